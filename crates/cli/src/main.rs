@@ -1,0 +1,3 @@
+//! The `impasto` program.
+
+fn main() {}
