@@ -1,1 +1,59 @@
-//! compute
+//! The engine of impasto: a fixed feature network, run forward with a few layers looked at, and its
+//! gradient towards the image, on whatever device is there.
+//!
+//! ```text
+//! image [3,h,w] ── Network::forward ──▶ Tape ── features / moments of the tapped layers ──▶ your loss
+//!                                        │                                                   │
+//! dL/d image [3,h,w] ◀── Tape::backward ─┴──────────────── Cotangent ◀──────────────────────┘
+//! ```
+//!
+//! The crate is coarse on purpose. A whole forward or backward pass is one call, so that a device may fuse
+//! bias, ReLU and pooling into its convolutions and keep one bit where others keep an activation; around it
+//! stand about twenty small operations ([`Device`]). Every call moves megabytes, so dynamic dispatch is free
+//! and no type parameter leaks.
+//!
+//! Devices: [`reference`] (naive loops in f64: the oracle) and [`cpu`] (Winograd convolutions in SIMD).
+//! Gradients reach the image only: there is no training here.
+//!
+//! # Example
+//!
+//! Mean squared features of a one-layer network, and their gradient:
+//!
+//! ```
+//! use impasto_compute::*;
+//! # fn main() -> Result<()> {
+//! let spec = NetSpec {
+//!     input: InputNorm { mean: [0.5; 3], scale: [2.0; 3] },
+//!     layers: vec![
+//!         Layer::Conv(Conv3x3::new(3, 4, Padding::Zero, vec![0.1; 4 * 3 * 9], vec![0.0; 4])?),
+//!         Layer::Relu,
+//!     ],
+//!     heads: vec![],
+//! };
+//! let device = reference::ReferenceDevice::new();
+//! let network = device.network(&spec)?;
+//! let image = device.upload(&[0.75; 3 * 8 * 8], &[3, 8, 8])?;
+//! let tape = network.forward(&image, &[TapRequest::features(Tap::Layer(1))])?;
+//! let features = tape.features(Tap::Layer(1))?;
+//! let zeros = device.upload(&[0.0; 4 * 8 * 8], &[4, 8, 8])?;
+//! let (sum_of_squares, gradient) = device.squared_error(features, &zeros, 2.0)?;
+//! assert!(sum_of_squares.value()? > 0.0);
+//! let gradient = tape.backward(vec![Cotangent::features(Tap::Layer(1), gradient)])?;
+//! assert_eq!(gradient.shape(), [3, 8, 8]);
+//! # Ok(())
+//! # }
+//! ```
+
+mod device;
+mod error;
+pub mod reference;
+mod spec;
+mod tensor;
+
+pub use device::{
+    AdamBuffers, AdamStep, Cotangent, Device, Moments, Network, Reduction, Tap, TapRequest, Tape,
+    TotalVariation,
+};
+pub use error::{ComputeError, Result};
+pub use spec::{Conv3x3, Head, InputNorm, Layer, NetSpec, Padding, Pool, PoolKind};
+pub use tensor::{PendingScalar, Scalar, Storage, Tensor};

@@ -1,0 +1,282 @@
+//! The boundary between style transfer and the hardware.
+
+use crate::{NetSpec, Result, Scalar, Tensor};
+use std::fmt;
+
+/// A place in a network that a loss looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Tap {
+    /// The result of the layer of this index: before its ReLU if it is a convolution, after it if it is the ReLU.
+    Layer(usize),
+    /// The result of the head of this index.
+    Head(usize),
+}
+
+impl fmt::Display for Tap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Tap::Layer(index) => write!(f, "layer {index}"),
+            Tap::Head(index) => write!(f, "head {index}"),
+        }
+    }
+}
+
+/// A tap, and what is wanted of it. Asking for less is faster: moments never need the features to be kept in full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TapRequest {
+    /// Where.
+    pub tap: Tap,
+    /// Whether [`Tape::features`] will be asked.
+    pub features: bool,
+    /// Whether [`Tape::moments`] will be asked.
+    pub moments: bool,
+}
+
+impl TapRequest {
+    /// Asks for the features of a tap.
+    pub fn features(tap: Tap) -> Self {
+        Self {
+            tap,
+            features: true,
+            moments: false,
+        }
+    }
+
+    /// Asks for the moments of a tap.
+    pub fn moments(tap: Tap) -> Self {
+        Self {
+            tap,
+            features: false,
+            moments: true,
+        }
+    }
+}
+
+/// The statistics of one layer's features `F` `[c, h·w]` on which style losses stand.
+///
+/// Moments are sums over pixels, so those of a large picture are the weighted mean of those of its tiles.
+/// The same struct carries a loss's gradient towards them; there `second` is taken entry by entry, as if the
+/// entries were independent (a loss of a symmetric matrix has a symmetric gradient).
+#[derive(Debug)]
+pub struct Moments {
+    /// Mean of each channel, `[c]`.
+    pub mean: Tensor,
+    /// Second raw moment `F·Fᵀ/(h·w)`, `[c, c]`.
+    pub second: Tensor,
+}
+
+/// The gradient of a loss towards what it saw of one tap.
+#[derive(Debug)]
+pub struct Cotangent {
+    /// Where.
+    pub tap: Tap,
+    /// dL/d features, `[c, h, w]`.
+    pub features: Option<Tensor>,
+    /// dL/d moments.
+    pub moments: Option<Moments>,
+}
+
+impl Cotangent {
+    /// A gradient towards features.
+    pub fn features(tap: Tap, features: Tensor) -> Self {
+        Self {
+            tap,
+            features: Some(features),
+            moments: None,
+        }
+    }
+
+    /// A gradient towards moments.
+    pub fn moments(tap: Tap, moments: Moments) -> Self {
+        Self {
+            tap,
+            features: None,
+            moments: Some(moments),
+        }
+    }
+}
+
+/// Which differences between neighbours total variation looks at, and how.
+///
+/// With `D` the mean over all such differences of all channels (or their sum, see [`Reduction`]):
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TotalVariation {
+    /// `D|Δx| + D|Δy|`.
+    L1,
+    /// `D Δx² + D Δy²`.
+    L2,
+    /// Nine-point stencil, the energy of the 9-point Laplacian, on the image continued by one pixel of its
+    /// border on each side: `⅔·(D Δx² + D Δy²) + ⅙·(D Δ╲² + D Δ╱²)` (crowsonkb/style-transfer-pytorch).
+    #[default]
+    NinePoint,
+}
+
+/// Whether a loss is a mean or a sum over what it compares.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Reduction {
+    /// The mean.
+    #[default]
+    Mean,
+    /// The sum.
+    Sum,
+}
+
+/// The buffers of one Adam step, all of the image's shape.
+#[derive(Debug)]
+pub struct AdamBuffers<'a> {
+    /// The image; updated.
+    pub image: &'a mut Tensor,
+    /// dL/d image.
+    pub gradient: &'a Tensor,
+    /// Running mean of gradients; updated.
+    pub first: &'a mut Tensor,
+    /// Running mean of squared gradients; updated.
+    pub second: &'a mut Tensor,
+    /// Running mean of images, without bias correction; updated.
+    pub average: &'a mut Tensor,
+}
+
+/// The numbers of one Adam step (Kingma and Ba, arXiv 1412.6980, algorithm 1).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdamStep {
+    /// Step size.
+    pub learning_rate: f32,
+    /// Decay of `first`.
+    pub beta1: f32,
+    /// Decay of `second`.
+    pub beta2: f32,
+    /// Added to the corrected root: `lr · m̂ / (√v̂ + ε)`.
+    pub epsilon: f32,
+    /// `1 − β₁ᵗ`, with t counted from 1.
+    pub correction1: f32,
+    /// `1 − β₂ᵗ`.
+    pub correction2: f32,
+    /// Range into which the image is clamped after the step.
+    pub clamp: Option<(f32, f32)>,
+    /// Decay of `average`: `a ← d·a + (1−d)·x` after the clamp.
+    pub average_decay: f32,
+}
+
+/// Where tensors live and networks run.
+///
+/// Operations are named for what they compute and documented by their formula; every device gives the same
+/// answer up to rounding, and the [`reference`](crate::reference) device says which. All operands of a call
+/// belong to the device that is called, and have the same layout (images with images, features with features of
+/// the same tap and size).
+///
+/// # Errors
+/// Every operation returns [`ComputeError::Shape`](crate::ComputeError::Shape) for operands that do not fit,
+/// [`ComputeError::ForeignTensor`](crate::ComputeError::ForeignTensor) for tensors of another device, and
+/// whatever the hardware may report.
+pub trait Device: Send + Sync + fmt::Debug {
+    /// The name by which it is chosen, such as `cpu`.
+    fn name(&self) -> &str;
+
+    /// One line for people: instruction set or adapter, threads, precision.
+    fn describe(&self) -> String;
+
+    /// Copies row-major values onto the device.
+    fn upload(&self, values: &[f32], shape: &[usize]) -> Result<Tensor>;
+
+    /// Copies a tensor back, row-major.
+    fn download(&self, tensor: &Tensor) -> Result<Vec<f32>>;
+
+    /// Prepares a network: filters are transformed once, here.
+    fn network(&self, spec: &NetSpec) -> Result<Box<dyn Network>>;
+
+    /// A second tensor with the same content.
+    fn copy(&self, x: &Tensor) -> Result<Tensor>;
+
+    /// `y ← a·x + b·y`.
+    fn axpby(&self, a: f32, x: &Tensor, b: f32, y: &mut Tensor) -> Result<()>;
+
+    /// `Σ xᵢ·yᵢ`.
+    fn dot(&self, x: &Tensor, y: &Tensor) -> Result<Scalar>;
+
+    /// `Σ |xᵢ|`.
+    fn sum_abs(&self, x: &Tensor) -> Result<Scalar>;
+
+    /// `Σ (xᵢ − tᵢ)²` and `k·(x − t)`, in one pass.
+    fn squared_error(&self, x: &Tensor, t: &Tensor, k: f32) -> Result<(Scalar, Tensor)>;
+
+    /// `x ← k·x / Σ d`, where the divisor is a sum of scalars of this device; a divisor of 0 leaves zeros.
+    fn scale_over(&self, x: &mut Tensor, k: f32, divisor: &[Scalar]) -> Result<()>;
+
+    /// One step of Adam with clamping and iterate averaging, in one pass.
+    fn adam(&self, buffers: AdamBuffers<'_>, step: &AdamStep) -> Result<()>;
+
+    /// Total variation of an image `[c, h, w]` and `k` times its gradient, of the same shape.
+    fn total_variation(
+        &self,
+        image: &Tensor,
+        kind: TotalVariation,
+        reduction: Reduction,
+        k: f32,
+    ) -> Result<(Scalar, Tensor)>;
+
+    /// Covariance `S − μ·μᵀ + ridge·I`, `[c, c]`.
+    fn covariance(&self, moments: &Moments, ridge: f32) -> Result<Tensor>;
+
+    /// Sum of the diagonal of a square matrix.
+    fn trace(&self, matrix: &Tensor) -> Result<Scalar>;
+
+    /// The gradient towards moments from a symmetric gradient `D` towards their covariance:
+    /// `dS = k·D`, `dμ = −2k·D·μ`.
+    fn covariance_backward(&self, moments: &Moments, gradient: &Tensor, k: f32) -> Result<Moments>;
+
+    /// Lower Cholesky factor `L` of a covariance, `L·Lᵀ = Σ`; pivots that rounding has pushed below a floor
+    /// are raised to it, so a singular matrix has a factor too.
+    fn cholesky(&self, covariance: &Tensor) -> Result<Tensor>;
+
+    /// Fidelity of two covariances, `tr (Σ̂^½ Σ Σ̂^½)^½`, from `Σ` and the Cholesky factor of `Σ̂`, and its gradient
+    /// `½·Σ̂^½ (Σ̂^½ Σ Σ̂^½)^−½ Σ̂^½` towards `Σ`, `[c, c]`, symmetric.
+    ///
+    /// Equal to the nuclear norm of `LᵀL̂` for any factors `L·Lᵀ = Σ`, `L̂·L̂ᵀ = Σ̂`.
+    fn fidelity(&self, covariance: &Tensor, target_factor: &Tensor) -> Result<(Scalar, Tensor)>;
+
+    /// Standard deviation of each channel, `√(S_cc − μ_c² + ε)`, `[c]`.
+    fn standard_deviation(&self, moments: &Moments, epsilon: f32) -> Result<Tensor>;
+
+    /// The gradient towards moments from a gradient `d` `[c]` towards the standard deviation `deviation`:
+    /// `dS_cc = d_c / (2σ_c)`, `dμ_c = −d_c·μ_c / σ_c`.
+    fn standard_deviation_backward(
+        &self,
+        moments: &Moments,
+        deviation: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<Moments>;
+}
+
+/// A network prepared on a device.
+pub trait Network: Send + Sync + fmt::Debug {
+    /// What it was made from.
+    fn spec(&self) -> &NetSpec;
+
+    /// Runs an image `[3, h, w]` in 0..1 as deep as the deepest tap asks.
+    ///
+    /// # Errors
+    /// [`ComputeError::TooSmall`](crate::ComputeError::TooSmall),
+    /// [`ComputeError::NoSuchTap`](crate::ComputeError::NoSuchTap).
+    fn forward<'a>(&'a self, image: &Tensor, taps: &[TapRequest]) -> Result<Box<dyn Tape + 'a>>;
+}
+
+/// One forward pass, kept until its gradient is asked for.
+pub trait Tape {
+    /// Features of a tap that was asked for, `[c, h, w]`, in the device's own layout.
+    ///
+    /// # Errors
+    /// [`ComputeError::NoSuchTap`](crate::ComputeError::NoSuchTap) if the forward pass was not asked for them.
+    fn features(&self, tap: Tap) -> Result<&Tensor>;
+
+    /// Moments of a tap that was asked for.
+    ///
+    /// # Errors
+    /// As [`Tape::features`].
+    fn moments(&self, tap: Tap) -> Result<&Moments>;
+
+    /// dL/d image `[3, h, w]` from the gradients towards what the losses saw. Several cotangents of one tap add up.
+    ///
+    /// # Errors
+    /// [`ComputeError::NoSuchTap`](crate::ComputeError::NoSuchTap) for a tap, or a view of it, that was not asked for.
+    fn backward(self: Box<Self>, cotangents: Vec<Cotangent>) -> Result<Tensor>;
+}

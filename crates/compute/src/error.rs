@@ -1,0 +1,72 @@
+//! What can go wrong on a device.
+
+/// The result of a compute call.
+pub type Result<T> = std::result::Result<T, ComputeError>;
+
+/// What can go wrong on a device; variants by what the caller can do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ComputeError {
+    /// Two operands, or an operand and its description, do not have the same shape.
+    #[error("{what}: the shape is {got:?}, expected {expected:?}")]
+    Shape {
+        /// The operation or operand.
+        what: &'static str,
+        /// The shape that was needed.
+        expected: Vec<usize>,
+        /// The shape that came.
+        got: Vec<usize>,
+    },
+    /// A tensor of one device was handed to another.
+    #[error("{what}: the tensor belongs to another device than {device}")]
+    ForeignTensor {
+        /// The operation.
+        what: &'static str,
+        /// The device that was asked.
+        device: String,
+    },
+    /// The image is too small for the layers that were asked for.
+    #[error(
+        "an image of {width}×{height} px is too small: nothing is left of it after pooling layer {layer}; \
+         use at least {minimum} px on each side, or shallower layers"
+    )]
+    TooSmall {
+        /// Index of the pooling layer whose result would be empty.
+        layer: usize,
+        /// Width of the image in pixels.
+        width: usize,
+        /// Height of the image in pixels.
+        height: usize,
+        /// The least width and height that work.
+        minimum: usize,
+    },
+    /// The network description contradicts itself.
+    #[error("layer {layer} of the network: {problem}")]
+    BadNetwork {
+        /// Index of the layer (or head) in the description.
+        layer: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A tap that the network does not have, or that was not asked for in the forward pass.
+    #[error("{tap} was not computed: {problem}")]
+    NoSuchTap {
+        /// The tap, printed.
+        tap: String,
+        /// Why it is not there.
+        problem: String,
+    },
+    /// The device ran out of memory.
+    #[error("{device} has no memory left for {what} ({bytes} bytes): use a smaller size")]
+    OutOfMemory {
+        /// The device.
+        device: String,
+        /// What was to be stored.
+        what: String,
+        /// Its size.
+        bytes: usize,
+    },
+    /// A setting of the device that cannot be.
+    #[error("{0}")]
+    BadSetting(String),
+}
