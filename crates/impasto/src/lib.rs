@@ -1,1 +1,3 @@
 //! The `impasto` library.
+
+pub mod picture;

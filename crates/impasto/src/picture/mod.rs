@@ -1,0 +1,231 @@
+//! Pictures on the host: read, colour-managed, resized, written.
+//!
+//! A [`Picture`] is what the rest of the library works with: planar `f32`, sRGB-coded, upright,
+//! three colour planes and perhaps alpha, whatever the file was. [`Picture::open`] decodes by
+//! content, applies the EXIF orientation and converts an embedded ICC profile to sRGB;
+//! [`Picture::save`] writes PNG, JPEG, WebP or TIFF with an sRGB profile and the settings of the
+//! run in the metadata.
+//!
+//! What it refuses: pictures above the [`Limits`] (before any pixel is allocated), files that are
+//! cut short (never half a picture), names that do not say a format it can write. It keeps no
+//! metadata of the pictures it reads: an output is a new picture, and a photograph's place and
+//! camera are nobody's business.
+
+mod decode;
+mod encode;
+mod error;
+mod resize;
+mod save;
+
+use std::path::Path;
+
+pub use decode::Limits;
+pub use encode::{Format, SaveOptions};
+pub use error::PictureError;
+pub use resize::{Filter, fit_long_side, resize_planes};
+
+/// Bits per sample of the file a picture came from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Depth {
+    /// Up to 8 bits per sample.
+    #[default]
+    Eight,
+    /// More than 8 bits per sample.
+    Sixteen,
+}
+
+/// A decoded picture on the host: planar `f32`, sRGB-coded, 0..1.
+///
+/// Colours are not premultiplied by alpha.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Picture {
+    width: usize,
+    height: usize,
+    rgb: Vec<f32>,
+    alpha: Option<Vec<f32>>,
+    depth: Depth,
+}
+
+impl Picture {
+    /// A picture of 8 bits without alpha from planes `[3, height, width]` (red, green, blue),
+    /// sRGB-coded 0..1. Values outside that range are kept, and clamped when written.
+    ///
+    /// # Errors
+    ///
+    /// [`PictureError::Shape`] if a side is zero or `rgb` has another length.
+    pub fn new(width: usize, height: usize, rgb: Vec<f32>) -> Result<Picture, PictureError> {
+        check_shape("red, green and blue", width, height, 3, &rgb)?;
+        Ok(Picture {
+            width,
+            height,
+            rgb,
+            alpha: None,
+            depth: Depth::Eight,
+        })
+    }
+
+    /// The same picture with an alpha plane `[height, width]`, 0 (clear) to 1 (opaque).
+    ///
+    /// # Errors
+    ///
+    /// [`PictureError::Shape`] if `alpha` has another length.
+    pub fn with_alpha(self, alpha: Vec<f32>) -> Result<Picture, PictureError> {
+        check_shape("alpha", self.width, self.height, 1, &alpha)?;
+        Ok(Picture {
+            alpha: Some(alpha),
+            ..self
+        })
+    }
+
+    /// The same picture, to be written with this depth unless [`SaveOptions::depth`] says
+    /// otherwise.
+    pub fn with_depth(self, depth: Depth) -> Picture {
+        Picture { depth, ..self }
+    }
+
+    /// Columns, at least 1.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Rows, at least 1.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// Planes `[3, height, width]`: red, green, blue, sRGB-coded 0..1.
+    pub fn rgb(&self) -> &[f32] {
+        &self.rgb
+    }
+
+    /// Plane `[height, width]`, 0 (clear) to 1 (opaque), if the picture is not opaque throughout.
+    pub fn alpha(&self) -> Option<&[f32]> {
+        self.alpha.as_deref()
+    }
+
+    /// Depth of the file the picture came from.
+    pub fn depth(&self) -> Depth {
+        self.depth
+    }
+
+    /// Reads a picture with [`Limits::default`]; see [`Picture::decode`].
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Picture::decode`], and [`PictureError::Missing`], [`PictureError::Folder`] or
+    /// [`PictureError::Read`] for a file that cannot be read.
+    pub fn open(path: &Path) -> Result<Picture, PictureError> {
+        decode::open(path, &Limits::default())
+    }
+
+    /// Decodes the bytes of a JPEG, PNG, WebP, TIFF, BMP or GIF file, told apart by content.
+    ///
+    /// `name` is used in messages only. Of an animation the first frame is taken, grey becomes
+    /// three equal planes, an alpha channel that is opaque throughout is dropped.
+    ///
+    /// # Errors
+    ///
+    /// Content that is empty, unknown, unsupported, damaged, or beyond `limits`.
+    pub fn decode(bytes: &[u8], name: &str, limits: &Limits) -> Result<Picture, PictureError> {
+        decode::decode(bytes, name, limits)
+    }
+
+    /// The picture resampled to `width`×`height` (a zero is taken as 1), clamped to 0..1.
+    ///
+    /// With alpha, colours are weighted by it, so that what is hidden does not bleed into what is
+    /// seen: `rgb' = R(rgb · α) / R(α)`, `α' = R(α)`, with `R` from [`resize_planes`].
+    pub fn resized(&self, width: usize, height: usize, filter: Filter) -> Picture {
+        let (from, to) = ((self.height, self.width), (height.max(1), width.max(1)));
+        let mut rgb = self.rgb.clone();
+        if let Some(alpha) = &self.alpha {
+            multiply(&mut rgb, alpha);
+        }
+        let mut rgb = resize_planes(&rgb, 3, from, to, filter);
+        let mut alpha = self
+            .alpha
+            .as_ref()
+            .map(|alpha| resize_planes(alpha, 1, from, to, filter));
+        if let Some(alpha) = &mut alpha {
+            clamp(alpha);
+            divide(&mut rgb, alpha);
+        }
+        clamp(&mut rgb);
+        Picture {
+            width: to.1,
+            height: to.0,
+            rgb,
+            alpha,
+            depth: self.depth,
+        }
+    }
+
+    /// Writes the picture in the format that the extension of `path` says.
+    ///
+    /// The file appears complete or not at all: it is written under a temporary name in the same
+    /// folder, flushed to the disk and renamed over `path`.
+    ///
+    /// # Errors
+    ///
+    /// [`PictureError::Extension`] for a name without a format, [`PictureError::Write`] if the
+    /// system refuses, and the errors of [`Picture::encode`].
+    pub fn save(&self, path: &Path, options: &SaveOptions) -> Result<(), PictureError> {
+        encode::save(self, path, options)
+    }
+
+    /// The bytes of a file in `format`.
+    ///
+    /// Samples are clamped to 0..1, rounded to the nearest step and not dithered; NaN becomes 0.
+    /// JPEG has no alpha: the picture is laid over white, mixed in sRGB-coded values as browsers
+    /// do. WebP is written lossless, 8 bits.
+    ///
+    /// # Errors
+    ///
+    /// [`PictureError::TooLarge`] if the format cannot hold this size, [`PictureError::Encode`]
+    /// if the encoder fails.
+    pub fn encode(&self, format: Format, options: &SaveOptions) -> Result<Vec<u8>, PictureError> {
+        encode::encode(self, format, options)
+    }
+}
+
+fn check_shape(
+    what: &'static str,
+    width: usize,
+    height: usize,
+    planes: usize,
+    values: &[f32],
+) -> Result<(), PictureError> {
+    let expected = width.saturating_mul(height).saturating_mul(planes).max(1);
+    if values.len() != expected {
+        return Err(PictureError::Shape {
+            what,
+            width,
+            height,
+            expected,
+            got: values.len(),
+        });
+    }
+    Ok(())
+}
+
+fn multiply(rgb: &mut [f32], alpha: &[f32]) {
+    for plane in rgb.chunks_exact_mut(alpha.len()) {
+        plane
+            .iter_mut()
+            .zip(alpha)
+            .for_each(|(value, alpha)| *value *= alpha);
+    }
+}
+
+fn divide(rgb: &mut [f32], alpha: &[f32]) {
+    for plane in rgb.chunks_exact_mut(alpha.len()) {
+        for (value, &alpha) in plane.iter_mut().zip(alpha) {
+            *value = if alpha > 0.0 { *value / alpha } else { 0.0 };
+        }
+    }
+}
+
+fn clamp(values: &mut [f32]) {
+    values
+        .iter_mut()
+        .for_each(|value| *value = value.clamp(0.0, 1.0));
+}
