@@ -1,0 +1,64 @@
+//! What can be wrong with a file of weights.
+
+use std::path::PathBuf;
+
+/// The result of reading weights.
+pub type Result<T> = std::result::Result<T, WeightsError>;
+
+/// What can be wrong with a file of weights; variants by what the reader can do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WeightsError {
+    /// The file could not be read.
+    #[error("cannot read the weights {path}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The content is of no format that is known.
+    #[error(
+        "{file} is not a file of weights that impasto knows (found {found}); use a safetensors file"
+    )]
+    UnknownFormat {
+        /// The file's name.
+        file: String,
+        /// What it looks like.
+        found: String,
+    },
+    /// The file contradicts itself or is cut off.
+    #[error("the weights {file} are damaged: {problem}; fetch the file again")]
+    Damaged {
+        /// The file's name.
+        file: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The file is larger than the limit.
+    #[error("the weights {file} are refused: {what} is {size}, the limit is {limit}")]
+    TooLarge {
+        /// The file's name.
+        file: String,
+        /// What is too large.
+        what: String,
+        /// How large it is.
+        size: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// A tensor holds values that are not numbers.
+    #[error(
+        "the weights {file} are refused: tensor {tensor} holds {value} at position {position}; fetch the file again"
+    )]
+    NotFinite {
+        /// The file's name.
+        file: String,
+        /// The tensor.
+        tensor: String,
+        /// The value.
+        value: f32,
+        /// Its position in the tensor.
+        position: usize,
+    },
+}
