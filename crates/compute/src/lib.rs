@@ -44,6 +44,7 @@
 //! # }
 //! ```
 
+pub mod cpu;
 mod device;
 mod error;
 pub mod reference;

@@ -1,0 +1,282 @@
+//! The processor: Winograd convolutions in vector instructions, bits instead of kept activations, memory recycled.
+//!
+//! * [`array`] says how tensors lie in memory, [`memory`] where the memory comes from, [`simd`] how one source
+//!   becomes code for several instruction sets;
+//! * [`network`] runs a network forward and backward;
+//! * [`vector`], [`variation`] and [`matrix`] are the small operations.
+//!
+//! Results are bit-identical for any number of threads: work is cut by the size of the data, never by the number of
+//! threads, and partial sums are added in the order of the data. Different instruction sets round differently.
+
+#![allow(dead_code, reason = "the network engine that uses these parts follows")]
+
+mod array;
+mod matrix;
+mod memory;
+mod network;
+mod simd;
+mod variation;
+mod vector;
+
+pub use simd::Level;
+
+use crate::{
+    AdamBuffers, AdamStep, ComputeError, Device, Moments, NetSpec, Network, Reduction, Result,
+    Scalar, Tensor, TotalVariation,
+};
+use memory::Pool;
+use simd::Token;
+use std::sync::Arc;
+
+/// The environment variable that chooses a [`Level`] where [`CpuSettings::level`] does not.
+const LEVEL_VARIABLE: &str = "IMPASTO_SIMD";
+/// More threads than any machine has processors: a slip of the pen.
+const MAX_THREADS: usize = 1024;
+
+/// What accuracy is traded for speed in convolutions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// f32 with Winograd F(2×2,3×3): about half the error of [`Precision::Standard`] at two thirds of its speed.
+    Strict,
+    /// f32 with Winograd F(4×4,3×3) at points chosen for small error: about five times the rounding error of direct
+    /// convolution (relative error of an image gradient 3e-6).
+    #[default]
+    Standard,
+    /// Products of bfloat16 numbers, summed in f32, where the processor has them; otherwise as
+    /// [`Precision::Standard`]. Good for finding a picture, not for comparing numbers.
+    Bf16,
+}
+
+/// When filters are kept in their transformed form, four times their size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum FilterCache {
+    /// For images up to about 900×900 pixels: beyond, memory is scarcer and the time hardly matters.
+    #[default]
+    Auto,
+    /// Always: fastest.
+    Always,
+    /// Never: filters are transformed each time they are used.
+    Never,
+}
+
+/// Settings of a [`CpuDevice`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CpuSettings {
+    /// Threads; `None` for as many as there are processors.
+    pub threads: Option<usize>,
+    /// Accuracy of convolutions.
+    pub precision: Precision,
+    /// Instruction set; `None` for the one named by the environment variable `IMPASTO_SIMD`, or else the fastest.
+    pub level: Option<Level>,
+    /// Whether transformed filters are kept.
+    pub filters: FilterCache,
+}
+
+/// What everything on the device shares.
+#[derive(Debug)]
+struct Context {
+    level: Level,
+    token: Token,
+    precision: Precision,
+    filters: FilterCache,
+    threads: rayon::ThreadPool,
+    pool: Arc<Pool>,
+}
+
+/// The processor as a device.
+#[derive(Clone, Debug)]
+pub struct CpuDevice {
+    context: Arc<Context>,
+}
+
+impl CpuDevice {
+    /// A device with its own threads.
+    ///
+    /// # Errors
+    /// [`ComputeError::BadSetting`] for 0 threads or for an instruction set that is unknown or that this
+    /// processor lacks.
+    pub fn new(settings: CpuSettings) -> Result<Self> {
+        let level = match (settings.level, std::env::var(LEVEL_VARIABLE)) {
+            (Some(level), _) => level,
+            (None, Ok(name)) => name.parse()?,
+            (None, Err(_)) => Level::detect(),
+        };
+        let token = Token::new(level).ok_or_else(|| {
+            ComputeError::BadSetting(format!(
+                "this processor has no {level} instructions; leave the choice open, or take {}",
+                Level::detect()
+            ))
+        })?;
+        let threads = match settings.threads {
+            Some(threads) => threads,
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        if !(1..=MAX_THREADS).contains(&threads) {
+            return Err(ComputeError::BadSetting(format!(
+                "{threads} threads: choose 1 to {MAX_THREADS}"
+            )));
+        }
+        let threads = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|index| format!("impasto-cpu-{index}"))
+            .build()
+            .map_err(|error| {
+                ComputeError::BadSetting(format!("cannot start {threads} threads: {error}"))
+            })?;
+        Ok(Self {
+            context: Arc::new(Context {
+                level,
+                token,
+                precision: settings.precision,
+                filters: settings.filters,
+                threads,
+                pool: Arc::default(),
+            }),
+        })
+    }
+
+    /// The instruction set in use.
+    pub fn level(&self) -> Level {
+        self.context.level
+    }
+
+    /// The accuracy of convolutions.
+    pub fn precision(&self) -> Precision {
+        self.context.precision
+    }
+}
+
+impl Device for CpuDevice {
+    fn name(&self) -> &str {
+        "cpu"
+    }
+
+    fn describe(&self) -> String {
+        let precision = match self.context.precision {
+            Precision::Strict => "strict f32",
+            Precision::Standard => "f32",
+            Precision::Bf16 => "bf16",
+        };
+        let threads = self.context.threads.current_num_threads();
+        let level = self.context.level;
+        format!("cpu: {level}, {threads} threads, {precision}")
+    }
+
+    fn upload(&self, values: &[f32], shape: &[usize]) -> Result<Tensor> {
+        array::from_plain(&self.context, values, shape)
+    }
+
+    fn download(&self, tensor: &Tensor) -> Result<Vec<f32>> {
+        array::to_plain("download", tensor)
+    }
+
+    fn network(&self, spec: &NetSpec) -> Result<Box<dyn Network>> {
+        Ok(Box::new(network::CpuNetwork::new(
+            Arc::clone(&self.context),
+            spec.clone(),
+        )?))
+    }
+
+    fn copy(&self, x: &Tensor) -> Result<Tensor> {
+        vector::copy(&self.context, x)
+    }
+
+    fn axpby(&self, a: f32, x: &Tensor, b: f32, y: &mut Tensor) -> Result<()> {
+        vector::axpby(&self.context, a, x, b, y)
+    }
+
+    fn dot(&self, x: &Tensor, y: &Tensor) -> Result<Scalar> {
+        vector::dot(&self.context, x, y)
+    }
+
+    fn sum_abs(&self, x: &Tensor) -> Result<Scalar> {
+        vector::sum_abs(&self.context, x)
+    }
+
+    fn squared_error(&self, x: &Tensor, t: &Tensor, k: f32) -> Result<(Scalar, Tensor)> {
+        vector::squared_error(&self.context, x, t, k)
+    }
+
+    fn scale_over(&self, x: &mut Tensor, k: f32, divisor: &[Scalar]) -> Result<()> {
+        vector::scale_over(&self.context, x, k, divisor)
+    }
+
+    fn adam(&self, buffers: AdamBuffers<'_>, step: &AdamStep) -> Result<()> {
+        vector::adam(&self.context, buffers, step)
+    }
+
+    fn total_variation(
+        &self,
+        image: &Tensor,
+        kind: TotalVariation,
+        reduction: Reduction,
+        k: f32,
+    ) -> Result<(Scalar, Tensor)> {
+        variation::total_variation(&self.context, image, kind, reduction, k)
+    }
+
+    fn covariance(&self, moments: &Moments, ridge: f32) -> Result<Tensor> {
+        matrix::covariance(&self.context, moments, ridge)
+    }
+
+    fn trace(&self, matrix: &Tensor) -> Result<Scalar> {
+        matrix::trace(&self.context, matrix)
+    }
+
+    fn covariance_backward(&self, moments: &Moments, gradient: &Tensor, k: f32) -> Result<Moments> {
+        matrix::covariance_backward(&self.context, moments, gradient, k)
+    }
+
+    fn cholesky(&self, covariance: &Tensor) -> Result<Tensor> {
+        matrix::cholesky(&self.context, covariance)
+    }
+
+    fn fidelity(&self, covariance: &Tensor, target_factor: &Tensor) -> Result<(Scalar, Tensor)> {
+        matrix::fidelity(&self.context, covariance, target_factor)
+    }
+
+    fn standard_deviation(&self, moments: &Moments, epsilon: f32) -> Result<Tensor> {
+        matrix::standard_deviation(&self.context, moments, epsilon)
+    }
+
+    fn standard_deviation_backward(
+        &self,
+        moments: &Moments,
+        deviation: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<Moments> {
+        matrix::standard_deviation_backward(&self.context, moments, deviation, gradient)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn with(change: impl FnOnce(&mut CpuSettings)) -> Result<CpuDevice> {
+        let mut settings = CpuSettings::default();
+        change(&mut settings);
+        CpuDevice::new(settings)
+    }
+
+    #[test]
+    fn impossible_settings_are_refused() {
+        assert!(with(|s| s.threads = Some(0)).is_err());
+        assert!(with(|s| s.threads = Some(1 << 20)).is_err());
+        for level in Level::ALL {
+            let device = with(|s| s.level = Some(level));
+            assert_eq!(device.is_ok(), level.is_available(), "{level}");
+        }
+    }
+
+    #[test]
+    fn the_description_names_what_matters() -> Result<()> {
+        let device = with(|s| {
+            s.threads = Some(2);
+            s.level = Some(Level::Portable);
+            s.precision = Precision::Strict;
+        })?;
+        assert_eq!(device.describe(), "cpu: portable, 2 threads, strict f32");
+        Ok(())
+    }
+}
