@@ -105,8 +105,10 @@ pub enum TotalVariation {
     L1,
     /// `D Δx² + D Δy²`.
     L2,
-    /// Nine-point stencil, the energy of the 9-point Laplacian, on the image continued by one pixel of its
-    /// border on each side: `⅔·(D Δx² + D Δy²) + ⅙·(D Δ╲² + D Δ╱²)` (crowsonkb/style-transfer-pytorch).
+    /// Nine-point stencil, the energy of the 9-point Laplacian, on the image continued by one pixel of its border
+    /// on each side: `⅔·(D Δx² + D Δy²) + ⅙·(D Δ╲² + D Δ╱²)`. Differences to the right and downwards are taken at
+    /// each of the `h·w` pixels, diagonal ones at each of the `(h+1)·(w+1)` corners
+    /// (crowsonkb/style-transfer-pytorch).
     #[default]
     NinePoint,
 }

@@ -1,3 +1,54 @@
-//! The `impasto` library.
+//! Neural style transfer: paints a photograph in the style of a painting.
+//!
+//! ```text
+//! pictures ─▶ Stylizer { Encoder on a Device, Styles, Recipe } ─▶ per scale: targets ─▶ Objective ⇄ Adam
+//!                                     │                                              └─▶ Observer
+//!                                     └─▶ Stylized { Picture, Report }
+//! ```
+//!
+//! The library never prints and never installs handlers; what happens is told to an [`Observer`], and what goes
+//! wrong is an [`Error`] that says what to do next.
+//!
+//! # Example
+//!
+//! ```
+//! use impasto::{Encoder, Event, Picture, Recipe, Size, Style, Stylizer};
+//! use std::ops::ControlFlow;
+//! # fn main() -> impasto::Result<()> {
+//! # let (photo, painting) = (Picture::new(24, 16, vec![0.5; 3 * 24 * 16])?, Picture::new(16, 16, vec![0.25; 768])?);
+//! // let photo = Picture::open("photo.jpg".as_ref())?; …
+//! let device = impasto::device::open(&impasto::device::Choice::default())?;
+//! let mut recipe = Recipe { size: Size::LongSide(24), ..Recipe::default() };
+//! recipe.schedule.steps = vec![2];
+//! let styles = vec![Style::new("painting", painting, 1.0)];
+//! let mut stylizer = Stylizer::new(device, &Encoder::lite()?, styles, recipe)?;
+//! let stylized = stylizer.stylize(&photo, &mut |event: &Event<'_>| {
+//!     if let Event::Step(step) = event {
+//!         println!("{:3.0} %", 100.0 * step.progress);
+//!     }
+//!     ControlFlow::Continue(())
+//! })?;
+//! assert_eq!((stylized.picture.width(), stylized.picture.height()), (24, 16));
+//! # Ok(())
+//! # }
+//! ```
 
+pub mod device;
+pub mod encoder;
+mod error;
+pub mod loss;
+mod method;
+mod observer;
+pub mod optim;
 pub mod picture;
+pub mod recipe;
+mod report;
+
+pub use encoder::{Encoder, LayerName, WeightedLayer};
+pub use error::{Error, Result};
+pub use impasto_compute as compute;
+pub use method::{Inspection, Style, Stylized, Stylizer};
+pub use observer::{Event, Ignore, Observer, Scale, Step, TermValue};
+pub use picture::Picture;
+pub use recipe::{Problem, Quality, Recipe, Size};
+pub use report::{Report, ScaleReport, StepReport};

@@ -3,10 +3,12 @@
 use super::{get, put};
 use crate::{ComputeError, Reduction, Result, Scalar, Tensor, TotalVariation};
 
-/// One family of neighbour pairs: the step from a pixel to its neighbour, and the weight of the family.
+/// One family of neighbour pairs: the step from a pixel to its neighbour, by how many pixels the picture is
+/// continued beyond its border, and the weight of the family.
 struct Pairs {
     down: usize,
     right: isize,
+    border: usize,
     weight: f64,
 }
 
@@ -25,40 +27,33 @@ pub(super) fn total_variation(
             got: image.shape().to_vec(),
         });
     };
-    let border = usize::from(kind == TotalVariation::NinePoint);
-    let (ph, pw) = (h + 2 * border, w + 2 * border);
-    // The value at a place of the padded picture lies in the picture at the nearest pixel.
-    let place = |y: usize, x: usize| {
-        let y = y.saturating_sub(border).min(h - 1);
-        let x = x.saturating_sub(border).min(w - 1);
-        y * w + x
-    };
-    let straight = if kind == TotalVariation::NinePoint {
-        2.0 / 3.0
-    } else {
-        1.0
-    };
+    let nine = kind == TotalVariation::NinePoint;
+    let straight = if nine { 2.0 / 3.0 } else { 1.0 };
     let mut families = vec![
         Pairs {
             down: 0,
             right: 1,
+            border: 0,
             weight: straight,
         },
         Pairs {
             down: 1,
             right: 0,
+            border: 0,
             weight: straight,
         },
     ];
-    if kind == TotalVariation::NinePoint {
+    if nine {
         families.push(Pairs {
             down: 1,
             right: 1,
+            border: 1,
             weight: 1.0 / 6.0,
         });
         families.push(Pairs {
             down: 1,
             right: -1,
+            border: 1,
             weight: 1.0 / 6.0,
         });
     }
@@ -67,11 +62,21 @@ pub(super) fn total_variation(
     for Pairs {
         down,
         right,
+        border,
         weight,
     } in families
     {
-        let count = c * (ph - down) * (pw - right.unsigned_abs());
-        if count == 0 {
+        let (ph, pw) = (h + 2 * border, w + 2 * border);
+        // The value at a place of the continued picture is that of the nearest pixel.
+        let place = |y: usize, x: usize| {
+            let y = y.saturating_sub(border).min(h - 1);
+            let x = x.saturating_sub(border).min(w - 1);
+            y * w + x
+        };
+        // The nine-point form counts the differences across the far border too, which are zero.
+        let pairs = (ph - down) * (pw - right.unsigned_abs());
+        let count = c * if nine && border == 0 { h * w } else { pairs };
+        if pairs == 0 {
             continue;
         }
         let scale = match reduction {

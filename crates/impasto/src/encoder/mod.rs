@@ -1,0 +1,621 @@
+//! Encoders: fixed feature networks as inspectable data.
+//!
+//! ```text
+//! file or embedded bytes ── Checkpoint ── tables of tensor names ──▶ Encoder ── EncoderOptions ──▶ NetSpec ──▶ Device
+//! ```
+//!
+//! An encoder is VGG-shaped (Simonyan and Zisserman, arXiv 1409.1556): blocks of 3×3 convolutions with ReLU, a
+//! 2×2 pool between blocks. How many convolutions there are, how wide they are and where the file stops is read
+//! from the tensors, so a file that stops early is an encoder with fewer layers. An encoder may carry *heads*,
+//! linear maps behind a layer that imitate another network's layer of the same name; where there is a head, the
+//! name means the head.
+
+mod layer_name;
+mod names;
+
+pub use layer_name::{BadLayerName, LayerName, WeightedLayer};
+
+use impasto_compute::{Conv3x3, Head, InputNorm, Layer, NetSpec, Padding, Pool, PoolKind, Tap};
+use impasto_weights::{Checkpoint, Limits, WeightsError};
+use names::Part;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The encoder that is part of the program.
+const LITE: &[u8] = include_bytes!("../../../../models/lite.safetensors");
+
+/// What an encoder expects of the image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Preprocessing {
+    /// RGB in 0..1 minus (.485, .456, .406), over (.229, .224, .225): torchvision's weights.
+    Torch,
+    /// BGR in 0..255 minus (103.939, 116.779, 123.68): the original Oxford weights, Caffe and Keras.
+    Caffe,
+    /// RGB in 0..1 minus .45, over .225: the embedded encoder.
+    Plain,
+}
+
+impl Preprocessing {
+    /// Mean and scale of `(x − mean)·scale` for red, green, blue in 0..1, and whether the first convolution's
+    /// input channels are stored as blue, green, red.
+    fn constants(self) -> (InputNorm, bool) {
+        let (mean, scale, bgr) = match self {
+            Preprocessing::Torch => (
+                [0.485, 0.456, 0.406],
+                [1.0 / 0.229, 1.0 / 0.224, 1.0 / 0.225],
+                false,
+            ),
+            Preprocessing::Caffe => (
+                [123.68 / 255.0, 116.779 / 255.0, 103.939 / 255.0],
+                [255.0; 3],
+                true,
+            ),
+            Preprocessing::Plain => ([0.45; 3], [1.0 / 0.225; 3], false),
+        };
+        (InputNorm { mean, scale }, bgr)
+    }
+
+    /// The names by which they are chosen, and what they say to people.
+    pub const ALL: [(&'static str, Preprocessing); 3] = [
+        ("torch", Preprocessing::Torch),
+        ("caffe", Preprocessing::Caffe),
+        ("plain", Preprocessing::Plain),
+    ];
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        Self::ALL
+            .into_iter()
+            .find(|(_, other)| *other == self)
+            .map_or("", |(name, _)| name)
+    }
+}
+
+/// What a recipe may change about an encoder.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct EncoderOptions {
+    /// How each pool makes one value of four.
+    #[serde(with = "crate::recipe::names")]
+    pub pooling: PoolKind,
+    /// Leaves average and L2 pooling as they are. Otherwise their results are multiplied by 2 and .78, which keeps
+    /// the mean activation of max pooling (crowsonkb/style-transfer-pytorch).
+    pub plain_pooling: bool,
+    /// What the first convolution sees beyond the border. The others see zeros, as they were trained to.
+    #[serde(with = "crate::recipe::names")]
+    pub padding: Padding,
+}
+
+impl EncoderOptions {
+    fn pool(&self) -> Pool {
+        let factor = match self.pooling {
+            _ if self.plain_pooling => 1.0,
+            PoolKind::Max => 1.0,
+            PoolKind::Average => 2.0,
+            PoolKind::L2 => 0.78,
+        };
+        Pool {
+            kind: self.pooling,
+            factor,
+        }
+    }
+}
+
+/// Why a file is not an encoder, or an encoder not found.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EncoderError {
+    /// The file could not be read.
+    #[error(transparent)]
+    Weights(#[from] WeightsError),
+    /// No file and no known encoder of this name.
+    #[error("there is no encoder {name:?}: it is neither a file nor one of {known}")]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// What could have been.
+        known: String,
+    },
+    /// A known encoder whose weights are not on this machine.
+    #[error(
+        "the weights of {name} are not installed: put them at {expected}, or name the file with --encoder FILE"
+    )]
+    NotInstalled {
+        /// The encoder.
+        name: String,
+        /// Where the file belongs.
+        expected: String,
+    },
+    /// The tensors are those of another kind of network.
+    #[error("{file} does not hold a VGG-shaped encoder: {problem}")]
+    NotAnEncoder {
+        /// The file.
+        file: String,
+        /// What was missing or does not fit.
+        problem: String,
+    },
+    /// The encoder has no such layer.
+    #[error("{encoder} has no layer {layer}; it has {available}")]
+    NoSuchLayer {
+        /// The encoder.
+        encoder: String,
+        /// The layer that was asked for.
+        layer: String,
+        /// Those that it has.
+        available: String,
+    },
+}
+
+/// A convolution of an encoder, with the name it goes by.
+#[derive(Clone, Debug)]
+struct NamedConv {
+    block: u8,
+    index: u8,
+    conv: Conv3x3,
+}
+
+/// A head and the layer that it imitates.
+#[derive(Clone, Debug)]
+struct NamedHead {
+    layer: LayerName,
+    out_channels: usize,
+    weight: Arc<[f32]>,
+    bias: Arc<[f32]>,
+}
+
+/// One row of an encoder's description.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LayerInfo {
+    /// The layer's name.
+    pub layer: String,
+    /// What it is: `conv`, `relu`, `pool` or `head`.
+    pub kind: &'static str,
+    /// Channels that it gives.
+    pub channels: usize,
+    /// Shape of its filters or matrix, if it has any.
+    pub weights: Option<Vec<usize>>,
+    /// Its parameters.
+    pub parameters: usize,
+    /// Width of an image patch that one of its values sees, in pixels.
+    pub receptive_field: usize,
+    /// Whether a loss can look at it.
+    pub tap: bool,
+}
+
+/// A fixed feature network: named layers, preprocessing, weights.
+#[derive(Clone, Debug)]
+pub struct Encoder {
+    name: String,
+    preprocessing: Preprocessing,
+    convs: Vec<NamedConv>,
+    heads: Vec<NamedHead>,
+}
+
+impl Encoder {
+    /// The compact encoder that is part of the program: a small network that predicts VGG-19's features.
+    ///
+    /// # Errors
+    /// None that a released program can meet; the type is shared with [`Encoder::open`].
+    pub fn lite() -> Result<Self, EncoderError> {
+        let checkpoint = Checkpoint::read(LITE, "the embedded encoder", &Limits::default())?;
+        Self::from_checkpoint("lite", checkpoint, None)
+    }
+
+    /// The encoder of a name or file: `lite`, an installed one such as `vgg19`, or the path of a file of weights.
+    /// `None` is the default: `vgg19` if its weights are installed, else `lite`.
+    ///
+    /// # Errors
+    /// [`EncoderError`].
+    pub fn find(name: Option<&str>) -> Result<Self, EncoderError> {
+        match name {
+            None => match installed("vgg19") {
+                Some(path) if path.is_file() => Self::open_as("vgg19", &path, None),
+                _ => Self::lite(),
+            },
+            Some("lite") => Self::lite(),
+            Some(name) if Path::new(name).is_file() => Self::open(Path::new(name), None),
+            Some(name) if KNOWN.contains(&name) => match installed(name) {
+                Some(path) if path.is_file() => Self::open_as(name, &path, None),
+                path => Err(EncoderError::NotInstalled {
+                    name: name.into(),
+                    expected: path.map_or("the folder in IMPASTO_MODELS".into(), |path| {
+                        path.display().to_string()
+                    }),
+                }),
+            },
+            Some(name) => Err(EncoderError::Unknown {
+                name: name.into(),
+                known: format!("lite, {}", KNOWN.join(", ")),
+            }),
+        }
+    }
+
+    /// Reads an encoder from a file of weights. The preprocessing is told from the file's metadata or the names of
+    /// its tensors, unless it is given.
+    ///
+    /// # Errors
+    /// [`EncoderError::Weights`], [`EncoderError::NotAnEncoder`].
+    pub fn open(path: &Path, preprocessing: Option<Preprocessing>) -> Result<Self, EncoderError> {
+        Self::open_as(&path.display().to_string(), path, preprocessing)
+    }
+
+    fn open_as(
+        name: &str,
+        path: &Path,
+        preprocessing: Option<Preprocessing>,
+    ) -> Result<Self, EncoderError> {
+        Self::from_checkpoint(name, Checkpoint::open(path)?, preprocessing)
+    }
+
+    /// Builds an encoder from tensors.
+    ///
+    /// # Errors
+    /// [`EncoderError::NotAnEncoder`] if they are not a sequence of VGG-shaped convolutions that fit each other.
+    pub fn from_checkpoint(
+        name: &str,
+        mut checkpoint: Checkpoint,
+        preprocessing: Option<Preprocessing>,
+    ) -> Result<Self, EncoderError> {
+        let not = |problem: String| EncoderError::NotAnEncoder {
+            file: name.into(),
+            problem,
+        };
+        let (tradition, layers) = names::recognise(&checkpoint).map_err(not)?;
+        let stated = checkpoint.metadata.get("preprocessing").map(String::as_str);
+        let stated = stated.and_then(|stated| {
+            Preprocessing::ALL
+                .into_iter()
+                .find(|(name, _)| *name == stated)
+        });
+        let preprocessing = preprocessing
+            .or(stated.map(|(_, p)| p))
+            .unwrap_or(tradition);
+        let mut encoder = Self {
+            name: name.into(),
+            preprocessing,
+            convs: vec![],
+            heads: vec![],
+        };
+        let mut channels = 3;
+        for ((block, index), tensor) in layers.convs {
+            let (shape, weight) =
+                names::take(&mut checkpoint, &tensor, Part::Weight).map_err(not)?;
+            let [out, input, 3, 3] = *shape else {
+                return Err(not(format!(
+                    "{tensor} has the shape {shape:?}, expected [out, in, 3, 3]"
+                )));
+            };
+            if input != channels || out == 0 {
+                return Err(not(format!(
+                    "{tensor} has the shape {shape:?}, but {channels} channels reach it"
+                )));
+            }
+            let weight = if channels == 3 && encoder.convs.is_empty() && preprocessing.constants().1
+            {
+                swap_red_and_blue(&weight)
+            } else {
+                weight
+            };
+            let (shape, bias) = names::take(&mut checkpoint, &tensor, Part::Bias).map_err(not)?;
+            let conv = Conv3x3::new(input, out, Padding::Zero, weight, bias).map_err(|_| {
+                not(format!(
+                    "the bias of {tensor} has the shape {shape:?}, expected [{out}]"
+                ))
+            })?;
+            encoder.convs.push(NamedConv { block, index, conv });
+            channels = out;
+        }
+        for (layer, tensor) in layers.heads {
+            let Some(trunk) = encoder.position(layer) else {
+                return Err(not(format!(
+                    "{tensor} sits behind a layer that is not there"
+                )));
+            };
+            let input = encoder.channels_after(trunk);
+            let (shape, weight) =
+                names::take(&mut checkpoint, &tensor, Part::Weight).map_err(not)?;
+            let out = shape.first().copied().unwrap_or(0);
+            if out == 0 || weight.len() != out * input {
+                return Err(not(format!(
+                    "{tensor} has the shape {shape:?}, expected [out, {input}]"
+                )));
+            }
+            let (shape, bias) = names::take(&mut checkpoint, &tensor, Part::Bias).map_err(not)?;
+            if bias.len() != out {
+                return Err(not(format!(
+                    "the bias of {tensor} has the shape {shape:?}, expected [{out}]"
+                )));
+            }
+            encoder.heads.push(NamedHead {
+                layer,
+                out_channels: out,
+                weight: weight.into(),
+                bias: bias.into(),
+            });
+        }
+        Ok(encoder)
+    }
+
+    /// Its name, or the file that it was read from.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it expects of the image. The library does it; callers always give RGB in 0..1.
+    pub fn preprocessing(&self) -> Preprocessing {
+        self.preprocessing
+    }
+
+    /// Number of weights and biases.
+    pub fn parameters(&self) -> usize {
+        let convs = self
+            .convs
+            .iter()
+            .map(|named| named.conv.weight.len() + named.conv.bias.len());
+        convs
+            .chain(
+                self.heads
+                    .iter()
+                    .map(|head| head.weight.len() + head.bias.len()),
+            )
+            .sum()
+    }
+
+    /// The network as data for a device.
+    pub fn spec(&self, options: &EncoderOptions) -> NetSpec {
+        let mut layers = Vec::new();
+        for (position, named) in self.convs.iter().enumerate() {
+            let mut conv = named.conv.clone();
+            if position == 0 {
+                conv.padding = options.padding;
+            } else if named.block != self.convs[position - 1].block {
+                layers.push(Layer::Pool(options.pool()));
+            }
+            layers.push(Layer::Conv(conv));
+            layers.push(Layer::Relu);
+        }
+        // A trailing pool, so that the pool of the last block is a tap like the others.
+        layers.push(Layer::Pool(options.pool()));
+        let heads = self.heads.iter().filter_map(|head| {
+            let after = self.position(head.layer)?;
+            Some(Head {
+                after,
+                out_channels: head.out_channels,
+                weight: head.weight.clone(),
+                bias: head.bias.clone(),
+            })
+        });
+        NetSpec {
+            input: self.preprocessing.constants().0,
+            layers,
+            heads: heads.collect(),
+        }
+    }
+
+    /// The tap of a layer's name.
+    ///
+    /// # Errors
+    /// [`EncoderError::NoSuchLayer`] lists those that there are.
+    pub fn tap(&self, layer: LayerName) -> Result<Tap, EncoderError> {
+        if let Some(head) = self.heads.iter().position(|head| head.layer == layer) {
+            return Ok(Tap::Head(head));
+        }
+        match self.position(layer) {
+            // An encoder with heads imitates another network there and nowhere else: what its own layers hold
+            // has no meaning under the other's names.
+            Some(position) if self.heads.is_empty() => Ok(Tap::Layer(position)),
+            _ => Err(EncoderError::NoSuchLayer {
+                encoder: self.name.clone(),
+                layer: layer.to_string(),
+                available: self
+                    .taps()
+                    .iter()
+                    .map(ToString::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            }),
+        }
+    }
+
+    /// The layers that a loss can look at, from shallow to deep: the ReLUs, and the heads' names if it has heads.
+    /// Convolutions before their ReLU (`conv4_2`) and pools can be named as well if it has no heads.
+    pub fn taps(&self) -> Vec<LayerName> {
+        if self.heads.is_empty() {
+            self.convs
+                .iter()
+                .map(|conv| LayerName::Relu {
+                    block: conv.block,
+                    index: conv.index,
+                })
+                .collect()
+        } else {
+            self.heads.iter().map(|head| head.layer).collect()
+        }
+    }
+
+    /// The layers that content and style look at unless a recipe names others.
+    ///
+    /// Those of Gatys et al. 2016 (relu4_2; relu1_1 … relu5_1) where the encoder is deep enough; else relu3_3 and
+    /// relu1_1, 2_1, 3_1, 3_3; of an encoder shallower than that, the deepest and the first of each block.
+    pub fn default_layers(&self) -> DefaultLayers {
+        let relu = |block, index| LayerName::Relu { block, index };
+        let taps = self.taps();
+        let known = |wanted: &[LayerName]| wanted.iter().all(|layer| taps.contains(layer));
+        let choices = [
+            (
+                relu(4, 2),
+                vec![relu(1, 1), relu(2, 1), relu(3, 1), relu(4, 1), relu(5, 1)],
+            ),
+            (
+                relu(3, 3),
+                vec![relu(1, 1), relu(2, 1), relu(3, 1), relu(3, 3)],
+            ),
+        ];
+        for (content, style) in choices {
+            if known(&style) && known(&[content]) {
+                return DefaultLayers {
+                    content: vec![content],
+                    style,
+                };
+            }
+        }
+        let firsts = taps
+            .iter()
+            .copied()
+            .filter(|tap| matches!(tap, LayerName::Relu { index: 1, .. }));
+        DefaultLayers {
+            content: taps.last().copied().into_iter().collect(),
+            style: firsts.collect(),
+        }
+    }
+
+    /// Its layers in order, for people.
+    pub fn layers(&self) -> Vec<LayerInfo> {
+        let spec = self.spec(&EncoderOptions::default());
+        let (mut field, mut stride) = (1, 1);
+        let mut rows = Vec::new();
+        for (position, layer) in spec.layers[..spec.layers.len() - 1].iter().enumerate() {
+            let (kind, weights, parameters) = match layer {
+                Layer::Conv(conv) => {
+                    field += 2 * stride;
+                    let shape = vec![conv.out_channels, conv.in_channels, 3, 3];
+                    ("conv", Some(shape), conv.weight.len() + conv.bias.len())
+                }
+                Layer::Pool(_) => {
+                    field += stride;
+                    stride *= 2;
+                    ("pool", None, 0)
+                }
+                _ => ("relu", None, 0),
+            };
+            let Some(name) = self.name_at(position) else {
+                continue;
+            };
+            rows.push(LayerInfo {
+                layer: name.to_string(),
+                kind,
+                channels: self.channels_after(position),
+                weights,
+                parameters,
+                receptive_field: field,
+                tap: self.heads.is_empty(),
+            });
+            for head in self.heads.iter().filter(|head| head.layer == name) {
+                rows.push(LayerInfo {
+                    layer: name.to_string(),
+                    kind: "head",
+                    channels: head.out_channels,
+                    weights: Some(vec![head.out_channels, self.channels_after(position)]),
+                    parameters: head.weight.len() + head.bias.len(),
+                    receptive_field: field,
+                    tap: true,
+                });
+            }
+        }
+        rows
+    }
+
+    /// Index in [`NetSpec::layers`] of a layer of the trunk.
+    fn position(&self, layer: LayerName) -> Option<usize> {
+        if let LayerName::Number(number) = layer {
+            let last = 2 * self.convs.len() + usize::from(self.convs.last()?.block) - 1;
+            return (usize::from(number) <= last).then_some(usize::from(number));
+        }
+        let mut position = 0;
+        for (place, named) in self.convs.iter().enumerate() {
+            if place > 0 && self.convs[place - 1].block != named.block {
+                if layer
+                    == (LayerName::Pool {
+                        block: self.convs[place - 1].block,
+                    })
+                {
+                    return Some(position);
+                }
+                position += 1;
+            }
+            if layer
+                == (LayerName::Conv {
+                    block: named.block,
+                    index: named.index,
+                })
+            {
+                return Some(position);
+            }
+            if layer
+                == (LayerName::Relu {
+                    block: named.block,
+                    index: named.index,
+                })
+            {
+                return Some(position + 1);
+            }
+            position += 2;
+        }
+        let last = self.convs.last()?;
+        (layer == LayerName::Pool { block: last.block }).then_some(position)
+    }
+
+    /// The name of a layer of the trunk; the inverse of [`Encoder::position`].
+    fn name_at(&self, position: usize) -> Option<LayerName> {
+        let candidates = self.convs.iter().flat_map(|named| {
+            let (block, index) = (named.block, named.index);
+            [
+                LayerName::Conv { block, index },
+                LayerName::Relu { block, index },
+                LayerName::Pool { block },
+            ]
+        });
+        candidates
+            .into_iter()
+            .find(|&name| self.position(name) == Some(position))
+    }
+
+    /// Channels behind a layer of the trunk.
+    fn channels_after(&self, position: usize) -> usize {
+        let convs = self.convs.iter();
+        let mut before = convs.filter(|named| {
+            let name = LayerName::Conv {
+                block: named.block,
+                index: named.index,
+            };
+            self.position(name).is_some_and(|place| place <= position)
+        });
+        before
+            .next_back()
+            .map_or(3, |named| named.conv.out_channels)
+    }
+}
+
+/// The layers that an encoder's losses look at unless told otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DefaultLayers {
+    /// For content.
+    pub content: Vec<LayerName>,
+    /// For style.
+    pub style: Vec<LayerName>,
+}
+
+/// The encoders that can be installed by name.
+const KNOWN: [&str; 2] = ["vgg19", "vgg16"];
+
+/// Where the weights of an installed encoder lie: in `IMPASTO_MODELS`, else in the platform's data folder.
+fn installed(name: &str) -> Option<PathBuf> {
+    let folder = match std::env::var_os("IMPASTO_MODELS") {
+        Some(folder) => PathBuf::from(folder),
+        None => dirs::data_dir()?.join("impasto").join("models"),
+    };
+    Some(folder.join(format!("{name}.safetensors")))
+}
+
+/// Filters `[out, 3, 3, 3]` for blue, green, red as filters for red, green, blue.
+fn swap_red_and_blue(filters: &[f32]) -> Vec<f32> {
+    filters
+        .chunks_exact(27)
+        .flat_map(|f| [&f[18..27], &f[9..18], &f[0..9]].concat())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,48 @@
+//! What can go wrong in the library.
+
+use crate::encoder::EncoderError;
+use crate::picture::PictureError;
+use crate::recipe::Problem;
+use impasto_compute::ComputeError;
+
+/// The result of a call of the library.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What can go wrong; variants by what the caller can do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A picture could not be read or written.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
+    /// An encoder could not be found, read or used.
+    #[error(transparent)]
+    Encoder(#[from] EncoderError),
+    /// The device refused.
+    #[error(transparent)]
+    Compute(#[from] ComputeError),
+    /// The job cannot be run as it is described; every problem is listed.
+    #[error("{}", list(.0))]
+    Invalid(Vec<Problem>),
+    /// The losses grew beyond all numbers.
+    #[error(
+        "the run went astray at {width}×{height} px, step {step}: the loss is no longer a number; \
+         use a smaller --learning-rate or smaller weights"
+    )]
+    Diverged {
+        /// Width at that scale.
+        width: usize,
+        /// Height at that scale.
+        height: usize,
+        /// The step.
+        step: usize,
+    },
+}
+
+fn list(problems: &[Problem]) -> String {
+    problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
+}

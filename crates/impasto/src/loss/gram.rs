@@ -1,0 +1,111 @@
+//! Style as Gram matrices: which features occur together, wherever they are.
+//!
+//! ```text
+//! G = F·Fᵀ / norm = k·S        k = n/norm,  S = F·Fᵀ/n,  n = h·w
+//! L = mean (G − A)²            dL/dS = 2k²/c² · (S − A/k)
+//! ```
+//!
+//! `A` is the painting's Gram matrix, each normalised by its own number of pixels (Gatys, Ecker and Bethge 2016,
+//! equations 3–5; the normalisations are those of [`GramNorm`]). Normalised by its target it is divided by the mean
+//! of `A²`. Several paintings have the weighted mean of their matrices.
+
+use super::{Gradient, Loss, LossValue, Scaling, Seen, View};
+use crate::recipe::GramNorm;
+use impasto_compute::{Device, Moments, Result, Tap, Tensor};
+
+impl GramNorm {
+    /// `k` of `G = k·S`, for features of `channels` and `pixels`.
+    fn factor(self, channels: usize, pixels: usize) -> f64 {
+        match self {
+            GramNorm::None => pixels as f64,
+            GramNorm::Hw => 1.0,
+            GramNorm::Chw => 1.0 / channels as f64,
+            GramNorm::Gatys => 0.5 / channels as f64,
+        }
+    }
+}
+
+/// The Gram loss at one tap.
+#[derive(Debug)]
+pub struct GramLoss {
+    tap: Tap,
+    /// `A/k`, `[c, c]`.
+    target: Tensor,
+    mean: Tensor,
+    /// `k²` times the factor of the scaling.
+    factor: f64,
+    scaling: Scaling,
+}
+
+/// What a painting shows at one tap: moments, the pixels they were taken over, and how much it counts.
+#[derive(Clone, Copy, Debug)]
+pub struct StyleMoments<'a> {
+    /// Mean and second moment.
+    pub moments: &'a Moments,
+    /// `h·w` of the features.
+    pub pixels: usize,
+    /// Share among the styles; the shares add up to 1.
+    pub share: f32,
+}
+
+impl GramLoss {
+    /// The loss towards the mean Gram matrix of some paintings, for pictures with `pixels` places at this tap.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn new(
+        device: &dyn Device,
+        tap: Tap,
+        styles: &[StyleMoments<'_>],
+        pixels: usize,
+        norm: GramNorm,
+        scaling: Scaling,
+    ) -> Result<Self> {
+        let (mean, shape) = (&styles[0].moments.mean, styles[0].moments.second.shape());
+        let channels = mean.len();
+        let k = norm.factor(channels, pixels);
+        let mut target = device.upload(&vec![0.0; channels * channels], shape)?;
+        for style in styles {
+            let factor = f64::from(style.share) * norm.factor(channels, style.pixels) / k;
+            device.axpby(factor as f32, &style.moments.second, 1.0, &mut target)?;
+        }
+        // |A|² = k²·|A/k|²
+        let entries = channels * channels;
+        let size = k * k * device.dot(&target, &target)?.value()? / entries as f64;
+        let mean = device.upload(&vec![0.0; channels], mean.shape())?;
+        Ok(Self {
+            tap,
+            target,
+            mean,
+            factor: k * k * scaling.factor(entries, size),
+            scaling,
+        })
+    }
+}
+
+impl Loss for GramLoss {
+    fn view(&self) -> View {
+        View::Moments(self.tap)
+    }
+
+    fn evaluate(
+        &self,
+        device: &dyn Device,
+        seen: Seen<'_>,
+        weight: f32,
+    ) -> Result<(LossValue, Gradient)> {
+        let slope = (2.0 * f64::from(weight) * self.factor) as f32;
+        let (sum, second) = device.squared_error(&seen.moments()?.second, &self.target, slope)?;
+        let value = LossValue {
+            parts: vec![(self.factor, sum)],
+            ..LossValue::default()
+        };
+        let mean = device.copy(&self.mean)?;
+        self.scaling.finish(
+            device,
+            value,
+            Gradient::Moments(Moments { mean, second }),
+            weight,
+        )
+    }
+}

@@ -1,0 +1,7 @@
+//! Methods: algorithms that make a stylized picture.
+
+mod optimize;
+mod start;
+mod targets;
+
+pub use optimize::{Inspection, Style, Stylized, Stylizer};

@@ -1,0 +1,137 @@
+//! What a run starts from: the content, noise, the styles' colours, or a picture.
+
+use crate::method::Style;
+use crate::picture::{Filter, Picture};
+use crate::recipe::Init;
+use rand_pcg::Pcg64;
+use rand_pcg::rand_core::{Rng, SeedableRng};
+
+/// Pixels `[3, height, width]` to start from.
+///
+/// Noise is uniform in 0..1. The styles' statistics are normal noise with the mean colour and the covariance of
+/// colours of the styles, weighted, clamped to 0..1.
+pub(super) fn start(
+    init: Init,
+    seed: u64,
+    content: &Picture,
+    picture: Option<&Picture>,
+    styles: &[Style],
+    (height, width): (usize, usize),
+) -> Vec<f32> {
+    let mut random = Random(Pcg64::seed_from_u64(seed));
+    let pixels = height * width;
+    match (init, picture) {
+        (Init::Noise, _) => (0..3 * pixels).map(|_| random.uniform()).collect(),
+        (Init::Style, _) => {
+            let (mean, factor) = colours(styles);
+            let mut planes = vec![0.0; 3 * pixels];
+            for pixel in 0..pixels {
+                let normal = [random.normal(), random.normal(), random.normal()];
+                for c in 0..3 {
+                    let colour = mean[c] + (0..=c).map(|k| factor[c][k] * normal[k]).sum::<f64>();
+                    planes[c * pixels + pixel] = colour.clamp(0.0, 1.0) as f32;
+                }
+            }
+            planes
+        }
+        (Init::Picture, Some(picture)) => picture
+            .resized(width, height, Filter::Bicubic)
+            .rgb()
+            .to_vec(),
+        (Init::Picture | Init::Content, _) => content
+            .resized(width, height, Filter::Bicubic)
+            .rgb()
+            .to_vec(),
+    }
+}
+
+/// Mean colour of the styles and Cholesky factor of their colours' covariance.
+fn colours(styles: &[Style]) -> ([f64; 3], [[f64; 3]; 3]) {
+    let total: f64 = styles.iter().map(|style| f64::from(style.weight)).sum();
+    let (mut mean, mut second) = ([0.0; 3], [[0.0; 3]; 3]);
+    for style in styles {
+        let pixels = style.picture.width() * style.picture.height();
+        let share = f64::from(style.weight) / total / pixels as f64;
+        for pixel in 0..pixels {
+            let colour = [0, 1, 2].map(|c| f64::from(style.picture.rgb()[c * pixels + pixel]));
+            for i in 0..3 {
+                mean[i] += share * colour[i];
+                for j in 0..=i {
+                    second[i][j] += share * colour[i] * colour[j];
+                }
+            }
+        }
+    }
+    let mut factor = [[0.0; 3]; 3];
+    for i in 0..3 {
+        for j in 0..=i {
+            let rest = second[i][j]
+                - mean[i] * mean[j]
+                - (0..j).map(|k| factor[i][k] * factor[j][k]).sum::<f64>();
+            factor[i][j] = match () {
+                () if i == j => rest.max(0.0).sqrt(),
+                () if factor[j][j] > 0.0 => rest / factor[j][j],
+                () => 0.0,
+            };
+        }
+    }
+    (mean, factor)
+}
+
+struct Random(Pcg64);
+
+impl Random {
+    /// Uniform in [0, 1).
+    fn uniform(&mut self) -> f32 {
+        (self.0.next_u32() >> 8) as f32 / (1u32 << 24) as f32
+    }
+
+    /// Standard normal, by Box and Muller 1958.
+    fn normal(&mut self) -> f64 {
+        let radius = (-2.0 * (1.0 - f64::from(self.uniform())).ln()).sqrt();
+        radius * (std::f64::consts::TAU * f64::from(self.uniform())).cos()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flat(colours: [f32; 3], size: usize) -> Picture {
+        Picture::new(
+            size,
+            size,
+            colours.iter().flat_map(|&c| vec![c; size * size]).collect(),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn noise_follows_its_seed() {
+        let content = flat([0.5; 3], 4);
+        let noise = |seed| start(Init::Noise, seed, &content, None, &[], (5, 7));
+        assert_eq!(noise(1), noise(1));
+        assert_ne!(noise(1), noise(2));
+        assert!(noise(3).iter().all(|v| (0.0..1.0).contains(v)));
+    }
+
+    #[test]
+    fn style_noise_has_the_colours_of_the_styles() {
+        let (red, grey) = (flat([0.8, 0.2, 0.2], 3), flat([0.4, 0.4, 0.4], 5));
+        let styles = [
+            Style::new("red", red, 3.0),
+            Style::new("grey", grey.clone(), 1.0),
+        ];
+        let planes = start(Init::Style, 0, &grey, None, &styles, (64, 64));
+        let n = 64 * 64;
+        let mean = |c: usize| planes[c * n..][..n].iter().sum::<f32>() / n as f32;
+        assert!((mean(0) - 0.7).abs() < 0.01, "{}", mean(0));
+        assert!((mean(1) - 0.25).abs() < 0.01, "{}", mean(1));
+        // Red and green vary in opposite directions between the two styles.
+        let covariance: f32 = (0..n)
+            .map(|i| (planes[i] - mean(0)) * (planes[n + i] - mean(1)))
+            .sum::<f32>()
+            / n as f32;
+        assert!((covariance + 0.015).abs() < 0.003, "{covariance}");
+    }
+}

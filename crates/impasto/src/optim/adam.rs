@@ -1,0 +1,128 @@
+//! Adam on the pixels, with clamping and an averaged iterate.
+//!
+//! ```text
+//! m ← β₁m + (1−β₁)g        v ← β₂v + (1−β₂)g²
+//! x ← clamp( x − lr · m/(1−β₁ᵗ) / (√(v/(1−β₂ᵗ)) + ε) )
+//! a ← d·a + (1−d)·x        result: a/(1−dⁿ)
+//! ```
+//!
+//! Source: Kingma and Ba, arXiv 1412.6980, algorithm 1 and section 7.2 (the bias-corrected average). Between scales
+//! `m` and `v` are resampled like the picture and `t` goes on, so that a finer scale starts without a new burst;
+//! the average starts anew there (crowsonkb/style-transfer-pytorch).
+
+use crate::picture::{Filter, resize_planes};
+use crate::recipe::AdamSettings;
+use impasto_compute::{AdamBuffers, AdamStep, Device, Result, Tensor};
+
+/// The state of Adam on one image.
+#[derive(Debug)]
+pub struct Adam {
+    settings: AdamSettings,
+    first: Tensor,
+    second: Tensor,
+    average: Tensor,
+    /// Steps since the start of the run: for the corrections of `m` and `v`.
+    steps: i32,
+    /// Steps since the start of the scale: for the correction of the average.
+    averaged: i32,
+}
+
+impl Adam {
+    /// A fresh state for images `[3, h, w]`.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn new(device: &dyn Device, settings: AdamSettings, shape: &[usize]) -> Result<Self> {
+        let zeros = vec![0.0; shape.iter().product()];
+        Ok(Self {
+            settings,
+            first: device.upload(&zeros, shape)?,
+            second: device.upload(&zeros, shape)?,
+            average: device.upload(&zeros, shape)?,
+            steps: 0,
+            averaged: 0,
+        })
+    }
+
+    /// One step along a gradient of the image's shape.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn step(
+        &mut self,
+        device: &dyn Device,
+        image: &mut Tensor,
+        gradient: &Tensor,
+    ) -> Result<()> {
+        self.steps += 1;
+        self.averaged += 1;
+        let AdamSettings {
+            learning_rate,
+            beta1,
+            beta2,
+            epsilon,
+            averaging,
+        } = self.settings;
+        let correction = |beta: f32| (1.0 - f64::from(beta).powi(self.steps)) as f32;
+        let step = AdamStep {
+            learning_rate,
+            beta1,
+            beta2,
+            epsilon,
+            correction1: correction(beta1),
+            correction2: correction(beta2),
+            clamp: Some((0.0, 1.0)),
+            average_decay: averaging,
+        };
+        let buffers = AdamBuffers {
+            image,
+            gradient,
+            first: &mut self.first,
+            second: &mut self.second,
+            average: &mut self.average,
+        };
+        device.adam(buffers, &step)
+    }
+
+    /// The averaged image `[3, h, w]`, row-major. There must have been a step at this scale.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn average(&self, device: &dyn Device) -> Result<Vec<f32>> {
+        let correction = 1.0 - f64::from(self.settings.averaging).powi(self.averaged);
+        let mut values = device.download(&self.average)?;
+        values
+            .iter_mut()
+            .for_each(|v| *v = (f64::from(*v) / correction).clamp(0.0, 1.0) as f32);
+        Ok(values)
+    }
+
+    /// The state for the next scale, whose images are of shape `[3, h, w]`.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn rescale(self, device: &dyn Device, shape: &[usize]) -> Result<Self> {
+        let resample = |state: &Tensor, filter| -> Result<Vec<f32>> {
+            let (&[c, h, w], &[_, new_h, new_w]) = (state.shape(), shape) else {
+                return Ok(vec![0.0; shape.iter().product()]);
+            };
+            Ok(resize_planes(
+                &device.download(state)?,
+                c,
+                (h, w),
+                (new_h, new_w),
+                filter,
+            ))
+        };
+        let first = resample(&self.first, Filter::BicubicPlain)?;
+        let mut second = resample(&self.second, Filter::BilinearPlain)?;
+        second.iter_mut().for_each(|v| *v = v.max(0.0));
+        let fresh = Self::new(device, self.settings, shape)?;
+        Ok(Self {
+            first: device.upload(&first, shape)?,
+            second: device.upload(&second, shape)?,
+            steps: self.steps,
+            ..fresh
+        })
+    }
+}

@@ -1,0 +1,5 @@
+//! Optimisers: how a step is taken.
+
+mod adam;
+
+pub use adam::Adam;

@@ -1,0 +1,349 @@
+//! Recipes: every number that defines a run, as data.
+//!
+//! A [`Recipe`] is plain data with public fields and a default for each; [`Recipe::problems`] says everything that
+//! is wrong with one at once. Numbers on which the literature disagrees are named settings.
+
+pub mod names;
+mod validate;
+
+pub use validate::Problem;
+
+use crate::encoder::{EncoderOptions, WeightedLayer};
+use impasto_compute::{Reduction, TotalVariation};
+use names::Named;
+use serde::{Deserialize, Serialize};
+
+/// What a run does: everything but the pictures, the encoder and the device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Recipe {
+    /// How large the picture gets.
+    pub size: Size,
+    /// What keeps the photo recognisable.
+    pub content: ContentTerm,
+    /// What brings the painting in.
+    pub style: StyleTerm,
+    /// What keeps noise out.
+    pub variation: VariationTerm,
+    /// How each term is made free of scale.
+    #[serde(with = "names")]
+    pub normalize: Normalize,
+    /// Whether the losses are means or sums.
+    #[serde(with = "names")]
+    pub reduction: Reduction,
+    /// What is changed about the encoder.
+    pub encoder: EncoderOptions,
+    /// What the run starts from.
+    #[serde(with = "names")]
+    pub init: Init,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Sizes and steps, coarse to fine.
+    pub schedule: Schedule,
+    /// How a step is taken.
+    pub optimizer: AdamSettings,
+}
+
+/// How large the picture gets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Size {
+    /// This long side in pixels.
+    LongSide(usize),
+    /// As large as the content.
+    Original,
+}
+
+/// The content term: mean squared difference of features (Gatys et al. 2016, equation 1).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct ContentTerm {
+    /// Weight of the term; 0 leaves it out.
+    pub weight: f32,
+    /// The layers, sharing the weight in proportion; none means those of the encoder.
+    pub layers: Vec<WeightedLayer>,
+}
+
+/// The style term.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct StyleTerm {
+    /// Weight of the term; 0 leaves it out.
+    pub weight: f32,
+    /// The layers, sharing the weight in proportion; none means those of the encoder.
+    pub layers: Vec<WeightedLayer>,
+    /// What is compared.
+    #[serde(with = "names")]
+    pub loss: StyleLoss,
+    /// How a Gram matrix is normalised; for [`StyleLoss::Gram`] alone.
+    #[serde(with = "names")]
+    pub gram_norm: GramNorm,
+    /// How large the paintings are looked at.
+    pub size: StyleSize,
+}
+
+/// What of the features of photo and painting is compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StyleLoss {
+    /// Gram matrices, squared difference (Gatys et al. 2016).
+    Gram,
+    /// Wasserstein-2 distance between Gaussians of the same mean and covariance.
+    Wasserstein,
+    /// Mean and standard deviation of each channel, squared difference (Huang and Belongie 2017).
+    MeanStd,
+}
+
+impl Named for StyleLoss {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("gram", StyleLoss::Gram),
+        ("wasserstein", StyleLoss::Wasserstein),
+        ("mean-std", StyleLoss::MeanStd),
+    ];
+}
+
+/// What a Gram matrix `F·Fᵀ` of features `[c, h·w]` is divided by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GramNorm {
+    /// Nothing.
+    None,
+    /// `h·w` (TensorFlow's tutorial).
+    Hw,
+    /// `c·h·w` (Johnson et al. 2016, PyTorch's tutorial).
+    Chw,
+    /// `2·c·h·w`, so that the sum of squared differences is Gatys' `1/(4N²M²)·Σ(G−A)²` (2016, equation 4).
+    Gatys,
+}
+
+impl Named for GramNorm {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("none", GramNorm::None),
+        ("hw", GramNorm::Hw),
+        ("chw", GramNorm::Chw),
+        ("gatys", GramNorm::Gatys),
+    ];
+}
+
+/// How a term is made free of scale, so that its weight means the same for every encoder, size and style.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Normalize {
+    /// It is not.
+    None,
+    /// It is divided by the size of its target: the variance of the content's features, the mean square of the
+    /// style's Gram matrix, the mean variance `tr Σ̂/c` of the style's features.
+    Target,
+    /// It is divided by the L1 norm of its own gradient towards what it looks at (features, moments, pixels), a
+    /// norm that counts as a constant. (crowsonkb/style_transfer)
+    Gradient,
+}
+
+impl Named for Normalize {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("none", Normalize::None),
+        ("target", Normalize::Target),
+        ("gradient", Normalize::Gradient),
+    ];
+}
+
+/// How large the paintings are looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StyleSize {
+    /// At each scale, the picture's long side times this; enlarged if need be, so that strokes keep their size
+    /// relative to the picture.
+    Scale(f32),
+    /// At every scale, this long side in pixels.
+    LongSide(usize),
+}
+
+/// Total variation of the picture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct VariationTerm {
+    /// Weight of the term; 0 leaves it out.
+    pub weight: f32,
+    /// Which differences, and how.
+    #[serde(with = "names")]
+    pub kind: TotalVariation,
+}
+
+/// What a run starts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Init {
+    /// The content.
+    Content,
+    /// Uniform noise.
+    Noise,
+    /// Noise with the mean colour and the colour covariance of the styles.
+    Style,
+    /// A picture, handed over with the job.
+    Picture,
+}
+
+impl Named for Init {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("content", Init::Content),
+        ("noise", Init::Noise),
+        ("style", Init::Style),
+        ("picture", Init::Picture),
+    ];
+}
+
+/// The sizes of a run and the steps at each.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Schedule {
+    /// Long sides in pixels, ascending; the last is the size of the result. None: from 128 px by √2.
+    pub scales: Vec<usize>,
+    /// Steps at each scale, from the coarsest; the last number serves all further scales.
+    pub steps: Vec<usize>,
+}
+
+/// The least long side of an automatic schedule.
+const COARSEST: usize = 128;
+
+impl Schedule {
+    /// Long side and steps of every scale of a run that ends at `long_side`.
+    ///
+    /// Without explicit scales these are `long_side/√2ⁱ`, rounded, down to 128 px (crowsonkb/style-transfer-pytorch).
+    pub fn plan(&self, long_side: usize) -> Vec<(usize, usize)> {
+        let mut sides = self.scales.clone();
+        if sides.is_empty() {
+            let finer =
+                (0..).map(|i| (long_side as f64 / 2f64.powf(f64::from(i) / 2.0)).round() as usize);
+            sides = finer
+                .take_while(|&side| side >= COARSEST.min(long_side))
+                .collect();
+            sides.sort_unstable();
+            sides.dedup();
+        }
+        let last = self.steps.last().copied().unwrap_or(0);
+        sides
+            .iter()
+            .enumerate()
+            .map(|(i, &side)| (side, self.steps.get(i).copied().unwrap_or(last)))
+            .collect()
+    }
+}
+
+/// Adam (Kingma and Ba, arXiv 1412.6980) with clamping to 0..1 and an averaged iterate.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct AdamSettings {
+    /// Step size, in units of the picture's 0..1.
+    pub learning_rate: f32,
+    /// Decay of the mean gradient.
+    pub beta1: f32,
+    /// Decay of the mean squared gradient.
+    pub beta2: f32,
+    /// Added to the root of the mean squared gradient.
+    pub epsilon: f32,
+    /// Decay of the average of pictures that is the result; 0 takes the last picture.
+    pub averaging: f32,
+}
+
+/// How much work goes into a picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Quality {
+    /// For a first look: 40 steps, then 20 a scale.
+    Draft,
+    /// 80 steps, then 40 a scale.
+    #[default]
+    Normal,
+    /// 150 steps, then 80 a scale.
+    Fine,
+}
+
+impl Named for Quality {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("draft", Quality::Draft),
+        ("normal", Quality::Normal),
+        ("fine", Quality::Fine),
+    ];
+}
+
+impl Quality {
+    /// Changes schedule and optimiser of a recipe to this much work.
+    pub fn apply(self, recipe: &mut Recipe) {
+        let (steps, learning_rate, averaging) = match self {
+            Quality::Draft => (vec![40, 20], 0.04, 0.9),
+            Quality::Normal => (vec![80, 40], 0.03, 0.95),
+            Quality::Fine => (vec![150, 80], 0.02, 0.99),
+        };
+        recipe.schedule.steps = steps;
+        recipe.optimizer.learning_rate = learning_rate;
+        recipe.optimizer.averaging = averaging;
+    }
+}
+
+impl Default for Recipe {
+    /// The recipe of [`Quality::Normal`]: every term free of scale, Wasserstein-2 style.
+    fn default() -> Self {
+        Self {
+            size: Size::LongSide(512),
+            content: ContentTerm::default(),
+            style: StyleTerm::default(),
+            variation: VariationTerm::default(),
+            normalize: Normalize::Target,
+            reduction: Reduction::Mean,
+            encoder: EncoderOptions {
+                padding: impasto_compute::Padding::Replicate,
+                ..EncoderOptions::default()
+            },
+            init: Init::Content,
+            seed: 0,
+            schedule: Schedule::default(),
+            optimizer: AdamSettings::default(),
+        }
+    }
+}
+
+impl Default for ContentTerm {
+    fn default() -> Self {
+        Self {
+            weight: 0.05,
+            layers: vec![],
+        }
+    }
+}
+
+impl Default for StyleTerm {
+    fn default() -> Self {
+        Self {
+            weight: 1.0,
+            layers: vec![],
+            loss: StyleLoss::Wasserstein,
+            gram_norm: GramNorm::Chw,
+            size: StyleSize::Scale(1.0),
+        }
+    }
+}
+
+impl Default for VariationTerm {
+    fn default() -> Self {
+        Self {
+            weight: 0.05,
+            kind: TotalVariation::NinePoint,
+        }
+    }
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self {
+            scales: vec![],
+            steps: vec![80, 40],
+        }
+    }
+}
+
+impl Default for AdamSettings {
+    fn default() -> Self {
+        Self {
+            learning_rate: 0.03,
+            beta1: 0.9,
+            beta2: 0.99,
+            epsilon: 1e-8,
+            averaging: 0.95,
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! Losses and image gradients against float64 autograd in PyTorch, on a tiny seeded network.
+//!
+//! The numbers and the script that made them are in `tests/golden/`.
+
+use impasto::encoder::{EncoderOptions, Preprocessing};
+use impasto::recipe::names::Named;
+use impasto::recipe::{ContentTerm, StyleTerm, VariationTerm};
+use impasto::{Encoder, Picture, Recipe, Style, Stylizer, WeightedLayer};
+use impasto_compute::Device;
+use impasto_compute::reference::ReferenceDevice;
+use impasto_weights::Checkpoint;
+use serde_json::Value;
+use std::path::PathBuf;
+
+fn golden(file: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests/golden", file]
+        .iter()
+        .collect()
+}
+
+fn named<T: Named>(case: &Value, key: &str) -> T {
+    T::from_name(case[key].as_str().unwrap()).unwrap()
+}
+
+fn number(case: &Value, key: &str) -> f32 {
+    case[key].as_f64().unwrap() as f32
+}
+
+fn layers(case: &Value, key: &str) -> Vec<WeightedLayer> {
+    let layers = case[key].as_array().unwrap().iter();
+    layers
+        .map(|layer| WeightedLayer {
+            layer: layer[0].as_str().unwrap().parse().unwrap(),
+            weight: layer[1].as_f64().unwrap() as f32,
+        })
+        .collect()
+}
+
+fn recipe(case: &Value) -> Recipe {
+    Recipe {
+        content: ContentTerm {
+            weight: number(case, "content_weight"),
+            layers: layers(case, "content_layers"),
+        },
+        style: StyleTerm {
+            weight: number(case, "style_weight"),
+            layers: layers(case, "style_layers"),
+            loss: named(case, "style_loss"),
+            gram_norm: named(case, "gram_norm"),
+            ..StyleTerm::default()
+        },
+        variation: VariationTerm {
+            weight: number(case, "tv_weight"),
+            kind: named(case, "tv"),
+        },
+        normalize: named(case, "normalize"),
+        reduction: named(case, "reduction"),
+        encoder: EncoderOptions {
+            pooling: named(case, "pooling"),
+            plain_pooling: !case["rescaled"].as_bool().unwrap(),
+            padding: named(case, "padding"),
+        },
+        ..Recipe::default()
+    }
+}
+
+/// Every case on one device: values to `value_tolerance` relative, gradients to `gradient_tolerance` of their
+/// greatest magnitude. Reports all failures.
+fn check(device: impl Fn() -> Box<dyn Device>, value_tolerance: f64, gradient_tolerance: f64) {
+    let cases: Value =
+        serde_json::from_slice(&std::fs::read(golden("golden.json")).unwrap()).unwrap();
+    let pictures = Checkpoint::open(golden("pictures.safetensors")).unwrap();
+    let recorded = Checkpoint::open(golden("golden.safetensors")).unwrap();
+    let picture = |name: &Value| {
+        let tensor = &pictures.tensors[name.as_str().unwrap()];
+        Picture::new(tensor.shape[2], tensor.shape[1], tensor.values.clone()).unwrap()
+    };
+    let mut failures = Vec::new();
+    for case in cases["cases"].as_array().unwrap() {
+        let name = case["name"].as_str().unwrap();
+        let preprocessing = case["preprocessing"].as_str().unwrap();
+        let (_, preprocessing) = Preprocessing::ALL
+            .into_iter()
+            .find(|(n, _)| *n == preprocessing)
+            .unwrap();
+        let encoder = Encoder::open(&golden("tiny.safetensors"), Some(preprocessing)).unwrap();
+        let styles = case["styles"].as_array().unwrap().iter();
+        let styles = styles
+            .map(|s| Style::new("", picture(&s[0]), s[1].as_f64().unwrap() as f32))
+            .collect();
+        let mut stylizer = match Stylizer::new(device(), &encoder, styles, recipe(case)) {
+            Ok(stylizer) => stylizer,
+            Err(error) => {
+                failures.push(format!("{name}: {error}"));
+                continue;
+            }
+        };
+        let got = stylizer
+            .inspect(&picture(&case["content"]), &picture(&case["image"]))
+            .unwrap();
+        let mut compare = |what: &str, got: f64, expected: f64| {
+            if (got - expected).abs() > value_tolerance * expected.abs().max(1e-12) {
+                failures.push(format!("{name}: {what} is {got}, PyTorch has {expected}"));
+            }
+        };
+        let expected: Vec<_> = case["terms"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|term| term["weight"] != 0.0)
+            .collect();
+        assert_eq!(got.terms.len(), expected.len(), "{name}");
+        for (term, expected) in got.terms.iter().zip(expected) {
+            assert_eq!(term.name, expected["name"].as_str().unwrap(), "{name}");
+            compare(&term.name, term.value, expected["value"].as_f64().unwrap());
+            compare(
+                &format!("the weight of {}", term.name),
+                term.weight,
+                expected["weight"].as_f64().unwrap(),
+            );
+        }
+        compare("the total", got.total, case["total"].as_f64().unwrap());
+        let expected = &recorded.tensors[&format!("{name}.gradient")].values;
+        let greatest = expected.iter().fold(0.0f32, |m, g| m.max(g.abs()));
+        let worst = got
+            .gradient
+            .iter()
+            .zip(expected)
+            .map(|(g, e)| (g - e).abs())
+            .fold(0.0f32, f32::max);
+        if f64::from(worst) > gradient_tolerance * f64::from(greatest) {
+            failures.push(format!(
+                "{name}: the gradient is off by {worst:e}, its greatest entry is {greatest:e}"
+            ));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+#[test]
+fn the_reference_device_agrees_with_pytorch() {
+    check(|| Box::new(ReferenceDevice::new()), 1e-6, 1e-5);
+}
