@@ -5,6 +5,7 @@
 
 mod brush;
 mod canvas;
+mod contents;
 mod noise;
 mod paint;
 mod shape;

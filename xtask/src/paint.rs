@@ -1,7 +1,7 @@
 //! `cargo xtask paint`: the list of example pictures, and how they get into `examples/` or are compared with it.
 
 use crate::canvas::Canvas;
-use crate::styles;
+use crate::{contents, styles};
 use image::codecs::jpeg::JpegEncoder;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -29,11 +29,22 @@ const fn style(name: &'static str, width: usize, quality: u8, paint: fn() -> Can
     }
 }
 
+const fn content(name: &'static str, width: usize, quality: u8, paint: fn() -> Canvas) -> Painting {
+    Painting {
+        kind: "contents",
+        name,
+        width,
+        quality,
+        paint,
+    }
+}
+
 const PAINTINGS: &[Painting] = &[
     style("glass", 512, 86, styles::glass::paint),
     style("geometry", 656, 86, styles::geometry::paint),
     style("swirls", 640, 85, styles::swirls::paint),
     style("waves", 704, 88, styles::waves::paint),
+    content("still-life", 720, 89, contents::still_life::paint),
 ];
 
 /// The largest mean difference per channel, of 255, at which two pictures count as the same: mathematical functions

@@ -1,0 +1,3 @@
+//! The example contents, one file each.
+
+pub mod still_life;
