@@ -30,6 +30,7 @@ def parser():
     p.add_argument("--reduction", default="mean", choices=["mean", "sum"])
     p.add_argument("--normalize", default="none", choices=["none", "target", "gradient"])
     p.add_argument("--pooling", default="max", choices=["max", "average", "l2"])
+    p.add_argument("--plain-pooling", action="store_true", help="do not rescale average and l2 pooling (x2, x0.78)")
     p.add_argument("--padding", default="zero", choices=["zero", "replicate", "reflect"])
     p.add_argument("--content-layer", type=layers, default=[], help="relu3_3[:WEIGHT],...")
     p.add_argument("--style-layers", type=layers, default=[], help="relu1_1[:WEIGHT],...")
@@ -76,6 +77,7 @@ def inspect(a):
         preprocessing=a.preprocessing,
         padding=a.padding,
         pooling=a.pooling,
+        rescaled=not a.plain_pooling,
     )
     styles = [(picture(path, kind), 1.0) for path in a.style]
     return objective.evaluate(picture(a.image, kind), picture(a.content, kind), styles, weights, settings)
