@@ -1,11 +1,26 @@
 //! From the bytes of a file to a [`Picture`].
+//!
+//! The way: tell the format by content → check the declared size → decode to [`Raw`] samples →
+//! [`develop`]: colours to sRGB, planes of `f32`, upright. JPEG and TIFF have readers of their own
+//! here because inks must reach the colour management as inks; the others go through `image`.
 
-use std::io::{Cursor, ErrorKind};
+mod jpeg;
+mod sniff;
+mod tiff;
+
+use std::fs::File;
+use std::io::{Cursor, ErrorKind, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader};
+use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, png::PngDecoder, webp::WebPDecoder};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, ImageError, ImageResult};
+use rayon::prelude::*;
 
-use super::{Depth, Picture, PictureError};
+use self::sniff::Kind;
+use super::profile::{Converter, Model};
+use super::{Depth, Picture, PictureError, orient};
 
 /// How large a picture may be. What is beyond is refused before its pixels are allocated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,7 +43,120 @@ impl Default for Limits {
     }
 }
 
+/// What a format's reader gives: samples as they are in the file, interleaved, `[h, w, c]`.
+struct Raw {
+    width: usize,
+    height: usize,
+    samples: Samples,
+    model: Model,
+    alpha: Option<Alpha>,
+    icc: Option<Vec<u8>>,
+    orientation: Orientation,
+}
+
+/// Inks are counted from 0 (none) upwards.
+enum Samples {
+    Eight(Vec<u8>),
+    Sixteen(Vec<u16>),
+    Float(Vec<f32>),
+}
+
+/// What the sample after the colours says.
+#[derive(Clone, Copy, PartialEq)]
+enum Alpha {
+    /// Opacity; colours are as they are seen where opaque.
+    Straight,
+    /// Opacity, and colours are multiplied by it.
+    Multiplied,
+    /// Nothing: the sample is skipped.
+    Ignored,
+}
+
+/// Where a reader is: the name for messages, the format, what is allowed.
+#[derive(Clone, Copy)]
+struct Source<'a> {
+    name: &'a str,
+    format: &'static str,
+    limits: &'a Limits,
+}
+
+impl Source<'_> {
+    fn damaged(&self, what: impl ToString) -> PictureError {
+        PictureError::Damaged {
+            name: self.name.into(),
+            format: self.format,
+            what: one_line(what),
+        }
+    }
+
+    fn unsupported(&self, what: impl ToString) -> PictureError {
+        let what = one_line(what);
+        PictureError::Unsupported {
+            name: self.name.into(),
+            format: self.format,
+            what,
+        }
+    }
+
+    fn image_error(&self, error: ImageError) -> PictureError {
+        match error {
+            ImageError::Unsupported(error) => self.unsupported(error),
+            error => self.damaged(error),
+        }
+    }
+
+    /// Refuses a declared size that is beyond the limits or the memory.
+    fn check_size(&self, width: u64, height: u64) -> Result<(), PictureError> {
+        if width == 0 || height == 0 {
+            return Err(self.damaged(format!("it says {width}×{height} pixels")));
+        }
+        let refused = |what, limit, value, allowed| {
+            let what = format!("{what} of its {width}×{height} pixels");
+            Err(PictureError::Limit {
+                name: self.name.into(),
+                what,
+                limit,
+                value,
+                allowed,
+            })
+        };
+        let longer = width.max(height);
+        if longer > u64::from(self.limits.max_side) {
+            return refused(
+                "the longer side",
+                "max_side",
+                longer,
+                self.limits.max_side.into(),
+            );
+        }
+        let pixels = width.saturating_mul(height);
+        if pixels > self.limits.max_pixels {
+            return refused("the number", "max_pixels", pixels, self.limits.max_pixels);
+        }
+        // Four planes of f32 and as much again for what the file holds.
+        let bytes = pixels.saturating_mul(32);
+        let granted = usize::try_from(bytes)
+            .is_ok_and(|bytes| Vec::<u8>::new().try_reserve_exact(bytes).is_ok());
+        if !granted {
+            return Err(PictureError::Memory {
+                name: self.name.into(),
+                bytes,
+            });
+        }
+        Ok(())
+    }
+}
+
+/// Messages of decoders may have several lines; ours have one.
+fn one_line(what: impl ToString) -> String {
+    what.to_string()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
 pub(super) fn open(path: &Path, limits: &Limits) -> Result<Picture, PictureError> {
+    let name = path.display().to_string();
     let failed = |source: std::io::Error| match source.kind() {
         ErrorKind::NotFound => PictureError::Missing { path: path.into() },
         _ if path.is_dir() => PictureError::Folder { path: path.into() },
@@ -37,53 +165,268 @@ pub(super) fn open(path: &Path, limits: &Limits) -> Result<Picture, PictureError
             source,
         },
     };
-    let bytes = std::fs::read(path).map_err(failed)?;
-    decode(&bytes, &path.display().to_string(), limits)
+    let file = File::open(path).map_err(failed)?;
+    check_bytes(file.metadata().map_err(failed)?.len(), &name, limits)?;
+    let mut bytes = Vec::new();
+    // A pipe or a device has no length in advance.
+    file.take(limits.max_bytes.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    decode(&bytes, &name, limits)
 }
 
-pub(super) fn decode(bytes: &[u8], name: &str, _limits: &Limits) -> Result<Picture, PictureError> {
+fn check_bytes(value: u64, name: &str, limits: &Limits) -> Result<(), PictureError> {
+    if value <= limits.max_bytes {
+        return Ok(());
+    }
+    Err(PictureError::Limit {
+        name: name.into(),
+        what: "the number of bytes in the file".into(),
+        limit: "max_bytes",
+        value,
+        allowed: limits.max_bytes,
+    })
+}
+
+pub(super) fn decode(bytes: &[u8], name: &str, limits: &Limits) -> Result<Picture, PictureError> {
     if bytes.is_empty() {
         return Err(PictureError::Empty { name: name.into() });
     }
-    let unknown = || PictureError::Unknown {
+    check_bytes(bytes.len() as u64, name, limits)?;
+    let kind = sniff::kind(bytes).map_err(|found| PictureError::Unknown {
         name: name.into(),
-        found: "other data",
+        found,
+    })?;
+    let source = Source {
+        name,
+        format: kind.name(),
+        limits,
     };
-    let reader = ImageReader::new(Cursor::new(bytes))
-        .with_guessed_format()
-        .map_err(|_| unknown())?;
-    let format = match reader.format().ok_or_else(unknown)? {
-        ImageFormat::Jpeg => "JPEG",
-        ImageFormat::Png => "PNG",
-        ImageFormat::WebP => "WebP",
-        ImageFormat::Tiff => "TIFF",
-        ImageFormat::Bmp => "BMP",
-        ImageFormat::Gif => "GIF",
-        _ => return Err(unknown()),
-    };
-    let damaged = |error: ImageError| PictureError::Damaged {
-        name: name.into(),
-        format,
-        what: error.to_string(),
-    };
-    let mut decoder = reader.into_decoder().map_err(damaged)?;
-    let orientation = decoder.orientation().map_err(damaged)?;
-    let mut image = DynamicImage::from_decoder(decoder).map_err(damaged)?;
-    image.apply_orientation(orientation);
-    let (width, height) = (image.width() as usize, image.height() as usize);
-    let depth = match image.color() {
-        image::ColorType::L8 | image::ColorType::La8 => Depth::Eight,
-        image::ColorType::Rgb8 | image::ColorType::Rgba8 => Depth::Eight,
-        _ => Depth::Sixteen,
-    };
-    let pixels = image.to_rgba32f().into_raw();
-    let plane = |c: usize| pixels.iter().skip(c).step_by(4).copied();
-    let alpha: Vec<f32> = plane(3).collect();
-    let rgb = (0..3).flat_map(plane).collect();
-    let picture = Picture::new(width, height, rgb)?.with_depth(depth);
-    if alpha.iter().all(|&a| a >= 1.0) {
-        Ok(picture)
-    } else {
-        picture.with_alpha(alpha)
+    // The decoders are other people's code on hostile bytes; where one of them trips over its own
+    // assertion, the file is damaged and the program goes on.
+    catch_unwind(AssertUnwindSafe(|| {
+        develop(read(bytes, kind, &source)?, &source)
+    }))
+    .unwrap_or_else(|_| Err(source.damaged("the decoder gave up")))
+}
+
+fn read(bytes: &[u8], kind: Kind, source: &Source) -> Result<Raw, PictureError> {
+    let cursor = Cursor::new(bytes);
+    match kind {
+        Kind::Jpeg => jpeg::read(bytes, source),
+        Kind::Tiff => tiff::read(bytes, source),
+        Kind::Png => {
+            check_png_header(bytes, source)?;
+            let mut limits = image::Limits::no_limits();
+            // For what is not pixels: profiles and texts are compressed, and could be bombs.
+            limits.max_alloc = Some(64 << 20);
+            through_image(PngDecoder::with_limits(cursor, limits), source)
+        }
+        Kind::WebP if is_cut_riff(bytes) => Err(source.damaged("its end is missing")),
+        Kind::WebP => through_image(WebPDecoder::new(cursor), source),
+        Kind::Bmp => through_image(BmpDecoder::new(cursor), source),
+        Kind::Gif => through_image(GifDecoder::new(cursor), source),
     }
+}
+
+/// The decoder would refuse a huge size too, but without a word on which limit.
+fn check_png_header(bytes: &[u8], source: &Source) -> Result<(), PictureError> {
+    let header = bytes
+        .get(16..26)
+        .and_then(|header| header.first_chunk::<10>());
+    let [w0, w1, w2, w3, h0, h1, h2, h3, depth, colour] =
+        *header.ok_or_else(|| source.damaged("its header is missing"))?;
+    let width = u64::from(u32::from_be_bytes([w0, w1, w2, w3]));
+    let height = u64::from(u32::from_be_bytes([h0, h1, h2, h3]));
+    source.check_size(width, height)?;
+    let channels = match colour {
+        2 => 3,
+        4 => 2,
+        6 => 4,
+        _ => 1,
+    };
+    // Deflate makes at most 1032 bytes of one.
+    let inflated = width * height * channels * u64::from(depth) / 8;
+    if inflated / 1032 > bytes.len() as u64 {
+        return Err(source.damaged(format!("too short for its {width}×{height} pixels")));
+    }
+    Ok(())
+}
+
+/// Whether the container says that it is longer than the file.
+fn is_cut_riff(bytes: &[u8]) -> bool {
+    let declared = bytes
+        .get(4..8)
+        .and_then(|b| b.first_chunk())
+        .map(|b| u32::from_le_bytes(*b));
+    declared.is_some_and(|length| u64::from(length) + 8 > bytes.len() as u64)
+}
+
+fn through_image(
+    decoder: ImageResult<impl ImageDecoder>,
+    source: &Source,
+) -> Result<Raw, PictureError> {
+    let mut decoder = decoder.map_err(|error| source.image_error(error))?;
+    let (width, height) = decoder.dimensions();
+    source.check_size(width.into(), height.into())?;
+    // Metadata that cannot be read is no reason to refuse the picture.
+    let icc = decoder.icc_profile().unwrap_or_default();
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let image = DynamicImage::from_decoder(decoder).map_err(|error| source.image_error(error))?;
+    let color = image.color();
+    let samples = match image {
+        DynamicImage::ImageLuma8(image) => Samples::Eight(image.into_raw()),
+        DynamicImage::ImageLumaA8(image) => Samples::Eight(image.into_raw()),
+        DynamicImage::ImageRgb8(image) => Samples::Eight(image.into_raw()),
+        DynamicImage::ImageRgba8(image) => Samples::Eight(image.into_raw()),
+        DynamicImage::ImageLuma16(image) => Samples::Sixteen(image.into_raw()),
+        DynamicImage::ImageLumaA16(image) => Samples::Sixteen(image.into_raw()),
+        DynamicImage::ImageRgb16(image) => Samples::Sixteen(image.into_raw()),
+        DynamicImage::ImageRgba16(image) => Samples::Sixteen(image.into_raw()),
+        _ => return Err(source.unsupported(format!("{color:?} samples"))),
+    };
+    Ok(Raw {
+        width: width as usize,
+        height: height as usize,
+        samples,
+        model: if color.has_color() {
+            Model::Rgb
+        } else {
+            Model::Grey
+        },
+        alpha: color.has_alpha().then_some(Alpha::Straight),
+        icc,
+        orientation,
+    })
+}
+
+/// Samples → sRGB, planar, upright.
+fn develop(raw: Raw, source: &Source) -> Result<Picture, PictureError> {
+    let (width, height) = (raw.width, raw.height);
+    let colours = raw.model.channels();
+    let channels = colours + usize::from(raw.alpha.is_some());
+    if raw.samples.len() != width * height * channels {
+        return Err(source.damaged("there are more or fewer pixels than it says"));
+    }
+    let converter = raw
+        .icc
+        .as_deref()
+        .and_then(|icc| Converter::new(icc, raw.model, source.name));
+    let mut rgb = vec![0.0; 3 * width * height];
+    let (red, rest) = rgb.split_at_mut(width * height);
+    let (green, blue) = rest.split_at_mut(width * height);
+    let planes = red
+        .par_chunks_exact_mut(width)
+        .zip(green.par_chunks_exact_mut(width))
+        .zip(blue.par_chunks_exact_mut(width));
+    planes
+        .enumerate()
+        .for_each_init(Scratch::default, |scratch, (y, ((red, green), blue))| {
+            let scratch_row = &mut scratch.row;
+            raw.samples.row(y, width * channels, scratch_row);
+            take_colours(scratch_row, colours, raw.alpha);
+            match &converter {
+                Some(converter) => {
+                    converter.row(scratch_row, &mut scratch.steps, [red, green, blue])
+                }
+                None => raw.model.row(scratch_row, [red, green, blue]),
+            }
+        });
+    let depth = match raw.samples {
+        Samples::Eight(_) => Depth::Eight,
+        Samples::Sixteen(_) | Samples::Float(_) => Depth::Sixteen,
+    };
+    let mut alpha = match raw.alpha {
+        Some(Alpha::Straight | Alpha::Multiplied) => raw.samples.last_plane(channels),
+        Some(Alpha::Ignored) | None => Vec::new(),
+    };
+    drop(raw.samples);
+    let (upright_width, upright_height) = orient::size(width, height, raw.orientation);
+    rgb = orient::planes(rgb, width, height, raw.orientation);
+    let picture = Picture::new(upright_width, upright_height, rgb)?.with_depth(depth);
+    if alpha.par_iter().all(|&alpha| alpha >= 1.0) {
+        return Ok(picture);
+    }
+    alpha = orient::planes(alpha, width, height, raw.orientation);
+    picture.with_alpha(alpha)
+}
+
+/// Buffers for one row, kept from row to row.
+#[derive(Default)]
+struct Scratch {
+    row: Vec<f32>,
+    steps: [Vec<u16>; 2],
+}
+
+impl Samples {
+    fn len(&self) -> usize {
+        match self {
+            Samples::Eight(samples) => samples.len(),
+            Samples::Sixteen(samples) => samples.len(),
+            Samples::Float(samples) => samples.len(),
+        }
+    }
+
+    /// Row `y` of `length` samples as 0..1.
+    fn row(&self, y: usize, length: usize, row: &mut Vec<f32>) {
+        row.clear();
+        let range = y * length..(y + 1) * length;
+        match self {
+            Samples::Eight(samples) => row.extend(samples[range].iter().map(eight)),
+            Samples::Sixteen(samples) => row.extend(samples[range].iter().map(sixteen)),
+            Samples::Float(samples) => row.extend(samples[range].iter().map(float)),
+        }
+    }
+
+    /// The last of `channels` interleaved samples as 0..1.
+    fn last_plane(&self, channels: usize) -> Vec<f32> {
+        let last = channels - 1;
+        match self {
+            Samples::Eight(s) => s
+                .par_chunks_exact(channels)
+                .map(|s| eight(&s[last]))
+                .collect(),
+            Samples::Sixteen(s) => s
+                .par_chunks_exact(channels)
+                .map(|s| sixteen(&s[last]))
+                .collect(),
+            Samples::Float(s) => s
+                .par_chunks_exact(channels)
+                .map(|s| float(&s[last]))
+                .collect(),
+        }
+    }
+}
+
+fn eight(sample: &u8) -> f32 {
+    f32::from(*sample) / 255.0
+}
+
+fn sixteen(sample: &u16) -> f32 {
+    f32::from(*sample) / 65535.0
+}
+
+fn float(sample: &f32) -> f32 {
+    if sample.is_nan() {
+        0.0
+    } else {
+        sample.clamp(0.0, 1.0)
+    }
+}
+
+/// Leaves the `colours` of each pixel in `row`, not multiplied by alpha.
+fn take_colours(row: &mut Vec<f32>, colours: usize, alpha: Option<Alpha>) {
+    let Some(alpha) = alpha else { return };
+    let pixels = row.len() / (colours + 1);
+    for x in 0..pixels {
+        let opacity = row[x * (colours + 1) + colours];
+        for c in 0..colours {
+            let value = row[x * (colours + 1) + c];
+            row[x * colours + c] = match alpha {
+                Alpha::Multiplied if opacity > 0.0 => (value / opacity).min(1.0),
+                _ => value,
+            };
+        }
+    }
+    row.truncate(pixels * colours);
 }

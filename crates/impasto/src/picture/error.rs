@@ -123,7 +123,9 @@ pub enum PictureError {
         found: String,
     },
     /// The format cannot hold a picture of this size.
-    #[error("cannot write {width}×{height} pixels as {format}: {limit}; use PNG or TIFF")]
+    #[error(
+        "cannot write {width}×{height} pixels as {format}, whose sides are at most {limit}; use PNG or TIFF"
+    )]
     TooLarge {
         /// The format to write.
         format: &'static str,
@@ -131,8 +133,8 @@ pub enum PictureError {
         width: usize,
         /// Rows.
         height: usize,
-        /// The rule of the format.
-        limit: &'static str,
+        /// The longest side that the format holds.
+        limit: usize,
     },
     /// The encoder failed.
     #[error("cannot encode the picture as {format}: {what}; try another format")]

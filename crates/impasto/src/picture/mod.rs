@@ -14,6 +14,8 @@
 mod decode;
 mod encode;
 mod error;
+mod orient;
+mod profile;
 mod resize;
 mod save;
 
@@ -169,7 +171,11 @@ impl Picture {
     /// [`PictureError::Extension`] for a name without a format, [`PictureError::Write`] if the
     /// system refuses, and the errors of [`Picture::encode`].
     pub fn save(&self, path: &Path, options: &SaveOptions) -> Result<(), PictureError> {
-        encode::save(self, path, options)
+        let bytes = self.encode(Format::from_path(path)?, options)?;
+        save::write_whole(path, &bytes).map_err(|source| PictureError::Write {
+            path: path.into(),
+            source,
+        })
     }
 
     /// The bytes of a file in `format`.
