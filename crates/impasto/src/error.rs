@@ -18,6 +18,16 @@ pub enum Error {
     /// An encoder could not be found, read or used.
     #[error(transparent)]
     Encoder(#[from] EncoderError),
+    /// No example picture has this name.
+    #[error(
+        "there is no example picture @{name}; there are {known} (a file of that name is ./@{name})"
+    )]
+    NoSuchExample {
+        /// What was asked for, without the `@`.
+        name: String,
+        /// Those that there are, the likeliest first.
+        known: String,
+    },
     /// The device refused.
     #[error(transparent)]
     Compute(#[from] ComputeError),

@@ -36,6 +36,7 @@
 pub mod device;
 pub mod encoder;
 mod error;
+pub mod examples;
 pub mod loss;
 mod method;
 mod observer;
