@@ -1,3 +1,5 @@
 //! The example contents, one file each.
 
+pub mod lake;
 pub mod still_life;
+mod terrain;
