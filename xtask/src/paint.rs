@@ -44,6 +44,7 @@ const PAINTINGS: &[Painting] = &[
     style("geometry", 656, 86, styles::geometry::paint),
     style("swirls", 640, 85, styles::swirls::paint),
     style("waves", 704, 88, styles::waves::paint),
+    content("city", 768, 89, contents::city::paint),
     content("lake", 768, 89, contents::lake::paint),
     content("still-life", 720, 89, contents::still_life::paint),
 ];

@@ -1,5 +1,6 @@
 //! The example contents, one file each.
 
+pub mod city;
 pub mod lake;
 pub mod still_life;
 mod terrain;
