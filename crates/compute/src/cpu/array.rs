@@ -134,6 +134,14 @@ pub(super) fn get_mut<'a>(what: &'static str, tensor: &'a mut Tensor) -> Result<
         .ok_or_else(|| foreign(what))
 }
 
+/// The buffer of a tensor that is not needed any more.
+pub(super) fn take(what: &'static str, mut tensor: Tensor) -> Result<Buffer> {
+    tensor
+        .storage_mut::<Array>()
+        .map(|array| array.0.take())
+        .ok_or_else(|| foreign(what))
+}
+
 /// Checks that two operands have the same shape, and with it the same layout.
 pub(super) fn same(what: &'static str, x: &Tensor, y: &Tensor) -> Result<()> {
     if x.shape() == y.shape() {

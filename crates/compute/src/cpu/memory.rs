@@ -8,6 +8,7 @@
 //! Large blocks are aligned to huge pages and advised to use them (Linux): a map of 1 GB then needs 512 page table
 //! entries instead of 262144.
 
+use super::simd::Lanes;
 use crate::{ComputeError, Result};
 use std::alloc::{Layout, alloc, dealloc};
 use std::fmt;
@@ -188,10 +189,32 @@ impl<T: Number> Buffer<T> {
             })
     }
 
+    /// Moves the numbers out, leaving an empty buffer behind.
+    pub(super) fn take(&mut self) -> Self {
+        Self {
+            block: self.block.take(),
+            len: std::mem::take(&mut self.len),
+            pool: Arc::clone(&self.pool),
+            holds: PhantomData,
+        }
+    }
+
     /// Fills with NaNs, so that a debug build shows who reads what nobody has written.
     fn poison(&mut self) {
         // SAFETY: the block holds at least `len` numbers, and every bit pattern is a number.
         unsafe { self.start().write_bytes(0xff, self.len) };
+    }
+}
+
+impl Buffer {
+    /// As pixels of blocks of channels.
+    pub(super) fn lanes(&self) -> &[Lanes] {
+        self.as_chunks().0
+    }
+
+    /// As pixels of blocks of channels, mutable.
+    pub(super) fn lanes_mut(&mut self) -> &mut [Lanes] {
+        self.as_chunks_mut().0
     }
 }
 

@@ -8,15 +8,26 @@
 //! Results are bit-identical for any number of threads: work is cut by the size of the data, never by the number of
 //! threads, and partial sums are added in the order of the data. Different instruction sets round differently.
 
-#![allow(dead_code, reason = "the network engine that uses these parts follows")]
-
 mod array;
+mod filters;
+mod first;
+mod fold;
+mod heads;
+mod kernel;
 mod matrix;
 mod memory;
+mod mixing;
+mod moments;
 mod network;
+mod plan;
+mod pointwise;
+mod shared;
 mod simd;
+mod tape;
+mod tile;
 mod variation;
 mod vector;
+mod winograd;
 
 pub use simd::Level;
 

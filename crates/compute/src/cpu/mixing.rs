@@ -1,0 +1,138 @@
+//! Matrices that mix the channels of every pixel: `y = W·x + b`, a 1×1 convolution.
+//!
+//! This is what heads are, and what the gradient of moments is. Pixels are taken in blocks that stay in the
+//! second-level cache of a core.
+
+use super::Context;
+use super::kernel::{Rows, product};
+use super::memory::Buffer;
+use super::shared::Shared;
+use super::simd::{LANES, Lanes, with_simd};
+use crate::Result;
+use rayon::prelude::*;
+
+/// Pixels of a block are a multiple of this, which is a multiple of the rows of every micro-kernel.
+const PIXELS: usize = 42;
+/// Size of a block's features, about.
+const BLOCK_BYTES: usize = 96 << 10;
+
+/// A matrix `[out, in]` and a bias `[out]`.
+#[derive(Debug)]
+pub(super) struct Matrix {
+    blocks_out: usize,
+    blocks_in: usize,
+    /// `[out/16][in][16]`.
+    panels: Vec<Lanes>,
+    bias: Vec<Lanes>,
+}
+
+/// What a matrix is applied to.
+pub(super) enum Operand<'a> {
+    /// `map = W·map + b + add`.
+    InPlace {
+        map: &'a mut [Lanes],
+        add: Option<&'a [Lanes]>,
+    },
+    /// `out = W·x + b`.
+    Into {
+        x: &'a [Lanes],
+        out: &'a mut [Lanes],
+    },
+    /// `out += W·x + b`.
+    Onto {
+        x: &'a [Lanes],
+        out: &'a mut [Lanes],
+    },
+}
+
+impl Matrix {
+    /// A matrix from its entries, by output and input, and its bias.
+    pub(super) fn new(
+        (outputs, inputs): (usize, usize),
+        weight: impl Fn(usize, usize) -> f32 + Sync,
+        bias: impl Fn(usize) -> f32,
+    ) -> Self {
+        let (blocks_out, blocks_in) = (outputs.div_ceil(LANES), inputs.div_ceil(LANES));
+        let depth = blocks_in * LANES;
+        let mut panels = vec![[0.0; LANES]; blocks_out * depth];
+        panels
+            .par_chunks_exact_mut(depth)
+            .enumerate()
+            .for_each(|(block, panel)| {
+                for (k, lanes) in panel[..inputs].iter_mut().enumerate() {
+                    for (lane, value) in lanes.iter_mut().enumerate().take(outputs - block * LANES)
+                    {
+                        *value = weight(block * LANES + lane, k);
+                    }
+                }
+            });
+        let mut lanes = vec![[0.0; LANES]; blocks_out];
+        (0..outputs).for_each(|out| lanes[out / LANES][out % LANES] = bias(out));
+        Self {
+            blocks_out,
+            blocks_in,
+            panels,
+            bias: lanes,
+        }
+    }
+
+    /// Mixes the channels of `pixels` pixels.
+    pub(super) fn apply(
+        &self,
+        context: &Context,
+        pixels: usize,
+        operand: Operand<'_>,
+    ) -> Result<()> {
+        let bytes = self.blocks_in.max(self.blocks_out) * LANES * size_of::<f32>();
+        let block = (BLOCK_BYTES / (bytes * PIXELS)).max(1) * PIXELS;
+        let (x, out, add, onto) = match operand {
+            Operand::InPlace { map, add } => (None, map, add, false),
+            Operand::Into { x, out } => (Some(x), out, None, false),
+            Operand::Onto { x, out } => (Some(x), out, None, true),
+        };
+        let shared = Shared::new(out);
+        (0..pixels.div_ceil(block)).into_par_iter().try_for_each(|index| {
+            let start = index * block;
+            let count = block.min(pixels - start);
+            let mut scratch: Buffer = context.pool.take(block * (self.blocks_in + self.blocks_out) * LANES)?;
+            let (v, results) = scratch.as_chunks_mut::<LANES>().0.split_at_mut(block * self.blocks_in);
+            let v = &mut v[..count * self.blocks_in];
+            for (b, to) in v.chunks_exact_mut(count).enumerate() {
+                let place = b * pixels + start;
+                to.copy_from_slice(match x {
+                    Some(x) => &x[place..place + count],
+                    // SAFETY: only this task touches pixels `start..start + count`.
+                    None => unsafe { shared.part(place, count) },
+                });
+            }
+            let rows = Rows {
+                data: v,
+                stride: count,
+                count,
+            };
+            let depth = self.blocks_in * LANES;
+            with_simd!(context.token, simd => product(simd, rows, &self.panels, depth, results, count));
+            for b in 0..self.blocks_out {
+                let place = b * pixels + start;
+                // SAFETY: as above.
+                let to = unsafe { shared.part(place, count) };
+                let add = add.map(|add| &add[place..place + count]);
+                finish(to, &results[b * count..][..count], &self.bias[b], add, onto);
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Adds what there is to add, and writes the pixels of one block of channels.
+fn finish(to: &mut [Lanes], results: &[Lanes], bias: &Lanes, add: Option<&[Lanes]>, onto: bool) {
+    for (index, (to, result)) in to.iter_mut().zip(results).enumerate() {
+        for lane in 0..LANES {
+            let mut value = result[lane] + bias[lane];
+            if let Some(add) = add {
+                value += add[index][lane];
+            }
+            to[lane] = if onto { to[lane] + value } else { value };
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! Moments of a map and their gradient.
+//!
+//! With `F` `[c, n]` the features as a matrix: `μ = F·1/n`, `S = F·Fᵀ/n`; and backwards
+//! `dF = ((dS + dSᵀ)·F + dμ·1ᵀ)/n`, which overwrites `F` in place, block of pixels by block of pixels.
+//!
+//! Pixels are cut into a fixed number of groups, each summed by one task: products in f32 while they stay in
+//! registers (a few hundred pixels), then in f64. The groups are added in order, so the result does not depend on the
+//! number of threads. Only blocks on and above the diagonal are computed.
+
+use super::Context;
+use super::kernel::Rows;
+use super::memory::Buffer;
+use super::mixing::{Matrix, Operand};
+use super::simd::{Isa, LANES, Lanes, with_simd};
+use crate::Result;
+use fearless_simd::prelude::*;
+use rayon::prelude::*;
+
+/// Size of the features that are multiplied before sums move to f64: a part of the second-level cache.
+const CHUNK_BYTES: usize = 384 << 10;
+/// Pixels of a group at least, and groups at most.
+const GROUP_PIXELS: usize = 512;
+const GROUPS: usize = 32;
+/// Sums of all groups together, in numbers.
+const GROUP_SUMS: usize = 8 * 512 * 512;
+
+/// Mean and second moment of some channels, in f64.
+#[derive(Debug)]
+pub(super) struct Sums {
+    pub(super) channels: usize,
+    /// `[c]`.
+    pub(super) mean: Vec<f64>,
+    /// `[c, c]`.
+    pub(super) second: Vec<f64>,
+}
+
+/// Moments of a map of `pixels` pixels.
+pub(super) fn forward(
+    context: &Context,
+    map: &[Lanes],
+    channels: usize,
+    pixels: usize,
+) -> Result<Sums> {
+    let blocks = channels.div_ceil(LANES);
+    let padded = blocks * LANES;
+    // Per group: the second moment, then the mean.
+    let size = padded * padded + padded;
+    let groups = (pixels / GROUP_PIXELS).clamp(1, GROUPS.min((GROUP_SUMS / size).max(1)));
+    let mut partial: Buffer<f64> = context.pool.take(groups * size)?;
+    partial
+        .par_chunks_exact_mut(size)
+        .enumerate()
+        .for_each(|(group, sums)| {
+            let range = pixels * group / groups..pixels * (group + 1) / groups;
+            let chunk = (CHUNK_BYTES / (padded * size_of::<f32>())).max(GROUP_PIXELS / 2);
+            sums.fill(0.0);
+            let mut start = range.start;
+            while start < range.end {
+                let count = chunk.min(range.end - start);
+                let rows = Rows {
+                    data: &map[start..],
+                    stride: pixels,
+                    count,
+                };
+                with_simd!(context.token, simd => add_chunk(simd, rows, blocks, sums));
+                start += count;
+            }
+        });
+    let total =
+        |index: usize| partial.iter().skip(index).step_by(size).sum::<f64>() / pixels as f64;
+    let mean = (0..channels).map(|i| total(padded * padded + i)).collect();
+    let mut second = vec![0.0; channels * channels];
+    second
+        .par_chunks_exact_mut(channels)
+        .enumerate()
+        .for_each(|(i, row)| {
+            for (j, value) in row.iter_mut().enumerate() {
+                // Below the block diagonal, the mirrored sum is the one that exists.
+                let (i, j) = if j / LANES < i / LANES {
+                    (j, i)
+                } else {
+                    (i, j)
+                };
+                *value = total(i * padded + j);
+            }
+        });
+    Ok(Sums {
+        channels,
+        mean,
+        second,
+    })
+}
+
+/// Adds the products of one chunk of pixels.
+#[inline(always)]
+fn add_chunk<S: Isa>(simd: S, rows: Rows<'_>, blocks: usize, sums: &mut [f64]) {
+    let padded = blocks * LANES;
+    let (second, mean) = sums.split_at_mut(padded * padded);
+    for (block, mean) in mean.chunks_exact_mut(LANES).enumerate() {
+        let pixels = &rows.data[block * rows.stride..][..rows.count];
+        for lane in (0..LANES).step_by(S::f32s::LEN) {
+            let mut sum = S::f32s::splat(simd, 0.0);
+            for pixel in pixels {
+                sum += S::f32s::from_slice(simd, &pixel[lane..lane + S::f32s::LEN]);
+            }
+            for (mean, sum) in mean[lane..].iter_mut().zip(sum.as_slice()) {
+                *mean += f64::from(*sum);
+            }
+        }
+    }
+    match S::ROWS * S::COLUMNS {
+        24.. => strips::<S, 8>(simd, rows, blocks, second),
+        _ => strips::<S, 4>(simd, rows, blocks, second),
+    }
+}
+
+/// Strips of `R` rows of the second moment, from the diagonal block to the right.
+#[inline(always)]
+fn strips<S: Isa, const R: usize>(simd: S, rows: Rows<'_>, blocks: usize, second: &mut [f64]) {
+    let vectors = LANES / S::f32s::LEN;
+    for i in (0..blocks * LANES).step_by(R) {
+        let mut j = i / LANES * vectors;
+        while j < blocks * vectors {
+            match blocks * vectors - j {
+                1 => strip::<S, R, 1>(simd, rows, blocks, i, j, second),
+                2 | 4 => strip::<S, R, 2>(simd, rows, blocks, i, j, second),
+                _ => strip::<S, R, 3>(simd, rows, blocks, i, j, second),
+            }
+            j += match blocks * vectors - j {
+                1 => 1,
+                2 | 4 => 2,
+                _ => 3,
+            };
+        }
+    }
+}
+
+/// `R` rows from row `i` on, `C` vectors of columns from vector `j` on.
+#[inline(always)]
+fn strip<S: Isa, const R: usize, const C: usize>(
+    simd: S,
+    rows: Rows<'_>,
+    blocks: usize,
+    i: usize,
+    j: usize,
+    second: &mut [f64],
+) {
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let len = S::f32s::LEN;
+            let plane = |block: usize| &rows.data[block * rows.stride..][..rows.count];
+            let left = plane(i / LANES);
+            let lane = |c: usize| (j + c) * len % LANES;
+            let right: [&[Lanes]; C] = std::array::from_fn(|c| plane((j + c) * len / LANES));
+            let mut sums = [[S::f32s::splat(simd, 0.0); C]; R];
+            for pixel in 0..rows.count {
+                let mut columns = [S::f32s::splat(simd, 0.0); C];
+                for c in 0..C {
+                    columns[c] =
+                        S::f32s::from_slice(simd, &right[c][pixel][lane(c)..lane(c) + len]);
+                }
+                let values: &[f32] = &left[pixel][i % LANES..i % LANES + R];
+                for r in 0..R {
+                    let value = S::f32s::splat(simd, values[r]);
+                    for c in 0..C {
+                        sums[r][c] = value.mul_add(columns[c], sums[r][c]);
+                    }
+                }
+            }
+            let width = blocks * LANES;
+            for r in 0..R {
+                for c in 0..C {
+                    let out = &mut second[(i + r) * width + (j + c) * len..][..len];
+                    for (out, sum) in out.iter_mut().zip(sums[r][c].as_slice()) {
+                        *out += f64::from(*sum);
+                    }
+                }
+            }
+        },
+    );
+}
+
+/// Overwrites a map with the gradient of its moments, plus `add` if there is any.
+pub(super) fn backward(
+    context: &Context,
+    map: &mut [Lanes],
+    towards: &Sums,
+    pixels: usize,
+    add: Option<&[Lanes]>,
+) -> Result<()> {
+    let channels = towards.channels;
+    let n = pixels as f64;
+    let second = |i: usize, j: usize| towards.second[i * channels + j];
+    let matrix = Matrix::new(
+        (channels, channels),
+        |out, k| ((second(k, out) + second(out, k)) / n) as f32,
+        |out| (towards.mean[out] / n) as f32,
+    );
+    matrix.apply(context, pixels, Operand::InPlace { map, add })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::{CpuDevice, CpuSettings, Level};
+
+    #[test]
+    fn sums_of_small_integers_are_exact() -> Result<()> {
+        for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
+            let device = CpuDevice::new(CpuSettings {
+                level: Some(level),
+                ..CpuSettings::default()
+            })?;
+            for (channels, pixels) in [(1usize, 1), (16, 7), (40, 1300), (64, 900)] {
+                let blocks = channels.div_ceil(LANES);
+                let mut map = vec![[0.0; LANES]; blocks * pixels];
+                let value = |c: usize, p: usize| ((c * 31 + p * 17) % 7) as f32 - 3.0;
+                for c in 0..channels {
+                    for p in 0..pixels {
+                        map[c / LANES * pixels + p][c % LANES] = value(c, p);
+                    }
+                }
+                let sums = forward(&device.context, &map, channels, pixels)?;
+                for i in 0..channels {
+                    let mean: f32 = (0..pixels).map(|p| value(i, p)).sum();
+                    assert_eq!(sums.mean[i], f64::from(mean) / pixels as f64);
+                    for j in 0..channels {
+                        let sum: f32 = (0..pixels).map(|p| value(i, p) * value(j, p)).sum();
+                        let expected = f64::from(sum) / pixels as f64;
+                        assert_eq!(
+                            sums.second[i * channels + j],
+                            expected,
+                            "{level} {channels}×{pixels}"
+                        );
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

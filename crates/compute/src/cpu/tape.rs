@@ -1,0 +1,392 @@
+//! A forward pass that can be walked back, to the gradient of the image.
+//!
+//! From the deepest stage to the first: the gradient towards a node is the sum of what the losses say about it and of
+//! what the stage behind it hands back. The gradient of moments overwrites the activation it needs, and the
+//! convolution behind adds to it and applies the ReLU mask as it writes, so no further map is needed.
+
+use super::array::{Layout, get, put, take};
+use super::filters::Direction;
+use super::memory::Buffer;
+use super::mixing::{Matrix, Operand};
+use super::moments::{self, Sums};
+use super::network::{CpuNetwork, Features, Map, Node, Seen};
+use super::plan::{Behind, Operation, Stage};
+use super::pointwise::{self, PoolMemory};
+use super::simd::LANES;
+use super::winograd::{Extent, FusedPool, Source, Target, convolve};
+use super::{first, fold, heads};
+use crate::{ComputeError, Cotangent, Moments, Padding, PoolKind, Result, Tap, Tape, Tensor};
+
+/// One forward pass.
+#[derive(Debug)]
+pub(super) struct CpuTape<'a> {
+    pub(super) network: &'a CpuNetwork,
+    /// Height and width of the image.
+    pub(super) size: (usize, usize),
+    pub(super) plan: Vec<Stage>,
+    /// What each stage of the plan has made.
+    pub(super) nodes: Vec<Node>,
+    pub(super) seen: Vec<Seen>,
+}
+
+/// What the losses say about one node.
+#[derive(Default)]
+struct Said {
+    moments: Option<Sums>,
+    /// Gradients towards the features, in blocks.
+    features: Vec<Buffer>,
+    /// The same of heads, by the index of the head.
+    heads: Vec<(usize, Buffer)>,
+}
+
+impl CpuTape<'_> {
+    fn find(&self, tap: Tap, view: &str) -> Result<&Seen> {
+        self.seen
+            .iter()
+            .find(|seen| seen.tap == tap)
+            .ok_or_else(|| missing(tap, view))
+    }
+
+    /// Sorts the cotangents by node, and checks them.
+    fn sort(&self, cotangents: Vec<Cotangent>) -> Result<Vec<Said>> {
+        let mut said: Vec<Said> = self.nodes.iter().map(|_| Said::default()).collect();
+        for cotangent in cotangents {
+            let tap = cotangent.tap;
+            let seen = self.find(tap, "features and moments")?;
+            let (said, node) = (&mut said[seen.node], &self.nodes[seen.node]);
+            if let Some(features) = cotangent.features {
+                let expected = self.features(tap)?;
+                if features.shape() != expected.shape() {
+                    return Err(ComputeError::Shape {
+                        what: "a gradient towards features",
+                        expected: expected.shape().to_vec(),
+                        got: features.shape().to_vec(),
+                    });
+                }
+                let buffer = self.blocked(features)?;
+                match tap {
+                    Tap::Layer(_) => said.features.push(buffer),
+                    Tap::Head(head) => said.heads.push((head, buffer)),
+                }
+            }
+            if let Some(towards) = cotangent.moments {
+                let expected = self.moments(tap)?;
+                let towards = sums(&towards, expected)?;
+                let total = said.moments.get_or_insert_with(|| Sums {
+                    channels: node.channels,
+                    mean: vec![0.0; node.channels],
+                    second: vec![0.0; node.channels * node.channels],
+                });
+                match tap {
+                    Tap::Layer(_) => {
+                        add(&towards.mean, &mut total.mean);
+                        add(&towards.second, &mut total.second);
+                    }
+                    Tap::Head(head) => {
+                        heads::backward(&self.network.spec.heads[head], &towards, total)
+                    }
+                }
+            }
+        }
+        Ok(said)
+    }
+
+    /// The buffer of a tensor, in blocks whatever its channels.
+    fn blocked(&self, tensor: Tensor) -> Result<Buffer> {
+        match (tensor.shape(), Layout::of(tensor.shape())) {
+            (&[channels, h, w], Layout::Plain { .. }) => {
+                let pixels = h * w;
+                let layout = Layout::Blocked { channels, pixels };
+                let mut buffer = self.network.context.pool.take(layout.len())?;
+                layout.pack(get("backward", &tensor)?, &mut buffer);
+                Ok(buffer)
+            }
+            _ => take("backward", tensor),
+        }
+    }
+
+    /// The sum of what the losses say about a node and of `sum`, if there is anything.
+    fn collect(
+        &mut self,
+        node: usize,
+        said: Said,
+        mut sum: Option<Buffer>,
+    ) -> Result<Option<Buffer>> {
+        let context = &self.network.context;
+        let node = &mut self.nodes[node];
+        for features in said.features {
+            match &mut sum {
+                None => sum = Some(features),
+                Some(sum) => pointwise::add(context, features.lanes(), sum.lanes_mut()),
+            }
+        }
+        for (head, gradient) in said.heads {
+            let head = &self.network.spec.heads[head];
+            let matrix = Matrix::new(
+                (node.channels, head.out_channels),
+                |out, k| head.weight[k * node.channels + out],
+                |_| 0.0,
+            );
+            let x = gradient.lanes();
+            match &mut sum {
+                Some(sum) => {
+                    let out = sum.lanes_mut();
+                    matrix.apply(context, node.pixels(), Operand::Onto { x, out })?;
+                }
+                None => {
+                    let mut out = context.pool.take(node.len() * LANES)?;
+                    let operand = Operand::Into {
+                        x,
+                        out: out.lanes_mut(),
+                    };
+                    matrix.apply(context, node.pixels(), operand)?;
+                    sum = Some(out);
+                }
+            }
+        }
+        if let Some(towards) = said.moments {
+            let mut map = match std::mem::replace(&mut node.map, Map::Dropped) {
+                Map::Kept(buffer) => buffer,
+                Map::Shown(tensor) => take("backward", tensor)?,
+                // Moments were asked for, so the forward pass has kept the map.
+                Map::Dropped => return Ok(sum),
+            };
+            let add = sum.as_ref().map(|sum| sum.lanes());
+            moments::backward(context, map.lanes_mut(), &towards, node.pixels(), add)?;
+            sum = Some(map);
+        }
+        Ok(sum)
+    }
+
+    /// The gradient towards node `index`, from that towards the node behind it.
+    fn step(&mut self, index: usize, behind: Option<Buffer>, said: Said) -> Result<Option<Buffer>> {
+        let Some(gradient) = behind else {
+            let sum = self.collect(index, said, None)?;
+            return Ok(self.masked(index, sum));
+        };
+        let stage = self.plan[index + 1];
+        let context = &self.network.context;
+        match stage.operation {
+            Operation::Conv { layer, behind } => {
+                let sum = self.collect(index, said, None)?;
+                self.through_convolution(index, layer, behind, gradient, sum)
+                    .map(Some)
+            }
+            Operation::Relu => {
+                let mut gradient = gradient;
+                if let Some(bits) = &self.nodes[index + 1].bits {
+                    pointwise::mask(context, gradient.lanes_mut(), bits);
+                }
+                let sum = self.collect(index, said, Some(gradient))?;
+                Ok(self.masked(index, sum))
+            }
+            Operation::Pool(pool) => {
+                let (node, pooled) = (&self.nodes[index], &self.nodes[index + 1]);
+                let mut out = context.pool.take(node.len() * LANES)?;
+                let memory = match (pool.kind, &pooled.bits) {
+                    (PoolKind::Max, Some(bits)) => PoolMemory::Max(bits),
+                    (PoolKind::L2, _) => PoolMemory::L2(node.lanes()?),
+                    (PoolKind::Average, _) | (PoolKind::Max, None) => PoolMemory::Average,
+                };
+                pointwise::unpool(
+                    context,
+                    pool.factor,
+                    memory,
+                    gradient.lanes(),
+                    (node.h, node.w),
+                    out.lanes_mut(),
+                );
+                let sum = self.collect(index, said, Some(out))?;
+                Ok(self.masked(index, sum))
+            }
+        }
+    }
+
+    /// Applies the ReLU mask of the stage that made a node.
+    fn masked(&self, index: usize, mut sum: Option<Buffer>) -> Option<Buffer> {
+        if let (Some(sum), Some(bits)) = (&mut sum, self.mask(index)) {
+            pointwise::mask(&self.network.context, sum.lanes_mut(), bits);
+        }
+        sum
+    }
+
+    /// The ReLU mask of a node whose stage is a convolution with a ReLU.
+    fn mask(&self, index: usize) -> Option<&[u16]> {
+        match self.plan[index].operation {
+            Operation::Conv {
+                behind: Behind::Relu,
+                ..
+            } => self.nodes[index].bits.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Backwards through the convolution behind a node, on top of `sum`.
+    fn through_convolution(
+        &self,
+        index: usize,
+        layer: usize,
+        behind: Behind,
+        gradient: Buffer,
+        sum: Option<Buffer>,
+    ) -> Result<Buffer> {
+        let context = &self.network.context;
+        let (node, next) = (&self.nodes[index], &self.nodes[index + 1]);
+        let (h, w) = (node.h, node.w);
+        let pixels = self.size.0 * self.size.1;
+        let filters = self.network.filters(layer, Direction::Backward, pixels)?;
+        let accumulate = sum.is_some();
+        let mut out = match sum {
+            Some(sum) => sum,
+            None => context.pool.take(node.len() * LANES)?,
+        };
+        let mask = self.mask(index);
+        let source = match (behind, &next.bits) {
+            (Behind::ReluPool { pool, factor }, Some(bits)) => Source::Unpooled {
+                gradient: gradient.lanes(),
+                bits,
+                h: next.h,
+                w: next.w,
+                scale: match pool {
+                    FusedPool::Max => factor,
+                    FusedPool::Average => factor / 4.0,
+                },
+            },
+            _ => Source::Map {
+                data: gradient.lanes(),
+                h,
+                w,
+                padding: Padding::Zero,
+            },
+        };
+        let padding = self.network.padding(layer)?;
+        if padding == Padding::Zero {
+            let target = Target::Linear {
+                out: out.lanes_mut(),
+                bias: None,
+                accumulate,
+                mask,
+            };
+            convolve(
+                context,
+                &filters,
+                source,
+                target,
+                Extent { h, w, border: 0 },
+            )?;
+        } else {
+            let (ph, pw) = (h + 2, w + 2);
+            let mut bordered = context.pool.take(node.len() / (h * w) * ph * pw * LANES)?;
+            let target = Target::Linear {
+                out: bordered.lanes_mut(),
+                bias: None,
+                accumulate: false,
+                mask: None,
+            };
+            let extent = Extent {
+                h: ph,
+                w: pw,
+                border: 1,
+            };
+            convolve(context, &filters, source, target, extent)?;
+            fold::fold(
+                context,
+                padding,
+                bordered.lanes(),
+                (h, w),
+                out.lanes_mut(),
+                accumulate,
+                mask,
+            );
+        }
+        Ok(out)
+    }
+
+    fn run(mut self, cotangents: Vec<Cotangent>) -> Result<Tensor> {
+        let mut gradient = None;
+        for (index, said) in self.sort(cotangents)?.into_iter().enumerate().rev() {
+            gradient = self.step(index, gradient, said)?;
+            // What lies behind is not needed any more.
+            self.nodes[index].map = Map::Dropped;
+            if let Some(behind) = self.nodes.get_mut(index + 1) {
+                behind.bits = None;
+            }
+        }
+        let (h, w) = self.size;
+        let context = &self.network.context;
+        let shape = [3, h, w];
+        let Some(gradient) = gradient else {
+            return Ok(put(context.pool.zeros(3 * h * w)?, &shape));
+        };
+        let mut bordered = context.pool.take(3 * (h + 2) * (w + 2))?;
+        let mut out = context.pool.take(3 * h * w)?;
+        first::backward(
+            context,
+            self.network.first()?,
+            gradient.lanes(),
+            (h, w),
+            &self.network.spec.input,
+            &mut bordered,
+            &mut out,
+        );
+        Ok(put(out, &shape))
+    }
+}
+
+fn missing(tap: Tap, view: &str) -> ComputeError {
+    ComputeError::NoSuchTap {
+        tap: tap.to_string(),
+        problem: format!("its {view} were not asked for in the forward pass"),
+    }
+}
+
+fn add(x: &[f64], sum: &mut [f64]) {
+    sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
+}
+
+/// A gradient towards moments, checked against the moments themselves.
+fn sums(towards: &Moments, expected: &Moments) -> Result<Sums> {
+    for (towards, expected) in [
+        (&towards.mean, &expected.mean),
+        (&towards.second, &expected.second),
+    ] {
+        if towards.shape() != expected.shape() {
+            return Err(ComputeError::Shape {
+                what: "a gradient towards moments",
+                expected: expected.shape().to_vec(),
+                got: towards.shape().to_vec(),
+            });
+        }
+    }
+    let widen = |tensor| -> Result<Vec<f64>> {
+        Ok(get("backward", tensor)?
+            .iter()
+            .map(|&value| value.into())
+            .collect())
+    };
+    Ok(Sums {
+        channels: towards.mean.len(),
+        mean: widen(&towards.mean)?,
+        second: widen(&towards.second)?,
+    })
+}
+
+impl Tape for CpuTape<'_> {
+    fn features(&self, tap: Tap) -> Result<&Tensor> {
+        let seen = self.find(tap, "features")?;
+        match (&seen.features, &self.nodes[seen.node].map) {
+            (Features::Own(tensor), _) | (Features::OfNode, Map::Shown(tensor)) => Ok(tensor),
+            _ => Err(missing(tap, "features")),
+        }
+    }
+
+    fn moments(&self, tap: Tap) -> Result<&Moments> {
+        let seen = self.find(tap, "moments")?;
+        seen.moments.as_ref().ok_or_else(|| missing(tap, "moments"))
+    }
+
+    fn backward(self: Box<Self>, cotangents: Vec<Cotangent>) -> Result<Tensor> {
+        let context = std::sync::Arc::clone(&self.network.context);
+        context.threads.install(|| self.run(cotangents))
+    }
+}

@@ -1,0 +1,677 @@
+//! The network engine of the cpu device against the reference device: every instruction set of this processor,
+//! paddings, pools, sizes, channels, taps and cotangents; and the reference device against finite differences.
+
+use impasto_compute::cpu::{CpuDevice, CpuSettings, FilterCache, Level, Precision};
+use impasto_compute::reference::ReferenceDevice;
+use impasto_compute::*;
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
+/// What a run of a network produced, row-major.
+struct Outcome {
+    views: Vec<(String, Vec<f32>)>,
+    gradient: Vec<f32>,
+}
+
+/// A network, an image and what is looked at.
+struct Case {
+    name: String,
+    spec: NetSpec,
+    size: (usize, usize),
+    taps: Vec<TapRequest>,
+    /// Cotangents per asked view; 0 leaves it without.
+    repeats: usize,
+}
+
+/// Deterministic numbers in −1..1.
+struct Numbers(u64);
+
+impl Numbers {
+    fn next(&mut self) -> f32 {
+        self.0 = self
+            .0
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (self.0 >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    }
+    fn many(&mut self, n: usize) -> Vec<f32> {
+        (0..n).map(|_| self.next()).collect()
+    }
+}
+
+fn conv(numbers: &mut Numbers, from: usize, to: usize, padding: Padding) -> Result<Layer> {
+    // Weights that keep the scale of activations, as trained networks do.
+    let scale = (2.0 / (from as f32 * 9.0)).sqrt() * 1.7;
+    let weight: Vec<f32> = numbers
+        .many(to * from * 9)
+        .iter()
+        .map(|w| w * scale)
+        .collect();
+    let bias: Vec<f32> = numbers.many(to).iter().map(|b| b * 0.2).collect();
+    Ok(Layer::Conv(Conv3x3::new(from, to, padding, weight, bias)?))
+}
+
+fn pool(kind: PoolKind, factor: f32) -> Layer {
+    Layer::Pool(Pool { kind, factor })
+}
+
+fn head(numbers: &mut Numbers, after: usize, from: usize, to: usize) -> Head {
+    let scale = (1.0 / from as f32).sqrt();
+    Head {
+        after,
+        out_channels: to,
+        weight: numbers.many(to * from).iter().map(|w| w * scale).collect(),
+        bias: numbers.many(to).into(),
+    }
+}
+
+fn spec(layers: Vec<Layer>, heads: Vec<Head>) -> NetSpec {
+    NetSpec {
+        input: InputNorm {
+            mean: [0.485, 0.456, 0.406],
+            scale: [1.0 / 0.229, 1.0 / 0.224, 1.0 / 0.225],
+        },
+        layers,
+        heads,
+    }
+}
+
+/// A small network of the VGG kind: two convolutions, pool, two convolutions, pool, one more.
+fn small_vgg(
+    channels: [usize; 3],
+    padding: Padding,
+    kind: PoolKind,
+    factor: f32,
+) -> Result<NetSpec> {
+    let mut n = Numbers(7);
+    let [a, b, c] = channels;
+    Ok(spec(
+        vec![
+            conv(&mut n, 3, a, padding)?,
+            Layer::Relu,
+            conv(&mut n, a, a, padding)?,
+            Layer::Relu,
+            pool(kind, factor),
+            conv(&mut n, a, b, padding)?,
+            Layer::Relu,
+            conv(&mut n, b, b, padding)?,
+            Layer::Relu,
+            pool(kind, factor),
+            conv(&mut n, b, c, padding)?,
+            Layer::Relu,
+        ],
+        vec![],
+    ))
+}
+
+fn both(tap: Tap) -> TapRequest {
+    TapRequest {
+        tap,
+        features: true,
+        moments: true,
+    }
+}
+
+fn run(device: &dyn Device, case: &Case) -> Result<Outcome> {
+    let mut numbers = Numbers(99);
+    let (h, w) = case.size;
+    let image: Vec<f32> = numbers
+        .many(3 * h * w)
+        .iter()
+        .map(|v| v * 0.5 + 0.5)
+        .collect();
+    let network = device.network(&case.spec)?;
+    let tape = network.forward(&device.upload(&image, &[3, h, w])?, &case.taps)?;
+    let mut views = Vec::new();
+    let mut cotangents = Vec::new();
+    for request in &case.taps {
+        let tap = request.tap;
+        let mut random = |shape: &[usize], scale: f32| {
+            let values: Vec<f32> = numbers
+                .many(shape.iter().product())
+                .iter()
+                .map(|v| v * scale)
+                .collect();
+            device.upload(&values, shape)
+        };
+        if request.features {
+            let features = tape.features(tap)?;
+            views.push((format!("features of {tap}"), device.download(features)?));
+            for _ in 0..case.repeats {
+                let gradient = random(features.shape(), 1.0)?;
+                cotangents.push(Cotangent::features(tap, gradient));
+            }
+        }
+        if request.moments {
+            let moments = tape.moments(tap)?;
+            views.push((format!("mean of {tap}"), device.download(&moments.mean)?));
+            views.push((
+                format!("second moment of {tap}"),
+                device.download(&moments.second)?,
+            ));
+            let scale = (h * w) as f32 * 0.3;
+            for _ in 0..case.repeats {
+                let gradient = Moments {
+                    mean: random(moments.mean.shape(), scale)?,
+                    second: random(moments.second.shape(), scale / moments.mean.len() as f32)?,
+                };
+                cotangents.push(Cotangent::moments(tap, gradient));
+            }
+        }
+    }
+    let gradient = device.download(&tape.backward(cotangents)?)?;
+    Ok(Outcome { views, gradient })
+}
+
+/// Fails where `|got − expected| > rtol·(|expected| + max |expected|/10)`, naming the worst place.
+fn assert_close(case: &str, what: &str, got: &[f32], expected: &[f32], rtol: f32) {
+    assert_eq!(got.len(), expected.len(), "{case}: {what}");
+    let largest = expected.iter().fold(0.0f32, |most, v| most.max(v.abs()));
+    let atol = 0.1 * rtol * largest;
+    let excess = |i: &usize| {
+        let excess = (got[*i] - expected[*i]).abs() - (atol + rtol * expected[*i].abs());
+        if excess.is_nan() {
+            f32::INFINITY
+        } else {
+            excess
+        }
+    };
+    let worst = (0..got.len()).max_by(|a, b| excess(a).total_cmp(&excess(b)));
+    if let Some(worst) = worst {
+        assert!(
+            excess(&worst) <= 0.0,
+            "{case}: {what} differ most at {worst} of {}: {} instead of {} (largest {largest})",
+            got.len(),
+            got[worst],
+            expected[worst],
+        );
+    }
+}
+
+fn compare(case: &Case, got: &Outcome, expected: &Outcome, rtol: f32) {
+    for ((what, got), (_, expected)) in got.views.iter().zip(&expected.views) {
+        assert_close(&case.name, what, got, expected, rtol);
+    }
+    assert_close(
+        &case.name,
+        "gradient",
+        &got.gradient,
+        &expected.gradient,
+        rtol * 2.0,
+    );
+}
+
+fn settings(level: Level, precision: Precision) -> CpuSettings {
+    CpuSettings {
+        threads: Some(2),
+        level: Some(level),
+        precision,
+        ..CpuSettings::default()
+    }
+}
+
+/// Holds every available instruction set, and both exact precisions, against the reference.
+fn conform(case: &Case) -> Result<()> {
+    let expected = run(&ReferenceDevice::new(), case)?;
+    for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
+        for (precision, rtol) in [(Precision::Standard, 2e-4), (Precision::Strict, 1e-4)] {
+            let device = CpuDevice::new(settings(level, precision))?;
+            let named = Case {
+                name: format!("{} on {}", case.name, device.describe()),
+                spec: case.spec.clone(),
+                taps: case.taps.clone(),
+                ..*case
+            };
+            compare(&named, &run(&device, case)?, &expected, rtol);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn every_padding_and_pool_at_every_size() -> Result<()> {
+    let sizes = [(4, 4), (5, 7), (7, 5), (8, 9), (17, 16), (15, 33)];
+    for padding in [Padding::Zero, Padding::Replicate, Padding::Reflect] {
+        for (kind, factor) in [
+            (PoolKind::Max, 1.0),
+            (PoolKind::Average, 2.0),
+            (PoolKind::L2, 0.78),
+        ] {
+            let spec = small_vgg([16, 24, 5], padding, kind, factor)?;
+            for size in sizes {
+                conform(&Case {
+                    name: format!("{padding:?} {kind:?} {size:?}"),
+                    spec: spec.clone(),
+                    size,
+                    taps: vec![
+                        TapRequest::moments(Tap::Layer(1)),
+                        TapRequest::features(Tap::Layer(6)),
+                        TapRequest::moments(Tap::Layer(11)),
+                    ],
+                    repeats: 1,
+                })?;
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn the_smallest_images() -> Result<()> {
+    for padding in [Padding::Zero, Padding::Replicate, Padding::Reflect] {
+        let mut n = Numbers(3);
+        let spec = spec(
+            vec![
+                conv(&mut n, 3, 5, padding)?,
+                Layer::Relu,
+                conv(&mut n, 5, 17, padding)?,
+                conv(&mut n, 17, 3, padding)?,
+            ],
+            vec![],
+        );
+        for size in [(1, 1), (1, 2), (2, 1), (2, 3), (3, 2), (3, 3), (1, 9)] {
+            conform(&Case {
+                name: format!("{padding:?} {size:?}"),
+                spec: spec.clone(),
+                size,
+                taps: vec![both(Tap::Layer(1)), both(Tap::Layer(3))],
+                repeats: 1,
+            })?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn every_layer_can_be_tapped() -> Result<()> {
+    for kind in [PoolKind::Max, PoolKind::Average, PoolKind::L2] {
+        let spec = small_vgg([5, 16, 24], Padding::Zero, kind, 1.25)?;
+        for layer in 0..spec.layers.len() {
+            conform(&Case {
+                name: format!("{kind:?}, layer {layer}"),
+                spec: spec.clone(),
+                size: (11, 14),
+                taps: vec![both(Tap::Layer(layer))],
+                repeats: 1,
+            })?;
+        }
+        conform(&Case {
+            name: format!("{kind:?}, all layers"),
+            size: (11, 14),
+            taps: (0..spec.layers.len())
+                .map(|layer| both(Tap::Layer(layer)))
+                .collect(),
+            spec,
+            repeats: 2,
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn layers_in_any_order() -> Result<()> {
+    let mut n = Numbers(21);
+    let spec = spec(
+        vec![
+            conv(&mut n, 3, 16, Padding::Reflect)?,
+            pool(PoolKind::Max, 1.0),
+            Layer::Relu,
+            pool(PoolKind::L2, 0.5),
+            conv(&mut n, 16, 20, Padding::Zero)?,
+            pool(PoolKind::Average, 2.0),
+            Layer::Relu,
+            Layer::Relu,
+            conv(&mut n, 20, 16, Padding::Replicate)?,
+            Layer::Relu,
+            pool(PoolKind::Max, 0.5),
+            pool(PoolKind::Max, 1.0),
+        ],
+        vec![],
+    );
+    conform(&Case {
+        name: "odd order".into(),
+        spec,
+        size: (67, 41),
+        taps: vec![
+            TapRequest::moments(Tap::Layer(2)),
+            both(Tap::Layer(5)),
+            TapRequest::features(Tap::Layer(11)),
+        ],
+        repeats: 1,
+    })
+}
+
+#[test]
+fn larger_maps_and_more_channels() -> Result<()> {
+    for (channels, size) in [
+        ([3, 5, 16], (97, 131)),
+        ([64, 64, 64], (17, 21)),
+        ([16, 400, 320], (9, 10)),
+    ] {
+        let spec = small_vgg(channels, Padding::Zero, PoolKind::Max, 1.0)?;
+        conform(&Case {
+            name: format!("{channels:?} {size:?}"),
+            spec,
+            size,
+            taps: vec![
+                TapRequest::moments(Tap::Layer(3)),
+                TapRequest::features(Tap::Layer(8)),
+                TapRequest::moments(Tap::Layer(11)),
+            ],
+            repeats: 1,
+        })?;
+    }
+    Ok(())
+}
+
+#[test]
+fn heads_give_features_and_moments() -> Result<()> {
+    let mut n = Numbers(5);
+    for padding in [Padding::Zero, Padding::Replicate] {
+        let mut spec = small_vgg([16, 24, 40], padding, PoolKind::Max, 1.0)?;
+        spec.heads = vec![
+            head(&mut n, 3, 16, 7),
+            head(&mut n, 6, 24, 33),
+            head(&mut n, 6, 24, 3),
+            head(&mut n, 9, 24, 16),
+            head(&mut n, 11, 40, 20),
+        ];
+        for taps in [
+            (0..5).map(|h| both(Tap::Head(h))).collect::<Vec<_>>(),
+            (0..5).map(|h| TapRequest::moments(Tap::Head(h))).collect(),
+            (1..3).map(|h| TapRequest::features(Tap::Head(h))).collect(),
+            vec![
+                both(Tap::Head(1)),
+                both(Tap::Layer(6)),
+                TapRequest::moments(Tap::Head(4)),
+            ],
+        ] {
+            conform(&Case {
+                name: format!("{padding:?} {taps:?}"),
+                spec: spec.clone(),
+                size: (13, 19),
+                taps,
+                repeats: 1,
+            })?;
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn transformed_filters_may_be_kept_or_not() -> Result<()> {
+    let case = Case {
+        name: "filters".into(),
+        spec: small_vgg([16, 32, 48], Padding::Zero, PoolKind::Max, 1.0)?,
+        size: (19, 18),
+        taps: vec![both(Tap::Layer(11))],
+        repeats: 1,
+    };
+    let with = |filters| -> Result<Outcome> {
+        let device = CpuDevice::new(CpuSettings {
+            filters,
+            ..CpuSettings::default()
+        })?;
+        run(&device, &case)
+    };
+    let (kept, made) = (with(FilterCache::Always)?, with(FilterCache::Never)?);
+    assert_eq!(kept.gradient, made.gradient);
+    Ok(())
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() -> Result<()> {
+    let cases = [
+        ([16, 24, 5], (61, 45), Padding::Reflect),
+        ([64, 32, 48], (40, 48), Padding::Zero),
+        ([16, 400, 320], (12, 9), Padding::Zero),
+    ];
+    for (channels, size, padding) in cases {
+        let mut spec = small_vgg(channels, padding, PoolKind::Max, 1.0)?;
+        spec.heads = vec![head(&mut Numbers(1), 6, channels[1], 8)];
+        let case = Case {
+            name: format!("{channels:?}"),
+            spec,
+            size,
+            taps: vec![
+                TapRequest::moments(Tap::Layer(1)),
+                both(Tap::Layer(3)),
+                both(Tap::Head(0)),
+                both(Tap::Layer(11)),
+            ],
+            repeats: 1,
+        };
+        for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
+            let with = |threads| -> Result<Outcome> {
+                let device = CpuDevice::new(CpuSettings {
+                    threads: Some(threads),
+                    ..settings(level, Precision::Standard)
+                })?;
+                run(&device, &case)
+            };
+            let one = with(1)?;
+            for threads in [2, 3] {
+                let more = with(threads)?;
+                assert!(
+                    one.gradient == more.gradient,
+                    "{level}, {threads} threads: gradient"
+                );
+                for ((what, a), (_, b)) in one.views.iter().zip(&more.views) {
+                    assert!(a == b, "{level}, {threads} threads: {what}");
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn repeated_steps_give_the_same_bytes() -> Result<()> {
+    let case = Case {
+        name: "twice".into(),
+        spec: small_vgg([16, 24, 40], Padding::Replicate, PoolKind::Average, 1.0)?,
+        size: (30, 26),
+        taps: vec![both(Tap::Layer(6)), TapRequest::moments(Tap::Layer(11))],
+        repeats: 1,
+    };
+    let device = CpuDevice::new(CpuSettings::default())?;
+    let first = run(&device, &case)?;
+    for _ in 0..3 {
+        assert!(run(&device, &case)?.gradient == first.gradient);
+    }
+    Ok(())
+}
+
+#[test]
+fn no_cotangent_means_no_gradient() -> Result<()> {
+    let case = Case {
+        name: "silence".into(),
+        spec: small_vgg([5, 6, 7], Padding::Zero, PoolKind::Max, 1.0)?,
+        size: (9, 8),
+        taps: vec![both(Tap::Layer(6))],
+        repeats: 0,
+    };
+    let outcome = run(&CpuDevice::new(CpuSettings::default())?, &case)?;
+    assert!(outcome.gradient.iter().all(|&g| g == 0.0));
+    Ok(())
+}
+
+#[test]
+fn what_was_not_asked_is_an_error() -> Result<()> {
+    let device = CpuDevice::new(CpuSettings::default())?;
+    let network = device.network(&small_vgg([5, 6, 7], Padding::Zero, PoolKind::Max, 1.0)?)?;
+    let image = device.upload(&[0.5; 3 * 8 * 8], &[3, 8, 8])?;
+    let asked = [
+        TapRequest::features(Tap::Layer(6)),
+        TapRequest::moments(Tap::Layer(3)),
+    ];
+    let forward = || network.forward(&image, &asked);
+    let tape = forward()?;
+    let refused = |result: Result<()>| matches!(result, Err(ComputeError::NoSuchTap { .. }));
+    assert!(refused(tape.features(Tap::Layer(3)).map(|_| ())));
+    assert!(refused(tape.moments(Tap::Layer(6)).map(|_| ())));
+    assert!(refused(tape.features(Tap::Layer(1)).map(|_| ())));
+    assert!(refused(
+        network
+            .forward(&image, &[TapRequest::features(Tap::Layer(12))])
+            .map(|_| ())
+    ));
+    assert!(refused(
+        network
+            .forward(&image, &[TapRequest::features(Tap::Head(0))])
+            .map(|_| ())
+    ));
+    let gradient = device.upload(&[0.0; 5 * 8 * 8], &[5, 8, 8])?;
+    let towards = vec![Cotangent::features(Tap::Layer(3), gradient)];
+    assert!(refused(forward()?.backward(towards).map(|_| ())));
+    let wrong = device.upload(&[0.0; 6 * 16], &[6, 2, 8])?;
+    let towards = vec![Cotangent::features(Tap::Layer(6), wrong)];
+    assert!(matches!(
+        forward()?.backward(towards),
+        Err(ComputeError::Shape { .. })
+    ));
+    let foreign = ReferenceDevice::new().upload(&[0.0; 6 * 16], &[6, 4, 4])?;
+    let towards = vec![Cotangent::features(Tap::Layer(6), foreign)];
+    assert!(matches!(
+        forward()?.backward(towards),
+        Err(ComputeError::ForeignTensor { .. })
+    ));
+    let tiny = device.upload(&[0.5; 3 * 3], &[3, 1, 3])?;
+    let taps = [TapRequest::features(Tap::Layer(4))];
+    assert!(matches!(
+        network.forward(&tiny, &taps),
+        Err(ComputeError::TooSmall { .. })
+    ));
+    let flat = device.upload(&[0.5; 9], &[9])?;
+    assert!(matches!(
+        network.forward(&flat, &taps),
+        Err(ComputeError::Shape { .. })
+    ));
+    Ok(())
+}
+
+/// The reference's gradient against differences of a linear functional of everything it can show.
+#[test]
+fn the_reference_gradient_is_the_slope() -> Result<()> {
+    for (kind, padding) in [
+        (PoolKind::Max, Padding::Reflect),
+        (PoolKind::Average, Padding::Replicate),
+        (PoolKind::L2, Padding::Zero),
+    ] {
+        let mut network_spec = small_vgg([4, 5, 6], padding, kind, 1.5)?;
+        network_spec.heads = vec![head(&mut Numbers(2), 5, 5, 3)];
+        let device = ReferenceDevice::new();
+        let network = device.network(&network_spec)?;
+        let taps = [
+            both(Tap::Layer(2)),
+            both(Tap::Head(0)),
+            both(Tap::Layer(10)),
+        ];
+        let (h, w) = (9, 7);
+        let shape = [3, h, w];
+        let mut numbers = Numbers(17);
+        let image: Vec<f64> = numbers
+            .many(3 * h * w)
+            .iter()
+            .map(|&v| f64::from(v) * 0.5 + 0.5)
+            .collect();
+        // Weights of the functional, in the order of the views.
+        let weights = numbers.many(4000);
+        let evaluate = |image: &[f64], differentiate: bool| -> Result<(f64, Vec<f64>)> {
+            let tape = network.forward(&ReferenceDevice::tensor(image.to_vec(), &shape)?, &taps)?;
+            let mut next = 0;
+            let mut value = 0.0;
+            let mut cotangents = Vec::new();
+            let mut weigh = |tensor: &Tensor| -> Result<Tensor> {
+                let weights = &weights[next..next + tensor.len()];
+                next += tensor.len();
+                let pairs = ReferenceDevice::values(tensor)?.iter().zip(weights);
+                value += pairs.map(|(v, &w)| v * f64::from(w)).sum::<f64>();
+                device.upload(weights, tensor.shape())
+            };
+            for request in taps {
+                let tap = request.tap;
+                cotangents.push(Cotangent::features(tap, weigh(tape.features(tap)?)?));
+                let moments = tape.moments(tap)?;
+                let towards = Moments {
+                    mean: weigh(&moments.mean)?,
+                    second: weigh(&moments.second)?,
+                };
+                cotangents.push(Cotangent::moments(tap, towards));
+            }
+            if !differentiate {
+                return Ok((value, vec![]));
+            }
+            let gradient = tape.backward(cotangents)?;
+            Ok((value, ReferenceDevice::values(&gradient)?.to_vec()))
+        };
+        let (_, gradient) = evaluate(&image, true)?;
+        let step = 1e-6;
+        for place in (0..image.len()).step_by(13) {
+            let mut moved = image.clone();
+            moved[place] += step;
+            let (up, _) = evaluate(&moved, false)?;
+            moved[place] -= 2.0 * step;
+            let (down, _) = evaluate(&moved, false)?;
+            let slope = (up - down) / (2.0 * step);
+            assert!(
+                (slope - gradient[place]).abs() <= 1e-5 * (1.0 + slope.abs()),
+                "{kind:?} {padding:?} at {place}: {} instead of {slope}",
+                gradient[place]
+            );
+        }
+    }
+    Ok(())
+}
+
+fn any_case() -> impl Strategy<Value = Case> {
+    let channels = prop::array::uniform3(1usize..40);
+    let padding = prop_oneof![
+        Just(Padding::Zero),
+        Just(Padding::Replicate),
+        Just(Padding::Reflect)
+    ];
+    let kind = prop_oneof![
+        Just(PoolKind::Max),
+        Just(PoolKind::Average),
+        Just(PoolKind::L2)
+    ];
+    let taps = prop::collection::vec((0usize..12, any::<bool>(), any::<bool>()), 1..4);
+    (
+        channels,
+        padding,
+        kind,
+        (4usize..24, 4usize..24),
+        taps,
+        0usize..3,
+    )
+        .prop_map(|(channels, padding, kind, size, taps, repeats)| Case {
+            name: format!("{channels:?} {padding:?} {kind:?} {size:?} {taps:?}"),
+            spec: small_vgg(channels, padding, kind, 1.0).unwrap_or_else(|error| panic!("{error}")),
+            size,
+            taps: taps
+                .into_iter()
+                .map(|(layer, features, moments)| TapRequest {
+                    tap: Tap::Layer(layer),
+                    features,
+                    moments,
+                })
+                .collect(),
+            repeats,
+        })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, rng_seed: RngSeed::Fixed(1), ..ProptestConfig::default() })]
+
+    #[test]
+    fn random_networks_conform(case in any_case()) {
+        conform(&case).map_err(|error| TestCaseError::fail(error.to_string()))?;
+    }
+}
+
+impl std::fmt::Debug for Case {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.name)
+    }
+}
