@@ -8,6 +8,7 @@ mod jpeg;
 mod sniff;
 mod tiff;
 
+use std::error::Error;
 use std::fs::File;
 use std::io::{Cursor, ErrorKind, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -99,9 +100,14 @@ impl Source<'_> {
     }
 
     fn image_error(&self, error: ImageError) -> PictureError {
-        match error {
-            ImageError::Unsupported(error) => self.unsupported(error),
-            error => self.damaged(error),
+        match &error {
+            ImageError::Unsupported(what) => self.unsupported(what),
+            // The outer message only says the format again.
+            _ => self.damaged(
+                error
+                    .source()
+                    .map_or(error.to_string(), ToString::to_string),
+            ),
         }
     }
 

@@ -138,19 +138,18 @@ impl Picture {
     /// seen: `rgb' = R(rgb · α) / R(α)`, `α' = R(α)`, with `R` from [`resize_planes`].
     pub fn resized(&self, width: usize, height: usize, filter: Filter) -> Picture {
         let (from, to) = ((self.height, self.width), (height.max(1), width.max(1)));
-        let mut rgb = self.rgb.clone();
-        if let Some(alpha) = &self.alpha {
-            multiply(&mut rgb, alpha);
-        }
-        let mut rgb = resize_planes(&rgb, 3, from, to, filter);
-        let mut alpha = self
-            .alpha
-            .as_ref()
-            .map(|alpha| resize_planes(alpha, 1, from, to, filter));
-        if let Some(alpha) = &mut alpha {
-            clamp(alpha);
-            divide(&mut rgb, alpha);
-        }
+        let (mut rgb, alpha) = match &self.alpha {
+            None => (resize_planes(&self.rgb, 3, from, to, filter), None),
+            Some(alpha) => {
+                let mut rgb = self.rgb.clone();
+                multiply(&mut rgb, alpha);
+                let mut rgb = resize_planes(&rgb, 3, from, to, filter);
+                let mut alpha = resize_planes(alpha, 1, from, to, filter);
+                clamp(&mut alpha);
+                divide(&mut rgb, &alpha);
+                (rgb, Some(alpha))
+            }
+        };
         clamp(&mut rgb);
         Picture {
             width: to.1,

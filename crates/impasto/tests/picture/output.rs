@@ -159,6 +159,26 @@ fn every_format_carries_the_settings_and_a_profile() {
 }
 
 #[test]
+fn settings_too_long_for_a_comment_do_not_spoil_the_picture() {
+    let picture = sample(9, 5, Depth::Eight, false);
+    for length in [65_533 - 2, 65_534 - 2, 200_000] {
+        let settings = format!("\"{}\"", "x".repeat(length));
+        let options = SaveOptions {
+            settings: Some(settings),
+            ..SaveOptions::default()
+        };
+        for format in FORMATS {
+            let written = read(&picture.encode(format, &options).unwrap(), "long settings");
+            assert_eq!(
+                (written.width(), written.height()),
+                (9, 5),
+                "{format:?} {length}"
+            );
+        }
+    }
+}
+
+#[test]
 fn the_same_picture_gives_the_same_bytes() {
     let picture = sample(40, 30, Depth::Eight, true);
     let with = |format, threads| {

@@ -22,9 +22,12 @@ pub(super) fn read(bytes: &[u8], source: &Source) -> Result<Raw, PictureError> {
     }
     match read_with(bytes, source, &layout, true) {
         // Viewers show files with a flaw here or there; so do we, as long as they are whole.
-        Err(flaw @ PictureError::Damaged { .. }) => {
+        Err(PictureError::Damaged { what, .. }) => {
             let raw = read_with(bytes, source, &layout, false)?;
-            log::warn!("{flaw}; going on with what can be read");
+            log::warn!(
+                "{}: the JPEG data has a flaw ({what}); a part may look odd",
+                source.name
+            );
             Ok(raw)
         }
         read => read,
