@@ -47,6 +47,9 @@ const EXAMPLES: &[Example] = &[
     example!(Style, "styles", "waves", "a great wave, printed from wood blocks"),
     example!(Style, "styles", "glass", "a sun over tulips in stained glass"),
     example!(Style, "styles", "geometry", "an abstract of rings, bars and checks"),
+    example!(Content, "contents", "lake", "a landing stage on a mountain lake"),
+    example!(Content, "contents", "city", "towers and lights by a river at dusk"),
+    example!(Content, "contents", "still-life", "a jug and a bowl of fruit in window light"),
 ];
 
 /// Every example picture: the styles, then the contents.
