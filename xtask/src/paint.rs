@@ -42,7 +42,9 @@ const fn content(name: &'static str, width: usize, quality: u8, paint: fn() -> C
 const PAINTINGS: &[Painting] = &[
     style("glass", 512, 86, styles::glass::paint),
     style("geometry", 656, 86, styles::geometry::paint),
+    style("ink", 576, 89, styles::ink::paint),
     style("swirls", 640, 85, styles::swirls::paint),
+    style("dots", 640, 82, styles::dots::paint),
     style("waves", 704, 88, styles::waves::paint),
     content("city", 768, 89, contents::city::paint),
     content("lake", 768, 89, contents::lake::paint),
