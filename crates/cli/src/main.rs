@@ -1,3 +1,146 @@
-//! The `impasto` program.
+//! The `impasto` program: paints a photograph in the style of a painting.
+//!
+//! ```text
+//! args (clap) ─▶ settings, output ─▶ Job, or all Problems at once ─▶ stylize ⇄ progress, interrupt ─▶ files
+//!            └─▶ inspect, styles, completions, bench
+//! ```
+//!
+//! What is for people goes to stderr, each line `impasto: …`; results that were asked for go to stdout.
 
-fn main() {}
+mod args;
+mod inspect;
+mod interrupt;
+mod job;
+mod logger;
+mod npy;
+mod output;
+mod problems;
+mod progress;
+mod settings;
+mod source;
+mod stylize;
+mod value;
+
+use args::{Cli, Command, Inspect};
+use clap::Parser;
+use problems::Problems;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    /// Everything was done.
+    Done,
+    /// Something was not.
+    Failed,
+    /// Options or settings that cannot be.
+    Usage,
+    /// Stopped by Ctrl-C.
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Interrupted => interrupt::STATUS,
+        })
+    }
+}
+
+/// Why a command was not run.
+enum Failure {
+    /// It cannot be run as it is described.
+    Problems(Problems),
+    /// It failed.
+    Error(anyhow::Error),
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        Failure::Problems(problems)
+    }
+}
+
+impl<E: Into<anyhow::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Failure::Error(error.into())
+    }
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) => return answer_of_clap(&answer).into(),
+    };
+    logger::start(cli.quiet, cli.verbose);
+    let exit = match run(cli) {
+        Ok(exit) => exit,
+        Err(Failure::Problems(problems)) => {
+            problems.lines().iter().for_each(|line| say(line));
+            match problems.of_usage() {
+                true => Exit::Usage,
+                false => Exit::Failed,
+            }
+        }
+        Err(Failure::Error(error)) => {
+            say(&format!("{error:#}"));
+            Exit::Failed
+        }
+    };
+    exit.into()
+}
+
+fn run(cli: Cli) -> Result<Exit, Failure> {
+    if cli.quiet && cli.verbose {
+        let mut problems = Problems::default();
+        problems.usage("--quiet and --verbose are both given: choose one");
+        return Err(problems.into());
+    }
+    match cli.command {
+        Command::Stylize(args) => {
+            let job = job::Job::new(&args, cli.quiet)?;
+            Ok(stylize::run(job)?)
+        }
+        Command::Inspect(Inspect::Loss(args)) => inspect::loss(&args),
+        Command::Inspect(Inspect::Encoder(args)) => inspect::encoder(&args),
+    }
+}
+
+/// Help and version go to stdout; what clap could not read is told in the program's own voice.
+fn answer_of_clap(answer: &clap::Error) -> Exit {
+    if !answer.use_stderr() {
+        return match answer.print() {
+            Ok(()) => Exit::Done,
+            Err(_) => Exit::Failed,
+        };
+    }
+    let text = answer.render().to_string();
+    say(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+    Exit::Usage
+}
+
+/// Says a line to people: `impasto: …` on stderr, clear of any progress bar.
+fn say(line: &str) {
+    progress::BARS.suspend(|| {
+        // Nothing is left to do about a stderr that cannot be written to.
+        let _ = writeln!(std::io::stderr(), "impasto: {line}");
+    });
+}
+
+/// Prints a result to stdout. A reader that has seen enough is no failure.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(anyhow::Error::new(error).context("cannot write to the standard output"))
+        }
+        _ => Ok(()),
+    }
+}

@@ -25,6 +25,7 @@ pub use decode::Limits;
 pub use encode::{Format, SaveOptions};
 pub use error::PictureError;
 pub use resize::{Filter, fit_long_side, resize_planes};
+pub use save::write_whole;
 
 /// Bits per sample of the file a picture came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -171,7 +172,7 @@ impl Picture {
     /// system refuses, and the errors of [`Picture::encode`].
     pub fn save(&self, path: &Path, options: &SaveOptions) -> Result<(), PictureError> {
         let bytes = self.encode(Format::from_path(path)?, options)?;
-        save::write_whole(path, &bytes).map_err(|source| PictureError::Write {
+        write_whole(path, &bytes).map_err(|source| PictureError::Write {
             path: path.into(),
             source,
         })

@@ -5,10 +5,14 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Writes `bytes` to `path` by way of a temporary name in the same folder: written, flushed to
-/// the disk, renamed. The temporary file is removed if any of this fails. A link is followed, so
-/// that it stays a link.
-pub(super) fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a file that appears complete or not at all: `bytes` go to a temporary name in the same
+/// folder, are flushed to the disk and renamed to `path`. The temporary file is removed if any of
+/// this fails. A link is followed, so that it stays a link.
+///
+/// # Errors
+///
+/// What the system says.
+pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf());
     if target.is_dir() {
         return Err(io::ErrorKind::IsADirectory.into());

@@ -1,0 +1,413 @@
+//! The command line: what can be said, and the help that says it.
+
+use crate::value::{self, Given};
+use clap::{ArgAction, Args, Parser, Subcommand};
+use impasto::compute::cpu::Precision;
+use impasto::compute::{Padding, PoolKind, Reduction, TotalVariation};
+use impasto::device::Kind;
+use impasto::encoder::Preprocessing;
+use impasto::recipe::names::Named;
+use impasto::recipe::{GramNorm, Normalize, StyleLoss};
+use impasto::{Quality, Recipe, Size, WeightedLayer};
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::path::PathBuf;
+
+const EXAMPLES: &str = "\
+Examples:
+  impasto stylize @lake --style @swirls
+  impasto stylize @lake --style @waves:2 --style @glass:1 --quality draft -o lake.jpg
+  impasto stylize @lake --style @geometry --size 1024 --quality fine --report lake.html
+
+A picture is a file or, as @NAME, one that is built in; `impasto styles` lists those.
+Exit status: 0 done, 1 failed, 2 bad options or settings, 130 stopped by Ctrl-C.";
+
+/// Paints a photograph in the style of a painting.
+#[derive(Parser)]
+#[command(name = "impasto", version, after_help = EXAMPLES, disable_help_subcommand = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Silence everything but errors
+    #[arg(long, short, global = true, help_heading = "Output")]
+    pub quiet: bool,
+
+    /// Say which device, encoder and sizes are used
+    #[arg(long, short, global = true, help_heading = "Output")]
+    pub verbose: bool,
+}
+
+/// What the program can do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Paint pictures in the style of others
+    Stylize(Box<Stylize>),
+    /// Look inside: losses and gradients, encoders
+    #[command(subcommand)]
+    Inspect(Inspect),
+}
+
+/// `impasto inspect`.
+#[derive(Subcommand)]
+pub enum Inspect {
+    /// Print each term of the loss at a picture, everything at its own size
+    Loss(Box<InspectLoss>),
+    /// Print the layers of an encoder
+    Encoder(InspectEncoder),
+}
+
+/// The text of an option whose default is a setting's.
+fn default(text: &str, value: impl Display) -> String {
+    format!("{text} [default: {value}]")
+}
+
+/// The default recipe, whose numbers the help shows.
+fn recipe() -> Recipe {
+    Recipe::default()
+}
+
+/// `impasto stylize`.
+#[derive(Args)]
+#[command(allow_negative_numbers = true)]
+pub struct Stylize {
+    /// Pictures to paint: files, or @NAME for a built-in one
+    #[arg(value_name = "CONTENT", required = true)]
+    pub contents: Vec<OsString>,
+
+    /// Long side of the result in pixels, 16 to 32768, or `original` [default: 512]
+    #[arg(long, value_name = "N", value_parser = value::size(), help_heading = "Picture")]
+    pub size: Option<Given<Size>>,
+
+    /// How much work goes into the picture
+    #[arg(
+        long,
+        value_parser = value::named::<Quality>(),
+        help = default("How much work goes into the picture", Quality::default().name()),
+        help_heading = "Picture"
+    )]
+    pub quality: Option<Given<Quality>>,
+
+    /// What to start from: content, noise, style (noise in the styles' colours), or a picture
+    #[arg(
+        long,
+        value_name = "content|noise|style|FILE",
+        help = default("What to start from; style is noise in the colours of the styles", recipe().init.name()),
+        help_heading = "Picture"
+    )]
+    pub init: Option<OsString>,
+
+    /// Seed of everything random, 0 to 2^64-1
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = value::whole::<u64>(),
+        help = default("Seed of everything random, 0 to 2^64-1", recipe().seed),
+        help_heading = "Picture"
+    )]
+    pub seed: Option<Given<u64>>,
+
+    /// What is compared, and how.
+    #[command(flatten)]
+    pub objective: Objective,
+
+    /// Look at the styles at this long side in pixels, at every scale
+    #[arg(long, value_name = "N", value_parser = value::whole::<usize>(), help_heading = "Style")]
+    pub style_size: Option<Given<usize>>,
+
+    /// Look at the styles at the picture's size times this, 0.05 to 20: larger makes larger strokes [default: 1]
+    #[arg(long, value_name = "F", value_parser = value::real(), help_heading = "Style")]
+    pub style_scale: Option<Given<f32>>,
+
+    /// Long sides in pixels to go through, ascending; the last is the size of the result [default: from 128 by √2]
+    #[arg(long, value_name = "N,N,...", value_parser = value::wholes(), help_heading = "Optimisation")]
+    pub scales: Option<Given<Vec<usize>>>,
+
+    /// Steps at each scale, coarsest first; the last number serves all further scales [default: of the quality]
+    #[arg(long, value_name = "N[,N...]", value_parser = value::wholes(), help_heading = "Optimisation")]
+    pub steps: Option<Given<Vec<usize>>>,
+
+    /// How a step is taken [default: adam]
+    #[arg(long, value_parser = value::named::<Optimizer>(), help_heading = "Optimisation")]
+    pub optimizer: Option<Given<Optimizer>>,
+
+    /// Size of a step, in units of the picture's 0..1, up to 100 [default: of the quality]
+    #[arg(long, value_name = "F", value_parser = value::real(), help_heading = "Optimisation")]
+    pub learning_rate: Option<Given<f32>>,
+
+    /// Decay of the average over steps that is the result, 0 to <1; 0 takes the last step [default: of the quality]
+    #[arg(long, value_name = "F", value_parser = value::real(), help_heading = "Optimisation")]
+    pub averaging: Option<Given<f32>>,
+
+    /// Where it runs.
+    #[command(flatten)]
+    pub device: Device,
+
+    /// Where to write the picture: .png, .jpg, .webp or .tif [default: CONTENT-STYLE.png, numbered if that exists]
+    #[arg(long, short, value_name = "FILE", help_heading = "Output")]
+    pub output: Option<PathBuf>,
+
+    /// Write CONTENT-STYLE.png for each content into this folder
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub out_dir: Option<PathBuf>,
+
+    /// Replace CONTENT-STYLE.png if it exists (a file named by -o is always replaced)
+    #[arg(long, help_heading = "Output")]
+    pub overwrite: bool,
+
+    /// Write the picture so far every N steps
+    #[arg(long, value_name = "N", value_parser = value::whole::<usize>(), help_heading = "Output")]
+    pub save_every: Option<Given<usize>>,
+
+    /// How progress is shown on stderr; json: an object a line on stdout
+    #[arg(
+        long,
+        value_parser = value::named::<Progress>(),
+        help = default("How progress is shown on stderr; json: an object a line on stdout", "auto"),
+        help_heading = "Output"
+    )]
+    pub progress: Option<Given<Progress>>,
+}
+
+/// What is compared, and how.
+#[derive(Args)]
+pub struct Objective {
+    /// A painting, and how much it counts among the paintings; may be given several times
+    #[arg(
+        long = "style",
+        value_name = "IMAGE[:WEIGHT]",
+        required = true,
+        help_heading = "Style"
+    )]
+    pub styles: Vec<OsString>,
+
+    /// Weight of the style
+    #[arg(
+        long,
+        value_name = "F",
+        value_parser = value::real(),
+        help = default("Weight of the style; 0 leaves it out", recipe().style.weight),
+        help_heading = "Style"
+    )]
+    pub style_weight: Option<Given<f32>>,
+
+    /// Layers that see the style, each with its share [default: of the encoder, relu1_1 to relu5_1 of a VGG]
+    #[arg(long, value_name = "LAYER[:W],...", value_parser = value::layers(), help_heading = "Style")]
+    pub style_layers: Option<Given<Vec<WeightedLayer>>>,
+
+    /// What of the features is compared
+    #[arg(
+        long,
+        value_parser = value::named::<StyleLoss>(),
+        help = default("What of the features is compared", recipe().style.loss.name()),
+        help_heading = "Style"
+    )]
+    pub style_loss: Option<Given<StyleLoss>>,
+
+    /// What a Gram matrix is divided by
+    #[arg(
+        long,
+        value_parser = value::named::<GramNorm>(),
+        help = default(
+            "What a Gram matrix of c features of h·w pixels is divided by; gatys: 2·c·h·w",
+            recipe().style.gram_norm.name()
+        ),
+        help_heading = "Style"
+    )]
+    pub gram_norm: Option<Given<GramNorm>>,
+
+    /// Weight of the content
+    #[arg(
+        long,
+        value_name = "F",
+        value_parser = value::real(),
+        help = default("Weight of the content; 0 leaves it out", recipe().content.weight),
+        help_heading = "Content"
+    )]
+    pub content_weight: Option<Given<f32>>,
+
+    /// Layers that see the content, each with its share [default: of the encoder, relu4_2 of a VGG]
+    #[arg(long, value_name = "LAYER[:W],...", value_parser = value::layers(), help_heading = "Content")]
+    pub content_layer: Option<Given<Vec<WeightedLayer>>>,
+
+    /// Weight of the total variation
+    #[arg(
+        long,
+        value_name = "F",
+        value_parser = value::real(),
+        help = default("Weight of the total variation, which keeps noise out; 0 leaves it out", recipe().variation.weight),
+        help_heading = "Content"
+    )]
+    pub tv_weight: Option<Given<f32>>,
+
+    /// Which differences of neighbours total variation takes
+    #[arg(
+        long,
+        value_parser = value::named::<TotalVariation>(),
+        help = default("Which differences of neighbours total variation takes", recipe().variation.kind.name()),
+        help_heading = "Content"
+    )]
+    pub tv: Option<Given<TotalVariation>>,
+
+    /// How each term is made free of scale
+    #[arg(
+        long,
+        value_parser = value::named::<Normalize>(),
+        help = default("What each term is divided by, so that its weight means the same everywhere", recipe().normalize.name()),
+        help_heading = "Optimisation"
+    )]
+    pub normalize: Option<Given<Normalize>>,
+
+    /// Whether losses are means or sums
+    #[arg(
+        long,
+        value_parser = value::named::<Reduction>(),
+        help = default("Whether losses are means or sums", recipe().reduction.name()),
+        help_heading = "Optimisation"
+    )]
+    pub reduction: Option<Given<Reduction>>,
+
+    /// The network that looks at pictures.
+    #[command(flatten)]
+    pub encoder: EncoderChoice,
+
+    /// How each pool makes one value of four
+    #[arg(
+        long,
+        value_parser = value::named::<PoolKind>(),
+        help = default("How each pool makes one value of four", recipe().encoder.pooling.name()),
+        help_heading = "Encoder"
+    )]
+    pub pooling: Option<Given<PoolKind>>,
+
+    /// Do not rescale average and l2 pools to the mean of max pools
+    #[arg(long, help_heading = "Encoder")]
+    pub plain_pooling: bool,
+
+    /// What the first convolution sees beyond the border
+    #[arg(
+        long,
+        value_parser = value::named::<Padding>(),
+        help = default("What the first convolution sees beyond the border", recipe().encoder.padding.name()),
+        help_heading = "Encoder"
+    )]
+    pub padding: Option<Given<Padding>>,
+}
+
+/// The network that looks at pictures.
+#[derive(Args)]
+pub struct EncoderChoice {
+    /// lite (built in), vgg19 or vgg16 (if installed), or a file of weights [default: vgg19 if installed, else lite]
+    #[arg(long, value_name = "NAME|FILE", help_heading = "Encoder")]
+    pub encoder: Option<OsString>,
+
+    /// What a file of weights expects of the image [default: told from the file]
+    #[arg(long, value_parser = value::preprocessing(), help_heading = "Encoder")]
+    pub preprocessing: Option<Given<Preprocessing>>,
+}
+
+/// Where it runs.
+#[derive(Args)]
+pub struct Device {
+    /// What does the work; reference is slow and exact
+    #[arg(
+        long,
+        value_parser = value::named::<Kind>(),
+        help = default("What does the work; reference is slow and exact", Kind::default().name()),
+        help_heading = "Device"
+    )]
+    pub device: Option<Given<Kind>>,
+
+    /// Threads of the cpu, 1 to 1024; the result does not depend on them [default: one per processor]
+    #[arg(long, value_name = "N", value_parser = value::whole::<usize>(), help_heading = "Device")]
+    pub threads: Option<Given<usize>>,
+
+    /// Accuracy of the cpu's convolutions, exact to fast
+    #[arg(
+        long,
+        value_parser = value::named::<Precision>(),
+        help = default("Accuracy of the cpu's convolutions, exact to fast", Precision::default().name()),
+        help_heading = "Device"
+    )]
+    pub precision: Option<Given<Precision>>,
+}
+
+/// How a step is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Optimizer {
+    /// Adam.
+    Adam,
+}
+
+impl Named for Optimizer {
+    const NAMES: &'static [(&'static str, Self)] = &[("adam", Optimizer::Adam)];
+}
+
+/// How progress is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Progress {
+    /// A bar on a terminal, else a line per scale.
+    #[default]
+    Auto,
+    /// A bar.
+    Bar,
+    /// A JSON object per line on stdout.
+    Json,
+    /// Not at all.
+    None,
+}
+
+impl Named for Progress {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("auto", Progress::Auto),
+        ("bar", Progress::Bar),
+        ("json", Progress::Json),
+        ("none", Progress::None),
+    ];
+}
+
+/// `impasto inspect loss`.
+#[derive(Args)]
+#[command(allow_negative_numbers = true)]
+pub struct InspectLoss {
+    /// The content
+    #[arg(long, value_name = "IMAGE", help_heading = "Picture")]
+    pub content: OsString,
+
+    /// Where the loss is taken; as large as the content
+    #[arg(long, value_name = "IMAGE", help_heading = "Picture")]
+    pub image: OsString,
+
+    /// What is compared, and how.
+    #[command(flatten)]
+    pub objective: Objective,
+
+    /// Where it runs.
+    #[command(flatten)]
+    pub device: Device,
+
+    /// Write the gradient of the total towards the image in 0..1: NumPy, float32, [3, h, w]
+    #[arg(long, value_name = "FILE.npy", help_heading = "Output")]
+    pub gradient: Option<PathBuf>,
+
+    /// Print JSON: {"terms": [{"name", "value", "weight", "weighted"}], "total"}
+    #[arg(long, action = ArgAction::SetTrue, help_heading = "Output")]
+    pub json: bool,
+}
+
+/// `impasto inspect encoder`.
+#[derive(Args)]
+pub struct InspectEncoder {
+    /// lite, vgg19, vgg16, or a file of weights
+    #[arg(value_name = "NAME|FILE")]
+    pub encoder: OsString,
+
+    /// What a file of weights expects of the image [default: told from the file]
+    #[arg(long, value_parser = value::preprocessing())]
+    pub preprocessing: Option<Given<Preprocessing>>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,223 @@
+//! `impasto stylize` from its options to a job that can run, or to everything that is wrong with it.
+
+use crate::args::{Progress, Stylize};
+use crate::output;
+use crate::problems::Problems;
+use crate::settings;
+use crate::source::Source;
+use impasto::recipe::names::Named;
+use impasto::recipe::{Init, StyleSize};
+use impasto::{Encoder, Error, Picture, Recipe, Size, Style, Stylizer};
+use serde_json::json;
+use std::ffi::OsStr;
+use std::path::PathBuf;
+
+/// A valid job.
+pub struct Job {
+    /// Encoder, styles and recipe on a device.
+    pub stylizer: Stylizer,
+    /// What is painted.
+    pub contents: Vec<Content>,
+    /// JSON for the metadata of the results.
+    pub settings: String,
+    /// How progress is shown.
+    pub progress: Progress,
+    /// Steps between previews.
+    pub save_every: Option<usize>,
+}
+
+/// A picture to paint.
+pub struct Content {
+    /// Where it comes from.
+    pub source: Source,
+    /// The picture. Only the first one is kept from checking to painting: a thousand photographs do not fit into
+    /// memory.
+    pub picture: Option<Picture>,
+    /// Where the result goes.
+    pub output: PathBuf,
+}
+
+impl Job {
+    /// Checks everything about a job and prepares it.
+    ///
+    /// # Errors
+    /// All problems.
+    pub fn new(args: &Stylize, quiet: bool) -> Result<Self, Problems> {
+        let mut problems = Problems::default();
+        let mut recipe = recipe(args, &mut problems);
+        let start = start(args, &mut recipe, &mut problems);
+        problems.recipe(&recipe.problems());
+        let progress = problems.take(&args.progress);
+        if quiet && !matches!(progress, None | Some(Progress::Auto | Progress::None)) {
+            problems.usage("--quiet and --progress are both given: choose one");
+        }
+        let save_every = problems.take(&args.save_every);
+        if save_every == Some(0) {
+            problems.usage("--save-every is 0: must be a number of steps of at least 1");
+        }
+        let encoder = settings::encoder(&args.objective.encoder, &mut problems);
+        if let Some(encoder) = &encoder {
+            settings::check_layers(&recipe, encoder, &mut problems);
+        }
+        let device = settings::device(&args.device, &mut problems);
+        let (sources, pictures) = contents(args, &recipe, &mut problems);
+        let (styles, style_sources) = settings::styles(&args.objective, &mut problems);
+        let start_source = start.as_ref().map(|(source, _)| source);
+        let pictures_read = sources.iter().chain(&style_sources).chain(start_source);
+        let inputs: Vec<PathBuf> = pictures_read
+            .filter_map(Source::file)
+            .map(Into::into)
+            .collect();
+        let outputs = output::plan(args, &sources, &style_sources, &inputs, &mut problems);
+        let (Some(encoder), Some(device), true) = (encoder, device, problems.is_empty()) else {
+            return Err(problems);
+        };
+        log::info!("device: {}", device.describe());
+        log::info!(
+            "encoder: {}, {} parameters",
+            encoder.name(),
+            encoder.parameters()
+        );
+        let settings = describe(&recipe, &encoder, &styles);
+        let stylizer = Stylizer::new(device, &encoder, styles, recipe).map_err(|error| {
+            match &error {
+                Error::Invalid(more) => problems.recipe(more),
+                _ => problems.file(&error),
+            }
+            problems
+        })?;
+        let stylizer = match start {
+            Some((_, Some(picture))) => stylizer.start_from(picture),
+            _ => stylizer,
+        };
+        let contents = sources.into_iter().zip(pictures).zip(outputs);
+        Ok(Self {
+            stylizer,
+            contents: contents
+                .map(|((source, picture), output)| Content {
+                    source,
+                    picture,
+                    output,
+                })
+                .collect(),
+            settings,
+            progress: if quiet {
+                Progress::None
+            } else {
+                progress.unwrap_or_default()
+            },
+            save_every,
+        })
+    }
+}
+
+/// The default recipe at the quality asked for, with the changes that were given.
+fn recipe(args: &Stylize, problems: &mut Problems) -> Recipe {
+    let mut recipe = Recipe::default();
+    if let Some(quality) = problems.take(&args.quality) {
+        quality.apply(&mut recipe);
+    }
+    settings::shape_loss(&mut recipe, &args.objective, problems);
+    problems.set(&mut recipe.size, &args.size);
+    problems.set(&mut recipe.seed, &args.seed);
+    problems.set(&mut recipe.schedule.scales, &args.scales);
+    problems.set(&mut recipe.schedule.steps, &args.steps);
+    problems.set(&mut recipe.optimizer.learning_rate, &args.learning_rate);
+    problems.set(&mut recipe.optimizer.averaging, &args.averaging);
+    problems.take(&args.optimizer);
+    let style_size = problems.take(&args.style_size).map(StyleSize::LongSide);
+    let style_scale = problems.take(&args.style_scale).map(StyleSize::Scale);
+    if let Some(size) = style_size.or(style_scale) {
+        recipe.style.size = size;
+    }
+    if args.style_size.is_some() && args.style_scale.is_some() {
+        problems.usage("--style-size and --style-scale are both given: choose one");
+    }
+    if args.scales.is_some() && args.size.is_some() {
+        problems.usage(
+            "--scales and --size are both given: the last of --scales is the size of the result",
+        );
+    }
+    if let (Some(&last), true) = (recipe.schedule.scales.last(), args.scales.is_some()) {
+        recipe.size = Size::LongSide(last);
+    }
+    recipe
+}
+
+/// Where the run starts: sets the recipe's start, and reads the picture if it is one.
+fn start(
+    args: &Stylize,
+    recipe: &mut Recipe,
+    problems: &mut Problems,
+) -> Option<(Source, Option<Picture>)> {
+    let given = args.init.as_deref()?;
+    match given.to_str().map(Init::from_name) {
+        Some(Ok(init)) if init != Init::Picture => {
+            recipe.init = init;
+            None
+        }
+        _ => {
+            recipe.init = Init::Picture;
+            let source = Source::new(given);
+            let picture = match source.file() {
+                Some(path) if !path.exists() => {
+                    let text = path.display();
+                    problems.usage(format!(
+                        "--init is {text}: must be content, noise, style, or a picture; there is no such file"
+                    ));
+                    None
+                }
+                _ => problems.open(&source),
+            };
+            Some((source, picture))
+        }
+    }
+}
+
+/// Reads every content once, to know before work starts that it can be read; keeps the first.
+fn contents(
+    args: &Stylize,
+    recipe: &Recipe,
+    problems: &mut Problems,
+) -> (Vec<Source>, Vec<Option<Picture>>) {
+    let (mut sources, mut pictures) = (Vec::new(), Vec::new());
+    for name in &args.contents {
+        let source = Source::new(OsStr::new(name));
+        let picture = problems.open(&source);
+        if let (Some(picture), Some(Ok(steps))) = (&picture, &args.steps) {
+            let side = match recipe.size {
+                Size::LongSide(side) => side,
+                Size::Original => picture.width().max(picture.height()),
+            };
+            let scales = recipe.schedule.plan(side.max(1)).len();
+            if steps.len() > scales {
+                problems.usage(format!(
+                    "--steps has {} numbers, but {} goes through {scales} scale{}",
+                    steps.len(),
+                    source.name(),
+                    if scales == 1 { "" } else { "s" }
+                ));
+            }
+        }
+        pictures.push(picture.filter(|_| sources.is_empty()));
+        sources.push(source);
+    }
+    (sources, pictures)
+}
+
+/// What the metadata of a result says about how it was made: nothing of the machine, so that the same job gives the
+/// same file everywhere.
+fn describe(recipe: &Recipe, encoder: &Encoder, styles: &[Style]) -> String {
+    let styles: Vec<_> = styles
+        .iter()
+        .map(|style| json!({"name": style.name, "weight": style.weight}))
+        .collect();
+    json!({
+        "program": "impasto",
+        "version": env!("CARGO_PKG_VERSION"),
+        "encoder": encoder.name(),
+        "styles": styles,
+        "recipe": recipe,
+    })
+    .to_string()
+}

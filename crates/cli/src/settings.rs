@@ -1,0 +1,107 @@
+//! From options to what the library takes: recipe, encoder, device, styles.
+
+use crate::args;
+use crate::problems::Problems;
+use crate::source::Source;
+use impasto::compute;
+use impasto::device::{Choice, Kind};
+use impasto::encoder::EncoderError;
+use impasto::{Encoder, Recipe, Style, WeightedLayer};
+use std::path::Path;
+
+/// Changes a recipe as the options say that shape the loss.
+pub fn shape_loss(recipe: &mut Recipe, args: &args::Objective, problems: &mut Problems) {
+    problems.set(&mut recipe.style.weight, &args.style_weight);
+    problems.set(&mut recipe.style.layers, &args.style_layers);
+    problems.set(&mut recipe.style.loss, &args.style_loss);
+    problems.set(&mut recipe.style.gram_norm, &args.gram_norm);
+    problems.set(&mut recipe.content.weight, &args.content_weight);
+    problems.set(&mut recipe.content.layers, &args.content_layer);
+    problems.set(&mut recipe.variation.weight, &args.tv_weight);
+    problems.set(&mut recipe.variation.kind, &args.tv);
+    problems.set(&mut recipe.normalize, &args.normalize);
+    problems.set(&mut recipe.reduction, &args.reduction);
+    problems.set(&mut recipe.encoder.pooling, &args.pooling);
+    problems.set(&mut recipe.encoder.padding, &args.padding);
+    recipe.encoder.plain_pooling = args.plain_pooling;
+}
+
+/// Opens the encoder.
+pub fn encoder(choice: &args::EncoderChoice, problems: &mut Problems) -> Option<Encoder> {
+    let preprocessing = problems.take(&choice.preprocessing);
+    let name = choice.encoder.as_deref();
+    let file = name.map(Path::new).filter(|path| path.is_file());
+    let found = match (file, preprocessing) {
+        (Some(path), Some(_)) if path != Path::new("lite") => Encoder::open(path, preprocessing),
+        (_, Some(_)) => {
+            problems
+                .usage("--preprocessing goes with a file of weights only: name it with --encoder");
+            return None;
+        }
+        (_, None) => Encoder::find(name.map(|name| name.to_string_lossy()).as_deref()),
+    };
+    found
+        .map_err(|error| match error {
+            EncoderError::Unknown { .. } => problems.usage(error),
+            _ => problems.file(error),
+        })
+        .ok()
+}
+
+/// Notes every layer that the encoder lacks.
+pub fn check_layers(recipe: &Recipe, encoder: &Encoder, problems: &mut Problems) {
+    let mut check = |option: &str, layers: &[WeightedLayer]| {
+        for layer in layers {
+            if let Err(error) = encoder.tap(layer.layer) {
+                problems.usage(format!("{option}: {error}"));
+            }
+        }
+    };
+    check("--content-layer", &recipe.content.layers);
+    check("--style-layers", &recipe.style.layers);
+}
+
+/// Opens the device.
+pub fn device(args: &args::Device, problems: &mut Problems) -> Option<Box<dyn compute::Device>> {
+    let before = problems.lines().len();
+    let choice = Choice {
+        kind: problems.take(&args.device).unwrap_or_default(),
+        threads: problems.take(&args.threads),
+        precision: problems.take(&args.precision).unwrap_or_default(),
+    };
+    if choice.kind == Kind::Reference {
+        for (option, given) in [
+            ("--threads", args.threads.is_some()),
+            ("--precision", args.precision.is_some()),
+        ] {
+            if given {
+                problems.usage(format!(
+                    "{option} goes with --device cpu only: the reference has one of each"
+                ));
+            }
+        }
+    }
+    if problems.lines().len() > before {
+        return None;
+    }
+    impasto::device::open(&choice)
+        .map_err(|error| problems.usage(error))
+        .ok()
+}
+
+/// Reads the styles and where they come from.
+pub fn styles(args: &args::Objective, problems: &mut Problems) -> (Vec<Style>, Vec<Source>) {
+    let (mut styles, mut sources) = (Vec::new(), Vec::new());
+    for text in &args.styles {
+        match Source::weighted(text) {
+            Err(line) => problems.usage(line),
+            Ok((source, weight)) => {
+                if let Some(picture) = problems.open(&source) {
+                    styles.push(Style::new(source.name(), picture, weight));
+                }
+                sources.push(source);
+            }
+        }
+    }
+    (styles, sources)
+}

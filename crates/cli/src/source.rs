@@ -1,0 +1,155 @@
+//! Pictures as the command line names them: a file, or a built-in picture such as `@swirls`.
+
+use impasto::{Picture, examples};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+/// Where a picture comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A file.
+    File(PathBuf),
+    /// A picture that is part of the program, without its `@`.
+    BuiltIn(String),
+}
+
+impl Source {
+    /// Reads a name. What begins with `@` is built in; a file of such a name is reached as `./@name`.
+    pub fn new(name: &OsStr) -> Self {
+        match name.to_str().and_then(|text| text.strip_prefix('@')) {
+            Some(built_in) => Source::BuiltIn(built_in.into()),
+            None => Source::File(name.into()),
+        }
+    }
+
+    /// Reads `IMAGE[:WEIGHT]`.
+    ///
+    /// A file of exactly this name comes first, so a name may hold colons; what follows the last colon is a weight
+    /// if it is a number, or if what is before it is a picture. So `C:\a.jpg` is a file.
+    pub fn weighted(text: &OsStr) -> Result<(Self, f32), String> {
+        let whole = || Ok((Self::new(text), 1.0));
+        let Some((image, weight)) = text.to_str().and_then(|text| text.rsplit_once(':')) else {
+            return whole();
+        };
+        if Path::new(text).exists() {
+            return whole();
+        }
+        let source = Self::new(image.as_ref());
+        match weight.parse::<f32>() {
+            Ok(weight) if weight.is_finite() && weight > 0.0 => Ok((source, weight)),
+            Err(_) if !source.is_there() => whole(),
+            _ => Err(format!(
+                "the weight of --style {image} is {weight}: must be a number greater than 0"
+            )),
+        }
+    }
+
+    fn is_there(&self) -> bool {
+        match self {
+            Source::File(path) => path.is_file(),
+            Source::BuiltIn(_) => true,
+        }
+    }
+
+    /// Decodes the picture.
+    ///
+    /// # Errors
+    /// Those of [`examples::open`].
+    pub fn open(&self) -> impasto::Result<Picture> {
+        match self {
+            Source::File(path) => Ok(Picture::open(path)?),
+            Source::BuiltIn(_) => examples::open(self.name()),
+        }
+    }
+
+    /// Its name without folder and extension.
+    pub fn stem(&self) -> String {
+        match self {
+            Source::File(path) => {
+                let stem = path.file_stem().unwrap_or(path.as_os_str());
+                stem.to_string_lossy().into_owned()
+            }
+            Source::BuiltIn(name) => name.clone(),
+        }
+    }
+
+    /// Its name without folder.
+    pub fn name(&self) -> String {
+        match self {
+            Source::File(path) => {
+                let name = path.file_name().unwrap_or(path.as_os_str());
+                name.to_string_lossy().into_owned()
+            }
+            Source::BuiltIn(name) => format!("@{name}"),
+        }
+    }
+
+    /// The file, if it is one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Source::File(path) => Some(path),
+            Source::BuiltIn(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn weighted(text: &str) -> Result<(Source, f32), String> {
+        Source::weighted(text.as_ref())
+    }
+
+    fn file(path: impl Into<PathBuf>) -> Source {
+        Source::File(path.into())
+    }
+
+    #[test]
+    fn a_weight_follows_the_last_colon() {
+        assert_eq!(weighted("a.jpg"), Ok((file("a.jpg"), 1.0)));
+        assert_eq!(weighted("a.jpg:0.5"), Ok((file("a.jpg"), 0.5)));
+        assert_eq!(weighted("a:b.jpg:2"), Ok((file("a:b.jpg"), 2.0)));
+        assert_eq!(
+            weighted("@waves:3"),
+            Ok((Source::BuiltIn("waves".into()), 3.0))
+        );
+    }
+
+    #[test]
+    fn colons_that_no_weight_follows_belong_to_the_name() {
+        for text in [r"C:\pictures\a.jpg", "C:/a.jpg", "12:30 noon.png"] {
+            assert_eq!(weighted(text), Ok((file(text), 1.0)), "{text}");
+        }
+        assert_eq!(
+            weighted(r"C:\a.jpg:0.25"),
+            Ok((file(r"C:\a.jpg"), 0.25)),
+            "a drive and a weight"
+        );
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_of_the_whole_name_comes_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("noon:12");
+        std::fs::write(&path, "").unwrap();
+        assert_eq!(Source::weighted(path.as_os_str()), Ok((file(path), 1.0)));
+    }
+
+    #[test]
+    fn weights_that_cannot_be_are_refused() {
+        for weight in ["0", "-1", "nan", "inf"] {
+            let problem = weighted(&format!("@lake:{weight}")).unwrap_err();
+            assert!(
+                problem.contains("@lake") && problem.contains(weight),
+                "{problem}"
+            );
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.jpg");
+        std::fs::write(&path, "").unwrap();
+        let problem = weighted(&format!("{}:much", path.display())).unwrap_err();
+        assert!(problem.contains("much"), "{problem}");
+    }
+}

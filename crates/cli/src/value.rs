@@ -1,0 +1,129 @@
+//! Values of options that are read without failing: what is wrong with one is kept as a line, so that everything
+//! that is wrong with a call is reported together.
+
+use clap::builder::{PossibleValue, TypedValueParser};
+use clap::{Arg, Command};
+use impasto::encoder::Preprocessing;
+use impasto::recipe::names::Named;
+use impasto::{Size, WeightedLayer};
+use std::ffi::OsStr;
+use std::str::FromStr;
+
+/// The value of an option, or the line that says why it has none.
+pub type Given<T> = Result<T, String>;
+
+/// A parser that takes every text; see [`Given`].
+#[derive(Clone)]
+pub struct Lenient<T> {
+    read: fn(&str) -> Result<T, String>,
+    names: fn() -> Vec<&'static str>,
+}
+
+impl<T: Clone + Send + Sync + 'static> TypedValueParser for Lenient<T> {
+    type Value = Given<T>;
+
+    fn parse_ref(
+        &self,
+        _: &Command,
+        arg: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<Given<T>, clap::Error> {
+        let text = value.to_string_lossy();
+        let option = arg.and_then(Arg::get_long).unwrap_or_default();
+        Ok((self.read)(&text).map_err(|why| format!("--{option} is {text}: {why}")))
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let names = (self.names)();
+        if names.is_empty() {
+            return None;
+        }
+        Some(Box::new(names.into_iter().map(PossibleValue::new)))
+    }
+}
+
+/// One of the names of a setting.
+pub fn named<T: Named>() -> Lenient<T> {
+    Lenient {
+        read: |text| T::from_name(text).map_err(|_| one_of(&names::<T>())),
+        names: names::<T>,
+    }
+}
+
+fn names<T: Named>() -> Vec<&'static str> {
+    T::NAMES.iter().map(|(name, _)| *name).collect()
+}
+
+fn one_of(names: &[&str]) -> String {
+    format!("must be one of {}", names.join(", "))
+}
+
+/// What an encoder expects of the image.
+pub fn preprocessing() -> Lenient<Preprocessing> {
+    let names = || Preprocessing::ALL.map(|(name, _)| name).to_vec();
+    Lenient {
+        read: |text| {
+            let mut all = Preprocessing::ALL.into_iter();
+            let found = all.find(|(name, _)| *name == text);
+            let names = Preprocessing::ALL.map(|(name, _)| name);
+            found.map(|(_, value)| value).ok_or_else(|| one_of(&names))
+        },
+        names,
+    }
+}
+
+/// A number with a fraction.
+pub fn real() -> Lenient<f32> {
+    free(|text| text.parse().map_err(|_| "must be a number".into()))
+}
+
+/// A whole number.
+pub fn whole<T: FromStr + 'static>() -> Lenient<T> {
+    free(|text| text.parse().map_err(|_| WHOLE.into()))
+}
+
+const WHOLE: &str = "must be a whole number";
+
+/// Whole numbers with commas between them.
+pub fn wholes() -> Lenient<Vec<usize>> {
+    free(|text| {
+        let numbers = text.split(',').map(|part| part.trim().parse());
+        numbers.collect::<Result<_, _>>().map_err(|_| {
+            "must be one whole number, or several with commas between them".to_string()
+        })
+    })
+}
+
+/// Pixels, or `original`.
+pub fn size() -> Lenient<Size> {
+    free(|text| match text {
+        "original" => Ok(Size::Original),
+        _ => text
+            .parse()
+            .map(Size::LongSide)
+            .map_err(|_| "must be a whole number of pixels, or original".into()),
+    })
+}
+
+/// Layers with commas between them, each with or without a weight.
+pub fn layers() -> Lenient<Vec<WeightedLayer>> {
+    free(|text| {
+        let (mut layers, mut problems) = (Vec::new(), Vec::new());
+        for part in text.split(',') {
+            match part.trim().parse() {
+                Ok(layer) => layers.push(layer),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() {
+            Ok(layers)
+        } else {
+            Err(problems.join("; "))
+        }
+    })
+}
+
+fn free<T>(read: fn(&str) -> Result<T, String>) -> Lenient<T> {
+    let names = Vec::new;
+    Lenient { read, names }
+}
