@@ -3,12 +3,14 @@
 //! * [`array`] says how tensors lie in memory, [`memory`] where the memory comes from, [`simd`] how one source
 //!   becomes code for several instruction sets;
 //! * [`network`] runs a network forward and backward;
-//! * [`vector`], [`variation`] and [`matrix`] are the small operations.
+//! * [`vector`], [`variation`], [`matrix`] and [`fidelity`] are the small operations.
 //!
 //! Results are bit-identical for any number of threads: work is cut by the size of the data, never by the number of
 //! threads, and partial sums are added in the order of the data. Different instruction sets round differently.
 
 mod array;
+mod chunks;
+mod fidelity;
 mod filters;
 mod first;
 mod fold;
@@ -231,7 +233,7 @@ impl Device for CpuDevice {
     }
 
     fn trace(&self, matrix: &Tensor) -> Result<Scalar> {
-        matrix::trace(&self.context, matrix)
+        matrix::trace(matrix)
     }
 
     fn covariance_backward(&self, moments: &Moments, gradient: &Tensor, k: f32) -> Result<Moments> {
@@ -239,11 +241,11 @@ impl Device for CpuDevice {
     }
 
     fn cholesky(&self, covariance: &Tensor) -> Result<Tensor> {
-        matrix::cholesky(&self.context, covariance)
+        fidelity::cholesky(&self.context, covariance)
     }
 
     fn fidelity(&self, covariance: &Tensor, target_factor: &Tensor) -> Result<(Scalar, Tensor)> {
-        matrix::fidelity(&self.context, covariance, target_factor)
+        fidelity::fidelity(&self.context, covariance, target_factor)
     }
 
     fn standard_deviation(&self, moments: &Moments, epsilon: f32) -> Result<Tensor> {

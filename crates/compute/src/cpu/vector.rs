@@ -1,51 +1,61 @@
-//! Elementwise operations and sums over tensors.
+//! Elementwise operations and sums over tensors, each in one pass over memory, which is what they wait for.
+//!
+//! The loops are plain Rust that the compiler turns into vectors of the level ([`with_simd!`]); sums are kept in
+//! f64, over lanes and chunks whose order depends on the length only. Blocked tensors are flat slices like all
+//! others: the lanes that fill up a block are zero in every operand and add nothing. The one operation that could
+//! make them something else, Adam, clears them.
 
 use super::Context;
-use super::array::{get, get_mut, put, same};
-use super::simd::{Isa, with_simd};
+use super::array::{Layout, get, get_mut, put, same};
+use super::chunks::{CHUNK, each, sum};
+use super::simd::{LANES, with_simd};
 use crate::{AdamBuffers, AdamStep, Result, Scalar, Tensor};
-use fearless_simd::prelude::*;
 
 pub(super) fn copy(context: &Context, x: &Tensor) -> Result<Tensor> {
-    let x_values = get("copy", x)?;
-    let mut buffer = context.pool.take(x_values.len())?;
-    buffer.copy_from_slice(x_values);
+    let values = get("copy", x)?;
+    let mut buffer = context.pool.take(values.len())?;
+    let pieces = buffer.chunks_mut(CHUNK).zip(values.chunks(CHUNK)).collect();
+    each(context, pieces, |(out, x): (&mut [f32], &[f32])| {
+        out.copy_from_slice(x);
+    });
     Ok(put(buffer, x.shape()))
 }
 
 pub(super) fn axpby(context: &Context, a: f32, x: &Tensor, b: f32, y: &mut Tensor) -> Result<()> {
     same("axpby", x, y)?;
     let (x, y) = (get("axpby", x)?, get_mut("axpby", y)?);
-    with_simd!(context.token, simd => axpby_values(simd, a, x, b, y));
+    let pieces = y.chunks_mut(CHUNK).zip(x.chunks(CHUNK)).collect();
+    each(context, pieces, |(y, x): (&mut [f32], &[f32])| {
+        with_simd!(context.token, simd => {
+            for (y, x) in y.iter_mut().zip(x) {
+                *y = a * x + b * *y;
+            }
+        });
+    });
     Ok(())
 }
 
-#[inline(always)]
-fn axpby_values<S: Isa>(simd: S, a: f32, x: &[f32], b: f32, y: &mut [f32]) {
-    let (mut y, mut x) = (
-        y.chunks_exact_mut(S::f32s::LEN),
-        x.chunks_exact(S::f32s::LEN),
-    );
-    for (y, x) in y.by_ref().zip(x.by_ref()) {
-        let sum = S::f32s::from_slice(simd, x) * a + S::f32s::from_slice(simd, y) * b;
-        sum.store_slice(y);
-    }
-    for (y, x) in y.into_remainder().iter_mut().zip(x.remainder()) {
-        *y = a * x + b * *y;
-    }
-}
-
-pub(super) fn dot(_: &Context, x: &Tensor, y: &Tensor) -> Result<Scalar> {
+pub(super) fn dot(context: &Context, x: &Tensor, y: &Tensor) -> Result<Scalar> {
     same("dot", x, y)?;
-    let pairs = get("dot", x)?.iter().zip(get("dot", y)?);
-    Ok(Scalar::Ready(
-        pairs.map(|(&x, &y)| f64::from(x) * f64::from(y)).sum(),
-    ))
+    let (x, y) = (get("dot", x)?, get("dot", y)?);
+    let pieces = x.chunks(CHUNK).zip(y.chunks(CHUNK)).collect();
+    let sums = each(context, pieces, |(x, y): (&[f32], &[f32])| {
+        with_simd!(context.token, simd => {
+            let y = &y[..x.len()];
+            sum(x.len(), |i| f64::from(x[i]) * f64::from(y[i]))
+        })
+    });
+    Ok(Scalar::Ready(sums.iter().sum()))
 }
 
-pub(super) fn sum_abs(_: &Context, x: &Tensor) -> Result<Scalar> {
-    let values = get("sum_abs", x)?.iter();
-    Ok(Scalar::Ready(values.map(|&x| f64::from(x.abs())).sum()))
+pub(super) fn sum_abs(context: &Context, x: &Tensor) -> Result<Scalar> {
+    let pieces = get("sum_abs", x)?.chunks(CHUNK).collect();
+    let sums = each(
+        context,
+        pieces,
+        |x: &[f32]| with_simd!(context.token, simd => sum(x.len(), |i| f64::from(x[i].abs()))),
+    );
+    Ok(Scalar::Ready(sums.iter().sum()))
 }
 
 pub(super) fn squared_error(
@@ -55,53 +65,128 @@ pub(super) fn squared_error(
     k: f32,
 ) -> Result<(Scalar, Tensor)> {
     same("squared_error", x, t)?;
-    let (x_values, t_values) = (get("squared_error", x)?, get("squared_error", t)?);
-    let mut gradient = context.pool.take(x_values.len())?;
-    let mut sum = 0.0;
-    for ((gradient, x), t) in gradient.iter_mut().zip(x_values).zip(t_values) {
-        let difference = x - t;
-        sum += f64::from(difference) * f64::from(difference);
-        *gradient = k * difference;
-    }
-    Ok((Scalar::Ready(sum), put(gradient, x.shape())))
+    let (values, targets) = (get("squared_error", x)?, get("squared_error", t)?);
+    let mut gradient = context.pool.take(values.len())?;
+    let inputs = values.chunks(CHUNK).zip(targets.chunks(CHUNK));
+    let pieces = gradient.chunks_mut(CHUNK).zip(inputs).collect();
+    let sums = each(
+        context,
+        pieces,
+        |(gradient, (x, t)): (&mut [f32], (&[f32], &[f32]))| {
+            with_simd!(context.token, simd => {
+                for ((gradient, x), t) in gradient.iter_mut().zip(x).zip(t) {
+                    *gradient = k * (x - t);
+                }
+                // From the cache: one loop that does both does not vectorise.
+                let t = &t[..x.len()];
+                sum(x.len(), |i| {
+                    let difference = f64::from(x[i] - t[i]);
+                    difference * difference
+                })
+            })
+        },
+    );
+    Ok((Scalar::Ready(sums.iter().sum()), put(gradient, x.shape())))
 }
 
-pub(super) fn scale_over(_: &Context, x: &mut Tensor, k: f32, divisor: &[Scalar]) -> Result<()> {
+pub(super) fn scale_over(
+    context: &Context,
+    x: &mut Tensor,
+    k: f32,
+    divisor: &[Scalar],
+) -> Result<()> {
     let mut sum = 0.0;
     for part in divisor {
         sum += part.value()?;
     }
     let factor = if sum == 0.0 { 0.0 } else { f64::from(k) / sum };
-    get_mut("scale_over", x)?
-        .iter_mut()
-        .for_each(|x| *x = (f64::from(*x) * factor) as f32);
+    let pieces = get_mut("scale_over", x)?.chunks_mut(CHUNK).collect();
+    each(context, pieces, |x: &mut [f32]| {
+        with_simd!(context.token, simd => {
+            for x in x.iter_mut() {
+                *x = (f64::from(*x) * factor) as f32;
+            }
+        });
+    });
     Ok(())
 }
 
-pub(super) fn adam(_: &Context, buffers: AdamBuffers<'_>, step: &AdamStep) -> Result<()> {
-    for tensor in [
-        buffers.gradient,
-        buffers.first,
-        buffers.second,
-        buffers.average,
-    ] {
-        same("adam", buffers.image, tensor)?;
+/// One thread's part of the buffers of a step.
+struct Adam<'a> {
+    image: &'a mut [f32],
+    gradient: &'a [f32],
+    first: &'a mut [f32],
+    second: &'a mut [f32],
+    average: &'a mut [f32],
+}
+
+pub(super) fn adam(context: &Context, buffers: AdamBuffers<'_>, step: &AdamStep) -> Result<()> {
+    let AdamBuffers {
+        image,
+        gradient,
+        first,
+        second,
+        average,
+    } = buffers;
+    for tensor in [gradient, &*first, &*second, &*average] {
+        same("adam", image, tensor)?;
     }
-    let gradient = get("adam", buffers.gradient)?;
-    let first = get_mut("adam", buffers.first)?;
-    let second = get_mut("adam", buffers.second)?;
-    let average = get_mut("adam", buffers.average)?;
-    let image = get_mut("adam", buffers.image)?;
-    for i in 0..image.len() {
-        first[i] = step.beta1 * first[i] + (1.0 - step.beta1) * gradient[i];
-        second[i] = step.beta2 * second[i] + (1.0 - step.beta2) * gradient[i] * gradient[i];
-        let mean = first[i] / step.correction1;
-        let root = (second[i] / step.correction2).sqrt();
-        image[i] -= step.learning_rate * mean / (root + step.epsilon);
-        if let Some((low, high)) = step.clamp {
-            image[i] = image[i].max(low).min(high);
-        }
-        average[i] = step.average_decay * average[i] + (1.0 - step.average_decay) * image[i];
-    }
+    let layout = Layout::of(image.shape());
+    let (image, average) = (get_mut("adam", image)?, get_mut("adam", average)?);
+    let pieces = image
+        .chunks_mut(CHUNK)
+        .zip(get("adam", gradient)?.chunks(CHUNK))
+        .zip(get_mut("adam", first)?.chunks_mut(CHUNK))
+        .zip(get_mut("adam", second)?.chunks_mut(CHUNK))
+        .zip(average.chunks_mut(CHUNK))
+        .map(|((((image, gradient), first), second), average)| Adam {
+            image,
+            gradient,
+            first,
+            second,
+            average,
+        })
+        .collect();
+    each(context, pieces, |piece: Adam<'_>| {
+        with_simd!(context.token, simd => match step.clamp {
+            Some((low, high)) => adam_piece(piece, step, |x| x.max(low).min(high)),
+            None => adam_piece(piece, step, |x| x),
+        });
+    });
+    clear_padding(layout, image);
+    clear_padding(layout, average);
     Ok(())
+}
+
+#[inline(always)]
+fn adam_piece(piece: Adam<'_>, step: &AdamStep, clamp: impl Fn(f32) -> f32) {
+    let [beta1, beta2, decay] = [step.beta1, step.beta2, step.average_decay];
+    let rate = step.learning_rate / step.correction1;
+    let correction2 = 1.0 / step.correction2;
+    let len = piece.image.len();
+    let (image, gradient) = (&mut piece.image[..len], &piece.gradient[..len]);
+    let (first, second) = (&mut piece.first[..len], &mut piece.second[..len]);
+    let average = &mut piece.average[..len];
+    for i in 0..len {
+        let g = gradient[i];
+        first[i] = beta1 * first[i] + (1.0 - beta1) * g;
+        second[i] = beta2 * second[i] + (1.0 - beta2) * g * g;
+        let root = (second[i] * correction2).sqrt() + step.epsilon;
+        image[i] = clamp(image[i] - rate * first[i] / root);
+        average[i] = decay * average[i] + (1.0 - decay) * image[i];
+    }
+}
+
+/// Zeros the lanes that fill up the last block of channels.
+fn clear_padding(layout: Layout, values: &mut [f32]) {
+    let Layout::Blocked { channels, pixels } = layout else {
+        return;
+    };
+    let used = channels % LANES;
+    if used != 0 {
+        let last = channels / LANES * pixels * LANES;
+        for pixel in values[last..].chunks_exact_mut(LANES) {
+            pixel[used..].fill(0.0);
+        }
+    }
 }

@@ -18,15 +18,14 @@ pub(super) fn side(what: &'static str, matrix: &Tensor) -> Result<usize> {
 /// Mean, second raw moment and channels.
 fn parts<'a>(what: &'static str, moments: &'a Moments) -> Result<(&'a [f64], &'a [f64], usize)> {
     let c = side(what, &moments.second)?;
-    let mean = get(what, &moments.mean)?;
-    if mean.len() != c {
+    if *moments.mean.shape() != [c] {
         return Err(ComputeError::Shape {
             what,
             expected: vec![c],
-            got: vec![mean.len()],
+            got: moments.mean.shape().to_vec(),
         });
     }
-    Ok((mean, get(what, &moments.second)?, c))
+    Ok((get(what, &moments.mean)?, get(what, &moments.second)?, c))
 }
 
 pub(super) fn covariance(moments: &Moments, ridge: f64) -> Result<Tensor> {

@@ -27,6 +27,9 @@ pub(super) fn total_variation(
             got: image.shape().to_vec(),
         });
     };
+    if values.is_empty() {
+        return Ok((Scalar::Ready(0.0), put(Vec::new(), image.shape())));
+    }
     let nine = kind == TotalVariation::NinePoint;
     let straight = if nine { 2.0 / 3.0 } else { 1.0 };
     let mut families = vec![

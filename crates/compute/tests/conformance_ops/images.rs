@@ -1,0 +1,75 @@
+//! Total variation.
+
+use super::{Results, Tolerance, agree, noise, same_for_any_threads, values};
+use impasto_compute::{Device, Reduction, Result, TotalVariation};
+
+const KINDS: [TotalVariation; 3] = [
+    TotalVariation::L1,
+    TotalVariation::L2,
+    TotalVariation::NinePoint,
+];
+
+fn script(
+    device: &dyn Device,
+    shape: [usize; 3],
+    kind: TotalVariation,
+    reduction: Reduction,
+) -> Result<Results> {
+    let mut pixels = noise(7, shape.iter().product());
+    // A flat patch: differences of exactly 0, where the L1 norm has a corner.
+    let flat = pixels.len() / 3;
+    pixels[..flat].fill(0.25);
+    let image = device.upload(&pixels, &shape)?;
+    let (value, gradient) = device.total_variation(&image, kind, reduction, 1.75)?;
+    Ok(vec![
+        ("value", vec![value.value()?]),
+        ("gradient", values(device, &gradient)?),
+    ])
+}
+
+#[test]
+fn total_variation_agrees() {
+    let shapes = [
+        [1, 1, 1],
+        [3, 1, 1],
+        [3, 1, 2],
+        [3, 2, 1],
+        [3, 2, 2],
+        [3, 3, 3],
+        [1, 7, 3],
+        [3, 3, 7],
+        [3, 17, 16],
+        [4, 1, 19],
+        [3, 35, 33],
+        [3, 97, 131],
+        [6, 5, 9],
+        [3, 0, 4],
+        [3, 4, 0],
+        [0, 4, 4],
+    ];
+    for shape in shapes {
+        for kind in KINDS {
+            for reduction in [Reduction::Mean, Reduction::Sum] {
+                let case = format!("{kind:?} {reduction:?} of {shape:?}");
+                let tolerance = Tolerance {
+                    absolute: 2e-6,
+                    relative: 2e-6,
+                };
+                agree(&case, tolerance, |device| {
+                    script(device, shape, kind, reduction)
+                });
+            }
+        }
+    }
+}
+
+#[test]
+fn total_variation_does_not_depend_on_threads() {
+    for kind in KINDS {
+        for shape in [[3, 333, 401], [1, 2, 100_003], [3, 50_001, 2]] {
+            same_for_any_threads(&format!("{kind:?} of {shape:?}"), |device| {
+                script(device, shape, kind, Reduction::Mean)
+            });
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! Every small operation of a device, held against the reference device, at sizes where loops, vectors, blocks of
+//! channels and chunks of threads begin and end. What the reference computes is held against finite differences in
+//! [`gradients`].
+//!
+//! An operation is run by a script that knows only `&dyn Device` and gives named results; the same script serves
+//! the comparison with the reference, the comparison of thread counts, and every device to come.
+
+mod gradients;
+mod images;
+mod matrices;
+mod refusals;
+mod vectors;
+
+use impasto_compute::cpu::{CpuDevice, CpuSettings, Level};
+use impasto_compute::reference::ReferenceDevice;
+use impasto_compute::{Device, Moments, Result};
+
+/// What a script found out, by name.
+type Results = Vec<(&'static str, Vec<f64>)>;
+
+/// Sides of matrices: vectors, blocks and kernels begin and end between them.
+const CHANNELS: [usize; 13] = [1, 2, 3, 7, 15, 16, 17, 24, 33, 64, 96, 97, 128];
+
+/// How far two numbers may lie apart: `absolute + relative·|expected|`.
+#[derive(Clone, Copy)]
+struct Tolerance {
+    absolute: f64,
+    relative: f64,
+}
+
+/// Rounding of a few operations in f32 on numbers of about 1.
+const ROUNDING: Tolerance = Tolerance {
+    absolute: 2e-6,
+    relative: 2e-6,
+};
+
+/// Fails with the worst of the places where two results differ by more than the tolerance.
+fn compare(case: &str, got: &[f64], expected: &[f64], tolerance: Tolerance) {
+    assert_eq!(got.len(), expected.len(), "{case}: number of values");
+    let mut worst = (0, 0.0);
+    for (index, (got, expected)) in got.iter().zip(expected).enumerate() {
+        let allowed = tolerance.absolute + tolerance.relative * expected.abs();
+        let excess = (got - expected).abs() / allowed;
+        // What is not a number is worse than any number.
+        let excess = if excess.is_nan() {
+            f64::INFINITY
+        } else {
+            excess
+        };
+        if excess > worst.1 {
+            worst = (index, excess);
+        }
+    }
+    let (index, excess) = worst;
+    assert!(
+        excess <= 1.0,
+        "{case}, value {index} of {}: got {:e}, expected {:e}, {excess:.2} times the tolerance",
+        got.len(),
+        got[index],
+        expected[index],
+    );
+}
+
+/// The devices to be tested: the cpu with every instruction set that is there.
+fn devices() -> Vec<Box<dyn Device>> {
+    let levels = Level::ALL.into_iter().filter(|level| level.is_available());
+    levels.map(|level| cpu(Some(level), 2)).collect()
+}
+
+fn cpu(level: Option<Level>, threads: usize) -> Box<dyn Device> {
+    let settings = CpuSettings {
+        level,
+        threads: Some(threads),
+        ..CpuSettings::default()
+    };
+    Box::new(CpuDevice::new(settings).expect("the settings are possible"))
+}
+
+/// Holds a script's results on every device against those on the reference.
+fn agree(case: &str, tolerance: Tolerance, script: impl Fn(&dyn Device) -> Result<Results>) {
+    let expected = script(&ReferenceDevice::new()).expect("the reference computes");
+    for device in devices() {
+        let got = script(&*device).expect("the device computes");
+        for ((name, got), (_, expected)) in got.iter().zip(&expected) {
+            let case = format!("{case}: {name} on {}", device.describe());
+            compare(&case, got, expected, tolerance);
+        }
+    }
+}
+
+/// Holds a script's results of one thread against those of several, bit by bit.
+fn same_for_any_threads(case: &str, script: impl Fn(&dyn Device) -> Result<Results>) {
+    let bits = |threads| -> Vec<Vec<u64>> {
+        let results = script(&*cpu(None, threads)).expect("the device computes");
+        let values = results.into_iter().map(|(_, values)| values);
+        values
+            .map(|values| values.into_iter().map(f64::to_bits).collect())
+            .collect()
+    };
+    let one = bits(1);
+    for threads in [2, 3] {
+        assert_eq!(one, bits(threads), "{case} with {threads} threads");
+    }
+}
+
+/// Numbers in -1..1 that look random; the same for the same seed.
+fn noise(seed: u64, len: usize) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x2545_f491_4f6c_dd1d;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+    };
+    // The first still looks like the seed.
+    next();
+    (0..len).map(|_| next()).collect()
+}
+
+/// Features `[c, n]`, row-major, whose channels are correlated and have means other than 0.
+fn features(seed: u64, c: usize, n: usize) -> Vec<f64> {
+    let shared: Vec<f64> = noise(seed, n).into_iter().map(f64::from).collect();
+    let own = noise(seed + 1, c * n);
+    let character = noise(seed + 2, 2 * c);
+    let value = |channel: usize, pixel: usize| {
+        f64::from(own[channel * n + pixel])
+            + f64::from(character[channel]) * shared[pixel]
+            + f64::from(character[c + channel])
+    };
+    (0..c * n).map(|i| value(i / n, i % n)).collect()
+}
+
+/// Mean and second raw moment of features `[c, n]`.
+fn moments_of(features: &[f64], c: usize) -> (Vec<f64>, Vec<f64>) {
+    let n = features.len() / c;
+    let row = |channel: usize| &features[channel * n..][..n];
+    let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>() / n as f64;
+    let mean = (0..c)
+        .map(|i| row(i).iter().sum::<f64>() / n as f64)
+        .collect();
+    let mut second = vec![0.0; c * c];
+    for i in 0..c {
+        for j in 0..=i {
+            let value = dot(row(i), row(j));
+            second[i * c + j] = value;
+            second[j * c + i] = value;
+        }
+    }
+    (mean, second)
+}
+
+/// The moments on a device.
+fn upload_moments(device: &dyn Device, moments: &(Vec<f64>, Vec<f64>)) -> Result<Moments> {
+    let c = moments.0.len();
+    let single = |values: &[f64]| -> Vec<f32> { values.iter().map(|&v| v as f32).collect() };
+    Ok(Moments {
+        mean: device.upload(&single(&moments.0), &[c])?,
+        second: device.upload(&single(&moments.1), &[c, c])?,
+    })
+}
+
+/// A tensor's values in f64: on the reference device as exact as it has them.
+fn values(device: &dyn Device, tensor: &impasto_compute::Tensor) -> Result<Vec<f64>> {
+    match ReferenceDevice::values(tensor) {
+        Ok(values) => Ok(values.to_vec()),
+        Err(_) => Ok(device
+            .download(tensor)?
+            .into_iter()
+            .map(f64::from)
+            .collect()),
+    }
+}
+
+/// A covariance of `n` pixels in f64, row-major, as a user's features have it: ridge included.
+fn covariance_of(seed: u64, c: usize, n: usize, scale: f64, ridge: f64) -> Vec<f64> {
+    let (mean, second) = moments_of(&features(seed, c, n), c);
+    let value = |k: usize| {
+        let (i, j) = (k / c, k % c);
+        let on_diagonal = if i == j { ridge } else { 0.0 };
+        scale * (second[k] - mean[i] * mean[j]) + on_diagonal
+    };
+    (0..c * c).map(value).collect()
+}
+
+fn single(values: &[f64]) -> Vec<f32> {
+    values.iter().map(|&v| v as f32).collect()
+}
+
+/// `A·B` of square matrices.
+fn product(a: &[f64], b: &[f64], c: usize) -> Vec<f64> {
+    let mut out = vec![0.0; c * c];
+    for i in 0..c {
+        for k in 0..c {
+            let factor = a[i * c + k];
+            for (out, b) in out[i * c..][..c].iter_mut().zip(&b[k * c..][..c]) {
+                *out += factor * b;
+            }
+        }
+    }
+    out
+}
+
+fn transposed(a: &[f64], c: usize) -> Vec<f64> {
+    (0..c * c).map(|k| a[k % c * c + k / c]).collect()
+}

@@ -1,0 +1,101 @@
+//! Functions of moments, and factors of covariances. Factors are compared by their product: any `L` with
+//! `L·Lᵀ = Σ` serves.
+
+use super::{
+    CHANNELS, ROUNDING, Results, Tolerance, agree, compare, covariance_of, devices, features,
+    moments_of, noise, product, same_for_any_threads, single, transposed, upload_moments, values,
+};
+use impasto_compute::reference::ReferenceDevice;
+use impasto_compute::{Device, Result};
+
+fn moment_script(device: &dyn Device, c: usize) -> Result<Results> {
+    let moments = upload_moments(device, &moments_of(&features(3, c, 2 * c + 9), c))?;
+    let covariance = device.covariance(&moments, 0.125)?;
+    let mut gradient = noise(9, c * c);
+    for i in 0..c {
+        for j in 0..i {
+            gradient[i * c + j] = gradient[j * c + i];
+        }
+    }
+    let gradient = device.upload(&gradient, &[c, c])?;
+    let towards = device.covariance_backward(&moments, &gradient, 0.75)?;
+    let deviation = device.standard_deviation(&moments, 1e-3)?;
+    let slope = device.upload(&noise(10, c), &[c])?;
+    let spread = device.standard_deviation_backward(&moments, &deviation, &slope)?;
+    Ok(vec![
+        ("covariance", values(device, &covariance)?),
+        ("trace", vec![device.trace(&covariance)?.value()?]),
+        ("covariance_backward mean", values(device, &towards.mean)?),
+        (
+            "covariance_backward second",
+            values(device, &towards.second)?,
+        ),
+        ("standard_deviation", values(device, &deviation)?),
+        (
+            "standard_deviation_backward mean",
+            values(device, &spread.mean)?,
+        ),
+        (
+            "standard_deviation_backward second",
+            values(device, &spread.second)?,
+        ),
+    ])
+}
+
+#[test]
+fn functions_of_moments_agree() {
+    for c in CHANNELS {
+        let tolerance = Tolerance {
+            absolute: ROUNDING.absolute * (c as f64).sqrt(),
+            ..ROUNDING
+        };
+        agree(&format!("{c} channels"), tolerance, |device| {
+            moment_script(device, c)
+        });
+    }
+}
+
+/// A channel that never changes has no deviation, and no gradient through it.
+#[test]
+fn dead_channels_have_no_deviation() -> Result<()> {
+    let mut all = devices();
+    all.push(Box::new(ReferenceDevice::new()));
+    for device in all {
+        let moments = upload_moments(&*device, &(vec![0.5, 1.0], vec![0.25, 0.5, 0.5, 3.0]))?;
+        let deviation = device.standard_deviation(&moments, 0.0)?;
+        let slope = device.upload(&[1.0, 1.0], &[2])?;
+        let spread = device.standard_deviation_backward(&moments, &deviation, &slope)?;
+        assert_eq!(values(&*device, &deviation)?[0], 0.0);
+        assert_eq!(values(&*device, &spread.mean)?[0], 0.0);
+        assert_eq!(values(&*device, &spread.second)?[0], 0.0);
+    }
+    Ok(())
+}
+
+#[test]
+fn factors_multiply_to_the_covariance() -> Result<()> {
+    let mut all = devices();
+    all.push(Box::new(ReferenceDevice::new()));
+    for device in all {
+        for c in CHANNELS {
+            let covariance = covariance_of(20, c, 2 * c + 9, 1.0, 1e-4);
+            let tensor = device.upload(&single(&covariance), &[c, c])?;
+            let factor = values(&*device, &device.cholesky(&tensor)?)?;
+            let again = product(&factor, &transposed(&factor, c), c);
+            let case = format!("{c} channels on {}", device.describe());
+            let tolerance = Tolerance {
+                absolute: 1e-5,
+                relative: 1e-5,
+            };
+            compare(&case, &again, &covariance, tolerance);
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn functions_of_moments_do_not_depend_on_threads() {
+    for c in [16, 97, 300] {
+        same_for_any_threads(&format!("{c} channels"), |device| moment_script(device, c));
+    }
+}
