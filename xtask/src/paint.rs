@@ -43,6 +43,7 @@ const PAINTINGS: &[Painting] = &[
     style("glass", 512, 86, styles::glass::paint),
     style("geometry", 656, 86, styles::geometry::paint),
     style("ink", 576, 89, styles::ink::paint),
+    style("oils", 640, 83, styles::oils::paint),
     style("swirls", 640, 85, styles::swirls::paint),
     style("dots", 640, 82, styles::dots::paint),
     style("waves", 704, 88, styles::waves::paint),

@@ -245,7 +245,7 @@ impl Scene {
     /// The surface of land with its forest, and how much of it is tree.
     fn surface(&self, x: f32, z: f32) -> (f32, f32) {
         let h = self.terrain.height(x, z);
-        if h < 0.5 || h > 520.0 {
+        if !(0.5..=520.0).contains(&h) {
             return (h, 0.0);
         }
         let tree = self.canopy(x, z) * self.forest(x, z, h);

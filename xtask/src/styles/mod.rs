@@ -4,5 +4,6 @@ pub mod dots;
 pub mod geometry;
 pub mod glass;
 pub mod ink;
+pub mod oils;
 pub mod swirls;
 pub mod waves;
