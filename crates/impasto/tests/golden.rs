@@ -141,3 +141,12 @@ fn check(device: impl Fn() -> Box<dyn Device>, value_tolerance: f64, gradient_to
 fn the_reference_device_agrees_with_pytorch() {
     check(|| Box::new(ReferenceDevice::new()), 1e-6, 1e-5);
 }
+
+#[test]
+fn the_cpu_device_agrees_with_pytorch() {
+    check(
+        || impasto::device::open(&impasto::device::Choice::default()).unwrap(),
+        2e-5,
+        2e-4,
+    );
+}
