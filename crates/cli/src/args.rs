@@ -1,7 +1,8 @@
 //! The command line: what can be said, and the help that says it.
 
 use crate::value::{self, Given};
-use clap::{ArgAction, Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
 use impasto::compute::cpu::Precision;
 use impasto::compute::{Padding, PoolKind, Reduction, TotalVariation};
 use impasto::device::Kind;
@@ -17,7 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   impasto stylize @lake --style @swirls
   impasto stylize @lake --style @waves:2 --style @glass:1 --quality draft -o lake.jpg
-  impasto stylize @lake --style @geometry --size 1024 --quality fine --report lake.html
+  impasto stylize @lake --style @geometry --size 1024 --quality fine --save-every 20
 
 A picture is a file or, as @NAME, one that is built in; `impasto styles` lists those.
 Exit status: 0 done, 1 failed, 2 bad options or settings, 130 stopped by Ctrl-C.";
@@ -47,6 +48,13 @@ pub enum Command {
     /// Look inside: losses and gradients, encoders
     #[command(subcommand)]
     Inspect(Inspect),
+    /// List the built-in pictures
+    Styles,
+    /// Print the completions of a shell, to be put where it looks for them
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
 }
 
 /// `impasto inspect`.
@@ -392,7 +400,7 @@ pub struct InspectLoss {
     pub gradient: Option<PathBuf>,
 
     /// Print JSON: {"terms": [{"name", "value", "weight", "weighted"}], "total"}
-    #[arg(long, action = ArgAction::SetTrue, help_heading = "Output")]
+    #[arg(long, help_heading = "Output")]
     pub json: bool,
 }
 

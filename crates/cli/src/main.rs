@@ -18,11 +18,12 @@ mod problems;
 mod progress;
 mod settings;
 mod source;
+mod styles;
 mod stylize;
 mod value;
 
 use args::{Cli, Command, Inspect};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use problems::Problems;
 use std::io::Write;
 use std::process::ExitCode;
@@ -107,6 +108,13 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         }
         Command::Inspect(Inspect::Loss(args)) => inspect::loss(&args),
         Command::Inspect(Inspect::Encoder(args)) => inspect::encoder(&args),
+        Command::Styles => Ok(styles::list()?),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "impasto", &mut script);
+            print(&String::from_utf8_lossy(&script))?;
+            Ok(Exit::Done)
+        }
     }
 }
 

@@ -31,7 +31,8 @@ pub fn run(mut job: Job) -> anyhow::Result<Exit> {
         if interrupt::requested() {
             match count - place - 1 {
                 0 => {}
-                rest => display.note(&format!("{rest} further content(s) left out")),
+                1 => display.note("1 further content is left out"),
+                rest => display.note(&format!("{rest} further contents are left out")),
             }
             return Ok(Exit::Interrupted);
         }
