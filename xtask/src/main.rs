@@ -5,6 +5,7 @@
 
 mod brush;
 mod canvas;
+mod colour;
 mod contents;
 mod noise;
 mod paint;

@@ -3,6 +3,21 @@
 use crate::vector::{V2, v2};
 use std::f32::consts::TAU;
 
+/// The points of a list such as `"0,1.5 2,-3"`: compact as the tables of a drawing must be.
+pub fn points(list: &str) -> Vec<V2> {
+    let number = |text: &str| {
+        text.parse()
+            .unwrap_or_else(|_| panic!("`{text}` in `{list}` is no number"))
+    };
+    let point = |pair: &str| {
+        pair.split_once(',').map_or_else(
+            || panic!("`{pair}` in `{list}` is no point"),
+            |(x, y)| v2(number(x), number(y)),
+        )
+    };
+    list.split_whitespace().map(point).collect()
+}
+
 /// A circle.
 pub fn circle(centre: V2, radius: f32) -> Vec<V2> {
     ellipse(centre, v2(radius, radius), 0.0)
@@ -90,6 +105,12 @@ pub fn length(path: &[V2]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lists_of_points_are_read() {
+        assert_eq!(points("1,2  -3.5,.25"), [v2(1.0, 2.0), v2(-3.5, 0.25)]);
+        assert!(std::panic::catch_unwind(|| points("1,2 3")).is_err());
+    }
 
     #[test]
     fn a_spline_passes_through_its_points() {

@@ -21,15 +21,6 @@ pub const fn v3(x: f32, y: f32, z: f32) -> V3 {
     V([x, y, z])
 }
 
-/// A colour written as `0xrrggbb`, as numbers 0..1.
-pub const fn hex(rgb: u32) -> V3 {
-    V([
-        (rgb >> 16) as f32 / 255.0,
-        (rgb >> 8 & 255) as f32 / 255.0,
-        (rgb & 255) as f32 / 255.0,
-    ])
-}
-
 impl<const N: usize> V<N> {
     /// All components the same.
     pub const fn splat(value: f32) -> Self {
@@ -174,34 +165,4 @@ pub fn lerp(a: f32, b: f32, t: f32) -> f32 {
 pub fn smooth(a: f32, b: f32, x: f32) -> f32 {
     let t = ((x - a) / (b - a)).clamp(0.0, 1.0);
     t * t * (3.0 - 2.0 * t)
-}
-
-/// The colour at `t` (0..1) of a ramp of equally spaced colours.
-pub fn ramp(colours: &[V3], t: f32) -> V3 {
-    let x = t.clamp(0.0, 1.0) * (colours.len() - 1) as f32;
-    let i = (x as usize).min(colours.len().saturating_sub(2));
-    colours[i].mix(colours[(i + 1).min(colours.len() - 1)], x - i as f32)
-}
-
-/// Linear light as sRGB code, both 0..1.
-pub fn encode(linear: V3) -> V3 {
-    linear.map(|c| {
-        let c = c.clamp(0.0, 1.0);
-        if c <= 0.003_130_8 {
-            12.92 * c
-        } else {
-            1.055 * c.powf(1.0 / 2.4) - 0.055
-        }
-    })
-}
-
-/// sRGB code as linear light, both 0..1.
-pub fn decode(coded: V3) -> V3 {
-    coded.map(|c| {
-        if c <= 0.040_45 {
-            c / 12.92
-        } else {
-            ((c + 0.055) / 1.055).powf(2.4)
-        }
-    })
 }

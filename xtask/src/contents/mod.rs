@@ -3,4 +3,3 @@
 pub mod city;
 pub mod lake;
 pub mod still_life;
-mod terrain;

@@ -6,9 +6,10 @@
 //! dabs, from broad to fine, with a little height and light, leave some of the warm ground in sight.
 
 use crate::canvas::Canvas;
+use crate::colour::{hex, ramp};
 use crate::noise::{Rng, fbm, hash01, noise};
-use crate::shape::{blob, ellipse, ribbon, spline};
-use crate::vector::{V, V2, V3, hex, ramp, smooth, v2, v3};
+use crate::shape::{blob, ellipse, points, ribbon, spline};
+use crate::vector::{V, V2, V3, smooth, v2, v3};
 
 const W: usize = 1440;
 const H: usize = 1035;
@@ -105,16 +106,7 @@ fn scene() -> Canvas {
 }
 
 fn path(canvas: &mut Canvas) {
-    let way = spline(
-        &[
-            v2(1500.0, 760.0),
-            v2(1120.0, 800.0),
-            v2(860.0, 880.0),
-            v2(760.0, 1000.0),
-            v2(700.0, 1140.0),
-        ],
-        16,
-    );
+    let way = spline(&points("1500,760 1120,800 860,880 760,1000 700,1140"), 16);
     let mask = canvas.mask(&ribbon(&way, |t| 40.0 + 190.0 * t));
     canvas.paint(&mask, |p, _| {
         (
@@ -134,31 +126,22 @@ fn boats(canvas: &mut Canvas) {
         (700.0, 478.0, 0.65, 0xffffff),
     ] {
         let at = |dx: f32, dy: f32| v2(x + dx * size, y + dy * size);
-        let mut put = |points: &[(f32, f32)], colour: u32| {
-            let outline: Vec<V2> = points.iter().map(|p| at(p.0, p.1)).collect();
-            canvas.fill(&canvas.mask(&outline), hex(colour));
+        let mut put = |list: &str, colour: u32| {
+            let outline: Vec<V2> = points(list).iter().map(|p| at(p[0], p[1])).collect();
+            canvas.fill(&outline, hex(colour));
         };
-        put(
-            &[(-2.0, -8.0), (4.0, -8.0), (3.0, 120.0), (-30.0, 96.0)],
-            0xe8e4d8,
-        );
-        put(
-            &[(-54.0, 0.0), (60.0, 0.0), (44.0, 20.0), (-40.0, 20.0)],
-            0xb03a28,
-        );
-        put(&[(0.0, -140.0), (4.0, -8.0), (58.0, -10.0)], sail);
-        put(&[(-4.0, -120.0), (-4.0, -8.0), (-44.0, -12.0)], 0xf8dcc0);
-        put(
-            &[(-2.0, -146.0), (3.0, -146.0), (3.0, 0.0), (-2.0, 0.0)],
-            0x6a3a2a,
-        );
+        put("-2,-8 4,-8 3,120 -30,96", 0xe8e4d8);
+        put("-54,0 60,0 44,20 -40,20", 0xb03a28);
+        put("0,-140 4,-8 58,-10", sail);
+        put("-4,-120 -4,-8 -44,-12", 0xf8dcc0);
+        put("-2,-146 3,-146 3,0 -2,0", 0x6a3a2a);
     }
 }
 
 fn tree(canvas: &mut Canvas, foot: V2, size: f32, lean: f32, seed: i32) {
     let put = |x: f32, y: f32| foot + v2(x + lean * -y, y) * size;
     let shadow = ellipse(foot + v2(-150.0, 26.0) * size, v2(250.0, 34.0) * size, 0.10);
-    canvas.fill(&canvas.mask(&shadow), hex(0x34508c));
+    canvas.fill(&shadow, hex(0x34508c));
     let trunk = spline(&[put(0.0, 14.0), put(-6.0, -150.0), put(10.0, -330.0)], 12);
     let mask = canvas.mask(&ribbon(&trunk, |t| (46.0 - 22.0 * t) * size));
     canvas.paint(&mask, |p, _| {
@@ -214,20 +197,15 @@ fn tree(canvas: &mut Canvas, foot: V2, size: f32, lean: f32, seed: i32) {
 /// A stroller with a parasol.
 fn person(canvas: &mut Canvas, foot: V2, size: f32, dress: V3, parasol: V3) {
     let put = |x: f32, y: f32| foot + v2(x, y) * size;
-    let outline =
-        |points: &[(f32, f32)]| blob(&points.iter().map(|p| put(p.0, p.1)).collect::<Vec<_>>(), 8);
+    let outline = |list: &str| {
+        let around: Vec<V2> = points(list).iter().map(|p| put(p[0], p[1])).collect();
+        blob(&around, 8)
+    };
     canvas.fill(
-        &canvas.mask(&ellipse(put(-72.0, 6.0), v2(82.0, 11.0) * size, 0.06)),
+        &ellipse(put(-72.0, 6.0), v2(82.0, 11.0) * size, 0.06),
         hex(0x3a3f8c),
     );
-    let skirt = canvas.mask(&outline(&[
-        (-30.0, 4.0),
-        (-26.0, -48.0),
-        (-10.0, -92.0),
-        (10.0, -92.0),
-        (22.0, -48.0),
-        (32.0, 4.0),
-    ]));
+    let skirt = canvas.mask(&outline("-30,4 -26,-48 -10,-92 10,-92 22,-48 32,4"));
     canvas.paint(&skirt, |p, _| {
         (
             dress
@@ -243,37 +221,24 @@ fn person(canvas: &mut Canvas, foot: V2, size: f32, dress: V3, parasol: V3) {
         )
     });
     canvas.fill(
-        &canvas.mask(&outline(&[
-            (-13.0, -86.0),
-            (-14.0, -128.0),
-            (0.0, -138.0),
-            (14.0, -128.0),
-            (12.0, -86.0),
-        ])),
+        &outline("-13,-86 -14,-128 0,-138 14,-128 12,-86"),
         dress.mix(hex(0x26244e), 0.25),
     );
     canvas.fill(
-        &canvas.mask(&ellipse(put(1.0, -150.0), v2(11.0, 14.0) * size, 0.0)),
+        &ellipse(put(1.0, -150.0), v2(11.0, 14.0) * size, 0.0),
         hex(0xf3b890),
     );
     canvas.fill(
-        &canvas.mask(&ellipse(put(0.0, -161.0), v2(17.0, 7.0) * size, 0.0)),
+        &ellipse(put(0.0, -161.0), v2(17.0, 7.0) * size, 0.0),
         hex(0x4a2438),
     );
     canvas.fill(
-        &canvas.mask(&ribbon(&[put(12.0, -104.0), put(30.0, -196.0)], |_| {
-            4.0 * size
-        })),
+        &ribbon(&[put(12.0, -104.0), put(30.0, -196.0)], |_| 4.0 * size),
         hex(0x5a3420),
     );
-    let shade = canvas.mask(&outline(&[
-        (-34.0, -178.0),
-        (-14.0, -208.0),
-        (34.0, -222.0),
-        (76.0, -200.0),
-        (92.0, -166.0),
-        (30.0, -184.0),
-    ]));
+    let shade = canvas.mask(&outline(
+        "-34,-178 -14,-208 34,-222 76,-200 92,-166 30,-184",
+    ));
     canvas.paint(&shade, |p, _| {
         (
             parasol.mix(

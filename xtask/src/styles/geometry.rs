@@ -5,9 +5,10 @@
 //! brushed in its own direction: streaks of lighter and darker paint, a ridge at the edge, and the weave of the cloth.
 
 use crate::canvas::Canvas;
+use crate::colour::{hex, ramp};
 use crate::noise::{Rng, fbm, noise};
-use crate::shape::{circle, line, rectangle, ribbon, ring, spline};
-use crate::vector::{V2, V3, hex, lerp, ramp, smooth, v2};
+use crate::shape::{circle, line, points, rectangle, ribbon, ring, spline};
+use crate::vector::{V2, V3, lerp, smooth, v2};
 use std::f32::consts::{FRAC_PI_2, PI, TAU};
 
 const W: usize = 1440;
@@ -147,66 +148,18 @@ impl Painter {
     }
 
     fn planes(&mut self) {
-        let planes: [(&[(f32, f32)], V3, f32); 8] = [
-            (
-                &[
-                    (-20.0, 640.0),
-                    (640.0, 250.0),
-                    (330.0, 1140.0),
-                    (-20.0, 1140.0),
-                ],
-                YELLOW,
-                0.85,
-            ),
-            (
-                &[
-                    (560.0, -20.0),
-                    (1010.0, -20.0),
-                    (1180.0, 520.0),
-                    (800.0, 640.0),
-                ],
-                SKY,
-                0.8,
-            ),
-            (
-                &[(1000.0, 1140.0), (1460.0, 560.0), (1460.0, 1140.0)],
-                ORANGE,
-                0.85,
-            ),
-            (
-                &[(-20.0, -20.0), (420.0, -20.0), (-20.0, 420.0)],
-                BLUE,
-                0.88,
-            ),
-            (
-                &[(620.0, 1060.0), (905.0, 190.0), (1250.0, 1000.0)],
-                hex(0x7fb8c8),
-                0.9,
-            ),
-            (
-                &[(1180.0, -20.0), (1460.0, -20.0), (1460.0, 330.0)],
-                RED,
-                0.9,
-            ),
-            (
-                &[(330.0, 1140.0), (560.0, 700.0), (760.0, 1140.0)],
-                VIOLET,
-                0.75,
-            ),
-            (
-                &[
-                    (980.0, 420.0),
-                    (1460.0, 250.0),
-                    (1460.0, 470.0),
-                    (1050.0, 600.0),
-                ],
-                YELLOW,
-                0.7,
-            ),
+        let planes: [(&str, V3, f32); 8] = [
+            ("-20,640 640,250 330,1140 -20,1140", YELLOW, 0.85),
+            ("560,-20 1010,-20 1180,520 800,640", SKY, 0.8),
+            ("1000,1140 1460,560 1460,1140", ORANGE, 0.85),
+            ("-20,-20 420,-20 -20,420", BLUE, 0.88),
+            ("620,1060 905,190 1250,1000", hex(0x7fb8c8), 0.9),
+            ("1180,-20 1460,-20 1460,330", RED, 0.9),
+            ("330,1140 560,700 760,1140", VIOLET, 0.75),
+            ("980,420 1460,250 1460,470 1050,600", YELLOW, 0.7),
         ];
-        for (points, colour, strength) in planes {
-            let outline: Vec<V2> = points.iter().map(|p| v2(p.0, p.1)).collect();
-            self.lay(&outline, Ink::Glaze(colour, strength));
+        for (corners, colour, strength) in planes {
+            self.lay(&points(corners), Ink::Glaze(colour, strength));
         }
         self.lay(&circle(v2(780.0, 500.0), 210.0), Ink::Glaze(PINK, 0.9));
         self.lay(&circle(v2(930.0, 380.0), 150.0), Ink::Glaze(YELLOW, 0.85));
@@ -271,10 +224,7 @@ impl Painter {
             NAVY,
         );
         self.solid(
-            &ribbon(
-                &[v2(905.0, 190.0), v2(620.0, 1060.0), v2(1250.0, 1000.0)],
-                |_| 7.0,
-            ),
+            &ribbon(&points("905,190 620,1060 1250,1000"), |_| 7.0),
             NAVY,
         );
         for i in 0..9 {
@@ -407,16 +357,7 @@ impl Painter {
             })
             .collect();
         self.solid(&ribbon(&spline(&wave, 10), |t| 5.0 + 8.0 * t), BLACK);
-        let whip = spline(
-            &[
-                v2(60.0, 1010.0),
-                v2(180.0, 930.0),
-                v2(290.0, 1030.0),
-                v2(420.0, 960.0),
-                v2(500.0, 1010.0),
-            ],
-            16,
-        );
+        let whip = spline(&points("60,1010 180,930 290,1030 420,960 500,1010"), 16);
         self.solid(&ribbon(&whip, |t| 4.0 + 12.0 * (t * PI).sin()), RED);
     }
 

@@ -6,9 +6,10 @@
 //! glass has a colour per pane, streaks, bubbles and a hammered surface, and the daylight behind it bleeds over the lead.
 
 use crate::canvas::Canvas;
+use crate::colour::hex;
 use crate::noise::{fbm, hash, hash01, noise};
-use crate::shape::{blob, ribbon, spline};
-use crate::vector::{V2, V3, hex, lerp, smooth, v2};
+use crate::shape::{blob, points, ribbon, spline};
+use crate::vector::{V2, V3, lerp, smooth, v2};
 
 const W: usize = 1152;
 const H: usize = 1440;
@@ -139,8 +140,8 @@ fn pane(q: V2, layer: i32) -> u32 {
     best.1
 }
 
-fn ground(points: &[(f32, f32)]) -> Vec<V2> {
-    let mut outline = spline(&points.iter().map(|p| v2(p.0, p.1)).collect::<Vec<_>>(), 20);
+fn ground(list: &str) -> Vec<V2> {
+    let mut outline = spline(&points(list), 20);
     outline.extend([
         v2(W as f32 + 60.0, H as f32 + 60.0),
         v2(-60.0, H as f32 + 60.0),
@@ -184,62 +185,25 @@ fn tulip(shapes: &mut Vec<Shape>, at: V2, size: f32, lean: f32, glass: &'static 
             cut: Cut::Flat(size * 0.9, size * 1.2, side * 0.5),
         });
     }
-    let mut petal = |points: &[(f32, f32)], wide: f32| {
-        let outline = blob(
-            &points.iter().map(|p| put(p.0, p.1)).collect::<Vec<_>>(),
-            12,
-        );
+    let mut petal = |list: &str, wide: f32| {
+        let outline: Vec<V2> = points(list).iter().map(|p| put(p[0], p[1])).collect();
+        let outline = blob(&outline, 12);
         shapes.push(Shape {
             outline,
             glass,
             cut: Cut::Flat(size * wide * 1.5, size * 0.95, lean),
         });
     };
+    petal("-0.1,0.9 -0.35,0 0,-1.25 0.38,0 0.12,0.9", 0.6);
     petal(
-        &[
-            (-0.1, 0.9),
-            (-0.35, 0.0),
-            (0.0, -1.25),
-            (0.38, 0.0),
-            (0.12, 0.9),
-        ],
-        0.6,
-    );
-    petal(
-        &[
-            (-0.05, 1.0),
-            (-0.8, 0.55),
-            (-0.95, -0.3),
-            (-0.78, -1.05),
-            (-0.42, -0.55),
-            (-0.12, 0.15),
-            (0.02, 0.9),
-        ],
+        "-0.05,1 -0.8,0.55 -0.95,-0.3 -0.78,-1.05 -0.42,-0.55 -0.12,0.15 0.02,0.9",
         0.7,
     );
     petal(
-        &[
-            (0.05, 1.0),
-            (0.8, 0.55),
-            (0.95, -0.3),
-            (0.78, -1.05),
-            (0.42, -0.55),
-            (0.12, 0.15),
-            (-0.02, 0.9),
-        ],
+        "0.05,1 0.8,0.55 0.95,-0.3 0.78,-1.05 0.42,-0.55 0.12,0.15 -0.02,0.9",
         0.7,
     );
-    petal(
-        &[
-            (0.0, 1.05),
-            (-0.5, 0.75),
-            (-0.42, 0.1),
-            (0.0, -0.6),
-            (0.42, 0.1),
-            (0.5, 0.75),
-        ],
-        0.55,
-    );
+    petal("0,1.05 -0.5,0.75 -0.42,0.1 0,-0.6 0.42,0.1 0.5,0.75", 0.55);
 }
 
 fn shapes() -> Vec<Shape> {
@@ -283,77 +247,37 @@ fn shapes() -> Vec<Shape> {
         glass: &DISC,
         cut: Cut::Flat(48.0, 48.0, 0.0),
     });
-    let grounds: [(&[(f32, f32)], &[V3], Cut); 4] = [
+    let grounds: [(&str, &[V3], Cut); 4] = [
         (
-            &[
-                (-40.0, 800.0),
-                (120.0, 690.0),
-                (230.0, 590.0),
-                (330.0, 690.0),
-                (460.0, 760.0),
-                (620.0, 720.0),
-                (760.0, 640.0),
-                (900.0, 560.0),
-                (1010.0, 660.0),
-                (1200.0, 740.0),
-            ],
+            "-40,800 120,690 230,590 330,690 460,760 620,720 760,640 900,560 1010,660 1200,740",
             &PEAKS,
             Cut::Flat(72.0, 120.0, 0.35),
         ),
         (
-            &[
-                (-40.0, 790.0),
-                (180.0, 790.0),
-                (400.0, 830.0),
-                (640.0, 800.0),
-                (880.0, 750.0),
-                (1200.0, 800.0),
-            ],
+            "-40,790 180,790 400,830 640,800 880,750 1200,800",
             &RIDGE,
             Cut::Flat(120.0, 54.0, 0.1),
         ),
         (
-            &[
-                (-40.0, 860.0),
-                (200.0, 850.0),
-                (420.0, 890.0),
-                (700.0, 880.0),
-                (950.0, 840.0),
-                (1200.0, 880.0),
-            ],
+            "-40,860 200,850 420,890 700,880 950,840 1200,880",
             &MEADOW,
             Cut::Flat(130.0, 60.0, -0.15),
         ),
         (
-            &[
-                (-40.0, 1060.0),
-                (200.0, 1000.0),
-                (420.0, 1010.0),
-                (700.0, 1080.0),
-                (950.0, 1060.0),
-                (1200.0, 980.0),
-            ],
+            "-40,1060 200,1000 420,1010 700,1080 950,1060 1200,980",
             &SHORE,
             Cut::Flat(120.0, 90.0, 0.5),
         ),
     ];
-    for (points, glass, cut) in grounds {
+    for (crest, glass, cut) in grounds {
         shapes.push(Shape {
-            outline: ground(points),
+            outline: ground(crest),
             glass,
             cut,
         });
     }
     let river = spline(
-        &[
-            v2(690.0, 868.0),
-            v2(560.0, 920.0),
-            v2(610.0, 985.0),
-            v2(790.0, 1060.0),
-            v2(730.0, 1180.0),
-            v2(520.0, 1290.0),
-            v2(560.0, 1480.0),
-        ],
+        &points("690,868 560,920 610,985 790,1060 730,1180 520,1290 560,1480"),
         24,
     );
     shapes.push(Shape {

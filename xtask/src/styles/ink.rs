@@ -6,9 +6,10 @@
 
 use crate::brush::{Brush, stroke};
 use crate::canvas::Canvas;
+use crate::colour::hex;
 use crate::noise::{Rng, fbm, hash01, noise};
-use crate::shape::{blob, circle, line, rectangle, ribbon, spline};
-use crate::vector::{V2, V3, hex, lerp, smooth, v2};
+use crate::shape::{blob, circle, line, points, rectangle, ribbon, spline};
+use crate::vector::{V2, V3, lerp, smooth, v2};
 
 const W: usize = 1152;
 const H: usize = 1500;
@@ -237,17 +238,9 @@ fn water(canvas: &mut Canvas, rng: &mut Rng) {
 
 fn boat(canvas: &mut Canvas, rng: &mut Rng) {
     let at = |x: f32, y: f32| v2(560.0 + x, 1105.0 + y);
+    let all = |list: &str| -> Vec<V2> { points(list).iter().map(|p| at(p[0], p[1])).collect() };
     let hull = blob(
-        &[
-            at(-120.0, -16.0),
-            at(-60.0, 4.0),
-            at(0.0, 9.0),
-            at(70.0, 3.0),
-            at(128.0, -20.0),
-            at(80.0, 20.0),
-            at(0.0, 27.0),
-            at(-80.0, 18.0),
-        ],
+        &all("-120,-16 -60,4 0,9 70,3 128,-20 80,20 0,27 -80,18"),
         10,
     );
     let mask = canvas.mask(&hull);
@@ -257,16 +250,7 @@ fn boat(canvas: &mut Canvas, rng: &mut Rng) {
             1.0,
         )
     });
-    let roof = spline(
-        &[
-            at(-56.0, 2.0),
-            at(-40.0, -36.0),
-            at(0.0, -48.0),
-            at(36.0, -34.0),
-            at(50.0, 2.0),
-        ],
-        8,
-    );
+    let roof = spline(&all("-56,2 -40,-36 0,-48 36,-34 50,2"), 8);
     let brush = |width: f32, dry: f32| Brush {
         dry,
         bristles: 6.0,
@@ -293,11 +277,11 @@ fn boat(canvas: &mut Canvas, rng: &mut Rng) {
         rng,
     );
     canvas.fill(
-        &canvas.mask(&[
+        &[
             at(x - 30.0, y - 30.0),
             at(x + 1.0, y - 54.0),
             at(x + 28.0, y - 28.0),
-        ]),
+        ],
         INK,
     );
     let rod = spline(
@@ -308,9 +292,9 @@ fn boat(canvas: &mut Canvas, rng: &mut Rng) {
         ],
         10,
     );
-    canvas.fill(&canvas.mask(&ribbon(&rod, |t| 4.0 - 2.8 * t)), INK);
+    canvas.fill(&ribbon(&rod, |t| 4.0 - 2.8 * t), INK);
     canvas.fill(
-        &canvas.mask(&line(at(x + 170.0, y - 92.0), at(x + 172.0, y + 44.0), 1.3)),
+        &line(at(x + 170.0, y - 92.0), at(x + 172.0, y + 44.0), 1.3),
         hex(0x55555a),
     );
     for i in 0..9 {
@@ -404,7 +388,7 @@ fn branch(canvas: &mut Canvas, root: V2, size: f32, rng: &mut Rng) {
         10,
     );
     canvas.fill(
-        &canvas.mask(&ribbon(&twig, |t| 6.0 * size * (1.0 - 0.6 * t))),
+        &ribbon(&twig, |t| 6.0 * size * (1.0 - 0.6 * t)),
         hex(0x2a2a2e),
     );
     for bunch in 0..3 {
@@ -444,25 +428,14 @@ fn branch(canvas: &mut Canvas, root: V2, size: f32, rng: &mut Rng) {
 
 /// A gnarled pine that leans out from the near cliff.
 fn pine(canvas: &mut Canvas, rng: &mut Rng) {
-    let limbs: [&[(f32, f32)]; 4] = [
-        &[
-            (1130.0, 1010.0),
-            (1060.0, 940.0),
-            (1010.0, 900.0),
-            (930.0, 880.0),
-            (860.0, 820.0),
-        ],
-        &[
-            (1020.0, 905.0),
-            (990.0, 840.0),
-            (940.0, 790.0),
-            (950.0, 730.0),
-        ],
-        &[(930.0, 880.0), (870.0, 890.0), (800.0, 870.0)],
-        &[(1080.0, 955.0), (1080.0, 880.0), (1040.0, 810.0)],
+    let limbs: [&str; 4] = [
+        "1130,1010 1060,940 1010,900 930,880 860,820",
+        "1020,905 990,840 940,790 950,730",
+        "930,880 870,890 800,870",
+        "1080,955 1080,880 1040,810",
     ];
     for (i, limb) in limbs.iter().enumerate() {
-        let path = spline(&limb.iter().map(|p| v2(p.0, p.1)).collect::<Vec<_>>(), 12);
+        let path = spline(&points(limb), 12);
         let brush = Brush {
             width: if i == 0 { 34.0 } else { 17.0 },
             bristles: 7.0,
@@ -487,10 +460,9 @@ fn pine(canvas: &mut Canvas, rng: &mut Rng) {
                 let angle = rng.range(-3.3, 0.2);
                 let needle = tuft + V2::polar(angle) * v2(50.0, 34.0) * rng.range(0.6, 1.1);
                 canvas.fill(
-                    &canvas.mask(&ribbon(
-                        &[tuft + v2(rng.normal() * 5.0, 4.0), needle],
-                        |t| 3.0 - 2.2 * t,
-                    )),
+                    &ribbon(&[tuft + v2(rng.normal() * 5.0, 4.0), needle], |t| {
+                        3.0 - 2.2 * t
+                    }),
                     INK,
                 );
             }
@@ -509,7 +481,7 @@ fn birds(canvas: &mut Canvas, rng: &mut Rng) {
                 &[at, at + v2(side * 13.0, -11.0), at + v2(side * 29.0, -5.0)],
                 6,
             );
-            canvas.fill(&canvas.mask(&ribbon(&wing, |t| 4.6 * (1.0 - t) + 0.4)), INK);
+            canvas.fill(&ribbon(&wing, |t| 4.6 * (1.0 - t) + 0.4), INK);
         }
     }
 }
@@ -519,16 +491,10 @@ fn seal(canvas: &mut Canvas) {
     let at = v2(1046.0, 1392.0);
     let put = |x: f32, y: f32| at + v2(x, y);
     let block = blob(
-        &[
-            put(-42.0, -44.0),
-            put(0.0, -46.0),
-            put(43.0, -43.0),
-            put(45.0, 0.0),
-            put(42.0, 45.0),
-            put(0.0, 46.0),
-            put(-44.0, 43.0),
-            put(-45.0, 0.0),
-        ],
+        &points("-42,-44 0,-46 43,-43 45,0 42,45 0,46 -44,43 -45,0")
+            .iter()
+            .map(|p| at + *p)
+            .collect::<Vec<_>>(),
         8,
     );
     let mask = canvas.mask(&block);
@@ -538,10 +504,7 @@ fn seal(canvas: &mut Canvas) {
             0.93 * smooth(0.16, 0.26, noise(p / 4.0, 696)),
         )
     });
-    let mut cut = |outline: &[V2]| {
-        let mask = canvas.mask(outline);
-        canvas.fill(&mask, hex(0xf0e2c4));
-    };
+    let mut cut = |outline: &[V2]| canvas.fill(outline, hex(0xf0e2c4));
     for frame in [
         (0.0, -35.0, 70.0, 5.0),
         (0.0, 35.0, 70.0, 5.0),

@@ -7,10 +7,11 @@
 
 use crate::brush::{Brush, scatter, stroke};
 use crate::canvas::Canvas;
+use crate::colour::{hex, ramp};
 use crate::noise::{Rng, fbm, hash01};
-use crate::shape::{blob, spline};
+use crate::shape::{blob, points, spline};
+use crate::vector::{V2, V3, lerp, smooth, v2};
 use std::f32::consts::PI;
-use crate::vector::{V2, V3, hex, lerp, ramp, smooth, v2};
 
 const W: usize = 1440;
 const H: usize = 1000;
@@ -287,20 +288,13 @@ fn birches(canvas: &mut Canvas, rng: &mut Rng) {
 fn boat(canvas: &mut Canvas, rng: &mut Rng) {
     let at = |x: f32, y: f32| v2(800.0 + x, 760.0 + y);
     let hull = blob(
-        &[
-            at(-96.0, -18.0),
-            at(-50.0, -8.0),
-            at(0.0, -6.0),
-            at(54.0, -10.0),
-            at(104.0, -26.0),
-            at(70.0, 14.0),
-            at(0.0, 24.0),
-            at(-66.0, 14.0),
-        ],
+        &points("-96,-18 -50,-8 0,-6 54,-10 104,-26 70,14 0,24 -66,14")
+            .iter()
+            .map(|p| at(p[0], p[1]))
+            .collect::<Vec<_>>(),
         8,
     );
-    let mask = canvas.mask(&hull);
-    canvas.fill(&mask, hex(0x5a1024));
+    canvas.fill(&hull, hex(0x5a1024));
     for i in 0..5 {
         let y = -14.0 + 8.5 * i as f32;
         let wide = 92.0 - 10.0 * i as f32;

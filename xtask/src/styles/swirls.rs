@@ -6,8 +6,9 @@
 
 use crate::brush::{Brush, follow, scatter, stroke};
 use crate::canvas::Canvas;
+use crate::colour::{hex, ramp};
 use crate::noise::{Rng, fbm, noise};
-use crate::vector::{V2, V3, hex, lerp, ramp, smooth, v2};
+use crate::vector::{V2, V3, lerp, smooth, v2};
 
 const W: usize = 1440;
 const H: usize = 1152;

@@ -6,9 +6,10 @@
 //! comes what the wood and the paper leave: grain, mottling and a thin edge of bare paper.
 
 use crate::canvas::Canvas;
+use crate::colour::{hex, ramp};
 use crate::noise::{Rng, fbm, noise};
-use crate::shape::{circle, ribbon, ring, spline};
-use crate::vector::{V2, V3, hex, ramp, smooth, v2};
+use crate::shape::{circle, points, ribbon, ring, spline};
+use crate::vector::{V2, V3, smooth, v2};
 
 const W: usize = 1536;
 const H: usize = 1088;
@@ -35,12 +36,9 @@ struct Wave {
 }
 
 impl Wave {
-    fn new(back: &[(f32, f32)], face: &[(f32, f32)], bands: &[V3], foam: (f32, f32)) -> Self {
-        let curve = |points: &[(f32, f32)]| {
-            let smooth = spline(
-                &points.iter().map(|p| v2(p.0, p.1)).collect::<Vec<_>>(),
-                STEPS,
-            );
+    fn new(back: &str, face: &str, bands: &[V3], foam: (f32, f32)) -> Self {
+        let curve = |list: &str| {
+            let smooth = spline(&points(list), STEPS);
             let last = (smooth.len() - 1) as f32;
             let count = STEPS * 10;
             (0..=count)
@@ -91,16 +89,14 @@ impl Wave {
                 colour.mix(CREAM, 0.35)
             };
             canvas.fill(
-                &canvas.mask(&ribbon(&vein, |t| {
-                    4.5 * (1.0 - t) * smooth(0.0, 0.2, t) + 0.3
-                })),
+                &ribbon(&vein, |t| 4.5 * (1.0 - t) * smooth(0.0, 0.2, t) + 0.3),
                 light,
             );
             let cut = self.line(edge(i as f32), 0.0, 1.0);
-            canvas.fill(&canvas.mask(&ribbon(&cut, |t| 5.0 - 3.0 * t)), INK);
+            canvas.fill(&ribbon(&cut, |t| 5.0 - 3.0 * t), INK);
         }
         for curve in [&self.back, &self.face] {
-            canvas.fill(&canvas.mask(&ribbon(curve, |t| 9.0 - 4.0 * t)), INK);
+            canvas.fill(&ribbon(curve, |t| 9.0 - 4.0 * t), INK);
         }
         self.print_foam(canvas, rng);
     }
@@ -151,12 +147,12 @@ impl Wave {
         let mut cap = self.line(0.0, start, 1.0);
         cap.extend(lower.iter().rev());
         for (centre, radius) in &puffs {
-            canvas.fill(&canvas.mask(&circle(*centre, radius + 3.4)), INK);
+            canvas.fill(&circle(*centre, radius + 3.4), INK);
         }
         print_claws(canvas, &claws, INK, 3.4);
-        canvas.fill(&canvas.mask(&cap), CREAM);
+        canvas.fill(&cap, CREAM);
         for (centre, radius) in &puffs {
-            canvas.fill(&canvas.mask(&circle(*centre, *radius)), CREAM);
+            canvas.fill(&circle(*centre, *radius), CREAM);
             let curl = ring(
                 *centre + v2(radius * 0.1, radius * 0.15),
                 radius * 0.52,
@@ -164,7 +160,7 @@ impl Wave {
                 2.6,
                 5.4,
             );
-            canvas.fill(&canvas.mask(&curl), MIDDLE);
+            canvas.fill(&curl, MIDDLE);
         }
         print_claws(canvas, &claws, CREAM, 0.0);
         // Shadows inside the foam, and drops that leap from it.
@@ -173,9 +169,7 @@ impl Wave {
             let colour = rng.pick(&[MIDDLE, SHADE, SHADE, PALE]);
             let width = claw.width * 0.34;
             canvas.fill(
-                &canvas.mask(&ribbon(&spine, |t| {
-                    width * (1.0 - t) * smooth(0.0, 0.3, t) + 0.4
-                })),
+                &ribbon(&spine, |t| width * (1.0 - t) * smooth(0.0, 0.3, t) + 0.4),
                 colour,
             );
         }
@@ -187,8 +181,8 @@ impl Wave {
                     rng.normal() * size * 1.1 - size * 0.7,
                 );
             let radius = 1.6 + 5.0 * rng.unit() * rng.unit() * rng.unit();
-            canvas.fill(&canvas.mask(&circle(drop, radius + 2.2)), INK);
-            canvas.fill(&canvas.mask(&circle(drop, radius)), CREAM);
+            canvas.fill(&circle(drop, radius + 2.2), INK);
+            canvas.fill(&circle(drop, radius), CREAM);
         }
     }
 }
@@ -239,11 +233,8 @@ fn claw(
 fn print_claws(canvas: &mut Canvas, claws: &[Claw], colour: V3, spread: f32) {
     for claw in claws {
         let outline = ribbon(&claw.path, |t| claw.width * (1.0 - 0.5 * t) + 2.0 * spread);
-        canvas.fill(&canvas.mask(&outline), colour);
-        canvas.fill(
-            &canvas.mask(&circle(claw.path[8], claw.width * 0.27 + spread)),
-            colour,
-        );
+        canvas.fill(&outline, colour);
+        canvas.fill(&circle(claw.path[8], claw.width * 0.27 + spread), colour);
     }
 }
 
@@ -286,9 +277,9 @@ fn swell(
         });
         let thick = if i == 0 { 6.5 } else { 3.4 };
         canvas.fill(
-            &canvas.mask(&ribbon(&line, |t| {
+            &ribbon(&line, |t| {
                 thick * (0.75 + 0.5 * noise(v2(t * 40.0, depth), 10))
-            })),
+            }),
             INK,
         );
     }
@@ -339,7 +330,7 @@ fn sky(canvas: &mut Canvas) {
             0.55 * smooth(0.52, 0.56, mist) * smooth(0.05, 0.3, t),
         )
     });
-    canvas.fill(&canvas.mask(&circle(v2(1222.0, 300.0), 112.0)), SUN);
+    canvas.fill(&circle(v2(1222.0, 300.0), 112.0), SUN);
     let bars = [(250.0, 12.0), (300.0, 9.0), (338.0, 14.0), (372.0, 10.0)];
     for (y, thick) in bars {
         let path: Vec<V2> = (0..=40)
@@ -351,7 +342,7 @@ fn sky(canvas: &mut Canvas) {
             })
             .collect();
         canvas.fill(
-            &canvas.mask(&ribbon(&path, |t| thick * (t * std::f32::consts::PI).sin())),
+            &ribbon(&path, |t| thick * (t * std::f32::consts::PI).sin()),
             hex(0xe9d9b6),
         );
     }
@@ -364,7 +355,7 @@ fn sky(canvas: &mut Canvas) {
         .step_by(4)
         .map(|x| v2(x as f32, flank(x as f32)))
         .collect();
-    canvas.fill(&canvas.mask(&ribbon(&outline, |_| 6.0)), INK);
+    canvas.fill(&ribbon(&outline, |_| 6.0), INK);
     outline.extend([v2(1540.0, 760.0), v2(300.0, 760.0)]);
     let mask = canvas.mask(&outline);
     canvas.paint(&mask, |p, _| {
@@ -425,24 +416,8 @@ pub fn paint() -> Canvas {
         rng,
     );
     Wave::new(
-        &[
-            (1700.0, 900.0),
-            (1600.0, 720.0),
-            (1500.0, 610.0),
-            (1390.0, 545.0),
-            (1290.0, 540.0),
-            (1215.0, 590.0),
-            (1180.0, 660.0),
-        ],
-        &[
-            (1010.0, 1000.0),
-            (1180.0, 930.0),
-            (1300.0, 850.0),
-            (1340.0, 770.0),
-            (1320.0, 700.0),
-            (1265.0, 665.0),
-            (1200.0, 680.0),
-        ],
+        "1700,900 1600,720 1500,610 1390,545 1290,540 1215,590 1180,660",
+        "1010,1000 1180,930 1300,850 1340,770 1320,700 1265,665 1200,680",
         &[
             PRUSSIAN, INDIGO, MIDDLE, INDIGO, PALE, PRUSSIAN, INDIGO, CREAM, PRUSSIAN,
         ],
@@ -450,28 +425,8 @@ pub fn paint() -> Canvas {
     )
     .print(&mut canvas, rng);
     Wave::new(
-        &[
-            (-220.0, 1000.0),
-            (-40.0, 700.0),
-            (110.0, 440.0),
-            (290.0, 230.0),
-            (490.0, 115.0),
-            (690.0, 95.0),
-            (860.0, 160.0),
-            (960.0, 270.0),
-            (985.0, 400.0),
-        ],
-        &[
-            (930.0, 1060.0),
-            (690.0, 960.0),
-            (520.0, 830.0),
-            (450.0, 670.0),
-            (480.0, 510.0),
-            (580.0, 400.0),
-            (710.0, 350.0),
-            (840.0, 365.0),
-            (945.0, 430.0),
-        ],
+        "-220,1000 -40,700 110,440 290,230 490,115 690,95 860,160 960,270 985,400",
+        "930,1060 690,960 520,830 450,670 480,510 580,400 710,350 840,365 945,430",
         &[
             INDIGO, PRUSSIAN, CREAM, INDIGO, MIDDLE, INDIGO, PALE, PRUSSIAN, INDIGO, CREAM,
             PRUSSIAN, INDIGO, MIDDLE,
