@@ -135,7 +135,8 @@ impl Display {
         if let Kind::Bar(bar) = &mut self.kind
             && let Some(bar) = bar.take()
         {
-            bar.abandon();
+            bar.finish_and_clear();
+            BARS.remove(&bar);
         }
     }
 
@@ -151,7 +152,7 @@ impl Display {
         let label = self.label(index, scale);
         if let Kind::Bar(slot) = &mut self.kind {
             let bar = BARS.add(ProgressBar::new(scale.steps as u64));
-            let template = "{prefix} {wide_bar:.cyan/dim} {pos}/{len} {msg}";
+            let template = "{prefix} {bar:30.cyan/dim} {pos}/{len} {msg}";
             if let Ok(style) = ProgressStyle::with_template(template) {
                 bar.set_style(style);
             }
@@ -194,6 +195,7 @@ impl Display {
                     let speed = step.step as f64 / self.scale_began.elapsed().as_secs_f64();
                     let left = duration(seconds_left(step));
                     let total = step.total()?;
+                    self.total = Some(total);
                     bar.set_message(format!("loss {total:.4}, {speed:.1} steps/s, {left} left"));
                     bar.set_position(step.step as u64);
                 }
@@ -203,22 +205,18 @@ impl Display {
         Ok(())
     }
 
+    /// Leaves a line behind. A bar would not stay: the next line for people wipes the ones that are done.
     fn end_scale(&mut self, index: usize, scale: Scale, seconds: f64) {
-        let label = self.label(index, scale);
-        let time = duration(seconds);
-        match &mut self.kind {
-            Kind::Bar(slot) => {
-                if let Some(bar) = slot.take() {
-                    bar.abandon();
-                }
-            }
-            Kind::Lines => {
-                let loss = self
-                    .total
-                    .map_or(String::new(), |l| format!("loss {l:.4}, "));
-                self.note(&format!("{label}: {} steps, {loss}{time}", scale.steps));
-            }
-            Kind::Json | Kind::None => {}
+        self.clear();
+        if matches!(self.kind, Kind::Bar(_) | Kind::Lines) {
+            let loss = self.total.map(|total| format!("loss {total:.4}, "));
+            self.note(&format!(
+                "{}: {} steps, {}{}",
+                self.label(index, scale),
+                scale.steps,
+                loss.unwrap_or_default(),
+                duration(seconds)
+            ));
         }
     }
 

@@ -49,7 +49,7 @@ fn thumbnail(example: &Example, text: &mut String) -> anyhow::Result<()> {
     let picture = example.picture()?;
     let (width, height) = (picture.width() as f64, picture.height() as f64);
     let scale = (COLUMNS as f64 / width).min((2 * ROWS) as f64 / height);
-    let columns = ((width * scale).round() as usize).max(1);
+    let columns = ((width * scale).round() as usize).clamp(1, COLUMNS);
     let rows = ((height * scale / 2.0).round() as usize).max(1);
     let small = picture.resized(columns, 2 * rows, Filter::Bicubic);
     let plane = small.rgb().len() / 3;
@@ -67,7 +67,8 @@ fn thumbnail(example: &Example, text: &mut String) -> anyhow::Result<()> {
         }
         text.push_str("\x1b[0m");
         if row == rows / 2 {
-            let _ = write!(text, "  {}", caption(example));
+            let blank = COLUMNS - columns + 2;
+            let _ = write!(text, "{:blank$}{}", "", caption(example));
         }
         text.push('\n');
     }
