@@ -39,32 +39,42 @@ pub struct Display {
     total: Option<f64>,
 }
 
-/// A line of `--progress json`.
+/// A line of `--progress json`; `event` says which.
 #[derive(Serialize)]
-struct Line<'a> {
-    event: &'a str,
-    content: &'a str,
-    scale: usize,
-    scales: usize,
-    width: usize,
-    height: usize,
-    step: usize,
-    steps: usize,
-    total: f64,
-    losses: BTreeMap<String, f64>,
-    seconds: f64,
-    eta: f64,
-    progress: f64,
+#[serde(tag = "event", rename_all = "lowercase")]
+enum Line<'a> {
+    /// Work on a content begins; the scales that it will go through.
+    Started { content: &'a str, scales: Vec<Plan> },
+    /// A step was taken. Scales and steps count from 1; losses are without their weights; `eta` is in seconds.
+    Step {
+        content: &'a str,
+        scale: usize,
+        scales: usize,
+        width: usize,
+        height: usize,
+        step: usize,
+        steps: usize,
+        total: f64,
+        losses: BTreeMap<String, f64>,
+        seconds: f64,
+        eta: f64,
+        progress: f64,
+    },
+    /// The result is written.
+    Finished {
+        content: &'a str,
+        output: String,
+        stopped: bool,
+        seconds: f64,
+    },
 }
 
-/// The last line of a content of `--progress json`.
+/// A scale that is to come.
 #[derive(Serialize)]
-struct LastLine<'a> {
-    event: &'a str,
-    content: &'a str,
-    output: String,
-    stopped: bool,
-    seconds: f64,
+struct Plan {
+    width: usize,
+    height: usize,
+    steps: usize,
 }
 
 impl Display {
@@ -101,7 +111,7 @@ impl Display {
     /// Whatever the device reports when it is asked for the loss.
     pub fn show(&mut self, event: &Event<'_>) -> impasto::Result<()> {
         match event {
-            Event::Started { scales } => self.scales = scales.len(),
+            Event::Started { scales } => self.start(scales),
             Event::ScaleStarted { index, scale } => self.begin_scale(*index, *scale),
             Event::Step(step) => self.step(step)?,
             Event::ScaleFinished {
@@ -117,10 +127,8 @@ impl Display {
     /// The content is done; `summary` says what became of it.
     pub fn end(&mut self, summary: &str, output: &Path, report: &Report) {
         if matches!(self.kind, Kind::Json) {
-            let (event, content) = ("finished", self.content.as_str());
-            print_json(&LastLine {
-                event,
-                content,
+            print_json(&Line::Finished {
+                content: &self.content,
                 output: output.display().to_string(),
                 stopped: report.stopped,
                 seconds: report.seconds,
@@ -147,6 +155,21 @@ impl Display {
         }
     }
 
+    fn start(&mut self, scales: &[Scale]) {
+        self.scales = scales.len();
+        if matches!(self.kind, Kind::Json) {
+            let plan = |scale: &Scale| Plan {
+                width: scale.width,
+                height: scale.height,
+                steps: scale.steps,
+            };
+            print_json(&Line::Started {
+                content: &self.content,
+                scales: scales.iter().map(plan).collect(),
+            });
+        }
+    }
+
     fn begin_scale(&mut self, index: usize, scale: Scale) {
         self.scale_began = Instant::now();
         let label = self.label(index, scale);
@@ -167,8 +190,7 @@ impl Display {
             Kind::None => {}
             Kind::Json => {
                 let terms = step.terms()?.into_iter();
-                print_json(&Line {
-                    event: "step",
+                print_json(&Line::Step {
                     content: &self.content,
                     scale: step.scale + 1,
                     scales: step.scales,
@@ -250,7 +272,7 @@ pub fn duration(seconds: f64) -> String {
 }
 
 /// Writes a line of JSON. Nobody reading any more is no reason to stop painting.
-fn print_json(line: &impl Serialize) {
+fn print_json(line: &Line<'_>) {
     if let Ok(text) = serde_json::to_string(line) {
         let mut stdout = std::io::stdout().lock();
         let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());

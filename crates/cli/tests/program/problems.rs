@@ -334,7 +334,7 @@ fn a_content_that_vanishes_costs_only_itself() {
     let call =
         "photo.png late.png painting.png --style painting.png --size 16 --steps 100 --out-dir out";
     let mut running = Running::start(&shop, call);
-    running.wait_for_a_step();
+    running.wait_for("step");
     fs::remove_file(shop.path("late.png")).unwrap();
     let said = running.finish();
     assert_eq!(said.status, Some(1), "{said:?}");

@@ -51,10 +51,15 @@ fn json_progress_is_an_object_a_line_and_reaches_one() {
     });
     let sizes: Vec<_> = sizes.collect();
     assert_eq!(sizes[3], (Some(2), Some(24), Some(16), Some(1), Some(2)));
-    assert_eq!(rest.len(), 1);
-    assert_eq!(rest[0]["event"], "finished");
-    assert_eq!(rest[0]["output"], "photo-painting.png");
-    assert_eq!(rest[0]["stopped"], false);
+    assert_eq!(rest.len(), 2);
+    assert_eq!(rest[0]["event"], "started");
+    assert_eq!(
+        rest[0]["scales"][1],
+        serde_json::json!({"width": 24, "height": 16, "steps": 2})
+    );
+    assert_eq!(rest[1]["event"], "finished");
+    assert_eq!(rest[1]["output"], "photo-painting.png");
+    assert_eq!(rest[1]["stopped"], false);
 }
 
 #[test]

@@ -126,12 +126,15 @@ impl Running {
         self.child.id()
     }
 
-    /// Waits until the next step has been taken, and returns what is said of it.
-    pub fn wait_for_a_step(&mut self) -> String {
+    /// Waits for the next line of progress of this kind.
+    pub fn wait_for(&mut self, event: &str) {
+        let words = format!("\"event\":\"{event}\"");
         let mut line = String::new();
-        self.stdout.read_line(&mut line).unwrap();
-        assert!(line.contains("step"), "{line}");
-        line
+        while !line.contains(&words) {
+            line.clear();
+            let read = self.stdout.read_line(&mut line).unwrap();
+            assert!(read > 0, "no event {event}");
+        }
     }
 
     /// Waits for the end. What was printed until the last wait is left out.
