@@ -50,6 +50,9 @@ pub enum Command {
     Inspect(Inspect),
     /// List the built-in pictures
     Styles,
+    /// Measure speed
+    #[command(subcommand)]
+    Bench(Bench),
     /// Print the completions of a shell, to be put where it looks for them
     Completions {
         /// The shell
@@ -327,6 +330,14 @@ pub struct Device {
     )]
     pub device: Option<Given<Kind>>,
 
+    /// How the cpu works.
+    #[command(flatten)]
+    pub cpu: Cpu,
+}
+
+/// How the cpu works.
+#[derive(Args)]
+pub struct Cpu {
     /// Threads of the cpu, 1 to 1024; the result does not depend on them [default: one per processor]
     #[arg(long, value_name = "N", value_parser = value::whole::<usize>(), help_heading = "Device")]
     pub threads: Option<Given<usize>>,
@@ -419,3 +430,54 @@ pub struct InspectEncoder {
     #[arg(long)]
     pub json: bool,
 }
+
+/// `impasto bench`.
+#[derive(Subcommand)]
+pub enum Bench {
+    /// Time a step: Gram style, content and total variation, their gradient, and Adam
+    Step(BenchStep),
+}
+
+/// `impasto bench step`.
+#[derive(Args)]
+#[command(allow_negative_numbers = true)]
+pub struct BenchStep {
+    /// lite, vgg19, vgg16, or a file of weights
+    #[arg(long, value_name = "NAME|FILE", default_value = "vgg19")]
+    pub encoder: OsString,
+
+    /// Fill vgg19 or vgg16 with seeded random weights; a step takes the same time with them
+    #[arg(long)]
+    pub random_weights: bool,
+
+    /// Long sides of the square pictures in pixels
+    #[arg(
+        long,
+        value_name = "N",
+        value_parser = value::whole::<usize>(),
+        help = default("Side of the square pictures in pixels, 16 to 32768", BENCH_SIZE)
+    )]
+    pub size: Option<Given<usize>>,
+
+    /// Steps to time, after two to warm up
+    #[arg(
+        long,
+        value_name = "K",
+        value_parser = value::whole::<usize>(),
+        help = default("Steps to time, after two to warm up", BENCH_STEPS)
+    )]
+    pub steps: Option<Given<usize>>,
+
+    /// How the cpu works.
+    #[command(flatten)]
+    pub cpu: Cpu,
+
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Side of the pictures of `impasto bench step` unless told otherwise.
+pub const BENCH_SIZE: usize = 512;
+/// Steps of `impasto bench step` unless told otherwise.
+pub const BENCH_STEPS: usize = 5;

@@ -8,6 +8,7 @@
 //! What is for people goes to stderr, each line `impasto: …`; results that were asked for go to stdout.
 
 mod args;
+mod bench;
 mod inspect;
 mod interrupt;
 mod job;
@@ -22,7 +23,7 @@ mod styles;
 mod stylize;
 mod value;
 
-use args::{Cli, Command, Inspect};
+use args::{Bench, Cli, Command, Inspect};
 use clap::{CommandFactory, Parser};
 use problems::Problems;
 use std::io::Write;
@@ -109,6 +110,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Inspect(Inspect::Loss(args)) => inspect::loss(&args),
         Command::Inspect(Inspect::Encoder(args)) => inspect::encoder(&args),
         Command::Styles => Ok(styles::list()?),
+        Command::Bench(Bench::Step(args)) => bench::step(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "impasto", &mut script);

@@ -66,13 +66,13 @@ pub fn device(args: &args::Device, problems: &mut Problems) -> Option<Box<dyn co
     let before = problems.lines().len();
     let choice = Choice {
         kind: problems.take(&args.device).unwrap_or_default(),
-        threads: problems.take(&args.threads),
-        precision: problems.take(&args.precision).unwrap_or_default(),
+        threads: problems.take(&args.cpu.threads),
+        precision: problems.take(&args.cpu.precision).unwrap_or_default(),
     };
     if choice.kind == Kind::Reference {
         for (option, given) in [
-            ("--threads", args.threads.is_some()),
-            ("--precision", args.precision.is_some()),
+            ("--threads", args.cpu.threads.is_some()),
+            ("--precision", args.cpu.precision.is_some()),
         ] {
             if given {
                 problems.usage(format!(

@@ -21,6 +21,7 @@ mod memory;
 mod mixing;
 mod moments;
 mod network;
+mod peak;
 mod plan;
 mod pointwise;
 mod shared;

@@ -1,0 +1,343 @@
+//! `impasto bench step`: how long a step of optimisation takes, and what of the processor it uses.
+//!
+//! The step is the one that other programs are timed with: five Gram terms, a content term and the total variation
+//! of a square picture, with their gradient; and, since it is the program's own run that is timed, the step of Adam
+//! that follows. Operations are those of direct convolution: a device that needs fewer, as Winograd's does, may reach
+//! a share of the peak above one.
+
+use crate::args::{BENCH_SIZE, BENCH_STEPS, BenchStep, EncoderChoice};
+use crate::problems::Problems;
+use crate::{Exit, Failure, print, settings};
+use impasto::compute::cpu::{CpuDevice, CpuSettings};
+use impasto::compute::{Layer, Padding, Reduction, Tap, TotalVariation};
+use impasto::encoder::Preprocessing;
+use impasto::recipe::names::Named;
+use impasto::recipe::{GramNorm, Normalize, StyleLoss};
+use impasto::{Encoder, Event, Picture, Recipe, Size, Style, Stylizer};
+use impasto_weights::{Checkpoint, WeightTensor};
+use serde::Serialize;
+use std::ffi::OsStr;
+use std::fmt::Write;
+use std::ops::ControlFlow;
+
+/// Steps before those that are timed.
+const WARM_UP: usize = 2;
+
+/// Channels of the blocks of a VGG.
+const CHANNELS: [usize; 5] = [64, 128, 256, 512, 512];
+/// Convolutions of each block of the networks that can be filled with random weights, down to relu5_1.
+const NETWORKS: [(&str, [usize; 5]); 2] = [("vgg19", [2, 2, 4, 4, 1]), ("vgg16", [2, 2, 3, 3, 1])];
+
+/// What was measured.
+#[derive(Serialize)]
+struct Measured {
+    encoder: String,
+    size: usize,
+    threads: usize,
+    precision: &'static str,
+    level: &'static str,
+    steps: usize,
+    step_seconds_median: f64,
+    step_seconds_min: f64,
+    /// The most memory that the program has had, in 2²⁰ bytes; unknown where the system does not say.
+    peak_rss_mb: Option<u64>,
+    /// 10⁹ operations of direct convolution per second of the median step.
+    gflops: f64,
+    /// 10⁹ f32 operations per second that the threads reach together in a loop of multiply-adds.
+    peak_gflops: f64,
+    share_of_peak: f64,
+}
+
+/// Times a step.
+pub fn step(args: &BenchStep) -> Result<Exit, Failure> {
+    let mut problems = Problems::default();
+    let size = problems.take(&args.size).unwrap_or(BENCH_SIZE);
+    let steps = problems.take(&args.steps).unwrap_or(BENCH_STEPS);
+    if !(1..=10_000).contains(&steps) {
+        problems.usage(format!("--steps is {steps}: must be between 1 and 10000"));
+    }
+    let mut recipe = recipe(size, WARM_UP + steps.min(10_000));
+    problems.recipe(&recipe.problems());
+    recipe.schedule.scales = vec![size];
+    let threads = problems.take(&args.cpu.threads);
+    let precision = problems.take(&args.cpu.precision).unwrap_or_default();
+    let device = CpuDevice::new(CpuSettings {
+        threads,
+        precision,
+        ..CpuSettings::default()
+    });
+    let device = device.map_err(|error| problems.usage(error)).ok();
+    let encoder = encoder(args, &mut problems);
+    let (Some(device), Some(encoder), true) = (device, encoder, problems.is_empty()) else {
+        return Err(problems.into());
+    };
+
+    let operations = operations(&encoder, size)?;
+    let seconds = time(&device, &encoder, recipe, size)?;
+    let median = median(&seconds);
+    let peak_gflops = device.measure_peak_gflops();
+    let gflops = operations / median / 1e9;
+    let available = || std::thread::available_parallelism().map_or(1, usize::from);
+    let measured = Measured {
+        encoder: encoder.name().into(),
+        size,
+        threads: threads.unwrap_or_else(available),
+        precision: precision.name(),
+        level: device.level().name(),
+        steps,
+        step_seconds_median: median,
+        step_seconds_min: seconds.iter().copied().fold(f64::INFINITY, f64::min),
+        peak_rss_mb: peak_rss_mb(),
+        gflops,
+        peak_gflops,
+        share_of_peak: gflops / peak_gflops,
+    };
+    if args.json {
+        print(&format!("{}\n", serde_json::to_string(&measured)?))?;
+    } else {
+        print(&table(&measured))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The recipe of the step.
+fn recipe(size: usize, steps: usize) -> Recipe {
+    let mut recipe = Recipe {
+        size: Size::LongSide(size),
+        normalize: Normalize::None,
+        reduction: Reduction::Mean,
+        ..Recipe::default()
+    };
+    recipe.content.weight = 1.0;
+    recipe.style.weight = 1e3;
+    recipe.style.loss = StyleLoss::Gram;
+    recipe.style.gram_norm = GramNorm::Chw;
+    recipe.variation.weight = 1.0;
+    recipe.variation.kind = TotalVariation::L2;
+    recipe.encoder.padding = Padding::Zero;
+    recipe.schedule.steps = vec![steps];
+    recipe
+}
+
+fn encoder(args: &BenchStep, problems: &mut Problems) -> Option<Encoder> {
+    if !args.random_weights {
+        let choice = EncoderChoice {
+            encoder: Some(args.encoder.clone()),
+            preprocessing: None,
+        };
+        return settings::encoder(&choice, problems);
+    }
+    let network = NETWORKS
+        .into_iter()
+        .find(|(name, _)| args.encoder == OsStr::new(name));
+    let Some((name, convolutions)) = network else {
+        problems.usage(format!(
+            "--encoder is {}: --random-weights can fill vgg19 and vgg16",
+            args.encoder.to_string_lossy()
+        ));
+        return None;
+    };
+    Encoder::from_checkpoint(name, random(convolutions), Some(Preprocessing::Torch))
+        .map_err(|error| problems.file(error))
+        .ok()
+}
+
+/// Weights that keep activations at the scale of the image, uniform in ±√(6/inputs) (He et al., arXiv 1502.01852).
+fn random(convolutions: [usize; 5]) -> Checkpoint {
+    let mut checkpoint = Checkpoint::default();
+    let (mut inputs, mut noise) = (3, Noise(0));
+    for (block, (count, outputs)) in convolutions.into_iter().zip(CHANNELS).enumerate() {
+        for index in 0..count {
+            let bound = (6.0 / (9 * inputs) as f32).sqrt();
+            let values = |count: usize, noise: &mut Noise, bound: f32| -> Vec<f32> {
+                (0..count)
+                    .map(|_| bound * (2.0 * noise.next() - 1.0))
+                    .collect()
+            };
+            let weight = WeightTensor {
+                shape: vec![outputs, inputs, 3, 3],
+                values: values(outputs * inputs * 9, &mut noise, bound),
+            };
+            let bias = WeightTensor {
+                shape: vec![outputs],
+                values: values(outputs, &mut noise, 0.05),
+            };
+            let name = format!("conv{}_{}", block + 1, index + 1);
+            checkpoint.tensors.insert(format!("{name}.weight"), weight);
+            checkpoint.tensors.insert(format!("{name}.bias"), bias);
+            inputs = outputs;
+        }
+    }
+    checkpoint
+}
+
+/// SplitMix64 (Steele, Lea and Flood 2014), as numbers in 0..1.
+struct Noise(u64);
+
+impl Noise {
+    fn next(&mut self) -> f32 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) >> 40) as f32 / (1u64 << 24) as f32
+    }
+}
+
+/// A picture of noise.
+fn picture(size: usize, seed: u64) -> impasto::Result<Picture> {
+    let mut noise = Noise(seed << 32);
+    let values = (0..3 * size * size).map(|_| noise.next()).collect();
+    Ok(Picture::new(size, size, values)?)
+}
+
+/// Seconds of every step after the first ones.
+fn time(
+    device: &CpuDevice,
+    encoder: &Encoder,
+    recipe: Recipe,
+    size: usize,
+) -> impasto::Result<Vec<f64>> {
+    let styles = vec![Style::new("noise", picture(size, 1)?, 1.0)];
+    let mut stylizer = Stylizer::new(Box::new(device.clone()), encoder, styles, recipe)?;
+    let mut ends = Vec::new();
+    stylizer.stylize(&picture(size, 2)?, &mut |event: &Event<'_>| {
+        if let Event::Step(step) = event {
+            ends.push(step.seconds);
+        }
+        ControlFlow::Continue(())
+    })?;
+    let steps = ends.windows(2).map(|pair| pair[1] - pair[0]);
+    Ok(steps.skip(WARM_UP - 1).collect())
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    if sorted.len() % 2 == 1 {
+        sorted[middle]
+    } else {
+        (sorted[middle - 1] + sorted[middle]) / 2.0
+    }
+}
+
+/// Operations of one step: each convolution forward and backward, each Gram matrix (one triangle of it) and the
+/// product that is its gradient. A multiply-add is two.
+fn operations(encoder: &Encoder, size: usize) -> impasto::Result<f64> {
+    let recipe = Recipe::default();
+    let spec = encoder.spec(&recipe.encoder);
+    let layers = encoder.default_layers();
+    let mut total = 0.0;
+    let mut deepest = 0;
+    for layer in layers.content.iter().chain(&layers.style) {
+        deepest = deepest.max(spec.layer_of(encoder.tap(*layer)?)?);
+    }
+    for (index, layer) in spec.layers[..=deepest].iter().enumerate() {
+        if let Layer::Conv(conv) = layer {
+            let [outputs, height, width] = spec.shape_at(Tap::Layer(index), size, size)?;
+            total += 2.0 * 2.0 * (9 * conv.in_channels * outputs) as f64 * (height * width) as f64;
+        }
+    }
+    for layer in layers.style {
+        let [channels, height, width] = spec.shape_at(encoder.tap(layer)?, size, size)?;
+        total += 3.0 * (channels * channels) as f64 * (height * width) as f64;
+    }
+    Ok(total)
+}
+
+/// The high-water mark of the program's memory, which Linux keeps.
+fn peak_rss_mb() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib.div_ceil(1024))
+}
+
+fn table(measured: &Measured) -> String {
+    let Measured {
+        encoder,
+        size,
+        threads,
+        precision,
+        level,
+        steps,
+        ..
+    } = measured;
+    let memory = measured.peak_rss_mb;
+    let memory = memory.map_or("unknown".into(), |mb| format!("{mb} MB"));
+    let mut text =
+        format!("{encoder}, {size}×{size} px, {threads} threads, {precision}, {level}\n");
+    for (name, value) in [
+        (
+            "step, median",
+            format!("{:.4} s of {steps}", measured.step_seconds_median),
+        ),
+        ("step, least", format!("{:.4} s", measured.step_seconds_min)),
+        ("peak memory", memory),
+        (
+            "operations",
+            format!("{:.1} GFLOP/s as direct convolution", measured.gflops),
+        ),
+        (
+            "peak",
+            format!("{:.1} GFLOP/s of multiply-adds", measured.peak_gflops),
+        ),
+        (
+            "share of peak",
+            format!("{:.0} %", 100.0 * measured.share_of_peak),
+        ),
+    ] {
+        let _ = writeln!(text, "  {name:<14} {value}");
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn random_networks_are_those_that_they_are_named_after() {
+        for (name, parameters) in [("vgg19", 12_944_960), ("vgg16", 9_995_072)] {
+            let (_, convolutions) = NETWORKS.into_iter().find(|n| n.0 == name).unwrap();
+            let checkpoint = random(convolutions);
+            let weight = &checkpoint.tensors["conv3_2.weight"].values;
+            let square = weight.iter().map(|v| v * v).sum::<f32>() / weight.len() as f32;
+            assert!((square * 9.0 * 256.0 / 2.0 - 1.0).abs() < 0.01, "{square}");
+            let encoder = Encoder::from_checkpoint(name, checkpoint, Some(Preprocessing::Torch));
+            let encoder = encoder.unwrap();
+            assert_eq!(encoder.parameters(), parameters);
+            assert_eq!(encoder.default_layers().style.len(), 5);
+        }
+    }
+
+    #[test]
+    fn operations_are_counted_as_on_paper() {
+        let encoder = Encoder::from_checkpoint("vgg19", random(NETWORKS[0].1), None).unwrap();
+        // Multiply-adds per pixel of the image: thirteen convolutions forward, and five Gram matrices.
+        let convolutions = 9.0
+            * (3.0 * 64.0
+                + 64.0 * 64.0
+                + (64.0 * 128.0 + 128.0 * 128.0) / 4.0
+                + (128.0 * 256.0 + 3.0 * 256.0 * 256.0) / 16.0
+                + (256.0 * 512.0 + 3.0 * 512.0 * 512.0) / 64.0
+                + 512.0 * 512.0 / 256.0);
+        let grams = 64.0 * 64.0
+            + 128.0 * 128.0 / 4.0
+            + 256.0 * 256.0 / 16.0
+            + 512.0 * 512.0 / 64.0
+            + 512.0 * 512.0 / 256.0;
+        let expected = 64.0 * 64.0 * (4.0 * convolutions + 3.0 * grams);
+        let got = operations(&encoder, 64).unwrap();
+        assert!((got / expected - 1.0).abs() < 1e-12, "{got} {expected}");
+    }
+
+    #[test]
+    fn the_median_is_the_middle() {
+        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+    }
+}

@@ -1,0 +1,40 @@
+//! Measuring: what is printed is complete and adds up.
+
+use crate::workshop::Workshop;
+use serde_json::Value;
+
+#[test]
+fn a_step_is_timed() {
+    let shop = Workshop::new();
+    let call = "bench step --encoder vgg19 --random-weights --size 32 --threads 2 --precision strict --steps 3";
+    let said = shop.run(&format!("{call} --json")).done();
+    let printed: Value = serde_json::from_str(&said.stdout).unwrap();
+    let number = |key: &str| printed[key].as_f64().unwrap();
+    assert_eq!(
+        (number("size"), number("threads"), number("steps")),
+        (32.0, 2.0, 3.0)
+    );
+    assert_eq!(printed["precision"], "strict");
+    assert!(number("step_seconds_median") >= number("step_seconds_min"));
+    assert!(number("step_seconds_min") > 0.0);
+    assert!((number("gflops") / number("peak_gflops") - number("share_of_peak")).abs() < 1e-9);
+    #[cfg(target_os = "linux")]
+    assert!(number("peak_rss_mb") > 10.0);
+    assert!(printed["level"].is_string());
+    assert!(shop.run(call).done().stdout.contains("share of peak"));
+}
+
+#[test]
+fn what_cannot_be_timed_is_refused() {
+    let shop = Workshop::new();
+    shop.run("bench step --encoder lite --random-weights --size 3 --threads 0 --steps 0")
+        .refused(
+            2,
+            &[
+                "--steps is 0",
+                "--size is 3",
+                "0 threads",
+                "--encoder is lite: --random-weights can fill vgg19 and vgg16",
+            ],
+        );
+}
