@@ -1,7 +1,7 @@
 //! The command line: what can be said, and the help that says it.
 
 use crate::value::{self, Given};
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use impasto::compute::cpu::Precision;
 use impasto::compute::{Padding, PoolKind, Reduction, TotalVariation};
@@ -84,7 +84,7 @@ fn recipe() -> Recipe {
 #[command(allow_negative_numbers = true)]
 pub struct Stylize {
     /// Pictures to paint: files, or @NAME for a built-in one
-    #[arg(value_name = "CONTENT", required = true)]
+    #[arg(value_name = "CONTENT", value_hint = ValueHint::FilePath, required = true)]
     pub contents: Vec<OsString>,
 
     /// Long side of the result in pixels, 16 to 32768, or `original` [default: 512]
@@ -103,7 +103,7 @@ pub struct Stylize {
     /// What to start from: content, noise, style (noise in the styles' colours), or a picture
     #[arg(
         long,
-        value_name = "content|noise|style|FILE",
+        value_name = "content|noise|style|FILE", value_hint = ValueHint::FilePath,
         help = default("What to start from; style is noise in the colours of the styles", recipe().init.name()),
         help_heading = "Picture"
     )]
@@ -156,11 +156,11 @@ pub struct Stylize {
     pub device: Device,
 
     /// Where to write the picture: .png, .jpg, .webp or .tif [default: CONTENT-STYLE.png, numbered if that exists]
-    #[arg(long, short, value_name = "FILE", help_heading = "Output")]
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub output: Option<PathBuf>,
 
     /// Write CONTENT-STYLE.png for each content into this folder
-    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]
     pub out_dir: Option<PathBuf>,
 
     /// Replace CONTENT-STYLE.png if it exists (a file named by -o is always replaced)
@@ -187,7 +187,7 @@ pub struct Objective {
     /// A painting, and how much it counts among the paintings; may be given several times
     #[arg(
         long = "style",
-        value_name = "IMAGE[:WEIGHT]",
+        value_name = "IMAGE[:WEIGHT]", value_hint = ValueHint::FilePath,
         required = true,
         help_heading = "Style"
     )]
@@ -310,7 +310,7 @@ pub struct Objective {
 #[derive(Args)]
 pub struct EncoderChoice {
     /// lite (built in), vgg19 or vgg16 (if installed), or a file of weights [default: vgg19 if installed, else lite]
-    #[arg(long, value_name = "NAME|FILE", help_heading = "Encoder")]
+    #[arg(long, value_name = "NAME|FILE", value_hint = ValueHint::FilePath, help_heading = "Encoder")]
     pub encoder: Option<OsString>,
 
     /// What a file of weights expects of the image [default: told from the file]
@@ -391,11 +391,11 @@ impl Named for Progress {
 #[command(allow_negative_numbers = true)]
 pub struct InspectLoss {
     /// The content
-    #[arg(long, value_name = "IMAGE", help_heading = "Picture")]
+    #[arg(long, value_name = "IMAGE", value_hint = ValueHint::FilePath, help_heading = "Picture")]
     pub content: OsString,
 
     /// Where the loss is taken; as large as the content
-    #[arg(long, value_name = "IMAGE", help_heading = "Picture")]
+    #[arg(long, value_name = "IMAGE", value_hint = ValueHint::FilePath, help_heading = "Picture")]
     pub image: OsString,
 
     /// What is compared, and how.
@@ -407,7 +407,7 @@ pub struct InspectLoss {
     pub device: Device,
 
     /// Write the gradient of the total towards the image in 0..1: NumPy, float32, [3, h, w]
-    #[arg(long, value_name = "FILE.npy", help_heading = "Output")]
+    #[arg(long, value_name = "FILE.npy", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub gradient: Option<PathBuf>,
 
     /// Print JSON: {"terms": [{"name", "value", "weight", "weighted"}], "total"}
@@ -419,7 +419,7 @@ pub struct InspectLoss {
 #[derive(Args)]
 pub struct InspectEncoder {
     /// lite, vgg19, vgg16, or a file of weights
-    #[arg(value_name = "NAME|FILE")]
+    #[arg(value_name = "NAME|FILE", value_hint = ValueHint::FilePath)]
     pub encoder: OsString,
 
     /// What a file of weights expects of the image [default: told from the file]
@@ -443,7 +443,7 @@ pub enum Bench {
 #[command(allow_negative_numbers = true)]
 pub struct BenchStep {
     /// lite, vgg19, vgg16, or a file of weights
-    #[arg(long, value_name = "NAME|FILE", default_value = "vgg19")]
+    #[arg(long, value_name = "NAME|FILE", value_hint = ValueHint::FilePath, default_value = "vgg19")]
     pub encoder: OsString,
 
     /// Fill vgg19 or vgg16 with seeded random weights; a step takes the same time with them

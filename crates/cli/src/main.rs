@@ -24,6 +24,7 @@ mod stylize;
 mod value;
 
 use args::{Bench, Cli, Command, Inspect};
+use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser};
 use problems::Problems;
 use std::io::Write;
@@ -129,6 +130,11 @@ fn answer_of_clap(answer: &clap::Error) -> Exit {
         };
     }
     let text = answer.render().to_string();
+    if answer.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        // Nothing is left to do about a stderr that cannot be written to.
+        let _ = std::io::stderr().write_all(text.as_bytes());
+        return Exit::Usage;
+    }
     say(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
     Exit::Usage
 }

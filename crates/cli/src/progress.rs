@@ -218,7 +218,8 @@ impl Display {
                     let left = duration(seconds_left(step));
                     let total = step.total()?;
                     self.total = Some(total);
-                    bar.set_message(format!("loss {total:.4}, {speed:.1} steps/s, {left} left"));
+                    let loss = number(total);
+                    bar.set_message(format!("loss {loss}, {speed:.1} steps/s, {left} left"));
                     bar.set_position(step.step as u64);
                 }
             }
@@ -231,7 +232,7 @@ impl Display {
     fn end_scale(&mut self, index: usize, scale: Scale, seconds: f64) {
         self.clear();
         if matches!(self.kind, Kind::Bar(_) | Kind::Lines) {
-            let loss = self.total.map(|total| format!("loss {total:.4}, "));
+            let loss = self.total.map(|total| format!("loss {}, ", number(total)));
             self.note(&format!(
                 "{}: {} steps, {}{}",
                 self.label(index, scale),
@@ -258,6 +259,15 @@ fn seconds_left(step: &Step<'_>) -> f64 {
     step.seconds * (1.0 - step.progress) / step.progress
 }
 
+/// A loss for people: `0.0749`, `812.5310`, `3.90e24`.
+fn number(value: f64) -> String {
+    if (1e-3..1e5).contains(&value) {
+        format!("{value:.4}")
+    } else {
+        format!("{value:.2e}")
+    }
+}
+
 /// Seconds for people: `9 s`, `2 min 05 s`, `1 h 02 min`.
 pub fn duration(seconds: f64) -> String {
     if seconds < 10.0 {
@@ -281,7 +291,20 @@ fn print_json(line: &Line<'_>) {
 
 #[cfg(test)]
 mod tests {
-    use super::duration;
+    use super::{duration, number};
+
+    #[test]
+    fn losses_are_told_as_short_as_they_can_be() {
+        for (value, text) in [
+            (0.07491, "0.0749"),
+            (812.531, "812.5310"),
+            (1.5e-7, "1.50e-7"),
+            (3.9e24, "3.90e24"),
+            (f64::NAN, "NaN"),
+        ] {
+            assert_eq!(number(value), text);
+        }
+    }
 
     #[test]
     fn durations_are_told_as_people_do() {

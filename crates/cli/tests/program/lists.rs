@@ -53,6 +53,9 @@ fn help_shows_defaults_and_names() {
     ] {
         assert!(said.stdout.contains(heading), "{heading}");
     }
+    let said = shop.run("");
+    assert_eq!((said.status, said.stdout.as_str()), (Some(2), ""));
+    assert!(said.stderr.starts_with("Paints a photograph"), "{said:?}");
     assert!(shop.run("--version").done().stdout.starts_with("impasto "));
 }
 
