@@ -226,11 +226,12 @@ pub trait Device: Send + Sync + fmt::Debug {
     /// `dS = k·D`, `dμ = −2k·D·μ`.
     fn covariance_backward(&self, moments: &Moments, gradient: &Tensor, k: f32) -> Result<Moments>;
 
-    /// Lower Cholesky factor `L` of a covariance, `L·Lᵀ = Σ`; pivots that rounding has pushed below a floor
-    /// are raised to it, so a singular matrix has a factor too.
+    /// A factor of a covariance, `L·Lᵀ = Σ`, lower triangular up to the order of its rows, for
+    /// [`Device::fidelity`]. What is left of a channel's variance below a floor is rounding and raised to it, so a
+    /// singular matrix has a factor too.
     fn cholesky(&self, covariance: &Tensor) -> Result<Tensor>;
 
-    /// Fidelity of two covariances, `tr (Σ̂^½ Σ Σ̂^½)^½`, from `Σ` and the Cholesky factor of `Σ̂`, and its gradient
+    /// Fidelity of two covariances, `tr (Σ̂^½ Σ Σ̂^½)^½`, from `Σ` and a factor of `Σ̂`, and its gradient
     /// `½·Σ̂^½ (Σ̂^½ Σ Σ̂^½)^−½ Σ̂^½` towards `Σ`, `[c, c]`, symmetric.
     ///
     /// Equal to the nuclear norm of `LᵀL̂` for any factors `L·Lᵀ = Σ`, `L̂·L̂ᵀ = Σ̂`.

@@ -24,22 +24,55 @@ pub(super) struct Rows<'a> {
     pub(super) count: usize,
 }
 
+/// Columns of a matrix: `[panels][stride][16]`, of which the rows from the start of the slice are meant.
+#[derive(Clone, Copy)]
+pub(super) struct Panels<'a> {
+    pub(super) data: &'a [Lanes],
+    /// Distance between two panels.
+    pub(super) stride: usize,
+    /// How many panels.
+    pub(super) count: usize,
+    /// How many rows: a multiple of 16.
+    pub(super) depth: usize,
+}
+
+impl<'a> Panels<'a> {
+    /// Panels of `depth` rows, one after the other.
+    pub(super) fn dense(data: &'a [Lanes], depth: usize) -> Self {
+        Self {
+            data,
+            stride: depth,
+            count: data.len() / depth,
+            depth,
+        }
+    }
+
+    /// The rows of one panel.
+    #[inline(always)]
+    fn panel(&self, index: usize) -> &'a [Lanes] {
+        &self.data[index * self.stride..][..self.depth]
+    }
+}
+
 /// `out = v·u` for the columns of all panels in `u`; `out` is `[panels][out_stride][16]`.
 #[inline(always)]
 pub(super) fn product<S: Isa>(
     simd: S,
     v: Rows<'_>,
-    u: &[Lanes],
-    depth: usize,
+    u: Panels<'_>,
     out: &mut [Lanes],
     out_stride: usize,
 ) {
     let at_once = S::COLUMNS * S::f32s::LEN / LANES;
-    let panels = u.len() / depth;
+    let panels = u.count;
     let mut panel = 0;
     while panel < panels {
         let take = at_once.min(panels - panel);
-        let u = &u[panel * depth..(panel + take) * depth];
+        let u = Panels {
+            data: &u.data[panel * u.stride..],
+            count: take,
+            ..u
+        };
         let out = &mut out[panel * out_stride..];
         // Groups of rows as equal as possible: 15 rows are 8 + 7, not 14 + 1.
         let groups = v.count.div_ceil(S::ROWS);
@@ -53,9 +86,9 @@ pub(super) fn product<S: Isa>(
             };
             let out = &mut out[row..];
             if at_once == 1 || take == at_once {
-                any_rows::<S, false>(simd, v, u, depth, out, out_stride);
+                any_rows::<S, false>(simd, v, u, out, out_stride);
             } else {
-                any_rows::<S, true>(simd, v, u, depth, out, out_stride);
+                any_rows::<S, true>(simd, v, u, out, out_stride);
             }
             row += rows;
         }
@@ -68,8 +101,7 @@ pub(super) fn product<S: Isa>(
 fn any_rows<S: Isa, const SINGLE: bool>(
     simd: S,
     v: Rows<'_>,
-    u: &[Lanes],
-    depth: usize,
+    u: Panels<'_>,
     out: &mut [Lanes],
     out_stride: usize,
 ) {
@@ -77,9 +109,9 @@ fn any_rows<S: Isa, const SINGLE: bool>(
         ($($rows:literal)*) => {
             match v.count {
                 $($rows if $rows <= S::ROWS => match (S::COLUMNS, SINGLE) {
-                    (2, false) => micro::<S, $rows, 2>(simd, v, u, depth, out, out_stride),
-                    (2, true) => micro::<S, $rows, 1>(simd, v, u, depth, out, out_stride),
-                    _ => micro::<S, $rows, 4>(simd, v, u, depth, out, out_stride),
+                    (2, false) => micro::<S, $rows, 2>(simd, v, u, out, out_stride),
+                    (2, true) => micro::<S, $rows, 1>(simd, v, u, out, out_stride),
+                    _ => micro::<S, $rows, 4>(simd, v, u, out, out_stride),
                 },)*
                 _ => {}
             }
@@ -93,8 +125,7 @@ fn any_rows<S: Isa, const SINGLE: bool>(
 fn micro<S: Isa, const R: usize, const C: usize>(
     simd: S,
     v: Rows<'_>,
-    u: &[Lanes],
-    depth: usize,
+    u: Panels<'_>,
     out: &mut [Lanes],
     out_stride: usize,
 ) {
@@ -102,17 +133,13 @@ fn micro<S: Isa, const R: usize, const C: usize>(
         #[inline(always)]
         || {
             let len = S::f32s::LEN;
-            let (first, second) = u.split_at(depth);
+            // Where there is one panel only, it is the second too, which is never read.
+            let pair = [u.panel(0), u.panel(u.count - 1)].map(|panel| panel.as_chunks::<LANES>().0);
             let mut sums = [[S::f32s::splat(simd, 0.0); C]; R];
-            for (block, u0) in first.as_chunks::<LANES>().0.iter().enumerate() {
+            for (block, (u0, u1)) in pair[0].iter().zip(pair[1]).enumerate() {
                 let rows: &[Lanes; R] = match v.data[block * v.stride..].first_chunk() {
                     Some(rows) => rows,
                     None => return,
-                };
-                // Where there is one panel only, the second is never read.
-                let u1 = match second.as_chunks::<LANES>().0.get(block) {
-                    Some(u1) => u1,
-                    None => u0,
                 };
                 for k in 0..LANES {
                     let mut columns = [S::f32s::splat(simd, 0.0); C];
@@ -157,7 +184,8 @@ mod tests {
                 let stride = rows + 3;
                 let value = |i: usize| ((i * 37 + 11) % 17) as f32 - 8.0;
                 let mut v = vec![[0.0; LANES]; depth / LANES * stride];
-                let mut u = vec![[0.0; LANES]; panels * depth];
+                let u_stride = depth + panels;
+                let mut u = vec![[0.0; LANES]; panels * u_stride];
                 v.as_flattened_mut()
                     .iter_mut()
                     .enumerate()
@@ -173,14 +201,20 @@ mod tests {
                     stride,
                     count: rows,
                 };
-                with_simd!(token, simd => product(simd, all, &u, depth, &mut out, out_stride));
+                let columns = Panels {
+                    data: &u,
+                    stride: u_stride,
+                    count: panels,
+                    depth,
+                };
+                with_simd!(token, simd => product(simd, all, columns, &mut out, out_stride));
                 for row in 0..rows {
                     for n in 0..panels * LANES {
                         // Small integers: every order of summation is exact.
                         let expected: f32 = (0..depth)
                             .map(|k| {
                                 v[k / LANES * stride + row][k % LANES]
-                                    * u[n / LANES * depth + k][n % LANES]
+                                    * u[n / LANES * u_stride + k][n % LANES]
                             })
                             .sum();
                         let got = out[n / LANES * out_stride + row][n % LANES];

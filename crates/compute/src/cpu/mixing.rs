@@ -4,7 +4,7 @@
 //! second-level cache of a core.
 
 use super::Context;
-use super::kernel::{Rows, product};
+use super::kernel::{Panels, Rows, product};
 use super::memory::Buffer;
 use super::shared::Shared;
 use super::simd::{LANES, Lanes, with_simd};
@@ -91,36 +91,44 @@ impl Matrix {
             Operand::Onto { x, out } => (Some(x), out, None, true),
         };
         let shared = Shared::new(out);
-        (0..pixels.div_ceil(block)).into_par_iter().try_for_each(|index| {
-            let start = index * block;
-            let count = block.min(pixels - start);
-            let mut scratch: Buffer = context.pool.take(block * (self.blocks_in + self.blocks_out) * LANES)?;
-            let (v, results) = scratch.as_chunks_mut::<LANES>().0.split_at_mut(block * self.blocks_in);
-            let v = &mut v[..count * self.blocks_in];
-            for (b, to) in v.chunks_exact_mut(count).enumerate() {
-                let place = b * pixels + start;
-                to.copy_from_slice(match x {
-                    Some(x) => &x[place..place + count],
-                    // SAFETY: only this task touches pixels `start..start + count`.
-                    None => unsafe { shared.part(place, count) },
-                });
-            }
-            let rows = Rows {
-                data: v,
-                stride: count,
-                count,
-            };
-            let depth = self.blocks_in * LANES;
-            with_simd!(context.token, simd => product(simd, rows, &self.panels, depth, results, count));
-            for b in 0..self.blocks_out {
-                let place = b * pixels + start;
-                // SAFETY: as above.
-                let to = unsafe { shared.part(place, count) };
-                let add = add.map(|add| &add[place..place + count]);
-                finish(to, &results[b * count..][..count], &self.bias[b], add, onto);
-            }
-            Ok(())
-        })
+        (0..pixels.div_ceil(block))
+            .into_par_iter()
+            .try_for_each(|index| {
+                let start = index * block;
+                let count = block.min(pixels - start);
+                let mut scratch: Buffer = context
+                    .pool
+                    .take(block * (self.blocks_in + self.blocks_out) * LANES)?;
+                let (v, results) = scratch
+                    .as_chunks_mut::<LANES>()
+                    .0
+                    .split_at_mut(block * self.blocks_in);
+                let v = &mut v[..count * self.blocks_in];
+                for (b, to) in v.chunks_exact_mut(count).enumerate() {
+                    let place = b * pixels + start;
+                    to.copy_from_slice(match x {
+                        Some(x) => &x[place..place + count],
+                        // SAFETY: only this task touches pixels `start..start + count`.
+                        None => unsafe { shared.part(place, count) },
+                    });
+                }
+                let rows = Rows {
+                    data: v,
+                    stride: count,
+                    count,
+                };
+                let depth = self.blocks_in * LANES;
+                let panels = Panels::dense(&self.panels, depth);
+                with_simd!(context.token, simd => product(simd, rows, panels, results, count));
+                for b in 0..self.blocks_out {
+                    let place = b * pixels + start;
+                    // SAFETY: as above.
+                    let to = unsafe { shared.part(place, count) };
+                    let add = add.map(|add| &add[place..place + count]);
+                    finish(to, &results[b * count..][..count], &self.bias[b], add, onto);
+                }
+                Ok(())
+            })
     }
 }
 

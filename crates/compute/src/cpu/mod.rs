@@ -10,6 +10,7 @@
 
 mod array;
 mod chunks;
+mod factor;
 mod fidelity;
 mod filters;
 mod first;
@@ -24,8 +25,10 @@ mod network;
 mod peak;
 mod plan;
 mod pointwise;
+mod polar;
 mod shared;
 mod simd;
+mod square;
 mod tape;
 mod tile;
 mod variation;

@@ -25,7 +25,7 @@
 
 use super::Context;
 use super::filters::Filters;
-use super::kernel::{Rows, product};
+use super::kernel::{Panels, Rows, product};
 use super::shared::Shared;
 use super::simd::{Isa, LANES, Lanes, with_simd};
 use super::tile::{F2, F4, Tile};
@@ -392,7 +392,7 @@ impl<'a, const M: usize, const A: usize, W: Tile<M, A>> Run<'a, M, A, W> {
         };
         let depth = self.filters.blocks_in * LANES;
         let u = self.filters.point(point);
-        with_simd!(self.context.token, simd => product(simd, rows, u, depth, out, tiles));
+        with_simd!(self.context.token, simd => product(simd, rows, Panels::dense(u, depth), out, tiles));
     }
 
     /// Stage 3 for some blocks of output channels.

@@ -5,6 +5,7 @@
 //! An operation is run by a script that knows only `&dyn Device` and gives named results; the same script serves
 //! the comparison with the reference, the comparison of thread counts, and every device to come.
 
+mod fidelity;
 mod gradients;
 mod images;
 mod matrices;
