@@ -300,7 +300,7 @@ impl Default for Recipe {
 impl Default for ContentTerm {
     fn default() -> Self {
         Self {
-            weight: 0.05,
+            weight: 0.08,
             layers: vec![],
         }
     }
@@ -321,7 +321,7 @@ impl Default for StyleTerm {
 impl Default for VariationTerm {
     fn default() -> Self {
         Self {
-            weight: 0.05,
+            weight: 0.15,
             kind: TotalVariation::NinePoint,
         }
     }
