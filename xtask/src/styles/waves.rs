@@ -10,6 +10,7 @@ use crate::colour::{hex, ramp};
 use crate::noise::{Rng, fbm, noise};
 use crate::shape::{circle, points, ribbon, ring, spline};
 use crate::vector::{V2, V3, smooth, v2};
+use std::f32::consts::PI;
 
 const W: usize = 1536;
 const H: usize = 1088;
@@ -82,16 +83,20 @@ impl Wave {
             canvas.paint(&mask, |p, _| {
                 (colour.mix(INK, 0.30 * smooth(520.0, 1100.0, p[1])), 1.0)
             });
-            let vein = self.line(edge(i as f32 + 0.5), 0.02, rng.range(0.7, 0.97));
+            // Veins: thin cuts that follow the water, some broken.
             let light = if colour.luma() > 0.5 {
                 MIDDLE
             } else {
-                colour.mix(CREAM, 0.35)
+                colour.mix(CREAM, 0.42)
             };
-            canvas.fill(
-                &ribbon(&vein, |t| 4.5 * (1.0 - t) * smooth(0.0, 0.2, t) + 0.3),
-                light,
-            );
+            for share in [0.25, 0.5, 0.75] {
+                let k = edge(i as f32 + share + rng.range(-0.06, 0.06));
+                let from = rng.range(0.0, 0.35);
+                let to = rng.range(from + 0.2, 0.98);
+                let vein = self.line(k, from, to);
+                let thick = rng.range(2.2, 4.6) * (1.3 - to);
+                canvas.fill(&ribbon(&vein, |t| thick * (PI * t).sin() + 0.5), light);
+            }
             let cut = self.line(edge(i as f32), 0.0, 1.0);
             canvas.fill(&ribbon(&cut, |t| 5.0 - 3.0 * t), INK);
         }
@@ -282,6 +287,13 @@ fn swell(
             }),
             INK,
         );
+        // Broken veins between this crest line and the next.
+        let light = colour.mix(if colour.luma() > 0.5 { MIDDLE } else { CREAM }, 0.42);
+        for share in [0.3, 0.62] {
+            let vein = crest(depth + share * 1.9 / count as f32);
+            let thick = |t: f32| 6.0 * (noise(v2(t * 24.0, depth + share), 11) - 0.48);
+            canvas.fill(&ribbon(&vein, |t| thick(t).max(0.0)), light);
+        }
     }
     // Foam sits where the crest line peaks and slides down its lee.
     let line = crest(0.0);
@@ -341,10 +353,7 @@ fn sky(canvas: &mut Canvas) {
                 )
             })
             .collect();
-        canvas.fill(
-            &ribbon(&path, |t| thick * (t * std::f32::consts::PI).sin()),
-            hex(0xe9d9b6),
-        );
+        canvas.fill(&ribbon(&path, |t| thick * (t * PI).sin()), hex(0xe9d9b6));
     }
     // A far mountain with snow in its gullies.
     let flank = |x: f32| {
@@ -436,9 +445,9 @@ pub fn paint() -> Canvas {
     .print(&mut canvas, rng);
     swell(
         &mut canvas,
-        960.0,
+        938.0,
         700.0,
-        84.0,
+        72.0,
         3.6,
         &[INDIGO, CREAM, PRUSSIAN, INDIGO, MIDDLE, INDIGO, PALE],
         rng,
