@@ -1,6 +1,7 @@
 //! Work cut into pieces by the size of the data, so that results do not depend on how many threads share them.
 
 use super::Context;
+use super::simd::LANES;
 use rayon::prelude::*;
 
 /// Elements in a piece: a few of its arrays fit a core's cache, and computing on it costs more than handing it over.
@@ -21,21 +22,18 @@ pub(super) fn each<T: Send, R: Send>(
     }
 }
 
-/// Lanes over which a sum is spread, so that it vectorises to the same bits with any instructions.
-const SUMS: usize = 16;
-
-/// `Σ term(i)` over `0..len`, in f64, in an order that depends on `len` only.
+/// `Σ term(xᵢ, yᵢ)`, spread over lanes, so that it vectorises, and to the same bits with any instructions.
 #[inline(always)]
-pub(super) fn sum(len: usize, term: impl Fn(usize) -> f64) -> f64 {
-    let mut sums = [0.0; SUMS];
-    let whole = len / SUMS * SUMS;
-    for start in (0..whole).step_by(SUMS) {
-        for lane in 0..SUMS {
-            sums[lane] += term(start + lane);
+pub(super) fn sum(x: &[f32], y: &[f32], term: impl Fn(f64, f64) -> f64) -> f64 {
+    let mut sums = [0.0; LANES];
+    let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
+    for (x, y) in x.iter().zip(y) {
+        for lane in 0..LANES {
+            sums[lane] += term(f64::from(x[lane]), f64::from(y[lane]));
         }
     }
-    for lane in 0..len - whole {
-        sums[lane] += term(whole + lane);
+    for ((x, y), sum) in x_rest.iter().zip(y_rest).zip(&mut sums) {
+        *sum += term(f64::from(*x), f64::from(*y));
     }
     sums.iter().sum()
 }

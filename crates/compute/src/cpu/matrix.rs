@@ -97,8 +97,7 @@ pub(super) fn covariance_backward(
                     for (out, d) in row.iter_mut().zip(slope) {
                         *out = k * d;
                     }
-                    let mean = &mean[..slope.len()];
-                    let along = sum(slope.len(), |j| f64::from(slope[j]) * f64::from(mean[j]));
+                    let along = sum(slope, mean, |d, m| d * m);
                     *out = (-2.0 * f64::from(k) * along) as f32;
                 }
             });

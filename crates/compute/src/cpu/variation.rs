@@ -13,14 +13,15 @@
 
 use super::Context;
 use super::array::{Layout, from_plain, get, put, to_plain};
-use super::chunks::{CHUNK, each, sum};
-use super::simd::with_simd;
+use super::chunks::{CHUNK, each};
+use super::simd::{Isa, with_simd};
 use crate::{ComputeError, Reduction, Result, Scalar, Tensor, TotalVariation};
+use fearless_simd::prelude::*;
 
-/// What a difference of neighbours contributes.
+/// What differences of neighbours contribute.
 trait Norm: Sync {
-    fn term(difference: f32) -> f32;
-    fn slope(difference: f32) -> f32;
+    fn term<S: Isa>(difference: S::f32s) -> S::f32s;
+    fn slope<S: Isa>(simd: S, difference: S::f32s) -> S::f32s;
 }
 
 struct Absolute;
@@ -28,24 +29,26 @@ struct Square;
 
 impl Norm for Absolute {
     #[inline(always)]
-    fn term(difference: f32) -> f32 {
+    fn term<S: Isa>(difference: S::f32s) -> S::f32s {
         difference.abs()
     }
     /// The sign; 0 for equal neighbours.
     #[inline(always)]
-    fn slope(difference: f32) -> f32 {
-        f32::from(i8::from(difference > 0.0) - i8::from(difference < 0.0))
+    fn slope<S: Isa>(simd: S, difference: S::f32s) -> S::f32s {
+        let zero = S::f32s::splat(simd, 0.0);
+        let sign = S::f32s::splat(simd, 1.0).copysign(difference);
+        difference.simd_eq(zero).select(zero, sign)
     }
 }
 
 impl Norm for Square {
     #[inline(always)]
-    fn term(difference: f32) -> f32 {
+    fn term<S: Isa>(difference: S::f32s) -> S::f32s {
         difference * difference
     }
     #[inline(always)]
-    fn slope(difference: f32) -> f32 {
-        2.0 * difference
+    fn slope<S: Isa>(_: S, difference: S::f32s) -> S::f32s {
+        difference + difference
     }
 }
 
@@ -133,8 +136,8 @@ pub(super) fn total_variation(
             k,
         };
         with_simd!(context.token, simd => match kind {
-            TotalVariation::L1 => rows.run::<Absolute>(gradient),
-            TotalVariation::L2 | TotalVariation::NinePoint => rows.run::<Square>(gradient),
+            TotalVariation::L1 => rows.run::<_, Absolute>(simd, gradient),
+            TotalVariation::L2 | TotalVariation::NinePoint => rows.run::<_, Square>(simd, gradient),
         })
     });
     let value = Scalar::Ready(sums.iter().sum());
@@ -156,9 +159,7 @@ struct Rows<'a> {
 
 /// A row, its neighbours and their weights. A row that has no neighbour is its own, at weight 0 for diagonals.
 struct Neighbours<'a> {
-    above: &'a [f32],
-    here: &'a [f32],
-    below: &'a [f32],
+    rows: [&'a [f32]; 3],
     across: f32,
     diagonal_above: f32,
     diagonal_below: f32,
@@ -167,88 +168,83 @@ struct Neighbours<'a> {
 impl Rows<'_> {
     /// Writes the gradient of the rows and returns the sum of the pairs that start in them.
     #[inline(always)]
-    fn run<N: Norm>(&self, gradient: &mut [f32]) -> f64 {
+    fn run<S: Isa, N: Norm>(&self, simd: S, gradient: &mut [f32]) -> f64 {
         let (h, w) = self.size;
         let row = |index: usize| &self.values[index * w..][..w];
         let mut value = 0.0;
         for (index, gradient) in gradient.chunks_exact_mut(w).enumerate() {
             let (index, y) = (self.first + index, (self.first + index) % h);
             let (top, bottom) = (y == 0, y + 1 == h);
+            let above = row(if top { index } else { index - 1 });
+            let below = row(if bottom { index } else { index + 1 });
             let diagonal = self.stencil.diagonal as f32;
-            let rows = Neighbours {
-                above: row(if top { index } else { index - 1 }),
-                here: row(index),
-                below: row(if bottom { index } else { index + 1 }),
+            let neighbours = Neighbours {
+                rows: [above, row(index), below],
                 across: self.stencil.across(y, h),
                 diagonal_above: if top { 0.0 } else { diagonal },
                 diagonal_below: if bottom { 0.0 } else { diagonal },
             };
-            value += self.row::<N>(&rows, gradient);
+            value += self.row::<S, N>(simd, &neighbours, gradient);
         }
         value
     }
 
     #[inline(always)]
-    fn row<N: Norm>(&self, rows: &Neighbours<'_>, gradient: &mut [f32]) -> f64 {
+    fn row<S: Isa, N: Norm>(&self, simd: S, row: &Neighbours<'_>, gradient: &mut [f32]) -> f64 {
         let w = gradient.len();
-        let mut value = 0.0;
-        let mut edge = |x: usize| {
-            // A neighbour beyond the edge is as this pixel: no difference.
-            let here = rows.here[x];
-            let at = |row: &[f32], inside: bool, x: usize| if inside { row[x] } else { here };
-            let (left, right) = (x > 0, x + 1 < w);
-            let columns = |row: &[f32]| {
-                [
-                    at(row, left, x.saturating_sub(1)),
-                    row[x],
-                    at(row, right, x + 1),
-                ]
-            };
-            let pixels = [rows.above, rows.here, rows.below].map(columns);
-            let down = self.stencil.down(x, w);
-            gradient[x] = self.k * rows.slope::<N>(pixels, down);
-            value += rows.terms::<N>(pixels, down);
-        };
-        edge(0);
-        if w > 1 {
-            edge(w - 1);
+        let k = S::f32s::splat(simd, self.k);
+        // Whole vectors of pixels that have both neighbours; the sums of a row stay in f32.
+        let whole = w.saturating_sub(2) / S::f32s::LEN * S::f32s::LEN;
+        let down = self.stencil.down(1, w);
+        let mut sum = S::f32s::splat(simd, 0.0);
+        for x in (1..1 + whole).step_by(S::f32s::LEN) {
+            let load = |row: &[f32], x: usize| S::f32s::from_slice(simd, &row[x..x + S::f32s::LEN]);
+            let [above, here, below] = row.rows;
+            let pixels = [
+                [load(above, x - 1), load(above, x), load(above, x + 1)],
+                [load(here, x - 1), load(here, x), load(here, x + 1)],
+                [load(below, x - 1), load(below, x), load(below, x + 1)],
+            ];
+            let (terms, slopes) = row.pairs::<S, N>(simd, pixels, down);
+            (slopes * k).store_slice(&mut gradient[x..x + S::f32s::LEN]);
+            sum += terms;
         }
-        if w > 2 {
-            let down = self.stencil.down(1, w);
-            let gradient = &mut gradient[1..w - 1];
-            let [above, here, below] = [rows.above, rows.here, rows.below]
-                .map(|row| [&row[..w - 2], &row[1..w - 1], &row[2..w]]);
-            let pixels = |i: usize| [above, here, below].map(|row| row.map(|column| column[i]));
-            for i in 0..w - 2 {
-                gradient[i] = self.k * rows.slope::<N>(pixels(i), down);
-            }
-            value += sum(w - 2, |i| rows.terms::<N>(pixels(i), down));
+        let mut value = f64::from(sum.reduce_sum());
+        // The others one by one. A neighbour beyond the edge is as the pixel itself: no difference.
+        for x in (0..1).chain(1 + whole..w) {
+            let here = row.rows[1][x];
+            let at = |row: &[f32], x: Option<usize>| {
+                let pixel = x.and_then(|x| row.get(x)).copied();
+                S::f32s::splat(simd, pixel.unwrap_or(here))
+            };
+            let columns = [x.checked_sub(1), Some(x), Some(x + 1)];
+            let pixels = row.rows.map(|row| columns.map(|x| at(row, x)));
+            let (terms, slopes) = row.pairs::<S, N>(simd, pixels, self.stencil.down(x, w));
+            gradient[x] = self.k * slopes.as_slice()[0];
+            value += f64::from(terms.as_slice()[0]);
         }
         value
     }
 }
 
 impl Neighbours<'_> {
-    /// The slope of all pairs of the middle pixel.
+    /// The pairs of the middle pixels with those to the right and below, and the slope of all their pairs.
     #[inline(always)]
-    fn slope<N: Norm>(&self, pixels: [[f32; 3]; 3], down: f32) -> f32 {
+    fn pairs<S: Isa, N: Norm>(
+        &self,
+        simd: S,
+        pixels: [[S::f32s; 3]; 3],
+        down: f32,
+    ) -> (S::f32s, S::f32s) {
         let [above, [left, here, right], below] = pixels;
-        let from = |pixel: f32| N::slope(here - pixel);
-        self.across * (from(left) + from(right))
-            + down * (from(above[1]) + from(below[1]))
-            + self.diagonal_above * (from(above[0]) + from(above[2]))
-            + self.diagonal_below * (from(below[0]) + from(below[2]))
-    }
-
-    /// The pairs of the middle pixel with those to the right and below.
-    #[inline(always)]
-    fn terms<N: Norm>(&self, pixels: [[f32; 3]; 3], down: f32) -> f64 {
-        let [_, [_, here, right], below] = pixels;
-        let to = |pixel: f32| N::term(pixel - here);
-        f64::from(
-            self.across * to(right)
-                + down * to(below[1])
-                + self.diagonal_below * (to(below[0]) + to(below[2])),
-        )
+        let to = |pixel: S::f32s| N::term::<S>(pixel - here);
+        let from = |pixel: S::f32s| N::slope(simd, here - pixel);
+        let diagonals = to(below[0]) + to(below[2]);
+        let terms = to(right) * self.across + to(below[1]) * down + diagonals * self.diagonal_below;
+        let slopes = (from(left) + from(right)) * self.across
+            + (from(above[1]) + from(below[1])) * down
+            + (from(above[0]) + from(above[2])) * self.diagonal_above
+            + (from(below[0]) + from(below[2])) * self.diagonal_below;
+        (terms, slopes)
     }
 }

@@ -39,12 +39,11 @@ pub(super) fn dot(context: &Context, x: &Tensor, y: &Tensor) -> Result<Scalar> {
     same("dot", x, y)?;
     let (x, y) = (get("dot", x)?, get("dot", y)?);
     let pieces = x.chunks(CHUNK).zip(y.chunks(CHUNK)).collect();
-    let sums = each(context, pieces, |(x, y): (&[f32], &[f32])| {
-        with_simd!(context.token, simd => {
-            let y = &y[..x.len()];
-            sum(x.len(), |i| f64::from(x[i]) * f64::from(y[i]))
-        })
-    });
+    let sums = each(
+        context,
+        pieces,
+        |(x, y): (&[f32], &[f32])| with_simd!(context.token, simd => sum(x, y, |x, y| x * y)),
+    );
     Ok(Scalar::Ready(sums.iter().sum()))
 }
 
@@ -53,7 +52,7 @@ pub(super) fn sum_abs(context: &Context, x: &Tensor) -> Result<Scalar> {
     let sums = each(
         context,
         pieces,
-        |x: &[f32]| with_simd!(context.token, simd => sum(x.len(), |i| f64::from(x[i].abs()))),
+        |x: &[f32]| with_simd!(context.token, simd => sum(x, x, |x, _| x.abs())),
     );
     Ok(Scalar::Ready(sums.iter().sum()))
 }
@@ -77,12 +76,7 @@ pub(super) fn squared_error(
                 for ((gradient, x), t) in gradient.iter_mut().zip(x).zip(t) {
                     *gradient = k * (x - t);
                 }
-                // From the cache: one loop that does both does not vectorise.
-                let t = &t[..x.len()];
-                sum(x.len(), |i| {
-                    let difference = f64::from(x[i] - t[i]);
-                    difference * difference
-                })
+                sum(x, t, |x, t| (x - t) * (x - t))
             })
         },
     );
