@@ -52,4 +52,4 @@ pub use method::{Inspection, Style, Stylized, Stylizer};
 pub use observer::{Event, Ignore, Observer, Scale, Step, TermValue};
 pub use picture::Picture;
 pub use recipe::{Problem, Quality, Recipe, Size};
-pub use report::{Report, ScaleReport, StepReport};
+pub use report::{Page, Report, ScaleReport, StepReport};

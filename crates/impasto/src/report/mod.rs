@@ -1,4 +1,15 @@
-//! What happened in a run: settings, losses, times.
+//! What happened in a run: settings, losses, times; as data, and as a page to look at.
+
+mod curves;
+mod html;
+mod machine;
+mod settings;
+mod text;
+
+#[cfg(test)]
+mod tests;
+
+pub use html::Page;
 
 use crate::method::Style;
 use crate::recipe::Recipe;
