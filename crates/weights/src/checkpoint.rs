@@ -1,30 +1,8 @@
 //! Named tensors and metadata, whatever file they came from.
 
-use crate::{Result, WeightsError, safetensors};
+use crate::{Limits, Result, WeightsFile};
 use std::collections::BTreeMap;
 use std::path::Path;
-
-/// Bounds on what a file may ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Greatest size of the file in bytes.
-    pub file_bytes: u64,
-    /// Greatest number of tensors.
-    pub tensors: usize,
-    /// Greatest size of a header in bytes.
-    pub header_bytes: u64,
-}
-
-impl Default for Limits {
-    /// 2 GiB, 10,000 tensors, 16 MiB of header: ten times what any VGG file needs.
-    fn default() -> Self {
-        Self {
-            file_bytes: 2 << 30,
-            tensors: 10_000,
-            header_bytes: 16 << 20,
-        }
-    }
-}
 
 /// One tensor, row-major.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,57 +23,19 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// Reads a file with the default [`Limits`].
+    /// Reads all tensors of a file, with the default [`Limits`]. Those of whole numbers are left out.
     ///
     /// # Errors
-    /// Any [`WeightsError`]; each names the file.
+    /// Any [`WeightsError`](crate::WeightsError); each names the file.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
-        let limits = Limits::default();
-        let io = |source| WeightsError::Io {
-            path: path.to_path_buf(),
-            source,
-        };
-        let size = std::fs::metadata(path).map_err(io)?.len();
-        let file = path.display().to_string();
-        if size > limits.file_bytes {
-            return Err(WeightsError::TooLarge {
-                file,
-                what: "the file".into(),
-                size,
-                limit: limits.file_bytes,
-            });
-        }
-        let bytes = std::fs::read(path).map_err(io)?;
-        Self::read(&bytes, &file, &limits)
+        WeightsFile::open(path, &Limits::default())?.read_all(|_| true)
     }
 
     /// Reads the bytes of a file; `file` is its name for messages. The format is recognised by content.
     ///
     /// # Errors
-    /// Any [`WeightsError`] but `Io`.
+    /// Any [`WeightsError`](crate::WeightsError).
     pub fn read(bytes: &[u8], file: &str, limits: &Limits) -> Result<Self> {
-        if safetensors::looks_like(bytes) {
-            return safetensors::read(bytes, file, limits);
-        }
-        let found = match bytes {
-            [] => "an empty file",
-            [b'P', b'K', ..] => "a zip archive, perhaps a PyTorch or NumPy file",
-            [0x80, 2..=5, ..] => "a pickle, perhaps an old PyTorch file",
-            [0x89, b'H', b'D', b'F', ..] => "an HDF5 file, perhaps from Keras",
-            [b'<', ..] => "a web page",
-            _ if bytes
-                .iter()
-                .take(512)
-                .all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace()) =>
-            {
-                "text"
-            }
-            _ => "unknown bytes",
-        };
-        Err(WeightsError::UnknownFormat {
-            file: file.into(),
-            found: found.into(),
-        })
+        WeightsFile::from_bytes(bytes, file, limits)?.read_all(|_| true)
     }
 }

@@ -19,7 +19,7 @@ pub enum WeightsError {
     },
     /// The content is of no format that is known.
     #[error(
-        "{file} is not a file of weights that impasto knows (found {found}); use a safetensors file"
+        "{file} is not a file of weights that impasto knows (found {found}); use safetensors, PyTorch .pth, Keras .h5, NumPy .npz or TensorFlow.js model.json"
     )]
     UnknownFormat {
         /// The file's name.
@@ -33,6 +33,14 @@ pub enum WeightsError {
         /// The file's name.
         file: String,
         /// What is wrong.
+        problem: String,
+    },
+    /// The file is of a known format, but written in a way that is not read.
+    #[error("the weights {file} cannot be read: {problem}")]
+    Unsupported {
+        /// The file's name.
+        file: String,
+        /// What is in the way, and the way out.
         problem: String,
     },
     /// The file is larger than the limit.

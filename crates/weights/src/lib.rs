@@ -1,18 +1,37 @@
 //! Reads the weights of networks from files that nobody vouches for.
 //!
 //! ```text
-//! bytes ── format recognised by content ──▶ Checkpoint { name → shape, f32 values; metadata }
+//! bytes ── format recognised by content ──▶ WeightsFile { name, shape, place } ── read ──▶ Checkpoint { name → f32 values }
 //! ```
 //!
 //! Weights come from strangers, so a file is data and nothing else: every size it declares is checked against
-//! its own length and against [`Limits`] before anything is allocated, and a tensor with NaN or infinite values
-//! is refused by name. Which tensor belongs to which layer is not decided here but by the encoder.
+//! its own length and against [`Limits`] before anything is allocated, pickles are read and never executed, and a
+//! tensor with NaN or infinite values is refused by name.
 //!
-//! Formats: safetensors (f16, bf16, f32, f64, widened or narrowed to f32).
+//! | format | module |
+//! |---|---|
+//! | safetensors | `format::safetensors` |
+//! | PyTorch `.pth`, zip and legacy stream | `format::pytorch`, `format::pickle`, `format::zip` |
+//! | Keras `.h5`, `.weights.h5`, `.keras` | `format::hdf5` |
+//! | NumPy `.npz` | `format::npz` |
+//! | TensorFlow.js `model.json` with shards | `format::tfjs` |
+//!
+//! f16, bf16, f32 and f64 are widened or narrowed to f32. The readers are our own: those that were looked at take
+//! only a path, bring ten to twenty further crates, map files into memory, or have no limit on the whole of what
+//! they allocate.
 
 mod checkpoint;
+mod encoding;
+mod entry;
 mod error;
-mod safetensors;
+mod format;
+mod limits;
+mod problem;
+mod source;
+mod weights_file;
 
-pub use checkpoint::{Checkpoint, Limits, WeightTensor};
+pub use checkpoint::{Checkpoint, WeightTensor};
 pub use error::{Result, WeightsError};
+pub use format::Format;
+pub use limits::Limits;
+pub use weights_file::{TensorInfo, WeightsFile};

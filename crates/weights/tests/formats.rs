@@ -1,0 +1,237 @@
+//! Files written by PyTorch, Keras, h5py, NumPy, safetensors and in TensorFlow.js' layout all read to the same
+//! numbers. `fixtures/make.py` wrote them and says what they hold.
+
+use impasto_weights::{Checkpoint, Format, Limits, WeightTensor, WeightsFile};
+use std::path::PathBuf;
+
+fn fixture(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests/fixtures", name]
+        .iter()
+        .collect()
+}
+
+/// Value number i of tensor number t, as `make.py` defines it.
+fn value(t: usize, i: usize) -> f32 {
+    ((7 * i + 13 * t) % 257) as f32 / 32.0 - 4.0
+}
+
+const SHAPES: [[usize; 4]; 3] = [[4, 3, 3, 3], [4, 4, 3, 3], [6, 4, 3, 3]];
+
+/// Tensor number `t`: filters of convolution t/2, or its bias.
+fn expected(t: usize) -> WeightTensor {
+    let shape = match t % 2 {
+        0 => SHAPES[t / 2].to_vec(),
+        _ => vec![SHAPES[t / 2][0]],
+    };
+    let count = shape.iter().product();
+    WeightTensor {
+        shape,
+        values: (0..count).map(|i| value(t, i)).collect(),
+    }
+}
+
+/// The same filters with the channels last: [3, 3, in, out].
+fn channels_last(filters: &WeightTensor) -> WeightTensor {
+    let [out, input, ..] = filters.shape[..] else {
+        return filters.clone();
+    };
+    let mut values = Vec::new();
+    for tap in 0..9 {
+        for i in 0..input {
+            values.extend((0..out).map(|o| filters.values[(o * input + i) * 9 + tap]));
+        }
+    }
+    WeightTensor {
+        shape: vec![3, 3, input, out],
+        values,
+    }
+}
+
+/// How a tradition calls the filters and biases of three convolutions, and whether its channels come last.
+struct Names([&'static str; 6], bool);
+
+const TORCHVISION: Names = Names(
+    [
+        "features.0.weight",
+        "features.0.bias",
+        "features.2.weight",
+        "features.2.bias",
+        "features.5.weight",
+        "features.5.bias",
+    ],
+    false,
+);
+const CAFFE: Names = Names(
+    [
+        "conv1_1.weight",
+        "conv1_1.bias",
+        "conv1_2.weight",
+        "conv1_2.bias",
+        "conv2_1.weight",
+        "conv2_1.bias",
+    ],
+    false,
+);
+const KERAS1: Names = Names(
+    [
+        "block1_conv1/block1_conv1_W_1:0",
+        "block1_conv1/block1_conv1_b_1:0",
+        "block1_conv2/block1_conv2_W_1:0",
+        "block1_conv2/block1_conv2_b_1:0",
+        "block2_conv1/block2_conv1_W_1:0",
+        "block2_conv1/block2_conv1_b_1:0",
+    ],
+    true,
+);
+const KERAS2: Names = Names(
+    [
+        "block1_conv1/block1_conv1/kernel:0",
+        "block1_conv1/block1_conv1/bias:0",
+        "block1_conv2/block1_conv2/kernel:0",
+        "block1_conv2/block1_conv2/bias:0",
+        "block2_conv1/block2_conv1/kernel:0",
+        "block2_conv1/block2_conv1/bias:0",
+    ],
+    true,
+);
+const KERAS3: Names = Names(
+    [
+        "layers/conv2d/vars/0",
+        "layers/conv2d/vars/1",
+        "layers/conv2d_1/vars/0",
+        "layers/conv2d_1/vars/1",
+        "layers/conv2d_2/vars/0",
+        "layers/conv2d_2/vars/1",
+    ],
+    true,
+);
+const TFJS: Names = Names(
+    [
+        "block1_conv1/kernel",
+        "block1_conv1/bias",
+        "block1_conv2/kernel",
+        "block1_conv2/bias",
+        "block2_conv1/kernel",
+        "block2_conv1/bias",
+    ],
+    true,
+);
+
+#[test]
+fn every_writer_gives_the_same_numbers() {
+    use Format::*;
+    let files: [(&str, Format, Names); 23] = [
+        ("torch_zip_f32.pth", PytorchZip, TORCHVISION),
+        ("torch_zip_f16.pth", PytorchZip, TORCHVISION),
+        ("torch_zip_bf16.pth", PytorchZip, TORCHVISION),
+        ("torch_zip_f64.pth", PytorchZip, TORCHVISION),
+        ("torch_zip_nocrc.pth", PytorchZip, TORCHVISION),
+        ("torch_legacy_f32.pth", PytorchLegacy, TORCHVISION),
+        ("torch_legacy_f16.pth", PytorchLegacy, TORCHVISION),
+        ("torch_legacy_bf16.pth", PytorchLegacy, TORCHVISION),
+        ("torch_legacy_f64.pth", PytorchLegacy, TORCHVISION),
+        ("f32.safetensors", Safetensors, CAFFE),
+        ("f16.safetensors", Safetensors, CAFFE),
+        ("bf16.safetensors", Safetensors, CAFFE),
+        ("f64.safetensors", Safetensors, CAFFE),
+        ("stored.npz", Npz, CAFFE),
+        ("deflated.npz", Npz, CAFFE),
+        ("f16.npz", Npz, CAFFE),
+        ("f64.npz", Npz, CAFFE),
+        ("fortran.npz", Npz, CAFFE),
+        ("keras1.h5", Hdf5, KERAS1),
+        ("keras2.h5", Hdf5, KERAS2),
+        ("keras2_latest.h5", Hdf5, KERAS2),
+        ("keras3.keras", Hdf5, KERAS3),
+        ("model.json", Tfjs, TFJS),
+    ];
+    for (file, format, names) in files {
+        let open = WeightsFile::open(fixture(file), &Limits::default()).unwrap();
+        assert_eq!(open.format(), format, "{file}");
+        let checkpoint = open.read_all(|_| true).unwrap();
+        assert_eq!(checkpoint.tensors.len(), 6, "{file}");
+        for (t, name) in names.0.into_iter().enumerate() {
+            let mut wanted = expected(t);
+            if names.1 {
+                wanted = channels_last(&wanted);
+            }
+            assert_eq!(checkpoint.tensors[name], wanted, "{file}: {name}");
+            assert_eq!(open.read(name).unwrap(), wanted, "{file}: {name}");
+        }
+    }
+    let metadata = Checkpoint::open(fixture("f32.safetensors"))
+        .unwrap()
+        .metadata;
+    assert_eq!(metadata["origin"], "make.py");
+}
+
+#[test]
+fn a_rich_state_dict_is_read_through_its_views() {
+    for file in ["torch_zip_rich.pth", "torch_legacy_rich.pth"] {
+        let tensors = Checkpoint::open(fixture(file)).unwrap().tensors;
+        for (t, name) in TORCHVISION.0.into_iter().enumerate() {
+            let name = format!("state_dict.{name}");
+            assert_eq!(tensors[&name], expected(t), "{file}: {name}");
+        }
+        assert_eq!(
+            tensors["state_dict.classifier.0.tied"],
+            tensors["state_dict.classifier.0.weight"]
+        );
+        // The counter is a whole number and left out.
+        assert_eq!(tensors.len(), 8, "{file}");
+        let file = WeightsFile::open(fixture(file), &Limits::default()).unwrap();
+        let error = file.read("state_dict.num_batches_tracked").unwrap_err();
+        assert!(error.to_string().contains("i64"), "{error}");
+    }
+}
+
+#[test]
+fn every_kind_of_hdf5_dataset_is_read() {
+    let file = WeightsFile::open(fixture("kinds.h5"), &Limits::default()).unwrap();
+    let wanted = WeightTensor {
+        shape: vec![7, 5, 3],
+        values: (0..105).map(|i| value(0, i)).collect(),
+    };
+    for name in ["plain", "gzip", "all", "f16", "f64", "soft/real"] {
+        assert_eq!(file.read(name).unwrap(), wanted, "{name}");
+    }
+    assert_eq!(file.read("empty").unwrap().shape, [0, 3]);
+    let error = file.read("big").unwrap_err().to_string();
+    assert!(error.contains("big-endian"), "{error}");
+    let all = file.read_all(|_| true).unwrap();
+    assert_eq!(all.tensors.len(), 7, "{:?}", all.tensors.keys());
+}
+
+#[test]
+fn quantised_weights_of_tensorflow_js_are_widened() {
+    let tensors = Checkpoint::open(fixture("quantised.json")).unwrap().tensors;
+    let wanted: Vec<f32> = (0..12).map(|q| q as f32 * 0.5 - 2.0).collect();
+    for name in ["byte", "word"] {
+        assert_eq!(tensors[name].values, wanted);
+        assert_eq!(tensors[name].shape, [3, 4]);
+    }
+}
+
+#[test]
+fn a_whole_module_is_refused_with_a_way_out() {
+    let message = Checkpoint::open(fixture("torch_zip_module.pth"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.contains("torch.nn.modules") && message.contains("state_dict()"),
+        "{message}"
+    );
+}
+
+#[test]
+fn only_what_is_wanted_is_read() {
+    let file = WeightsFile::open(fixture("torch_zip_f32.pth"), &Limits::default()).unwrap();
+    let checkpoint = file
+        .read_all(|tensor| tensor.shape.len() == 1 && tensor.name.starts_with("features.2"))
+        .unwrap();
+    assert_eq!(
+        checkpoint.tensors.keys().collect::<Vec<_>>(),
+        ["features.2.bias"]
+    );
+    assert!(file.read("nothing").is_err());
+}
