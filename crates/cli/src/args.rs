@@ -18,7 +18,7 @@ const EXAMPLES: &str = "\
 Examples:
   impasto stylize @lake --style @swirls
   impasto stylize @lake --style @waves:2 --style @glass:1 --quality draft -o lake.jpg
-  impasto stylize @lake --style @geometry --size 1024 --quality fine --save-every 20
+  impasto stylize @lake --style @geometry --size 1024 --quality fine --report lake.html
 
 A picture is a file or, as @NAME, one that is built in; `impasto styles` lists those.
 Exit status: 0 done, 1 failed, 2 bad options or settings, 130 stopped by Ctrl-C.";
@@ -170,6 +170,10 @@ pub struct Stylize {
     /// Write the picture so far every N steps
     #[arg(long, value_name = "N", value_parser = value::whole::<usize>(), help_heading = "Output")]
     pub save_every: Option<Given<usize>>,
+
+    /// Write a page with pictures, losses, times and settings: one .html file that needs no other; one content only
+    #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub report: Option<PathBuf>,
 
     /// How progress is shown on stderr; json: an object a line on stdout
     #[arg(

@@ -24,6 +24,8 @@ pub struct Job {
     pub progress: Progress,
     /// Steps between previews.
     pub save_every: Option<usize>,
+    /// Where the page about the run goes.
+    pub report: Option<PathBuf>,
 }
 
 /// A picture to paint.
@@ -69,6 +71,9 @@ impl Job {
             .map(Into::into)
             .collect();
         let outputs = output::plan(args, &sources, &style_sources, &inputs, &mut problems);
+        if let Some(report) = &args.report {
+            output::check_report(report, &outputs, &inputs, &mut problems);
+        }
         let (Some(encoder), Some(device), true) = (encoder, device, problems.is_empty()) else {
             return Err(problems);
         };
@@ -107,6 +112,7 @@ impl Job {
                 progress.unwrap_or_default()
             },
             save_every,
+            report: args.report.clone(),
         })
     }
 }

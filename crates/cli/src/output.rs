@@ -59,6 +59,21 @@ pub fn plan(
     taken
 }
 
+/// Notes why the page about a run that gives these pictures cannot be written.
+pub fn check_report(path: &Path, outputs: &[PathBuf], inputs: &[PathBuf], problems: &mut Problems) {
+    let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase());
+    if !matches!(extension.as_deref(), Some("html" | "htm")) {
+        problems.usage(format!("--report is {}: must end in .html", path.display()));
+    }
+    if outputs.len() > 1 {
+        problems.usage(format!(
+            "--report is about one content, but there are {}: stylize them one by one",
+            outputs.len()
+        ));
+    }
+    check_file(path, inputs, problems);
+}
+
 /// Notes why a file cannot be written: its folder, or that it is a folder or an input itself.
 pub fn check_file(path: &Path, inputs: &[PathBuf], problems: &mut Problems) {
     if path.is_dir() {

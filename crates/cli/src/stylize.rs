@@ -5,7 +5,7 @@ use crate::job::{Content, Job};
 use crate::progress::Display;
 use crate::{Exit, say};
 use impasto::picture::SaveOptions;
-use impasto::{Event, Observer, Report, Stylized};
+use impasto::{Event, Observer, Page, Report, Stylized};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -68,10 +68,44 @@ fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Resu
     if let Some(failure) = failure {
         return Err(failure.into());
     }
-    let Stylized { picture, report } = stylized;
-    picture.save(&output, &options)?;
-    display.end(&summary(&picture, &report, &output), &output, &report);
+    let Stylized {
+        picture: result,
+        report,
+    } = stylized;
+    result.save(&output, &options)?;
+    if let Some(path) = &job.report {
+        let page = Page {
+            report: &report,
+            content: (&source.name(), &picture),
+            styles: job.stylizer.styles(),
+            result: &result,
+            command: Some(&command_line()),
+        };
+        page.save(path)?;
+    }
+    display.end(&summary(&result, &report, &output), &output, &report);
     Ok(())
+}
+
+/// The call of the program as a shell would read it.
+fn command_line() -> String {
+    let words = std::env::args_os()
+        .skip(1)
+        .map(|word| quoted(&word.to_string_lossy()));
+    std::iter::once("impasto".into())
+        .chain(words)
+        .collect::<Vec<_>>()
+        .join(" ")
+}
+
+/// A word in the single quotes of a POSIX shell, if it needs any.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.into()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 /// One line that says what became of a content.
@@ -124,6 +158,25 @@ impl Observer for Watch<'_> {
         match interrupt::requested() {
             true => ControlFlow::Break(()),
             false => ControlFlow::Continue(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn words_are_quoted_where_a_shell_would_split_or_change_them() {
+        for (word, text) in [
+            ("@lake", "@lake"),
+            ("a/b-c.jpg:0.5", "a/b-c.jpg:0.5"),
+            ("my photo.jpg", "'my photo.jpg'"),
+            ("it's", r"'it'\''s'"),
+            ("$HOME", "'$HOME'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(word), text);
         }
     }
 }

@@ -80,6 +80,12 @@ fn outputs_that_cannot_be_written() {
         ("-o folder.png", 1, "it is a folder"),
         ("-o out.gif", 2, "use .png, .jpg, .webp or .tif"),
         ("-o out", 2, "name has no extension"),
+        ("--report nowhere/page.html", 1, "create the folder first"),
+        (
+            "--report page.pdf",
+            2,
+            "--report is page.pdf: must end in .html",
+        ),
         ("-o photo.png", 2, "choose another name"),
         ("-o ./painting.png", 2, "choose another name"),
     ] {
@@ -219,6 +225,10 @@ fn options_that_contradict_each_other() {
             "--scales and --size are both given",
         ),
         ("-o out.png --out-dir .", "-o and --out-dir are both given"),
+        (
+            "other.png --report page.html",
+            "--report is about one content, but there are 2",
+        ),
         (
             "other.png -o out.png",
             "-o names one file, but there are 2 contents",

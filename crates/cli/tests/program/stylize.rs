@@ -160,6 +160,22 @@ fn the_settings_travel_in_the_picture_and_the_machine_does_not() {
 }
 
 #[test]
+fn a_report_holds_everything_in_one_file() {
+    let shop = Workshop::new();
+    shop.stylize("photo.png --style painting.png --size 16 -o out.png --report page.html")
+        .done();
+    let page = String::from_utf8(shop.bytes("page.html")).unwrap();
+    assert!(page.contains("photo.png"), "{page}");
+    assert!(page.contains("painting.png"), "{page}");
+    assert!(page.contains("--report page.html"), "{page}");
+    assert!(page.contains("data:image/"), "{page}");
+    assert_eq!(
+        shop.files(),
+        ["out.png", "page.html", "painting.png", "photo.png"]
+    );
+}
+
+#[test]
 fn previews_are_written_while_it_runs() {
     let shop = Workshop::new();
     // The last step is no multiple, so the file is the result at the end, not the last preview.
