@@ -438,3 +438,81 @@ fn invert_block(lower: &Square, index: usize) -> [Lanes; LANES] {
     }
     inverse
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::{CpuDevice, CpuSettings};
+
+    /// `Σ` of `rank` pictures of `c` pixels each, some numbers of either sign.
+    fn covariance(c: usize, rank: usize) -> Vec<f32> {
+        let value = |i: usize, k: usize| ((i * i * 31 + k * 17 + i * k * 7) % 23) as f32 - 11.0;
+        let dot = |i: usize, j: usize| (0..rank).map(|k| value(i, k) * value(j, k)).sum();
+        (0..c * c).map(|k| dot(k / c, k % c)).collect()
+    }
+
+    #[test]
+    fn the_inverse_is_one() -> Result<()> {
+        let device = CpuDevice::new(CpuSettings::default())?;
+        for c in [1, 2, 3, 16, 17, 40, 97, 130] {
+            let mut values = covariance(c, 2 * c);
+            values.iter_mut().step_by(c + 1).for_each(|v| *v += 300.0);
+            let factor = Factor::of(&device.context, Covariance::new(&values, c))?;
+            let inverse = factor.inverse(&device.context)?;
+            for i in 0..c {
+                for j in 0..c {
+                    let sum: f32 = (0..c)
+                        .map(|k| factor.lower.at(i, k) * inverse.at(k, j))
+                        .sum();
+                    let expected = if i == j { 1.0 } else { 0.0 };
+                    assert!((sum - expected).abs() < 1e-4, "{c} at {i}, {j}: {sum}");
+                }
+            }
+            let filled = (0..inverse.side()).flat_map(|k| [inverse.at(k, c), inverse.at(c, k)]);
+            if c < inverse.side() {
+                assert!(filled.into_iter().all(|v| v == 0.0));
+            }
+        }
+        Ok(())
+    }
+
+    /// A covariance of rank 20 takes 20 channels; the others keep their floor, and stay apart.
+    #[test]
+    fn a_singular_covariance_shows_its_rank() -> Result<()> {
+        let device = CpuDevice::new(CpuSettings::default())?;
+        let (c, rank) = (90, 20);
+        let values = covariance(c, rank);
+        let factor = Factor::of(&device.context, Covariance::new(&values, c))?;
+        let mut channels = factor.order.clone();
+        channels.sort_unstable();
+        assert!(channels.into_iter().eq(0..c));
+        for (k, &channel) in factor.order.iter().enumerate() {
+            let variance = values[channel * c + channel];
+            let pivot = factor.lower.at(k, k).powi(2);
+            let is_floor = pivot <= variance * FLOOR * 1.01;
+            assert_eq!(is_floor, k >= rank, "pivot {k}: {pivot} of {variance}");
+            if k >= rank {
+                assert!((rank..k).all(|j| factor.lower.at(k, j) == 0.0));
+            }
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn factors_come_back_as_they_were_written() -> Result<()> {
+        let device = CpuDevice::new(CpuSettings::default())?;
+        for c in [1, 5, 16, 33] {
+            let factor = Factor::of(&device.context, Covariance::new(&covariance(c, 9), c))?;
+            let mut values = vec![f32::NAN; c * c];
+            factor.write(&mut values, 4.0);
+            let Some(again) = Factor::read(&device.context, &values, c, 0.25)? else {
+                panic!("{c}: not recognised");
+            };
+            assert_eq!(again.order, factor.order);
+            assert_eq!(again.lower.lanes(), factor.lower.lanes());
+            values.fill(1.0);
+            assert!(c == 1 || Factor::read(&device.context, &values, c, 1.0)?.is_none());
+        }
+        Ok(())
+    }
+}

@@ -235,6 +235,9 @@ pub(super) fn in_panels(
     rows: usize,
     task: impl Fn(Range<usize>, &mut [Lanes]) + Send + Sync,
 ) {
+    if rows == 0 {
+        return;
+    }
     let run = |(index, out): (usize, &mut [Lanes])| {
         let start = index * PANELS;
         task(start..start + out.len() / rows, out);
@@ -243,5 +246,80 @@ pub(super) fn in_panels(
         data.chunks_mut(PANELS * rows).enumerate().for_each(run);
     } else {
         data.par_chunks_mut(PANELS * rows).enumerate().for_each(run);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::{CpuDevice, CpuSettings, Level};
+
+    /// Small integers, of which every sum is exact.
+    fn integer(i: usize, j: usize) -> f32 {
+        ((i * 37 + j * 11) % 17) as f32 - 8.0
+    }
+
+    fn of(
+        context: &Context,
+        side: usize,
+        entry: impl Fn(usize, usize) -> f32 + Sync + Send,
+    ) -> Result<Square> {
+        let mut square = Square::take(context, side)?;
+        square.fill_rows(|i, panel| std::array::from_fn(|lane| entry(i, panel * LANES + lane)));
+        Ok(square)
+    }
+
+    #[test]
+    fn products_skip_nothing_but_zeros() -> Result<()> {
+        for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
+            let device = CpuDevice::new(CpuSettings {
+                level: Some(level),
+                ..CpuSettings::default()
+            })?;
+            let context = &*device.context;
+            for side in [16, 48, 64, 128, 176] {
+                let any = |i, j| integer(i, j);
+                let upper = |i, j| if i <= j { integer(i, j) } else { 0.0 };
+                let lower = |i, j| if i >= j { integer(i, j) } else { 0.0 };
+                type Entry = dyn Fn(usize, usize) -> f32 + Sync + Send;
+                let cases: [(Shape, &Entry, &Entry); 5] = [
+                    (Shape::Full, &any, &any),
+                    (Shape::LeftLower, &lower, &any),
+                    (Shape::LeftUpper, &upper, &any),
+                    (Shape::RightUpper, &any, &upper),
+                    (Shape::Symmetric, &any, &|i, j| integer(j, i)),
+                ];
+                for (shape, left, right) in cases {
+                    let (a, b) = (of(context, side, left)?, of(context, side, right)?);
+                    let mut out = Square::take(context, side)?;
+                    out.product(context, &a, &b, shape);
+                    for i in 0..side {
+                        for j in 0..side {
+                            let expected: f32 = (0..side).map(|k| left(i, k) * right(k, j)).sum();
+                            let got = if shape == Shape::Symmetric {
+                                out.symmetric(i / LANES, j / LANES)[i % LANES][j % LANES]
+                            } else {
+                                out.at(i, j)
+                            };
+                            assert_eq!(got, expected, "{level} {shape:?} of {side} at {i}, {j}");
+                        }
+                    }
+                    if shape == Shape::Symmetric {
+                        let sum = |f: &dyn Fn(usize, usize) -> f32| -> f64 {
+                            (0..side * side)
+                                .map(|k| f64::from(f(k / side, k % side)).powi(2))
+                                .sum()
+                        };
+                        let symmetric = |i: usize, j: usize| {
+                            out.symmetric(i / LANES, j / LANES)[i % LANES][j % LANES]
+                        };
+                        let expected = sum(&symmetric).sqrt();
+                        assert!((out.symmetric_norm(context) / expected - 1.0).abs() < 1e-12);
+                        assert!((a.norm(context) / sum(left).sqrt() - 1.0).abs() < 1e-12);
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 }

@@ -60,21 +60,55 @@ fn fidelity_agrees() -> Result<()> {
     Ok(())
 }
 
+/// A factor serves whatever rotation it carries: `F·Q·(F·Q)ᵀ = F·Fᵀ`.
+#[test]
+fn any_factor_of_the_target_serves() -> Result<()> {
+    for c in [1, 3, 24, 97] {
+        let covariance = covariance_of(32, c, 2 * c + 9, 1.0, 1e-3);
+        let target = covariance_of(42, c, 3 * c + 5, 2.0, 1e-3);
+        let reference = ReferenceDevice::new();
+        let tensor = ReferenceDevice::tensor(target.clone(), &[c, c])?;
+        let factor = values(&reference, &reference.cholesky(&tensor)?)?;
+        let turned = product(&factor, &reflection(52, c), c);
+        let (value, gradient) = fidelity(&reference, &covariance, &target)?;
+        for device in devices() {
+            for factor in [&factor, &turned] {
+                let case = format!("{c} channels on {}", device.describe());
+                let sigma = device.upload(&single(&covariance), &[c, c])?;
+                let factor = device.upload(&single(factor), &[c, c])?;
+                let (got, towards) = device.fidelity(&sigma, &factor)?;
+                assert!(
+                    (got.value()? - value).abs() <= 1e-5 * trace(&covariance),
+                    "{case}"
+                );
+                let tolerance = Tolerance {
+                    absolute: 1e-4 * greatest(&gradient),
+                    relative: 0.0,
+                };
+                compare(&case, &values(&*device, &towards)?, &gradient, tolerance);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The reflection `I − 2·v·vᵀ/|v|²` of some vector.
+fn reflection(seed: u64, c: usize) -> Vec<f64> {
+    let v: Vec<f64> = noise(seed, c).into_iter().map(f64::from).collect();
+    let norm: f64 = v.iter().map(|v| v * v).sum();
+    let unit = |k: usize| if k / c == k % c { 1.0 } else { 0.0 };
+    (0..c * c)
+        .map(|k| unit(k) - 2.0 * v[k / c] * v[k % c] / norm)
+        .collect()
+}
+
 /// `tr (a·b)^½` and `½·√(b/a)` where both covariances have the same eigenvectors, here three reflections, and
 /// eigenvalues over four decades.
 #[test]
 fn fidelity_of_512_channels_is_the_known_one() -> Result<()> {
     const C: usize = 512;
-    let mut basis = vec![0.0; C * C];
-    basis.iter_mut().step_by(C + 1).for_each(|v| *v = 1.0);
-    for seed in 50..53 {
-        let v: Vec<f64> = noise(seed, C).into_iter().map(f64::from).collect();
-        let norm: f64 = v.iter().map(|v| v * v).sum();
-        for row in basis.chunks_exact_mut(C) {
-            let along = 2.0 / norm * row.iter().zip(&v).map(|(r, v)| r * v).sum::<f64>();
-            row.iter_mut().zip(&v).for_each(|(r, v)| *r -= along * v);
-        }
-    }
+    let basis = product(&reflection(50, C), &reflection(51, C), C);
+    let basis = product(&basis, &reflection(52, C), C);
     let with_eigenvalues = |f: &dyn Fn(usize) -> f64| {
         let scaled: Vec<f64> = (0..C * C).map(|k| basis[k] * f(k % C)).collect();
         product(&scaled, &transposed(&basis, C), C)

@@ -133,7 +133,7 @@ fn features(seed: u64, c: usize, n: usize) -> Vec<f64> {
 
 /// Mean and second raw moment of features `[c, n]`.
 fn moments_of(features: &[f64], c: usize) -> (Vec<f64>, Vec<f64>) {
-    let n = features.len() / c;
+    let n = features.len() / c.max(1);
     let row = |channel: usize| &features[channel * n..][..n];
     let dot = |x: &[f64], y: &[f64]| x.iter().zip(y).map(|(x, y)| x * y).sum::<f64>() / n as f64;
     let mean = (0..c)

@@ -72,6 +72,20 @@ fn dead_channels_have_no_deviation() -> Result<()> {
     Ok(())
 }
 
+/// Nothing at all is no error, and its fidelity is zero.
+#[test]
+fn matrices_without_channels_are_taken() {
+    agree("no channels", ROUNDING, |device| {
+        let mut results = moment_script(device, 0)?;
+        let empty = device.upload(&[], &[0, 0])?;
+        let factor = device.cholesky(&empty)?;
+        let (value, gradient) = device.fidelity(&empty, &factor)?;
+        results.push(("fidelity", vec![value.value()?]));
+        results.push(("its gradient", values(device, &gradient)?));
+        Ok(results)
+    });
+}
+
 #[test]
 fn factors_multiply_to_the_covariance() -> Result<()> {
     let mut all = devices();
