@@ -232,8 +232,8 @@ fn legend(out: &mut String, curves: &[Curve], axis: &Axis) {
     let _ = write!(
         out,
         "</tbody></table><p class=\"note\">Each term times its weight, before each step; the total is their sum. \
-         The axis of losses is {form}. Upright lines part the scales, named by their long side: a new scale is a \
-         new question, so its losses begin anew.</p>"
+         The axis of losses is {form}. Dotted lines mark where a scale begins, by its long side: there the losses \
+         jump, because they are taken of a larger picture.</p>"
     );
 }
 

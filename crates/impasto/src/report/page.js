@@ -22,16 +22,20 @@
     };
     // Keys move the range itself; pointers move the divider from anywhere on the picture.
     range.addEventListener('input', () => show(Number(range.value)));
+    let before = 50;
     box.addEventListener('pointerdown', event => {
       if (event.button !== 0) return;
       event.preventDefault();
       box.setPointerCapture(event.pointerId);
       range.focus({ preventScroll: true });
+      before = Number(range.value);
       follow(event);
     });
     box.addEventListener('pointermove', event => {
       if (box.hasPointerCapture(event.pointerId)) follow(event);
     });
+    // The finger turns out to scroll the page.
+    box.addEventListener('pointercancel', () => show(before));
     box.addEventListener('dragstart', event => event.preventDefault());
     show(50);
   }
