@@ -129,7 +129,7 @@ mod tests {
             let u = W::G.map(|row| (row[0] * g[0] + row[1] * g[1] + row[2] * g[2]) as f32);
             let mut v = W::input::<S>(d.map(|d| S::f32s::splat(simd, d)));
             for (v, u) in v.iter_mut().zip(u) {
-                *v = *v * u;
+                *v *= u;
             }
             W::output::<S>(v).map(|y| y.as_slice()[0])
         }
