@@ -364,6 +364,41 @@ fn larger_maps_and_more_channels() -> Result<()> {
     Ok(())
 }
 
+/// The first two convolutions run in strips of rows; these are tall enough for several.
+#[test]
+fn tall_images() -> Result<()> {
+    let first = TapRequest::moments(Tap::Layer(1));
+    let deep = TapRequest::moments(Tap::Layer(6));
+    for (padding, second) in [
+        (Padding::Zero, Padding::Zero),
+        (Padding::Replicate, Padding::Zero),
+        (Padding::Reflect, Padding::Reflect),
+    ] {
+        let mut spec = small_vgg([16, 17, 5], second, PoolKind::Max, 1.0)?;
+        spec.layers[0] = conv(&mut Numbers(4), 3, 16, padding)?;
+        spec.heads = vec![head(&mut Numbers(1), 1, 16, 6)];
+        for (name, height, taps) in [
+            ("both", 131, vec![first, deep]),
+            ("first", 130, vec![first, TapRequest::moments(Tap::Head(0))]),
+            ("deep", 129, vec![deep]),
+            (
+                "second",
+                193,
+                vec![first, TapRequest::features(Tap::Layer(2))],
+            ),
+        ] {
+            conform(&Case {
+                name: format!("{padding:?} {second:?} {name}"),
+                spec: spec.clone(),
+                size: (height, 10),
+                taps,
+                repeats: 1,
+            })?;
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn heads_give_features_and_moments() -> Result<()> {
     let mut n = Numbers(5);

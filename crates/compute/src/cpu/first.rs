@@ -5,12 +5,15 @@
 //! Backward, the vectors run along the channels that are summed over, and each image value is one horizontal sum.
 
 use super::Context;
+use super::memory::Buffer;
 use super::shared::Shared;
 use super::simd::{Isa, LANES, Lanes, with_simd};
+use super::strip::Strip;
 use super::winograd::put_bits;
-use crate::{Conv3x3, InputNorm, Padding};
+use crate::{Conv3x3, InputNorm, Padding, Result};
 use fearless_simd::prelude::*;
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Channels of an image.
 const COLOURS: usize = 3;
@@ -24,7 +27,6 @@ pub(super) struct FirstFilters {
     forward: Vec<Lanes>,
     /// `[ky, kx][out/16][colour][16]`.
     backward: Vec<Lanes>,
-    padding: Padding,
     blocks: usize,
 }
 
@@ -46,7 +48,6 @@ impl FirstFilters {
         Self {
             forward,
             backward,
-            padding: conv.padding,
             blocks,
         }
     }
@@ -54,35 +55,41 @@ impl FirstFilters {
 
 /// The image `[3, h, w]` prepared and continued by one pixel: `[3, h+2, w+2]`.
 pub(super) fn prepare(
+    context: &Context,
     image: &[f32],
     norm: &InputNorm,
     padding: Padding,
-    h: usize,
-    w: usize,
-    out: &mut [f32],
-) {
-    for (index, row) in out.chunks_exact_mut(w + 2).enumerate() {
+    (h, w): (usize, usize),
+) -> Result<Buffer> {
+    let mut prepared: Buffer = context.pool.take(COLOURS * (h + 2) * (w + 2))?;
+    let rows = prepared.par_chunks_exact_mut(w + 2).enumerate();
+    rows.for_each(|(index, row)| {
         let (colour, y) = (index / (h + 2), index % (h + 2));
         let Some(y) = padding.source(y as isize - 1, h) else {
             row.fill(0.0);
-            continue;
+            return;
         };
         let from = &image[(colour * h + y) * w..][..w];
         let (mean, scale) = (norm.mean[colour], norm.scale[colour]);
-        for (x, out) in row.iter_mut().enumerate() {
-            *out = match padding.source(x as isize - 1, w) {
-                Some(x) => (from[x] - mean) * scale,
-                None => 0.0,
-            };
+        for (to, from) in row[1..=w].iter_mut().zip(from) {
+            *to = (from - mean) * scale;
         }
-    }
+        for (place, x) in [(0, -1), (w + 1, w as isize)] {
+            row[place] = padding.source(x, w).map_or(0.0, |x| row[x + 1]);
+        }
+    });
+    Ok(prepared)
 }
 
-/// What becomes of the result.
+/// What is computed, and what becomes of it.
 pub(super) struct FirstTarget<'a> {
-    /// `[blocks][h][w]`.
+    pub(super) rows: Range<usize>,
+    /// `[blocks][strip rows][w]`.
     pub(super) out: &'a mut [Lanes],
-    /// With a ReLU: where it is positive.
+    pub(super) strip: Strip,
+    /// Whether a ReLU follows.
+    pub(super) relu: bool,
+    /// Where it is positive, for the whole map.
     pub(super) bits: Option<&'a mut [u16]>,
 }
 
@@ -91,31 +98,30 @@ struct Forward<'a> {
     filters: &'a FirstFilters,
     bias: &'a [Lanes],
     image: &'a [f32],
-    h: usize,
-    w: usize,
     out: Shared<'a, Lanes>,
+    strip: Strip,
+    relu: bool,
     bits: Option<Shared<'a, u16>>,
 }
 
-/// Convolves a prepared image of `h×w` pixels.
+/// Convolves some rows of a prepared image.
 pub(super) fn forward(
     context: &Context,
     filters: &FirstFilters,
     bias: &[Lanes],
     image: &[f32],
-    (h, w): (usize, usize),
     target: FirstTarget<'_>,
 ) {
     let pass = Forward {
         filters,
         bias,
         image,
-        h,
-        w,
         out: Shared::new(target.out),
+        strip: target.strip,
+        relu: target.relu,
         bits: target.bits.map(Shared::new),
     };
-    (0..h).into_par_iter().for_each(|y| {
+    target.rows.into_par_iter().for_each(|y| {
         with_simd!(context.token, simd => pass.row(simd, y));
     });
 }
@@ -128,8 +134,9 @@ impl Forward<'_> {
         while block < self.filters.blocks {
             let take = at_once.min(self.filters.blocks - block);
             match (S::ROWS, S::COLUMNS) {
-                (14, 2) if take == at_once => self.segments::<S, 14, 2>(simd, block, y),
-                (14, 2) => self.segments::<S, 14, 1>(simd, block, y),
+                // Fewer rows than the matrix kernel: the values of three columns share registers.
+                (14, 2) if take == at_once => self.segments::<S, 8, 2>(simd, block, y),
+                (14, 2) => self.segments::<S, 8, 1>(simd, block, y),
                 (6, 2) => self.segments::<S, 6, 2>(simd, block, y),
                 (6, 4) => self.segments::<S, 6, 4>(simd, block, y),
                 _ => self.segments::<S, 2, 4>(simd, block, y),
@@ -141,11 +148,12 @@ impl Forward<'_> {
     /// `R` pixels at a time; the last ones overlap those before.
     #[inline(always)]
     fn segments<S: Isa, const R: usize, const C: usize>(&self, simd: S, block: usize, y: usize) {
-        if self.w < R {
-            (0..self.w).for_each(|x| self.segment::<S, 1, C>(simd, block, y, x));
+        let w = self.strip.w;
+        if w < R {
+            (0..w).for_each(|x| self.segment::<S, 1, C>(simd, block, y, x));
         } else {
-            for x in (0..self.w).step_by(R) {
-                self.segment::<S, R, C>(simd, block, y, x.min(self.w - R));
+            for x in (0..w).step_by(R) {
+                self.segment::<S, R, C>(simd, block, y, x.min(w - R));
             }
         }
     }
@@ -161,6 +169,7 @@ impl Forward<'_> {
         simd.vectorize(
             #[inline(always)]
             || {
+                let (h, w) = (self.strip.h, self.strip.w);
                 let len = S::f32s::LEN;
                 let panel = |c: usize| block + c * len / LANES;
                 let lanes = |c: usize| c * len % LANES..c * len % LANES + len;
@@ -172,8 +181,8 @@ impl Forward<'_> {
                     }
                 }
                 for line in 0..9 {
-                    let row = line / 3 * (self.h + 2) + y + line % 3;
-                    let row = &self.image[row * (self.w + 2) + x..][..R + 2];
+                    let row = line / 3 * (h + 2) + y + line % 3;
+                    let row = &self.image[row * (w + 2) + x..][..R + 2];
                     for kx in 0..3 {
                         let mut columns = [S::f32s::splat(simd, 0.0); C];
                         for c in 0..C {
@@ -188,73 +197,103 @@ impl Forward<'_> {
                         }
                     }
                 }
-                let zero = S::f32s::splat(simd, 0.0);
                 for c in 0..C {
-                    let start = (panel(c) * self.h + y) * self.w + x;
+                    let start = panel(c) * self.strip.pixels() + self.strip.place(y, x);
                     // SAFETY: a row belongs to one task.
                     let out = unsafe { self.out.part(start, R) };
-                    match &self.bits {
-                        None => {
-                            for r in 0..R {
-                                sums[r][c].store_slice(&mut out[r][lanes(c)]);
-                            }
-                        }
-                        Some(bits) => {
-                            // SAFETY: as above.
-                            let bits = unsafe { bits.part(start, R) };
-                            for r in 0..R {
-                                sums[r][c].max(zero).store_slice(&mut out[r][lanes(c)]);
-                                let positive = sums[r][c].simd_gt(zero).to_bitmask();
-                                put_bits(&mut bits[r], lanes(c).start, positive);
-                            }
-                        }
+                    for r in 0..R {
+                        sums[r][c].store_slice(&mut out[r][lanes(c)]);
                     }
                 }
             },
         );
+        if self.relu {
+            let panels = (C * S::f32s::LEN / LANES).max(1);
+            (block..block + panels).for_each(|block| self.rectify(simd, block, y, x, R));
+        }
+    }
+
+    /// Applies the ReLU to `count` pixels that have just been written. (In the loop above, it would keep the compiler
+    /// from keeping the sums in registers.)
+    #[inline(always)]
+    fn rectify<S: Isa>(&self, simd: S, block: usize, y: usize, x: usize, count: usize) {
+        let zero = S::f32s::splat(simd, 0.0);
+        let start = block * self.strip.pixels() + self.strip.place(y, x);
+        let place = (block * self.strip.h + y) * self.strip.w + x;
+        // SAFETY: a row belongs to one task.
+        let out = unsafe { self.out.part(start, count) };
+        // SAFETY: as above.
+        let mut bits = self
+            .bits
+            .as_ref()
+            .map(|bits| unsafe { bits.part(place, count) });
+        for (r, pixel) in out.iter_mut().enumerate() {
+            for lane in (0..LANES).step_by(S::f32s::LEN) {
+                let part = &mut pixel[lane..lane + S::f32s::LEN];
+                let value = S::f32s::from_slice(simd, part);
+                value.max(zero).store_slice(part);
+                if let Some(bits) = &mut bits {
+                    put_bits(&mut bits[r], lane, value.simd_gt(zero).to_bitmask());
+                }
+            }
+        }
     }
 }
 
-/// The gradient towards the image `[3, h, w]`, from that towards the result; `bordered` has room for `[3, h+2, w+2]`.
+/// Some rows of the gradient towards the image and its border, `[3, h+2, w+2]`, from that towards the result, of which
+/// the rows beside them must be in the strip.
 pub(super) fn backward(
     context: &Context,
     filters: &FirstFilters,
     gradient: &[Lanes],
-    (h, w): (usize, usize),
-    norm: &InputNorm,
+    strip: Strip,
+    rows: Range<usize>,
     bordered: &mut [f32],
-    out: &mut [f32],
 ) {
-    let (ph, pw) = (h + 2, w + 2);
+    let (ph, pw) = (strip.h + 2, strip.w + 2);
     let shared = Shared::new(bordered);
-    (0..ph).into_par_iter().for_each(|row| {
-        let mut rows: [&mut [f32]; COLOURS] = std::array::from_fn(|colour| {
+    rows.into_par_iter().for_each(|row| {
+        let mut lines: [&mut [f32]; COLOURS] = std::array::from_fn(|colour| {
             // SAFETY: a row of each colour belongs to one task.
             unsafe { shared.part((colour * ph + row) * pw, pw) }
         });
         let pass = Backward {
             filters,
             gradient,
-            h,
-            w,
-            y: row as isize - 1,
+            strip,
+            row,
         };
-        with_simd!(context.token, simd => pass.row(simd, &mut rows));
+        with_simd!(context.token, simd => pass.row(simd, &mut lines));
     });
-    let padding = filters.padding;
+}
+
+/// The gradient towards the image as it came, `[3, h, w]`, from that towards the prepared one.
+pub(super) fn unprepare(
+    bordered: &[f32],
+    norm: &InputNorm,
+    padding: Padding,
+    (h, w): (usize, usize),
+    out: &mut [f32],
+) {
+    let (ph, pw) = (h + 2, w + 2);
     out.par_chunks_exact_mut(w)
         .enumerate()
         .for_each(|(index, line)| {
             let (colour, y) = (index / h, index % h);
-            for (x, out) in line.iter_mut().enumerate() {
-                let mut sum = 0.0;
-                for row in readers(padding, y, h) {
-                    for column in readers(padding, x, w) {
-                        sum += bordered[(colour * ph + row) * pw + column];
+            line.fill(0.0);
+            for row in readers(padding, y, h) {
+                let row = &bordered[(colour * ph + row) * pw..][..pw];
+                line.iter_mut()
+                    .zip(&row[1..])
+                    .for_each(|(sum, value)| *sum += value);
+                for (place, x) in [(0, -1), (w + 1, w as isize)] {
+                    if let Some(x) = padding.source(x, w) {
+                        line[x] += row[place];
                     }
                 }
-                *out = sum * norm.scale[colour];
             }
+            line.iter_mut()
+                .for_each(|value| *value *= norm.scale[colour]);
         });
 }
 
@@ -269,9 +308,9 @@ pub(super) fn readers(padding: Padding, i: usize, n: usize) -> impl Iterator<Ite
 struct Backward<'a> {
     filters: &'a FirstFilters,
     gradient: &'a [Lanes],
-    h: usize,
-    w: usize,
-    y: isize,
+    strip: Strip,
+    /// Counted from the border.
+    row: usize,
 }
 
 impl Backward<'_> {
@@ -287,9 +326,9 @@ impl Backward<'_> {
     #[inline(always)]
     fn segments<S: Isa, const R: usize>(&self, simd: S, rows: &mut [&mut [f32]; COLOURS]) {
         // Places of the bordered row whose three neighbours all lie in the map.
-        let (first, last) = (2, self.w.max(2));
+        let (first, last) = (2, self.strip.w.max(2));
         let mut place = 0;
-        while place < self.w + 2 {
+        while place < self.strip.w + 2 {
             if place >= first && place + R <= last {
                 self.segment::<S, R>(simd, rows, place);
                 place += R;
@@ -314,15 +353,16 @@ impl Backward<'_> {
                 let len = S::f32s::LEN;
                 let mut sums = [[S::f32s::splat(simd, 0.0); COLOURS]; R];
                 for ky in 0..3 {
-                    let y = self.y + 1 - ky as isize;
-                    if !(0..self.h as isize).contains(&y) {
+                    // Bordered row `p` is row `p − 1` of the image; its gradient comes from row `p − ky`.
+                    let Some(y) = self.row.checked_sub(ky).filter(|y| *y < self.strip.h) else {
                         continue;
-                    }
+                    };
                     for block in 0..blocks {
                         let line =
-                            &self.gradient[(block * self.h + y as usize) * self.w..][..self.w];
+                            &self.strip.plane(self.gradient, block)[self.strip.place(y, 0)..];
+                        let line = &line[..self.strip.w];
                         for kx in 0..3 {
-                            // Bordered place `p` is pixel `p − 1`; its gradient comes from result `p − kx`.
+                            // Places are counted in the same way.
                             let Some(start) = place.checked_sub(kx) else {
                                 continue;
                             };

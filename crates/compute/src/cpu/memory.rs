@@ -10,7 +10,7 @@
 
 use super::simd::Lanes;
 use crate::{ComputeError, Result};
-use std::alloc::{Layout, alloc, dealloc};
+use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
@@ -22,6 +22,8 @@ const ALIGNMENT: usize = 64;
 /// Blocks of at least this size are aligned to huge pages.
 const LARGE: usize = 4 << 20;
 const HUGE_PAGE: usize = 2 << 20;
+/// What every allocator gives.
+const NATURAL: usize = 8;
 /// Passes after which an unused block is given back to the system.
 const PATIENCE: u64 = 3;
 
@@ -39,8 +41,12 @@ unsafe impl Number for u16 {}
 
 /// Memory from the system, initialised, not shared.
 struct Block {
-    start: NonNull<u8>,
+    allocation: NonNull<u8>,
     layout: Layout,
+    /// The first aligned byte.
+    start: NonNull<u8>,
+    /// Bytes from there on.
+    size: usize,
     last_pass: u64,
 }
 
@@ -50,18 +56,25 @@ unsafe impl Send for Block {}
 unsafe impl Sync for Block {}
 
 impl Block {
+    /// Zeros. The allocator is asked for no more than its natural alignment, because only then does it leave zeroing
+    /// to the system, which does it page by page when a thread first touches them.
     fn new(bytes: usize) -> Option<Self> {
         let align = if bytes >= LARGE { HUGE_PAGE } else { ALIGNMENT };
-        let layout =
-            Layout::from_size_align(bytes.max(1).next_multiple_of(ALIGNMENT), align).ok()?;
+        let size = bytes.max(1).checked_next_multiple_of(ALIGNMENT)?;
+        let layout = Layout::from_size_align(size.checked_add(align)?, NATURAL).ok()?;
         // SAFETY: the layout's size is not zero.
-        let start = NonNull::new(unsafe { alloc(layout) })?;
-        advise_huge_pages(start, &layout);
-        // SAFETY: `start` points to `layout.size()` writable bytes.
-        unsafe { start.write_bytes(0, layout.size()) };
+        let allocation = NonNull::new(unsafe { alloc_zeroed(layout) })?;
+        let skip = allocation.addr().get().next_multiple_of(align) - allocation.addr().get();
+        // SAFETY: less than `align` bytes are skipped, which are part of the allocation.
+        let start = unsafe { allocation.add(skip) };
+        if align == HUGE_PAGE {
+            advise_huge_pages(start, size);
+        }
         Some(Self {
-            start,
+            allocation,
             layout,
+            start,
+            size,
             last_pass: 0,
         })
     }
@@ -70,27 +83,25 @@ impl Block {
 impl Drop for Block {
     fn drop(&mut self) {
         // SAFETY: allocated in `new` with this layout, freed once.
-        unsafe { dealloc(self.start.as_ptr(), self.layout) };
+        unsafe { dealloc(self.allocation.as_ptr(), self.layout) };
     }
 }
 
 #[cfg(target_os = "linux")]
-fn advise_huge_pages(start: NonNull<u8>, layout: &Layout) {
-    if layout.align() == HUGE_PAGE {
-        // SAFETY: the range belongs to the block that was just allocated; the advice changes no content. A refusal
-        // only costs speed.
-        unsafe {
-            libc::madvise(
-                start.as_ptr().cast(),
-                layout.size() / HUGE_PAGE * HUGE_PAGE,
-                libc::MADV_HUGEPAGE,
-            );
-        }
+fn advise_huge_pages(start: NonNull<u8>, size: usize) {
+    // SAFETY: the pages belong to the block that was just allocated; the advice changes no content. A refusal only
+    // costs speed.
+    unsafe {
+        libc::madvise(
+            start.as_ptr().cast(),
+            size / HUGE_PAGE * HUGE_PAGE,
+            libc::MADV_HUGEPAGE,
+        );
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn advise_huge_pages(_: NonNull<u8>, _: &Layout) {}
+fn advise_huge_pages(_: NonNull<u8>, _: usize) {}
 
 /// The idle blocks of a device.
 #[derive(Default)]
@@ -107,7 +118,7 @@ struct Idle {
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let idle = self.lock();
-        let bytes: usize = idle.blocks.iter().map(|block| block.layout.size()).sum();
+        let bytes: usize = idle.blocks.iter().map(|block| block.size).sum();
         write!(f, "Pool({} idle blocks, {bytes} bytes)", idle.blocks.len())
     }
 }
@@ -132,10 +143,9 @@ impl Pool {
                 .iter()
                 .enumerate()
                 .filter(|(_, block)| {
-                    (bytes..=bytes.saturating_mul(2).saturating_add(1 << 16))
-                        .contains(&block.layout.size())
+                    (bytes..=bytes.saturating_mul(2).saturating_add(1 << 16)).contains(&block.size)
                 })
-                .min_by_key(|(_, block)| block.layout.size())
+                .min_by_key(|(_, block)| block.size)
                 .map(|(index, _)| index);
             best.map(|index| idle.blocks.swap_remove(index))
         };

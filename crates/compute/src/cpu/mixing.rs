@@ -7,8 +7,9 @@ use super::Context;
 use super::kernel::{Panels, Rows, product};
 use super::memory::Buffer;
 use super::shared::Shared;
-use super::simd::{LANES, Lanes, with_simd};
+use super::simd::{Isa, LANES, Lanes, with_simd};
 use crate::Result;
+use fearless_simd::prelude::*;
 use rayon::prelude::*;
 
 /// Pixels of a block are a multiple of this, which is a multiple of the rows of every micro-kernel.
@@ -24,6 +25,26 @@ pub(super) struct Matrix {
     /// `[out/16][in][16]`.
     panels: Vec<Lanes>,
     bias: Vec<Lanes>,
+}
+
+/// Some pixels of every block of channels of a map.
+#[derive(Clone, Copy)]
+pub(super) struct Pixels {
+    /// Pixels from one block of channels to the next.
+    pub(super) stride: usize,
+    pub(super) start: usize,
+    pub(super) count: usize,
+}
+
+impl Pixels {
+    /// All pixels of a map.
+    pub(super) fn all(count: usize) -> Self {
+        Self {
+            stride: count,
+            start: 0,
+            count,
+        }
+    }
 }
 
 /// What a matrix is applied to.
@@ -76,11 +97,11 @@ impl Matrix {
         }
     }
 
-    /// Mixes the channels of `pixels` pixels.
+    /// Mixes the channels of some pixels.
     pub(super) fn apply(
         &self,
         context: &Context,
-        pixels: usize,
+        pixels: Pixels,
         operand: Operand<'_>,
     ) -> Result<()> {
         let bytes = self.blocks_in.max(self.blocks_out) * LANES * size_of::<f32>();
@@ -91,11 +112,11 @@ impl Matrix {
             Operand::Onto { x, out } => (Some(x), out, None, true),
         };
         let shared = Shared::new(out);
-        (0..pixels.div_ceil(block))
+        (0..pixels.count.div_ceil(block))
             .into_par_iter()
             .try_for_each(|index| {
-                let start = index * block;
-                let count = block.min(pixels - start);
+                let start = pixels.start + index * block;
+                let count = block.min(pixels.count - index * block);
                 let mut scratch: Buffer = context
                     .pool
                     .take(block * (self.blocks_in + self.blocks_out) * LANES)?;
@@ -105,7 +126,7 @@ impl Matrix {
                     .split_at_mut(block * self.blocks_in);
                 let v = &mut v[..count * self.blocks_in];
                 for (b, to) in v.chunks_exact_mut(count).enumerate() {
-                    let place = b * pixels + start;
+                    let place = b * pixels.stride + start;
                     to.copy_from_slice(match x {
                         Some(x) => &x[place..place + count],
                         // SAFETY: only this task touches pixels `start..start + count`.
@@ -121,11 +142,12 @@ impl Matrix {
                 let panels = Panels::dense(&self.panels, depth);
                 with_simd!(context.token, simd => product(simd, rows, panels, results, count));
                 for b in 0..self.blocks_out {
-                    let place = b * pixels + start;
+                    let place = b * pixels.stride + start;
                     // SAFETY: as above.
                     let to = unsafe { shared.part(place, count) };
                     let add = add.map(|add| &add[place..place + count]);
-                    finish(to, &results[b * count..][..count], &self.bias[b], add, onto);
+                    let results = &results[b * count..][..count];
+                    with_simd!(context.token, simd => finish(simd, to, results, &self.bias[b], add, onto));
                 }
                 Ok(())
             })
@@ -133,14 +155,31 @@ impl Matrix {
 }
 
 /// Adds what there is to add, and writes the pixels of one block of channels.
-fn finish(to: &mut [Lanes], results: &[Lanes], bias: &Lanes, add: Option<&[Lanes]>, onto: bool) {
-    for (index, (to, result)) in to.iter_mut().zip(results).enumerate() {
-        for lane in 0..LANES {
-            let mut value = result[lane] + bias[lane];
-            if let Some(add) = add {
-                value += add[index][lane];
-            }
-            to[lane] = if onto { to[lane] + value } else { value };
+#[inline(always)]
+fn finish<S: Isa>(
+    simd: S,
+    to: &mut [Lanes],
+    results: &[Lanes],
+    bias: &Lanes,
+    add: Option<&[Lanes]>,
+    onto: bool,
+) {
+    let len = S::f32s::LEN;
+    for lane in (0..LANES).step_by(len) {
+        let lanes = lane..lane + len;
+        let load = |pixel: &Lanes| S::f32s::from_slice(simd, &pixel[lanes.clone()]);
+        let bias = load(bias);
+        let pixels = to.iter_mut().zip(results);
+        match add {
+            Some(add) => pixels.zip(add).for_each(|((to, result), add)| {
+                (load(result) + bias + load(add)).store_slice(&mut to[lanes.clone()]);
+            }),
+            None if onto => pixels.for_each(|(to, result)| {
+                (load(result) + bias + load(to)).store_slice(&mut to[lanes.clone()]);
+            }),
+            None => pixels.for_each(|(to, result)| {
+                (load(result) + bias).store_slice(&mut to[lanes.clone()]);
+            }),
         }
     }
 }

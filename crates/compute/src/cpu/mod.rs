@@ -11,6 +11,7 @@
 
 mod array;
 mod chunks;
+mod convolution;
 mod factor;
 mod fidelity;
 mod filters;
@@ -23,17 +24,22 @@ mod memory;
 mod mixing;
 mod moments;
 mod network;
+mod opening;
+mod patches;
 mod peak;
 mod plan;
 mod pointwise;
 mod polar;
+mod results;
 mod shared;
 mod simd;
 mod square;
+mod strip;
 mod tape;
 mod tile;
 mod variation;
 mod vector;
+mod views;
 mod winograd;
 
 pub use simd::Level;

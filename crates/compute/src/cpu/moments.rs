@@ -10,7 +10,7 @@
 use super::Context;
 use super::kernel::Rows;
 use super::memory::Buffer;
-use super::mixing::{Matrix, Operand};
+use super::mixing::{Matrix, Operand, Pixels};
 use super::simd::{Isa, LANES, Lanes, with_simd};
 use crate::Result;
 use fearless_simd::prelude::*;
@@ -34,66 +34,108 @@ pub(super) struct Sums {
     pub(super) second: Vec<f64>,
 }
 
-/// Moments of a map of `pixels` pixels.
+/// Moments of a whole map.
 pub(super) fn forward(
     context: &Context,
     map: &[Lanes],
     channels: usize,
     pixels: usize,
 ) -> Result<Sums> {
-    let blocks = channels.div_ceil(LANES);
-    let padded = blocks * LANES;
-    // Per group: the second moment, then the mean.
-    let size = padded * padded + padded;
-    let groups = (pixels / GROUP_PIXELS).clamp(1, GROUPS.min((GROUP_SUMS / size).max(1)));
-    let mut partial: Buffer<f64> = context.pool.take(groups * size)?;
-    partial
-        .par_chunks_exact_mut(size)
-        .enumerate()
-        .for_each(|(group, sums)| {
-            let range = pixels * group / groups..pixels * (group + 1) / groups;
-            let chunk = (CHUNK_BYTES / (padded * size_of::<f32>())).max(GROUP_PIXELS / 2);
-            sums.fill(0.0);
-            let mut start = range.start;
-            while start < range.end {
-                let count = chunk.min(range.end - start);
-                let rows = Rows {
-                    data: &map[start..],
-                    stride: pixels,
-                    count,
-                };
-                with_simd!(context.token, simd => add_chunk(simd, rows, blocks, sums));
-                start += count;
-            }
-        });
-    let total =
-        |index: usize| partial.iter().skip(index).step_by(size).sum::<f64>() / pixels as f64;
-    let mean = (0..channels).map(|i| total(padded * padded + i)).collect();
-    let mut second = vec![0.0; channels * channels];
-    second
-        .par_chunks_exact_mut(channels)
-        .enumerate()
-        .for_each(|(i, row)| {
-            for (j, value) in row.iter_mut().enumerate() {
-                // Below the block diagonal, the mirrored sum is the one that exists.
-                let (i, j) = if j / LANES < i / LANES {
-                    (j, i)
-                } else {
-                    (i, j)
-                };
-                *value = total(i * padded + j);
-            }
-        });
-    Ok(Sums {
-        channels,
-        mean,
-        second,
-    })
+    let mut total = Accumulator::new(context, channels, pixels)?;
+    total.add(context, map, Pixels::all(pixels));
+    Ok(total.finish())
 }
 
-/// Adds the products of one chunk of pixels.
+/// Sums over the pixels seen so far.
+pub(super) struct Accumulator {
+    channels: usize,
+    pixels: usize,
+    groups: usize,
+    /// Per group, the second moment `[c, c]` on and above the block diagonal, then the mean `[c]`; `c` in blocks.
+    partial: Buffer<f64>,
+}
+
+impl Accumulator {
+    /// No pixels yet; `at_once` of them will be added at a time.
+    pub(super) fn new(context: &Context, channels: usize, at_once: usize) -> Result<Self> {
+        let padded = channels.next_multiple_of(LANES);
+        let size = padded * (padded + 1);
+        let groups = (at_once / GROUP_PIXELS).clamp(1, GROUPS.min((GROUP_SUMS / size).max(1)));
+        let partial = context.pool.take(groups * size)?;
+        Ok(Self {
+            channels,
+            pixels: 0,
+            groups,
+            partial,
+        })
+    }
+
+    /// Adds some pixels of a map.
+    pub(super) fn add(&mut self, context: &Context, map: &[Lanes], pixels: Pixels) {
+        let blocks = self.channels.div_ceil(LANES);
+        let padded = blocks * LANES;
+        let chunk = (CHUNK_BYTES / (padded * size_of::<f32>())).max(GROUP_PIXELS / 2);
+        // The first pixels set the sums, the others add to them; the first time, there are pixels for every group.
+        let first = self.pixels == 0;
+        let part = |group: usize| pixels.start + pixels.count * group / self.groups;
+        let groups = self.partial.par_chunks_exact_mut(padded * (padded + 1));
+        groups.enumerate().for_each(|(group, sums)| {
+            let end = part(group + 1);
+            let mut fresh = first;
+            for start in (part(group)..end).step_by(chunk) {
+                let rows = Rows {
+                    data: &map[start..],
+                    stride: pixels.stride,
+                    count: chunk.min(end - start),
+                };
+                with_simd!(context.token, simd => add_chunk(simd, rows, blocks, fresh, sums));
+                fresh = false;
+            }
+        });
+        self.pixels += pixels.count;
+    }
+
+    /// The moments.
+    pub(super) fn finish(self) -> Sums {
+        let channels = self.channels;
+        let padded = channels.next_multiple_of(LANES);
+        let n = self.pixels as f64;
+        // Sums of all groups, in their order, from `start` on.
+        let total = |start: usize, out: &mut [f64]| {
+            for group in self.partial.chunks_exact(padded * (padded + 1)) {
+                let sums = out.iter_mut().zip(&group[start..]);
+                sums.for_each(|(out, sum)| *out += sum);
+            }
+            out.iter_mut().for_each(|out| *out /= n);
+        };
+        let mut mean = vec![0.0; channels];
+        total(padded * padded, &mut mean);
+        let mut half = vec![0.0; channels * channels];
+        let rows = half.par_chunks_exact_mut(channels).enumerate();
+        rows.for_each(|(i, row)| {
+            let diagonal = i / LANES * LANES;
+            total(i * padded + diagonal, &mut row[diagonal..]);
+        });
+        let mut second = half.clone();
+        let rows = second.par_chunks_mut(LANES * channels).enumerate();
+        rows.for_each(|(block, rows)| {
+            for j in 0..block * LANES {
+                for (i, row) in rows.chunks_exact_mut(channels).enumerate() {
+                    row[j] = half[j * channels + block * LANES + i];
+                }
+            }
+        });
+        Sums {
+            channels,
+            mean,
+            second,
+        }
+    }
+}
+
+/// Adds the products of one chunk of pixels; a fresh sum starts with them.
 #[inline(always)]
-fn add_chunk<S: Isa>(simd: S, rows: Rows<'_>, blocks: usize, sums: &mut [f64]) {
+fn add_chunk<S: Isa>(simd: S, rows: Rows<'_>, blocks: usize, fresh: bool, sums: &mut [f64]) {
     let padded = blocks * LANES;
     let (second, mean) = sums.split_at_mut(padded * padded);
     for (block, mean) in mean.chunks_exact_mut(LANES).enumerate() {
@@ -103,28 +145,40 @@ fn add_chunk<S: Isa>(simd: S, rows: Rows<'_>, blocks: usize, sums: &mut [f64]) {
             for pixel in pixels {
                 sum += S::f32s::from_slice(simd, &pixel[lane..lane + S::f32s::LEN]);
             }
-            for (mean, sum) in mean[lane..].iter_mut().zip(sum.as_slice()) {
-                *mean += f64::from(*sum);
-            }
+            flush::<S>(sum, fresh, &mut mean[lane..lane + S::f32s::LEN]);
         }
     }
     match S::ROWS * S::COLUMNS {
-        24.. => strips::<S, 8>(simd, rows, blocks, second),
-        _ => strips::<S, 4>(simd, rows, blocks, second),
+        24.. => strips::<S, 8>(simd, rows, blocks, fresh, second),
+        _ => strips::<S, 4>(simd, rows, blocks, fresh, second),
+    }
+}
+
+/// Moves the sums of a vector to f64.
+#[inline(always)]
+fn flush<S: Isa>(sum: S::f32s, fresh: bool, out: &mut [f64]) {
+    for (out, sum) in out.iter_mut().zip(sum.as_slice()) {
+        *out = if fresh { 0.0 } else { *out } + f64::from(*sum);
     }
 }
 
 /// Strips of `R` rows of the second moment, from the diagonal block to the right.
 #[inline(always)]
-fn strips<S: Isa, const R: usize>(simd: S, rows: Rows<'_>, blocks: usize, second: &mut [f64]) {
+fn strips<S: Isa, const R: usize>(
+    simd: S,
+    rows: Rows<'_>,
+    blocks: usize,
+    fresh: bool,
+    second: &mut [f64],
+) {
     let vectors = LANES / S::f32s::LEN;
     for i in (0..blocks * LANES).step_by(R) {
         let mut j = i / LANES * vectors;
         while j < blocks * vectors {
             match blocks * vectors - j {
-                1 => strip::<S, R, 1>(simd, rows, blocks, i, j, second),
-                2 | 4 => strip::<S, R, 2>(simd, rows, blocks, i, j, second),
-                _ => strip::<S, R, 3>(simd, rows, blocks, i, j, second),
+                1 => strip::<S, R, 1>(simd, rows, blocks, (i, j), fresh, second),
+                2 | 4 => strip::<S, R, 2>(simd, rows, blocks, (i, j), fresh, second),
+                _ => strip::<S, R, 3>(simd, rows, blocks, (i, j), fresh, second),
             }
             j += match blocks * vectors - j {
                 1 => 1,
@@ -141,8 +195,8 @@ fn strip<S: Isa, const R: usize, const C: usize>(
     simd: S,
     rows: Rows<'_>,
     blocks: usize,
-    i: usize,
-    j: usize,
+    (i, j): (usize, usize),
+    fresh: bool,
     second: &mut [f64],
 ) {
     simd.vectorize(
@@ -172,9 +226,7 @@ fn strip<S: Isa, const R: usize, const C: usize>(
             for r in 0..R {
                 for c in 0..C {
                     let out = &mut second[(i + r) * width + (j + c) * len..][..len];
-                    for (out, sum) in out.iter_mut().zip(sums[r][c].as_slice()) {
-                        *out += f64::from(*sum);
-                    }
+                    flush::<S>(sums[r][c], fresh, out);
                 }
             }
         },
@@ -189,15 +241,20 @@ pub(super) fn backward(
     pixels: usize,
     add: Option<&[Lanes]>,
 ) -> Result<()> {
+    let operand = Operand::InPlace { map, add };
+    gradient_matrix(towards, pixels).apply(context, Pixels::all(pixels), operand)
+}
+
+/// The matrix that turns the features of `pixels` pixels into the gradient of their moments.
+pub(super) fn gradient_matrix(towards: &Sums, pixels: usize) -> Matrix {
     let channels = towards.channels;
-    let n = pixels as f64;
+    let scale = 1.0 / pixels as f64;
     let second = |i: usize, j: usize| towards.second[i * channels + j];
-    let matrix = Matrix::new(
+    Matrix::new(
         (channels, channels),
-        |out, k| ((second(k, out) + second(out, k)) / n) as f32,
-        |out| (towards.mean[out] / n) as f32,
-    );
-    matrix.apply(context, pixels, Operand::InPlace { map, add })
+        |out, k| ((second(k, out) + second(out, k)) * scale) as f32,
+        |out| (towards.mean[out] * scale) as f32,
+    )
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! A ReLU behind a convolution is fused into it, and so is a max or average pool behind that ReLU, unless a tap
 //! looks at what lies between. Each stage ends in one map that exists in memory; a tap always sits at the end of one.
 
-use super::winograd::FusedPool;
+use super::results::FusedPool;
 use crate::{Layer, NetSpec, Pool, PoolKind};
 
 /// What a stage does to the map before it.

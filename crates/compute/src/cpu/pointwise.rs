@@ -95,19 +95,18 @@ pub(super) fn pool(
     x: &[Lanes],
     (h, w): (usize, usize),
     out: &mut [Lanes],
-    bits: Option<&mut [u16]>,
+    bits: &mut [u16],
 ) {
     let (ph, pw) = (h / 2, w / 2);
-    let bits = bits.map(Shared::new);
+    let noted = pool.kind == PoolKind::Max;
+    let bits = Shared::new(bits);
     out.par_chunks_exact_mut(pw)
         .enumerate()
         .for_each(|(row, out)| {
             let (block, y) = (row / ph, row % ph);
             let plane = &x[block * h * w..][..h * w];
             // SAFETY: a row belongs to one task.
-            let bits = bits
-                .as_ref()
-                .map(|bits| unsafe { bits.part(row * pw * 4, pw * 4) });
+            let bits = noted.then(|| unsafe { bits.part(row * pw * 4, pw * 4) });
             with_simd!(context.token, simd => pool_row(simd, pool, plane, w, y, out, bits));
         });
 }

@@ -7,13 +7,19 @@
 use super::array::{Layout, get, put, take};
 use super::filters::Direction;
 use super::memory::Buffer;
-use super::mixing::{Matrix, Operand};
+use super::mixing::{Matrix, Operand, Pixels};
 use super::moments::{self, Sums};
-use super::network::{CpuNetwork, Features, Map, Node, Seen};
+use super::network::{CpuNetwork, Map, Node};
+use super::opening;
+use super::patches::Source;
 use super::plan::{Behind, Operation, Stage};
 use super::pointwise::{self, PoolMemory};
-use super::simd::LANES;
-use super::winograd::{Extent, FusedPool, Source, Target, convolve};
+use super::results::{FusedPool, Target};
+use super::shared::Shared;
+use super::simd::{LANES, Lanes};
+use super::strip::Strip;
+use super::views::{Features, Seen};
+use super::winograd::{Extent, convolve};
 use super::{first, fold, heads};
 use crate::{ComputeError, Cotangent, Moments, Padding, PoolKind, Result, Tap, Tape, Tensor};
 
@@ -27,6 +33,8 @@ pub(super) struct CpuTape<'a> {
     /// What each stage of the plan has made.
     pub(super) nodes: Vec<Node>,
     pub(super) seen: Vec<Seen>,
+    /// The prepared image, if the first two stages run strip by strip.
+    pub(super) opening: Option<Buffer>,
 }
 
 /// What the losses say about one node.
@@ -131,7 +139,11 @@ impl CpuTape<'_> {
             match &mut sum {
                 Some(sum) => {
                     let out = sum.lanes_mut();
-                    matrix.apply(context, node.pixels(), Operand::Onto { x, out })?;
+                    matrix.apply(
+                        context,
+                        Pixels::all(node.pixels()),
+                        Operand::Onto { x, out },
+                    )?;
                 }
                 None => {
                     let mut out = context.pool.take(node.len() * LANES)?;
@@ -139,7 +151,7 @@ impl CpuTape<'_> {
                         x,
                         out: out.lanes_mut(),
                     };
-                    matrix.apply(context, node.pixels(), operand)?;
+                    matrix.apply(context, Pixels::all(node.pixels()), operand)?;
                     sum = Some(out);
                 }
             }
@@ -167,9 +179,9 @@ impl CpuTape<'_> {
         let stage = self.plan[index + 1];
         let context = &self.network.context;
         match stage.operation {
-            Operation::Conv { layer, behind } => {
+            Operation::Conv { layer, .. } => {
                 let sum = self.collect(index, said, None)?;
-                self.through_convolution(index, layer, behind, gradient, sum)
+                self.through_convolution(index, layer, gradient.lanes(), sum)
                     .map(Some)
             }
             Operation::Relu => {
@@ -211,7 +223,7 @@ impl CpuTape<'_> {
     }
 
     /// The ReLU mask of a node whose stage is a convolution with a ReLU.
-    fn mask(&self, index: usize) -> Option<&[u16]> {
+    pub(super) fn mask(&self, index: usize) -> Option<&[u16]> {
         match self.plan[index].operation {
             Operation::Conv {
                 behind: Behind::Relu,
@@ -226,73 +238,37 @@ impl CpuTape<'_> {
         &self,
         index: usize,
         layer: usize,
-        behind: Behind,
-        gradient: Buffer,
+        gradient: &[Lanes],
         sum: Option<Buffer>,
     ) -> Result<Buffer> {
         let context = &self.network.context;
-        let (node, next) = (&self.nodes[index], &self.nodes[index + 1]);
+        let node = &self.nodes[index];
         let (h, w) = (node.h, node.w);
-        let pixels = self.size.0 * self.size.1;
-        let filters = self.network.filters(layer, Direction::Backward, pixels)?;
         let accumulate = sum.is_some();
         let mut out = match sum {
             Some(sum) => sum,
             None => context.pool.take(node.len() * LANES)?,
         };
-        let mask = self.mask(index);
-        let source = match (behind, &next.bits) {
-            (Behind::ReluPool { pool, factor }, Some(bits)) => Source::Unpooled {
-                gradient: gradient.lanes(),
-                bits,
-                h: next.h,
-                w: next.w,
-                scale: match pool {
-                    FusedPool::Max => factor,
-                    FusedPool::Average => factor / 4.0,
-                },
-            },
-            _ => Source::Map {
-                data: gradient.lanes(),
-                h,
-                w,
-                padding: Padding::Zero,
-            },
-        };
-        let padding = self.network.padding(layer)?;
+        let padding = self.network.convolution(layer)?.spec.padding;
+        let whole = Strip::whole(h, w);
         if padding == Padding::Zero {
-            let target = Target::Linear {
-                out: out.lanes_mut(),
-                bias: None,
-                accumulate,
-                mask,
-            };
-            convolve(
-                context,
-                &filters,
-                source,
-                target,
-                Extent { h, w, border: 0 },
-            )?;
+            let extent = Extent::whole(h, w);
+            self.convolve_back(index, gradient, out.lanes_mut(), whole, accumulate, extent)?;
         } else {
             let (ph, pw) = (h + 2, w + 2);
             let mut bordered = context.pool.take(node.len() / (h * w) * ph * pw * LANES)?;
-            let target = Target::Linear {
-                out: bordered.lanes_mut(),
-                bias: None,
-                accumulate: false,
-                mask: None,
-            };
             let extent = Extent {
-                h: ph,
-                w: pw,
                 border: 1,
+                ..Extent::whole(ph, pw)
             };
-            convolve(context, &filters, source, target, extent)?;
+            let strip = Strip::whole(ph, pw);
+            self.convolve_back(index, gradient, bordered.lanes_mut(), strip, false, extent)?;
+            let mask = self.mask(index);
+            let bordered = bordered.lanes();
             fold::fold(
                 context,
                 padding,
-                bordered.lanes(),
+                bordered,
                 (h, w),
                 out.lanes_mut(),
                 accumulate,
@@ -302,9 +278,68 @@ impl CpuTape<'_> {
         Ok(out)
     }
 
+    /// Convolves the gradient towards node `index + 1` back into some rows of that towards node `index`, where the ReLU
+    /// mask of that node applies; or, with a border, into those of the bordered map, where it does not.
+    pub(super) fn convolve_back(
+        &self,
+        index: usize,
+        gradient: &[Lanes],
+        out: &mut [Lanes],
+        strip: Strip,
+        accumulate: bool,
+        extent: Extent,
+    ) -> Result<()> {
+        let context = &self.network.context;
+        let (node, next) = (&self.nodes[index], &self.nodes[index + 1]);
+        let Operation::Conv { layer, behind } = self.plan[index + 1].operation else {
+            return Ok(());
+        };
+        let source = match (behind, &next.bits) {
+            (Behind::ReluPool { pool, factor }, Some(bits)) => Source::Unpooled {
+                gradient,
+                bits,
+                h: next.h,
+                w: next.w,
+                scale: match pool {
+                    FusedPool::Max => factor,
+                    FusedPool::Average => factor / 4.0,
+                },
+            },
+            _ => Source::Map {
+                data: gradient,
+                strip: Strip::whole(node.h, node.w),
+                padding: Padding::Zero,
+            },
+        };
+        let target = Target::Linear {
+            out: Shared::new(out),
+            strip,
+            bias: None,
+            accumulate,
+            mask: self.mask(index).filter(|_| extent.border == 0),
+        };
+        let pixels = self.size.0 * self.size.1;
+        let convolution = self.network.convolution(layer)?;
+        let filters = convolution.filters(context, Direction::Backward, pixels)?;
+        convolve(context, &filters, source, target, extent)
+    }
+
     fn run(mut self, cotangents: Vec<Cotangent>) -> Result<Tensor> {
-        let mut gradient = None;
+        let (h, w) = self.size;
+        let network = self.network;
+        let context = &network.context;
+        let opening = self.opening.take();
+        let mut gradient: Option<Buffer> = None;
+        let mut bordered = None;
         for (index, said) in self.sort(cotangents)?.into_iter().enumerate().rev() {
+            if let (0, Some(image)) = (index, &opening) {
+                let behind = gradient.take();
+                if behind.is_some() || said.moments.is_some() {
+                    let (behind, towards) = (behind.as_deref(), said.moments.as_ref());
+                    bordered = Some(opening::backward(&self, image, behind, towards)?);
+                }
+                break;
+            }
             gradient = self.step(index, gradient, said)?;
             // What lies behind is not needed any more.
             self.nodes[index].map = Map::Dropped;
@@ -312,24 +347,27 @@ impl CpuTape<'_> {
                 behind.bits = None;
             }
         }
-        let (h, w) = self.size;
-        let context = &self.network.context;
-        let shape = [3, h, w];
-        let Some(gradient) = gradient else {
-            return Ok(put(context.pool.zeros(3 * h * w)?, &shape));
+        let bordered = match (bordered, gradient) {
+            (Some(bordered), _) => bordered,
+            (None, Some(gradient)) => {
+                let mut bordered = context.pool.take(3 * (h + 2) * (w + 2))?;
+                let strip = Strip::whole(h, w);
+                first::backward(
+                    context,
+                    &network.first,
+                    gradient.lanes(),
+                    strip,
+                    0..h + 2,
+                    &mut bordered,
+                );
+                bordered
+            }
+            (None, None) => context.pool.zeros(3 * (h + 2) * (w + 2))?,
         };
-        let mut bordered = context.pool.take(3 * (h + 2) * (w + 2))?;
         let mut out = context.pool.take(3 * h * w)?;
-        first::backward(
-            context,
-            self.network.first()?,
-            gradient.lanes(),
-            (h, w),
-            &self.network.spec.input,
-            &mut bordered,
-            &mut out,
-        );
-        Ok(put(out, &shape))
+        let padding = network.convolution(0)?.spec.padding;
+        first::unprepare(&bordered, &network.spec.input, padding, (h, w), &mut out);
+        Ok(put(out, &[3, h, w]))
     }
 }
 

@@ -26,13 +26,16 @@
 use super::Context;
 use super::filters::Filters;
 use super::kernel::{Panels, Rows, product};
+use super::patches::{self, Source};
+use super::results::{self, Target};
 use super::shared::Shared;
 use super::simd::{Isa, LANES, Lanes, with_simd};
 use super::tile::{F2, F4, Tile};
+use crate::Result;
 use crate::cpu::Precision;
-use crate::{Padding, Result};
 use fearless_simd::prelude::*;
 use rayon::prelude::*;
+use std::marker::PhantomData;
 use std::ops::Range;
 
 /// Filters of one point, in floats, from which on threads share a run.
@@ -44,94 +47,58 @@ const RUN_TILES: (usize, usize) = (14, 512);
 /// Tiles of a run that threads share.
 const SHARED_RUN: usize = 128;
 
-/// What a convolution reads.
-#[derive(Clone, Copy)]
-pub(super) enum Source<'a> {
-    /// A blocked map of `h×w` pixels, continued beyond its border.
-    Map {
-        data: &'a [Lanes],
-        h: usize,
-        w: usize,
-        padding: Padding,
-    },
-    /// The gradient towards a pooled map of `h×w` pixels, spread over twice its size: `scale` times the value where
-    /// the bit of the place is set, zero elsewhere.
-    Unpooled {
-        gradient: &'a [Lanes],
-        /// `[⌈c/16⌉][h][w][4]`.
-        bits: &'a [u16],
-        h: usize,
-        w: usize,
-        scale: f32,
-    },
-}
-
-/// Pools whose gradient needs no more than bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FusedPool {
-    /// The greatest of four.
-    Max,
-    /// Their mean.
-    Average,
-}
-
-/// What becomes of the result.
-pub(super) enum Target<'a> {
-    /// `out = mask ⊙ (result + bias + [out])`.
-    Linear {
-        out: &'a mut [Lanes],
-        /// Bias of each block, if any.
-        bias: Option<&'a [Lanes]>,
-        /// Whether what `out` holds is added.
-        accumulate: bool,
-        /// One bit per element; where it is not set, the result is zero.
-        mask: Option<&'a [u16]>,
-    },
-    /// `out = max(result + bias, 0)`, and where it is positive.
-    Relu {
-        out: &'a mut [Lanes],
-        bias: &'a [Lanes],
-        bits: &'a mut [u16],
-    },
-    /// The same, pooled: `[⌈c/16⌉][h/2][w/2]`, and which of each four the gradient goes to.
-    ReluPool {
-        out: &'a mut [Lanes],
-        bias: &'a [Lanes],
-        bits: &'a mut [u16],
-        pool: FusedPool,
-        factor: f32,
-    },
-}
-
-/// The same, shared between threads.
-enum Sink<'a> {
-    Linear {
-        out: Shared<'a, Lanes>,
-        bias: Option<&'a [Lanes]>,
-        accumulate: bool,
-        mask: Option<&'a [u16]>,
-    },
-    Relu {
-        out: Shared<'a, Lanes>,
-        bias: &'a [Lanes],
-        bits: Shared<'a, u16>,
-    },
-    ReluPool {
-        out: Shared<'a, Lanes>,
-        bias: &'a [Lanes],
-        bits: Shared<'a, u16>,
-        pool: FusedPool,
-        factor: f32,
-    },
-}
-
 /// The pixels of the result.
-#[derive(Clone, Copy)]
+#[derive(Clone, Debug)]
 pub(super) struct Extent {
     pub(super) h: usize,
     pub(super) w: usize,
     /// Pixels of border included in `h` and `w` on each side: result (0, 0) belongs to input (−border, −border).
     pub(super) border: usize,
+    /// The rows that are computed. They start and end where every tile starts, or at the end of the map.
+    pub(super) rows: Range<usize>,
+}
+
+impl Extent {
+    /// All of a map.
+    pub(super) fn whole(h: usize, w: usize) -> Self {
+        Self {
+            h,
+            w,
+            border: 0,
+            rows: 0..h,
+        }
+    }
+}
+
+/// Some tiles of a map, by their number in reading order.
+pub(super) struct Grid<'a, const M: usize> {
+    pub(super) extent: &'a Extent,
+    pub(super) tiles: Range<usize>,
+}
+
+impl<const M: usize> Grid<'_, M> {
+    /// Row and column of the first result of each tile.
+    #[inline(always)]
+    pub(super) fn tops(&self) -> impl Iterator<Item = (usize, usize)> {
+        let across = self.extent.w.div_ceil(M);
+        let (mut down, mut right) = (self.tiles.start / across, self.tiles.start % across);
+        self.tiles.clone().map(move |_| {
+            let corner = (down * M, right * M);
+            right += 1;
+            if right == across {
+                (down, right) = (down + 1, 0);
+            }
+            corner
+        })
+    }
+
+    /// The input pixel under the first result of each tile.
+    #[inline(always)]
+    pub(super) fn corners(&self) -> impl Iterator<Item = (isize, isize)> {
+        let border = self.extent.border as isize;
+        self.tops()
+            .map(move |(top, left)| (top as isize - border, left as isize - border))
+    }
 }
 
 /// Convolves with tiles of the size that the precision asks for.
@@ -143,81 +110,50 @@ pub(super) fn convolve(
     extent: Extent,
 ) -> Result<()> {
     match context.precision {
-        Precision::Strict => Run::<2, 4, F2>::new(context, filters, source, target, extent).all(),
-        Precision::Standard | Precision::Bf16 => {
-            Run::<4, 6, F4>::new(context, filters, source, target, extent).all()
+        Precision::Strict => Convolution::<2, 4, F2> {
+            context,
+            filters,
+            source,
+            target,
+            extent,
+            tile: PhantomData,
         }
+        .run(),
+        Precision::Standard | Precision::Bf16 => Convolution::<4, 6, F4> {
+            context,
+            filters,
+            source,
+            target,
+            extent,
+            tile: PhantomData,
+        }
+        .run(),
     }
 }
 
 /// One convolution.
-struct Run<'a, const M: usize, const A: usize, W: Tile<M, A>> {
+struct Convolution<'a, const M: usize, const A: usize, W: Tile<M, A>> {
     context: &'a Context,
     filters: &'a Filters,
     source: Source<'a>,
-    sink: Sink<'a>,
+    target: Target<'a>,
     extent: Extent,
-    /// Tiles in a row of tiles.
-    across: usize,
-    tile: std::marker::PhantomData<W>,
+    tile: PhantomData<W>,
 }
 
-impl<'a, const M: usize, const A: usize, W: Tile<M, A>> Run<'a, M, A, W> {
+impl<const M: usize, const A: usize, W: Tile<M, A>> Convolution<'_, M, A, W> {
     const POINTS: usize = A * A;
 
-    fn new(
-        context: &'a Context,
-        filters: &'a Filters,
-        source: Source<'a>,
-        target: Target<'a>,
-        extent: Extent,
-    ) -> Self {
-        let sink = match target {
-            Target::Linear {
-                out,
-                bias,
-                accumulate,
-                mask,
-            } => Sink::Linear {
-                out: Shared::new(out),
-                bias,
-                accumulate,
-                mask,
-            },
-            Target::Relu { out, bias, bits } => Sink::Relu {
-                out: Shared::new(out),
-                bias,
-                bits: Shared::new(bits),
-            },
-            Target::ReluPool {
-                out,
-                bias,
-                bits,
-                pool,
-                factor,
-            } => Sink::ReluPool {
-                out: Shared::new(out),
-                bias,
-                bits: Shared::new(bits),
-                pool,
-                factor,
-            },
-        };
-        Self {
-            context,
-            filters,
-            source,
-            sink,
-            extent,
-            across: extent.w.div_ceil(M),
-            tile: std::marker::PhantomData,
-        }
-    }
-
-    fn all(&self) -> Result<()> {
-        let tiles = self.extent.h.div_ceil(M) * self.across;
+    fn run(&self) -> Result<()> {
+        let across = self.extent.w.div_ceil(M);
+        let first = self.extent.rows.start / M * across;
+        let tiles = self.extent.rows.len().div_ceil(M) * across;
         let (blocks_in, blocks_out) = (self.filters.blocks_in, self.filters.blocks_out);
         let per_tile = Self::POINTS * (blocks_in + blocks_out) * LANES;
+        let part = |run: usize, runs: usize| Grid {
+            extent: &self.extent,
+            tiles: first + tiles * run / runs..first + tiles * (run + 1) / runs,
+        };
         if blocks_in * blocks_out * LANES * LANES < SHARE_FILTERS {
             let most = (RUN_BYTES / (per_tile * size_of::<f32>())).clamp(RUN_TILES.0, RUN_TILES.1);
             let threads = self.context.threads.current_num_threads();
@@ -227,41 +163,41 @@ impl<'a, const M: usize, const A: usize, W: Tile<M, A>> Run<'a, M, A, W> {
                 .into_par_iter()
                 .with_max_len(1)
                 .try_for_each(|run| {
-                    let tiles = tiles * run / runs..tiles * (run + 1) / runs;
+                    let grid = part(run, runs);
                     let mut scratch = self.context.pool.take(most * per_tile)?;
-                    let (v, m) = self.split(&mut scratch, tiles.len());
+                    let (v, m) = self.split(&mut scratch, grid.tiles.len());
                     let (v_shared, m_shared) = (Shared::new(v), Shared::new(m));
-                    self.load(tiles.clone(), 0..blocks_in, &v_shared);
+                    self.load(&grid, 0..blocks_in, &v_shared);
                     for point in 0..Self::POINTS {
-                        self.multiply(point, tiles.len(), &v_shared, &m_shared);
+                        self.multiply(point, grid.tiles.len(), &v_shared, &m_shared);
                     }
-                    self.store(tiles, 0..blocks_out, &m_shared);
+                    self.store(&grid, 0..blocks_out, &m_shared);
                     Ok(())
                 })
         } else {
             let runs = tiles.div_ceil(SHARED_RUN);
             let mut scratch = self.context.pool.take(SHARED_RUN.min(tiles) * per_tile)?;
             for run in 0..runs {
-                let tiles = tiles * run / runs..tiles * (run + 1) / runs;
-                let (v, m) = self.split(&mut scratch, tiles.len());
+                let grid = part(run, runs);
+                let (v, m) = self.split(&mut scratch, grid.tiles.len());
                 let (v, m) = (Shared::new(v), Shared::new(m));
                 (0..blocks_in)
                     .into_par_iter()
                     .with_max_len(2)
                     .for_each(|block| {
-                        self.load(tiles.clone(), block..block + 1, &v);
+                        self.load(&grid, block..block + 1, &v);
                     });
                 (0..Self::POINTS)
                     .into_par_iter()
                     .with_max_len(1)
                     .for_each(|point| {
-                        self.multiply(point, tiles.len(), &v, &m);
+                        self.multiply(point, grid.tiles.len(), &v, &m);
                     });
                 (0..blocks_out)
                     .into_par_iter()
                     .with_max_len(2)
                     .for_each(|block| {
-                        self.store(tiles.clone(), block..block + 1, &m);
+                        self.store(&grid, block..block + 1, &m);
                     });
             }
             Ok(())
@@ -274,104 +210,18 @@ impl<'a, const M: usize, const A: usize, W: Tile<M, A>> Run<'a, M, A, W> {
         scratch: &'s mut [f32],
         tiles: usize,
     ) -> (&'s mut [Lanes], &'s mut [Lanes]) {
-        let (v, m) = scratch
-            .as_chunks_mut::<LANES>()
-            .0
-            .split_at_mut(Self::POINTS * self.filters.blocks_in * tiles);
+        let lanes = scratch.as_chunks_mut::<LANES>().0;
+        let (v, m) = lanes.split_at_mut(Self::POINTS * self.filters.blocks_in * tiles);
         (v, &mut m[..Self::POINTS * self.filters.blocks_out * tiles])
     }
 
     /// Stage 1 for some blocks of input channels.
-    fn load(&self, tiles: Range<usize>, blocks: Range<usize>, v: &Shared<'_, Lanes>) {
-        with_simd!(self.context.token, simd => self.load_with(simd, tiles, blocks, v));
-    }
-
-    #[inline(always)]
-    fn load_with<S: Isa>(
-        &self,
-        simd: S,
-        tiles: Range<usize>,
-        blocks: Range<usize>,
-        v: &Shared<'_, Lanes>,
-    ) {
-        let count = tiles.len();
-        let step = self.filters.blocks_in * count;
-        let len = S::f32s::LEN;
-        let shift = 1 + self.extent.border as isize;
+    fn load(&self, grid: &Grid<M>, blocks: Range<usize>, v: &Shared<'_, Lanes>) {
+        let all = self.filters.blocks_in;
         for block in blocks {
-            for (index, tile) in tiles.clone().enumerate() {
-                let top = (tile / self.across * M) as isize - shift;
-                let left = (tile % self.across * M) as isize - shift;
-                for part in 0..LANES / len {
-                    let lane = part * len;
-                    let write = |point: usize, value: S::f32s| {
-                        // SAFETY: a task writes only its tiles' and its blocks' places.
-                        let place = unsafe { v.part(point * step + block * count + index, 1) };
-                        value.store_slice(&mut place[0][lane..lane + len]);
-                    };
-                    match self.source {
-                        Source::Map {
-                            data,
-                            h,
-                            w,
-                            padding,
-                        } => {
-                            let plane = &data[block * h * w..][..h * w];
-                            let inside = top >= 0
-                                && left >= 0
-                                && top as usize + A <= h
-                                && left as usize + A <= w;
-                            if inside {
-                                let start = top as usize * w + left as usize;
-                                let get = |i: usize, j: usize| {
-                                    S::f32s::from_slice(
-                                        simd,
-                                        &plane[start + i * w + j][lane..lane + len],
-                                    )
-                                };
-                                transform_input::<S, M, A, W>(simd, get, write);
-                            } else {
-                                let rows: [Option<usize>; A] =
-                                    std::array::from_fn(|i| source(padding, top + i as isize, h));
-                                let columns: [Option<usize>; A] =
-                                    std::array::from_fn(|j| source(padding, left + j as isize, w));
-                                let get = |i: usize, j: usize| match (rows[i], columns[j]) {
-                                    (Some(y), Some(x)) => S::f32s::from_slice(
-                                        simd,
-                                        &plane[y * w + x][lane..lane + len],
-                                    ),
-                                    _ => S::f32s::splat(simd, 0.0),
-                                };
-                                transform_input::<S, M, A, W>(simd, get, write);
-                            }
-                        }
-                        Source::Unpooled {
-                            gradient,
-                            bits,
-                            h,
-                            w,
-                            scale,
-                        } => {
-                            let plane = &gradient[block * h * w..][..h * w];
-                            let bits = &bits.as_chunks::<4>().0[block * h * w..][..h * w];
-                            let get = |i: usize, j: usize| {
-                                let (y, x) = (top + i as isize, left + j as isize);
-                                let (row, column) = ((y >> 1) as usize, (x >> 1) as usize);
-                                if row < h && column < w {
-                                    let place = row * w + column;
-                                    let corner = ((y & 1) * 2 + (x & 1)) as usize;
-                                    let value =
-                                        S::f32s::from_slice(simd, &plane[place][lane..lane + len]);
-                                    masked(simd, bits[place][corner], lane, value * scale)
-                                } else {
-                                    S::f32s::splat(simd, 0.0)
-                                }
-                            };
-                            transform_input::<S, M, A, W>(simd, get, write);
-                        }
-                    }
-                }
-            }
+            with_simd!(self.context.token, simd => {
+                patches::load::<_, M, A, W>(simd, &self.source, grid, (block, all), v);
+            });
         }
     }
 
@@ -381,154 +231,25 @@ impl<'a, const M: usize, const A: usize, W: Tile<M, A>> Run<'a, M, A, W> {
             self.filters.blocks_in * tiles,
             self.filters.blocks_out * tiles,
         );
-        // SAFETY: `V` is complete, and nobody writes it in this stage.
-        let data: &[Lanes] = unsafe { v.part(point * read, read) };
-        // SAFETY: each point of `M` is written by one task.
-        let out = unsafe { m.part(point * write, write) };
+        // SAFETY: `V` is complete, and each point of it and of `M` belongs to one task in this stage.
+        let (data, out) = unsafe { (v.part(point * read, read), m.part(point * write, write)) };
         let rows = Rows {
             data,
             stride: tiles,
             count: tiles,
         };
-        let depth = self.filters.blocks_in * LANES;
-        let u = self.filters.point(point);
-        with_simd!(self.context.token, simd => product(simd, rows, Panels::dense(u, depth), out, tiles));
+        let u = Panels::dense(self.filters.point(point), self.filters.blocks_in * LANES);
+        with_simd!(self.context.token, simd => product(simd, rows, u, out, tiles));
     }
 
     /// Stage 3 for some blocks of output channels.
-    fn store(&self, tiles: Range<usize>, blocks: Range<usize>, m: &Shared<'_, Lanes>) {
-        with_simd!(self.context.token, simd => self.store_with(simd, tiles, blocks, m));
-    }
-
-    #[inline(always)]
-    fn store_with<S: Isa>(
-        &self,
-        simd: S,
-        tiles: Range<usize>,
-        blocks: Range<usize>,
-        m: &Shared<'_, Lanes>,
-    ) {
-        let count = tiles.len();
-        let step = self.filters.blocks_out * count;
-        let len = S::f32s::LEN;
-        let Extent { h, w, .. } = self.extent;
+    fn store(&self, grid: &Grid<M>, blocks: Range<usize>, m: &Shared<'_, Lanes>) {
+        let all = self.filters.blocks_out;
         for block in blocks {
-            for (index, tile) in tiles.clone().enumerate() {
-                let (top, left) = (tile / self.across * M, tile % self.across * M);
-                for part in 0..LANES / len {
-                    let lane = part * len;
-                    let lanes = lane..lane + len;
-                    let get = |i: usize, j: usize| {
-                        // SAFETY: `M` is complete, and nobody writes it in this stage.
-                        let place =
-                            unsafe { m.part((i * A + j) * step + block * count + index, 1) };
-                        S::f32s::from_slice(simd, &place[0][lanes.clone()])
-                    };
-                    let result = transform_output::<S, M, A, W>(simd, get);
-                    let (rows, columns) = (M.min(h - top), M.min(w - left));
-                    match &self.sink {
-                        Sink::Linear {
-                            out,
-                            bias,
-                            accumulate,
-                            mask,
-                        } => {
-                            let bias = match bias {
-                                Some(bias) => {
-                                    S::f32s::from_slice(simd, &bias[block][lanes.clone()])
-                                }
-                                None => S::f32s::splat(simd, 0.0),
-                            };
-                            for i in 0..rows {
-                                let start = (block * h + top + i) * w + left;
-                                // SAFETY: a task writes only the pixels of its tiles.
-                                let row = unsafe { out.part(start, columns) };
-                                for j in 0..M {
-                                    if j < columns {
-                                        let place = &mut row[j][lanes.clone()];
-                                        let mut value = result[i][j] + bias;
-                                        if *accumulate {
-                                            value += S::f32s::from_slice(simd, place);
-                                        }
-                                        if let Some(mask) = mask {
-                                            value = masked(simd, mask[start + j], lane, value);
-                                        }
-                                        value.store_slice(place);
-                                    }
-                                }
-                            }
-                        }
-                        Sink::Relu { out, bias, bits } => {
-                            let bias = S::f32s::from_slice(simd, &bias[block][lanes.clone()]);
-                            let zero = S::f32s::splat(simd, 0.0);
-                            for i in 0..rows {
-                                let start = (block * h + top + i) * w + left;
-                                // SAFETY: a task writes only the pixels of its tiles.
-                                let (row, bits) = unsafe {
-                                    (out.part(start, columns), bits.part(start, columns))
-                                };
-                                for j in 0..M {
-                                    if j < columns {
-                                        let value = (result[i][j] + bias).max(zero);
-                                        value.store_slice(&mut row[j][lanes.clone()]);
-                                        put_bits(
-                                            &mut bits[j],
-                                            lane,
-                                            value.simd_gt(zero).to_bitmask(),
-                                        );
-                                    }
-                                }
-                            }
-                        }
-                        Sink::ReluPool {
-                            out,
-                            bias,
-                            bits,
-                            pool,
-                            factor,
-                        } => {
-                            let bias = S::f32s::from_slice(simd, &bias[block][lanes.clone()]);
-                            for i in 0..rows / 2 {
-                                let start = (block * (h / 2) + top / 2 + i) * (w / 2) + left / 2;
-                                // SAFETY: a task writes only the pixels of its tiles, which are of even size.
-                                let (row, bits) = unsafe {
-                                    (
-                                        out.part(start, columns / 2),
-                                        bits.part(start * 4, columns / 2 * 4),
-                                    )
-                                };
-                                for j in 0..M / 2 {
-                                    if j < columns / 2 {
-                                        let four = [
-                                            result[2 * i][2 * j],
-                                            result[2 * i][2 * j + 1],
-                                            result[2 * i + 1][2 * j],
-                                            result[2 * i + 1][2 * j + 1],
-                                        ]
-                                        .map(|value| value + bias);
-                                        let (value, chosen) = relu_pool(simd, four, *pool);
-                                        (value * *factor).store_slice(&mut row[j][lanes.clone()]);
-                                        for (corner, chosen) in chosen.into_iter().enumerate() {
-                                            put_bits(&mut bits[j * 4 + corner], lane, chosen);
-                                        }
-                                    }
-                                }
-                            }
-                        }
-                    }
-                }
-            }
+            with_simd!(self.context.token, simd => {
+                results::store::<_, M, A, W>(simd, &self.target, grid, (block, all), m);
+            });
         }
-    }
-}
-
-/// The pixel that position `i` reads, or `None` for a zero. Further out than the padding reaches, results are
-/// discarded and anything finite will do.
-fn source(padding: Padding, i: isize, n: usize) -> Option<usize> {
-    if (-1..=n as isize).contains(&i) {
-        padding.source(i, n)
-    } else {
-        None
     }
 }
 
@@ -544,81 +265,4 @@ pub(super) fn put_bits(word: &mut u16, lane: usize, bits: u64) {
 pub(super) fn masked<S: Isa>(simd: S, word: u16, lane: usize, value: S::f32s) -> S::f32s {
     let bits = u64::from(word >> lane);
     S::mask32s::from_bitmask(simd, bits).select(value, S::f32s::splat(simd, 0.0))
-}
-
-/// `Bᵀ d B` of one patch.
-#[inline(always)]
-fn transform_input<S: Isa, const M: usize, const A: usize, W: Tile<M, A>>(
-    simd: S,
-    get: impl Fn(usize, usize) -> S::f32s,
-    write: impl Fn(usize, S::f32s),
-) {
-    let zero = S::f32s::splat(simd, 0.0);
-    let mut half = [[zero; A]; A];
-    for j in 0..A {
-        let mut column = [zero; A];
-        for i in 0..A {
-            column[i] = get(i, j);
-        }
-        let column = W::input::<S>(column);
-        for i in 0..A {
-            half[i][j] = column[i];
-        }
-    }
-    for i in 0..A {
-        let row = W::input::<S>(half[i]);
-        for j in 0..A {
-            write(i * A + j, row[j]);
-        }
-    }
-}
-
-/// `Aᵀ m A` of one tile.
-#[inline(always)]
-fn transform_output<S: Isa, const M: usize, const A: usize, W: Tile<M, A>>(
-    simd: S,
-    get: impl Fn(usize, usize) -> S::f32s,
-) -> [[S::f32s; M]; M] {
-    let zero = S::f32s::splat(simd, 0.0);
-    let mut half = [[zero; A]; M];
-    for j in 0..A {
-        let mut column = [zero; A];
-        for i in 0..A {
-            column[i] = get(i, j);
-        }
-        let column = W::output::<S>(column);
-        for i in 0..M {
-            half[i][j] = column[i];
-        }
-    }
-    let mut result = [[zero; M]; M];
-    for i in 0..M {
-        result[i] = W::output::<S>(half[i]);
-    }
-    result
-}
-
-/// ReLU and pooling of four values, and the bits of those that the gradient goes to.
-#[inline(always)]
-fn relu_pool<S: Isa>(simd: S, four: [S::f32s; 4], pool: FusedPool) -> (S::f32s, [u64; 4]) {
-    let zero = S::f32s::splat(simd, 0.0);
-    match pool {
-        FusedPool::Max => {
-            let most = four[0].max(four[1]).max(four[2].max(four[3]));
-            let positive = most.simd_gt(zero).to_bitmask();
-            let first = four[0].simd_eq(most).to_bitmask() & positive;
-            let second = four[1].simd_eq(most).to_bitmask() & positive & !first;
-            let third = four[2].simd_eq(most).to_bitmask() & positive & !first & !second;
-            let rest = positive & !first & !second & !third;
-            (most.max(zero), [first, second, third, rest])
-        }
-        FusedPool::Average => {
-            let four = four.map(|value| value.max(zero));
-            let sum = (four[0] + four[1]) + (four[2] + four[3]);
-            (
-                sum * 0.25,
-                four.map(|value| value.simd_gt(zero).to_bitmask()),
-            )
-        }
-    }
 }

@@ -1,0 +1,168 @@
+//! Stage 1 of a convolution: patches of the input, transformed.
+//!
+//! Most tiles lie inside the map and load their patch row by row. Those at the border look up where each row and
+//! column of the patch comes from, which is where paddings differ. Patches of a pooled gradient load a quarter of the
+//! values and spread them by their bits.
+
+use super::shared::Shared;
+use super::simd::{Isa, LANES, Lanes};
+use super::strip::Strip;
+use super::tile::Tile;
+use super::winograd::{Grid, masked};
+use crate::Padding;
+use fearless_simd::prelude::*;
+
+/// What a convolution reads.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    /// A blocked map, continued beyond its border.
+    Map {
+        data: &'a [Lanes],
+        strip: Strip,
+        padding: Padding,
+    },
+    /// The gradient towards a pooled map of `h×w` pixels, spread over twice its size: `scale` times the value where
+    /// the bit of the place is set, zero elsewhere.
+    Unpooled {
+        gradient: &'a [Lanes],
+        /// `[⌈c/16⌉][h][w][4]`.
+        bits: &'a [u16],
+        h: usize,
+        w: usize,
+        scale: f32,
+    },
+}
+
+/// Rows and columns of the pooled pixels under a patch of six, the largest there is.
+const WINDOW: usize = 4;
+
+/// Transforms the patches of one block of channels into `v` `[points][blocks][tiles][16]`.
+#[inline(always)]
+pub(super) fn load<S: Isa, const M: usize, const A: usize, W: Tile<M, A>>(
+    simd: S,
+    source: &Source<'_>,
+    grid: &Grid<M>,
+    (block, blocks): (usize, usize),
+    v: &Shared<'_, Lanes>,
+) {
+    let step = blocks * grid.tiles.len();
+    for (index, (top, left)) in grid.corners().enumerate() {
+        let (top, left) = (top - 1, left - 1);
+        let place = block * grid.tiles.len() + index;
+        for lane in (0..LANES).step_by(S::f32s::LEN) {
+            let lanes = lane..lane + S::f32s::LEN;
+            let zero = S::f32s::splat(simd, 0.0);
+            match *source {
+                Source::Map {
+                    data,
+                    strip,
+                    padding,
+                } => {
+                    let plane = strip.plane(data, block);
+                    if strip.contains(top, left, A) {
+                        let start = strip.place(top as usize, left as usize);
+                        let rows: [&[Lanes]; A] =
+                            std::array::from_fn(|i| &plane[start + i * strip.w..][..A]);
+                        let get = |i: usize, j: usize| {
+                            S::f32s::from_slice(simd, &rows[i][j][lanes.clone()])
+                        };
+                        transform::<S, M, A, W>(simd, get, v, (place, step), lane);
+                    } else {
+                        let rows: [Option<usize>; A] =
+                            std::array::from_fn(|i| strip.row(padding, top + i as isize));
+                        let columns: [Option<usize>; A] =
+                            std::array::from_fn(|j| within(padding, left + j as isize, strip.w));
+                        let get = |i: usize, j: usize| match (rows[i], columns[j]) {
+                            (Some(row), Some(x)) => {
+                                S::f32s::from_slice(simd, &plane[row + x][lanes.clone()])
+                            }
+                            _ => zero,
+                        };
+                        transform::<S, M, A, W>(simd, get, v, (place, step), lane);
+                    }
+                }
+                Source::Unpooled {
+                    gradient,
+                    bits,
+                    h,
+                    w,
+                    scale,
+                } => {
+                    let plane = &gradient[block * h * w..][..h * w];
+                    let bits = &bits.as_chunks::<4>().0[block * h * w..][..h * w];
+                    let mut values = [[zero; WINDOW]; WINDOW];
+                    let mut words = [[[0; 4]; WINDOW]; WINDOW];
+                    // The patch starts at an odd place, the second of a pair, unless there is a border.
+                    let (first_row, first_column) = (top >> 1, left >> 1);
+                    for i in 0..WINDOW {
+                        for j in 0..WINDOW {
+                            let (y, x) = (first_row + i as isize, first_column + j as isize);
+                            if (0..h as isize).contains(&y) && (0..w as isize).contains(&x) {
+                                let place = y as usize * w + x as usize;
+                                values[i][j] =
+                                    S::f32s::from_slice(simd, &plane[place][lanes.clone()]) * scale;
+                                words[i][j] = bits[place];
+                            }
+                        }
+                    }
+                    let spread = |i: usize, j: usize| {
+                        let (row, column) = (i / 2, j / 2);
+                        masked(
+                            simd,
+                            words[row][column][i % 2 * 2 + j % 2],
+                            lane,
+                            values[row][column],
+                        )
+                    };
+                    if grid.extent.border == 0 {
+                        let get = |i: usize, j: usize| spread(i + 1, j + 1);
+                        transform::<S, M, A, W>(simd, get, v, (place, step), lane);
+                    } else {
+                        transform::<S, M, A, W>(simd, spread, v, (place, step), lane);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The pixel that position `i` of `n` reads, or `None` for a zero. Further out than the padding reaches, results are
+/// discarded and anything finite will do.
+pub(super) fn within(padding: Padding, i: isize, n: usize) -> Option<usize> {
+    if (-1..=n as isize).contains(&i) {
+        padding.source(i, n)
+    } else {
+        None
+    }
+}
+
+/// `Bᵀ d B` of one patch, to the places `start`, `start + step` and so on.
+#[inline(always)]
+fn transform<S: Isa, const M: usize, const A: usize, W: Tile<M, A>>(
+    simd: S,
+    get: impl Fn(usize, usize) -> S::f32s,
+    v: &Shared<'_, Lanes>,
+    (start, step): (usize, usize),
+    lane: usize,
+) {
+    let zero = S::f32s::splat(simd, 0.0);
+    let mut half = [[zero; A]; A];
+    for j in 0..A {
+        let mut column = [zero; A];
+        for i in 0..A {
+            column[i] = get(i, j);
+        }
+        let column = W::input::<S>(column);
+        for i in 0..A {
+            half[i][j] = column[i];
+        }
+    }
+    for i in 0..A {
+        let row = W::input::<S>(half[i]);
+        // SAFETY: a task writes only the places of its tiles and its blocks.
+        let mut places = unsafe { v.spread::<A>(start + i * A * step, step) };
+        for j in 0..A {
+            row[j].store_slice(&mut places.write(j)[lane..lane + S::f32s::LEN]);
+        }
+    }
+}
