@@ -36,7 +36,7 @@ pub enum Error {
     Invalid(Vec<Problem>),
     /// The losses grew beyond all numbers.
     #[error(
-        "the run went astray at {width}×{height} px, step {step}: the loss is no longer a number; \
+        "the run went astray at {width}×{height} px, step {step}: loss or gradient is no longer a number; \
          use a smaller --learning-rate or smaller weights"
     )]
     Diverged {

@@ -236,18 +236,19 @@ impl Stylizer {
                 if flow.is_continue() {
                     flow = observer.on_event(&Event::Step(event));
                 }
-                history.push((evaluation.values, clock.elapsed().as_secs_f64()));
+                let norm = device.sum_abs(&evaluation.gradient)?;
+                history.push((evaluation.values, norm, clock.elapsed().as_secs_f64()));
                 if flow.is_break() {
                     break;
                 }
             }
-            for (step, (values, seconds)) in (1..).zip(&history) {
+            for (step, (values, norm, seconds)) in (1..).zip(&history) {
                 let terms = values
                     .iter()
                     .map(|value| Ok(value.value()?))
                     .collect::<Result<Vec<f64>>>()?;
                 let total = objective.total(values)?;
-                if !total.is_finite() {
+                if !(total.is_finite() && norm.value()?.is_finite()) {
                     return Err(Error::Diverged {
                         width,
                         height,
