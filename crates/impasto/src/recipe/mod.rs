@@ -246,7 +246,7 @@ pub struct AdamSettings {
 pub enum Quality {
     /// For a first look: 40 steps, then 20 a scale.
     Draft,
-    /// 80 steps, then 40 a scale.
+    /// 80 steps, then 40 a scale, 30 from the fifth on.
     #[default]
     Normal,
     /// 150 steps, then 80 a scale.
@@ -266,7 +266,7 @@ impl Quality {
     pub fn apply(self, recipe: &mut Recipe) {
         let (steps, learning_rate, averaging) = match self {
             Quality::Draft => (vec![40, 20], 0.04, 0.9),
-            Quality::Normal => (vec![80, 40], 0.03, 0.95),
+            Quality::Normal => (vec![80, 40, 40, 40, 30], 0.03, 0.95),
             Quality::Fine => (vec![150, 80], 0.02, 0.99),
         };
         recipe.schedule.steps = steps;
@@ -331,7 +331,7 @@ impl Default for Schedule {
     fn default() -> Self {
         Self {
             scales: vec![],
-            steps: vec![80, 40],
+            steps: vec![80, 40, 40, 40, 30],
         }
     }
 }
