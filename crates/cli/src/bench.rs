@@ -9,7 +9,7 @@ use crate::args::{BENCH_SIZE, BENCH_STEPS, BenchStep, EncoderChoice};
 use crate::problems::Problems;
 use crate::{Exit, Failure, print, settings};
 use impasto::compute::cpu::{CpuDevice, CpuSettings};
-use impasto::compute::{Layer, Padding, Reduction, Tap, TotalVariation};
+use impasto::compute::{Layer, Padding, Reduction, StageTime, Tap, TotalVariation};
 use impasto::encoder::Preprocessing;
 use impasto::recipe::names::Named;
 use impasto::recipe::{GramNorm, Normalize, StyleLoss};
@@ -46,6 +46,19 @@ struct Measured {
     /// 10⁹ f32 operations per second that the threads reach together in a loop of multiply-adds.
     peak_gflops: f64,
     share_of_peak: f64,
+    /// Where the time of the last step went.
+    layers: Vec<LayerTime>,
+}
+
+/// A part of the network, named by its last layer.
+#[derive(Serialize)]
+struct LayerTime {
+    layer: String,
+    forward_seconds: f64,
+    backward_seconds: f64,
+    /// As above, of this part alone: its convolutions, the products of its moments.
+    gflops: f64,
+    share_of_peak: f64,
 }
 
 /// Times a step.
@@ -73,10 +86,10 @@ pub fn step(args: &BenchStep) -> Result<Exit, Failure> {
     };
 
     let operations = operations(&encoder, size)?;
-    let seconds = time(&device, &encoder, recipe, size)?;
+    let (seconds, times) = time(&device, &encoder, recipe, size)?;
     let median = median(&seconds);
     let peak_gflops = device.measure_peak_gflops();
-    let gflops = operations / median / 1e9;
+    let gflops = operations.iter().sum::<f64>() / median / 1e9;
     let available = || std::thread::available_parallelism().map_or(1, usize::from);
     let measured = Measured {
         encoder: encoder.name().into(),
@@ -91,6 +104,7 @@ pub fn step(args: &BenchStep) -> Result<Exit, Failure> {
         gflops,
         peak_gflops,
         share_of_peak: gflops / peak_gflops,
+        layers: layer_times(&encoder, size, &times, peak_gflops)?,
     };
     if args.json {
         print(&format!("{}\n", serde_json::to_string(&measured)?))?;
@@ -191,13 +205,13 @@ fn picture(size: usize, seed: u64) -> impasto::Result<Picture> {
     Ok(Picture::new(size, size, values)?)
 }
 
-/// Seconds of every step after the first ones.
+/// Seconds of every step after the first ones, and where those of the last one went.
 fn time(
     device: &CpuDevice,
     encoder: &Encoder,
     recipe: Recipe,
     size: usize,
-) -> impasto::Result<Vec<f64>> {
+) -> impasto::Result<(Vec<f64>, Vec<StageTime>)> {
     let styles = vec![Style::new("noise", picture(size, 1)?, 1.0)];
     let mut stylizer = Stylizer::new(Box::new(device.clone()), encoder, styles, recipe)?;
     let mut ends = Vec::new();
@@ -208,7 +222,10 @@ fn time(
         ControlFlow::Continue(())
     })?;
     let steps = ends.windows(2).map(|pair| pair[1] - pair[0]);
-    Ok(steps.skip(WARM_UP - 1).collect())
+    Ok((
+        steps.skip(WARM_UP - 1).collect(),
+        stylizer.network().times(),
+    ))
 }
 
 fn median(values: &[f64]) -> f64 {
@@ -222,28 +239,59 @@ fn median(values: &[f64]) -> f64 {
     }
 }
 
-/// Operations of one step: each convolution forward and backward, each Gram matrix (one triangle of it) and the
+/// Operations of one step by layer: each convolution forward and backward, each Gram matrix (one triangle of it) and the
 /// product that is its gradient. A multiply-add is two.
-fn operations(encoder: &Encoder, size: usize) -> impasto::Result<f64> {
+fn operations(encoder: &Encoder, size: usize) -> impasto::Result<Vec<f64>> {
     let recipe = Recipe::default();
     let spec = encoder.spec(&recipe.encoder);
     let layers = encoder.default_layers();
-    let mut total = 0.0;
     let mut deepest = 0;
     for layer in layers.content.iter().chain(&layers.style) {
         deepest = deepest.max(spec.layer_of(encoder.tap(*layer)?)?);
     }
+    let mut operations = vec![0.0; deepest + 1];
     for (index, layer) in spec.layers[..=deepest].iter().enumerate() {
         if let Layer::Conv(conv) = layer {
             let [outputs, height, width] = spec.shape_at(Tap::Layer(index), size, size)?;
-            total += 2.0 * 2.0 * (9 * conv.in_channels * outputs) as f64 * (height * width) as f64;
+            let products = (9 * conv.in_channels * outputs * height * width) as f64;
+            operations[index] += 2.0 * 2.0 * products;
         }
     }
     for layer in layers.style {
-        let [channels, height, width] = spec.shape_at(encoder.tap(layer)?, size, size)?;
-        total += 3.0 * (channels * channels) as f64 * (height * width) as f64;
+        let tap = encoder.tap(layer)?;
+        let [channels, height, width] = spec.shape_at(tap, size, size)?;
+        let products = (channels * channels * height * width) as f64;
+        operations[spec.layer_of(tap)?] += 3.0 * products;
     }
-    Ok(total)
+    Ok(operations)
+}
+
+/// The times of a step with the names of their layers, and the operations that they took.
+fn layer_times(
+    encoder: &Encoder,
+    size: usize,
+    times: &[StageTime],
+    peak_gflops: f64,
+) -> impasto::Result<Vec<LayerTime>> {
+    let operations = operations(encoder, size)?;
+    let names = encoder.layers();
+    let mut begin = 0;
+    let mut rows = Vec::with_capacity(times.len());
+    for time in times {
+        let end = (time.last_layer + 1).min(operations.len());
+        let seconds = time.forward + time.backward;
+        let gflops = operations[begin.min(end)..end].iter().sum::<f64>() / seconds / 1e9;
+        begin = end;
+        let name = names.get(time.last_layer);
+        rows.push(LayerTime {
+            layer: name.map_or_else(|| time.last_layer.to_string(), |row| row.layer.clone()),
+            forward_seconds: time.forward,
+            backward_seconds: time.backward,
+            gflops,
+            share_of_peak: gflops / peak_gflops,
+        });
+    }
+    Ok(rows)
 }
 
 /// The high-water mark of the program's memory, which Linux keeps.
@@ -292,6 +340,21 @@ fn table(measured: &Measured) -> String {
     ] {
         let _ = writeln!(text, "  {name:<14} {value}");
     }
+    let _ = writeln!(
+        text,
+        "\n  to layer      forward   backward    GFLOP/s  of peak"
+    );
+    for row in &measured.layers {
+        let _ = writeln!(
+            text,
+            "  {:<10} {:>7.1} ms {:>7.1} ms {:>10.0} {:>6.0} %",
+            row.layer,
+            1e3 * row.forward_seconds,
+            1e3 * row.backward_seconds,
+            row.gflops,
+            100.0 * row.share_of_peak
+        );
+    }
     text
 }
 
@@ -331,7 +394,7 @@ mod tests {
             + 512.0 * 512.0 / 64.0
             + 512.0 * 512.0 / 256.0;
         let expected = 64.0 * 64.0 * (4.0 * convolutions + 3.0 * grams);
-        let got = operations(&encoder, 64).unwrap();
+        let got = operations(&encoder, 64).unwrap().iter().sum::<f64>();
         assert!((got / expected - 1.0).abs() < 1e-12, "{got} {expected}");
     }
 

@@ -250,6 +250,17 @@ pub trait Device: Send + Sync + fmt::Debug {
     ) -> Result<Moments>;
 }
 
+/// How long a part of a network took in the last pass through it, losses on its features not included.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StageTime {
+    /// The last layer of the part; it begins behind the last layer of the part before.
+    pub last_layer: usize,
+    /// Seconds forward, moments included.
+    pub forward: f64,
+    /// Seconds backward.
+    pub backward: f64,
+}
+
 /// A network prepared on a device.
 pub trait Network: Send + Sync + fmt::Debug {
     /// What it was made from.
@@ -261,6 +272,12 @@ pub trait Network: Send + Sync + fmt::Debug {
     /// [`ComputeError::TooSmall`](crate::ComputeError::TooSmall),
     /// [`ComputeError::NoSuchTap`](crate::ComputeError::NoSuchTap).
     fn forward<'a>(&'a self, image: &Tensor, taps: &[TapRequest]) -> Result<Box<dyn Tape + 'a>>;
+
+    /// Where the time of the last forward and backward pass went, from the image to the deepest layer; empty if the
+    /// device does not know.
+    fn times(&self) -> Vec<StageTime> {
+        Vec::new()
+    }
 }
 
 /// One forward pass, kept until its gradient is asked for.

@@ -12,7 +12,7 @@
 //! stand about twenty small operations ([`Device`]). Every call moves megabytes, so dynamic dispatch is free
 //! and no type parameter leaks.
 //!
-//! Devices: [`reference`] (naive loops in f64: the oracle) and [`cpu`] (Winograd convolutions in SIMD).
+//! Devices: [`mod@reference`] (naive loops in f64: the oracle) and [`cpu`] (Winograd convolutions in SIMD).
 //! Gradients reach the image only: there is no training here.
 //!
 //! # Example
@@ -52,8 +52,8 @@ mod spec;
 mod tensor;
 
 pub use device::{
-    AdamBuffers, AdamStep, Cotangent, Device, Moments, Network, Reduction, Tap, TapRequest, Tape,
-    TotalVariation,
+    AdamBuffers, AdamStep, Cotangent, Device, Moments, Network, Reduction, StageTime, Tap,
+    TapRequest, Tape, TotalVariation,
 };
 pub use error::{ComputeError, Result};
 pub use spec::{Conv3x3, Head, InputNorm, Layer, NetSpec, Padding, Pool, PoolKind};

@@ -1,10 +1,10 @@
 //! The processor: Winograd convolutions in vector instructions, bits instead of kept activations, memory recycled.
 //!
-//! * [`array`] says how tensors lie in memory, [`memory`] where the memory comes from, [`simd`] how one source
+//! * `array` says how tensors lie in memory, `memory` where the memory comes from, `simd` how one source
 //!   becomes code for several instruction sets;
-//! * [`network`] runs a network forward and backward;
-//! * [`vector`], [`variation`], [`matrix`] and [`fidelity`] are the small operations, cut into [`chunks`]; fidelity
-//!   stands on products of [`square`] matrices, triangular [`factor`]s and the [`polar`] decomposition.
+//! * `network` runs a network forward and backward;
+//! * `vector`, `variation`, `matrix` and `fidelity` are the small operations, cut into `chunks`; fidelity
+//!   stands on products of `square` matrices, triangular `factor`s and the `polar` decomposition.
 //!
 //! Results are bit-identical for any number of threads: work is cut by the size of the data, never by the number of
 //! threads, and partial sums are added in the order of the data. Different instruction sets round differently.

@@ -21,8 +21,11 @@ use super::tape::CpuTape;
 use super::views::{Features, Seen};
 use super::winograd::{Extent, convolve};
 use super::{Context, pointwise};
-use crate::{ComputeError, Layer, NetSpec, Network, PoolKind, Result, TapRequest, Tape, Tensor};
-use std::sync::Arc;
+use crate::{
+    ComputeError, Layer, NetSpec, Network, PoolKind, Result, StageTime, TapRequest, Tape, Tensor,
+};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// A network on the cpu device.
 #[derive(Debug)]
@@ -33,6 +36,7 @@ pub(super) struct CpuNetwork {
     convolutions: Vec<Option<Convolution>>,
     /// The first of them, which reads the image.
     pub(super) first: FirstFilters,
+    times: Mutex<Vec<StageTime>>,
 }
 
 /// What a stage has made.
@@ -105,7 +109,13 @@ impl CpuNetwork {
             convolutions,
             context,
             spec,
+            times: Mutex::default(),
         })
+    }
+
+    /// The times of the last pass; whoever panicked while holding them left them whole.
+    pub(super) fn recorded(&self) -> MutexGuard<'_, Vec<StageTime>> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The convolution of a layer.
@@ -141,6 +151,8 @@ impl CpuNetwork {
             opening: None,
             plan,
         };
+        let mut times = Vec::with_capacity(tape.plan.len());
+        let mut clock = Instant::now();
         if opening::applies(&self.spec, &tape.plan, &asked(&tape.plan[0])) {
             let wanted = asked(&tape.plan[0]);
             let moments = wanted.iter().any(|request| request.moments);
@@ -156,11 +168,23 @@ impl CpuNetwork {
             )?;
             tape.nodes.extend(nodes);
             tape.opening = Some(image);
+            // The two stages are one, whose time goes by the name of the second.
+            times.push(StageTime::default());
         } else {
             let mut node = self.first_stage(&tape.plan[0], image, size)?;
             self.look(&mut node, 0, &asked(&tape.plan[0]), None, &mut tape.seen)?;
             tape.nodes.push(node);
         }
+        let mut lap = |last_layer| {
+            let forward = clock.elapsed().as_secs_f64();
+            clock = Instant::now();
+            StageTime {
+                last_layer,
+                forward,
+                backward: 0.0,
+            }
+        };
+        times.push(lap(tape.plan[times.len()].last));
         for index in tape.nodes.len()..tape.plan.len() {
             let stage = tape.plan[index];
             let mut node = self.stage(&stage, &tape.nodes[index - 1], h * w)?;
@@ -169,7 +193,9 @@ impl CpuNetwork {
             if !tape.keeps(index - 1) {
                 tape.nodes[index - 1].map = Map::Dropped;
             }
+            times.push(lap(stage.last));
         }
+        *self.recorded() = times;
         Ok(tape)
     }
 
@@ -336,6 +362,11 @@ fn merged(taps: &[TapRequest]) -> Vec<TapRequest> {
 impl Network for CpuNetwork {
     fn spec(&self) -> &NetSpec {
         &self.spec
+    }
+
+    fn times(&self) -> Vec<StageTime> {
+        let used = |time: &&StageTime| time.forward + time.backward > 0.0;
+        self.recorded().iter().filter(used).copied().collect()
     }
 
     fn forward<'a>(&'a self, image: &Tensor, taps: &[TapRequest]) -> Result<Box<dyn Tape + 'a>> {

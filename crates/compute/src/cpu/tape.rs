@@ -22,6 +22,7 @@ use super::views::{Features, Seen};
 use super::winograd::{Extent, convolve};
 use super::{first, fold, heads};
 use crate::{ComputeError, Cotangent, Moments, Padding, PoolKind, Result, Tap, Tape, Tensor};
+use std::time::Instant;
 
 /// One forward pass.
 #[derive(Debug)]
@@ -331,6 +332,13 @@ impl CpuTape<'_> {
         let opening = self.opening.take();
         let mut gradient: Option<Buffer> = None;
         let mut bordered = None;
+        let mut clock = Instant::now();
+        let mut record = |stage: usize| {
+            if let Some(time) = network.recorded().get_mut(stage) {
+                time.backward = clock.elapsed().as_secs_f64();
+            }
+            clock = Instant::now();
+        };
         for (index, said) in self.sort(cotangents)?.into_iter().enumerate().rev() {
             if let (0, Some(image)) = (index, &opening) {
                 let behind = gradient.take();
@@ -338,9 +346,11 @@ impl CpuTape<'_> {
                     let (behind, towards) = (behind.as_deref(), said.moments.as_ref());
                     bordered = Some(opening::backward(&self, image, behind, towards)?);
                 }
+                record(1);
                 break;
             }
             gradient = self.step(index, gradient, said)?;
+            record(index + 1);
             // What lies behind is not needed any more.
             self.nodes[index].map = Map::Dropped;
             if let Some(behind) = self.nodes.get_mut(index + 1) {
@@ -360,6 +370,7 @@ impl CpuTape<'_> {
                     0..h + 2,
                     &mut bordered,
                 );
+                record(0);
                 bordered
             }
             (None, None) => context.pool.zeros(3 * (h + 2) * (w + 2))?,

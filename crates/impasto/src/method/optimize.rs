@@ -123,6 +123,11 @@ impl Stylizer {
         &self.styles
     }
 
+    /// The network of the job, prepared on its device.
+    pub fn network(&self) -> &dyn Network {
+        self.network.as_ref()
+    }
+
     /// The scales that a content would go through.
     pub fn scales(&self, content: &Picture) -> Vec<Scale> {
         let long_side = match self.recipe.size {
