@@ -11,6 +11,7 @@ sign, there and here, and the gradient differs at those few pixels. `beyond` is 
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -101,6 +102,11 @@ def ours(program, options, paths, encoder, folder):
     return printed["terms"], printed["total"], torch.from_numpy(np.load(target))
 
 
+def difference(a, b):
+    """Relative; a number that is not finite, which JSON calls null, is infinitely far off."""
+    return abs(a - b) / max(abs(b), 1e-30) if a is not None and math.isfinite(a) else math.inf
+
+
 def compare(got, expected):
     """(worst relative difference of a value, its name, gradient's largest difference, relative L2, share beyond)."""
     terms = {t["name"]: t for t in expected[0]}
@@ -109,11 +115,11 @@ def compare(got, expected):
         sys.exit(f"the terms are {sorted(mine)}, expected {sorted(terms)}")
     pairs = [(f"{n} {k}", mine[n][k], terms[n][k]) for n in terms for k in ("value", "weight", "weighted")]
     pairs.append(("total", got[1], expected[1]))
-    differences = [(abs(a - b) / max(abs(b), 1e-30), name) for name, a, b in pairs]
+    differences = [(difference(a, b), name) for name, a, b in pairs]
     value, name = max(differences)
     if got[2].shape != expected[2].shape:
         sys.exit(f"the gradient is {tuple(got[2].shape)}, expected {tuple(expected[2].shape)}")
-    apart = (got[2].double() - expected[2].double()).abs()
+    apart = (got[2].double() - expected[2].double()).abs().nan_to_num(math.inf)
     largest = expected[2].abs().max()
     beyond = (apart > GRADIENT_TARGET * largest).double().mean().item()
     l2 = (apart.norm() / expected[2].double().norm()).item()
