@@ -48,10 +48,14 @@ def rust(name):
     return command
 
 
+# What a contender's process finds in its environment beside ours.
+ENVIRONMENT = {"impasto-avx2": {"IMPASTO_SIMD": "avx2"}}
+
 # name: (command, what it is)
 CONTENDERS = {
     "impasto-f32": (ours("f32"), "this project, float32"),
     "impasto-bf16": (ours("bf16"), "this project, products in bfloat16"),
+    "impasto-avx2": (ours("f32"), "this project, float32, held to AVX2"),
     "torch-f32": (script("torch_step.py", "f32"), "PyTorch float32, channels-last, as installed"),
     "torch-tuned": (script("torch_step.py", "tuned"), "the same with freed memory kept"),
     "torch-compiled": (script("torch_step.py", "compiled"), "torch.compile, float32, channels-last"),
@@ -65,10 +69,11 @@ CONTENDERS = {
 USUAL = "impasto-f32,impasto-bf16,torch-f32,torch-tuned,torch-compiled,torch-bf16,tensorflow"
 
 
-def run_once(command, limit):
+def run_once(command, environment, limit):
     """The JSON line a contender prints last, or {"error": why not}."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=limit)
+        given = {**os.environ, **environment}
+        done = subprocess.run(command, env=given, capture_output=True, text=True, timeout=limit)
     except FileNotFoundError:
         return {"error": f"{command[0]} is not there"}
     except subprocess.TimeoutExpired:
@@ -176,7 +181,7 @@ def main():
                 if name in broken:
                     continue
                 before = load()
-                got = run_once(CONTENDERS[name][0](a, size), a.limit)
+                got = run_once(CONTENDERS[name][0](a, size), ENVIRONMENT.get(name, {}), a.limit)
                 runs.append({"contender": name, "round": turn, "load_before": before, **got})
                 if "error" in got:
                     broken.add(name)

@@ -82,13 +82,26 @@ def reference(options, paths, encoder, precision):
     return inspect_loss.inspect(a)
 
 
-def balance(options, paths, encoder):
-    """Options with global weights at which content, style and total variation have gradients of about equal size."""
+SHARED = ("reduction", "normalize", "pooling", "padding")
+DEPENDS = {
+    "content-weight": ("content-layer", *SHARED),
+    "style-weight": ("style-layers", "style-loss", "gram-norm", *SHARED),
+    "tv-weight": ("tv", "reduction", "normalize"),
+}
+
+
+def balance(options, paths, encoder, known):
+    """Options with global weights at which content, style and total variation have gradients of about equal size.
+
+    `known` keeps the weights found for these pictures, by the options that they depend on.
+    """
     found = {}
-    for key in ("content-weight", "style-weight", "tv-weight"):
-        alone = options | {k: "0" for k in ("content-weight", "style-weight", "tv-weight")} | {key: "1"}
-        size = reference(alone, paths, encoder, "float32")[2].abs().max().item()
-        found[key] = f"{1 / size:.1e}"
+    for key, names in DEPENDS.items():
+        depends = (key, *(options[name] for name in names))
+        if depends not in known:
+            alone = options | dict.fromkeys(DEPENDS, "0") | {key: "1"}
+            known[depends] = 1 / reference(alone, paths, encoder, "float32")[2].abs().max().item()
+        found[key] = f"{known[depends]:.1e}"
     return options | found
 
 
@@ -144,10 +157,11 @@ def main():
         folder = Path(made)
         for text in a.sizes.split(","):
             paths = write_pictures(folder, tuple(int(n) for n in text.split("x")))
+            known = {}
             for case, options in matrix():
                 if a.only not in case:
                     continue
-                options = balance(options, paths, a.encoder)
+                options = balance(options, paths, a.encoder, known)
                 expected = reference(options, paths, a.encoder, "float64")
                 value, at, gradient, l2, beyond = compare(ours(a.program, options, paths, a.encoder, folder), expected)
                 name = f"{text} {case}"
