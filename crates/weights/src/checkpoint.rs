@@ -1,6 +1,7 @@
 //! Named tensors and metadata, whatever file they came from.
 
-use crate::{Limits, Result, WeightsFile};
+use crate::vgg::Vgg;
+use crate::{Limits, Result, WeightsError, WeightsFile};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -37,5 +38,29 @@ impl Checkpoint {
     /// Any [`WeightsError`](crate::WeightsError).
     pub fn read(bytes: &[u8], file: &str, limits: &Limits) -> Result<Self> {
         WeightsFile::from_bytes(bytes, file, limits)?.read_all(|_| true)
+    }
+
+    /// The VGG that is in it, and nothing else, moved: as [`WeightsFile::read_vgg`] reads it. `name` is for messages.
+    ///
+    /// # Errors
+    /// [`WeightsError::NotVgg`].
+    pub fn into_vgg(mut self, name: &str) -> Result<Self> {
+        let shapes = self
+            .tensors
+            .iter()
+            .map(|(name, tensor)| (name.as_str(), tensor.shape.as_slice()));
+        let not = |problem| WeightsError::NotVgg {
+            file: name.into(),
+            problem,
+        };
+        let vgg = Vgg::find(&shapes.collect()).map_err(not)?;
+        let tensors = vgg.take(name, |tensor| {
+            let taken = self.tensors.remove(tensor);
+            taken.ok_or_else(|| not(format!("the tensor {tensor} is missing")))
+        })?;
+        Ok(Self {
+            tensors,
+            metadata: vgg.describe(self.metadata),
+        })
     }
 }

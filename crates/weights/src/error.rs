@@ -43,6 +43,14 @@ pub enum WeightsError {
         /// What is in the way, and the way out.
         problem: String,
     },
+    /// The tensors are those of another kind of network.
+    #[error("{file} does not hold a VGG-shaped encoder: {problem}")]
+    NotVgg {
+        /// The file's name.
+        file: String,
+        /// What was missing or does not fit.
+        problem: String,
+    },
     /// The file is larger than the limit.
     #[error("the weights {file} are refused: {what} is {size}, the limit is {limit}")]
     TooLarge {
@@ -68,5 +76,54 @@ pub enum WeightsError {
         value: f32,
         /// Its position in the tensor.
         position: usize,
+    },
+    /// A value is too large to be written with two bytes.
+    #[error("tensor {tensor} holds {value}, which f16 cannot hold; use f32")]
+    NotInF16 {
+        /// The tensor.
+        tensor: String,
+        /// The value.
+        value: f32,
+    },
+    /// A name that cannot be a file's on every system, or that is taken.
+    #[error(
+        "{name:?} cannot be a model's name: use 1 to 64 of a-z, 0-9, dot, hyphen and underscore, starting with a letter or digit (lite is taken)"
+    )]
+    BadName {
+        /// The name.
+        name: String,
+    },
+    /// The platform has no folder for data.
+    #[error("there is no folder for models: name one by --models-dir or IMPASTO_MODELS")]
+    NoFolder,
+    /// A model that is not on this machine.
+    #[error("the weights of {name} are not installed (expected at {}): {advice}", expected.display())]
+    NotInstalled {
+        /// The model.
+        name: String,
+        /// Where its file belongs.
+        expected: PathBuf,
+        /// What to do.
+        advice: String,
+    },
+    /// A model of this name is there already.
+    #[error("{name} is installed already ({}): remove it first, or choose another name", path.display())]
+    Exists {
+        /// The model.
+        name: String,
+        /// Its file.
+        path: PathBuf,
+    },
+    /// An installed file is no longer what was written.
+    #[error(
+        "{} has changed since it was installed (SHA-256 {found}, was {expected}): remove it and install it again", path.display()
+    )]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// The hash that it carries.
+        expected: String,
+        /// The hash that it has.
+        found: String,
     },
 }

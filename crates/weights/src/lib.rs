@@ -16,6 +16,9 @@
 //! | NumPy `.npz` | `format::npz` |
 //! | TensorFlow.js `model.json` with shards | `format::tfjs` |
 //!
+//! [`WeightsFile::read_vgg`] finds a VGG in any of them by its tensors' names and gives it canonical ones; the
+//! [`Store`] keeps such files by name, the registry ([`models`]) knows where they come from.
+//!
 //! f16, bf16, f32 and f64 are widened or narrowed to f32. The readers are our own: those that were looked at take
 //! only a path, bring ten to twenty further crates, map files into memory, or have no limit on the whole of what
 //! they allocate.
@@ -25,13 +28,22 @@ mod encoding;
 mod entry;
 mod error;
 mod format;
+mod hash;
 mod limits;
 mod problem;
+mod registry;
+mod save;
 mod source;
+mod store;
+mod vgg;
 mod weights_file;
 
 pub use checkpoint::{Checkpoint, WeightTensor};
 pub use error::{Result, WeightsError};
 pub use format::Format;
+pub use hash::Checksum;
 pub use limits::Limits;
+pub use registry::{Model, Origin, model, models};
+pub use save::{Precision, write_safetensors};
+pub use store::{Import, Installed, Store};
 pub use weights_file::{TensorInfo, WeightsFile};

@@ -4,6 +4,7 @@ use crate::entry::Entry;
 use crate::format::{self, Index};
 use crate::problem::{Problem, Read, within};
 use crate::source::Source;
+use crate::vgg::Vgg;
 use crate::{Checkpoint, Format, Limits, Result, WeightTensor, WeightsError};
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -162,6 +163,30 @@ impl<'a> WeightsFile<'a> {
             }
         }
         Ok(checkpoint)
+    }
+
+    /// The VGG that is in it, and nothing else: under canonical names and in the canonical layout (`conv4_2.weight`
+    /// `[out, in, 3, 3]`). The metadata get `architecture` and `preprocessing` if the file does not state them.
+    ///
+    /// # Errors
+    /// [`WeightsError::NotVgg`] if there is none, and all others.
+    pub fn read_vgg(&self) -> Result<Checkpoint> {
+        self.take_vgg(&self.find_vgg()?)
+    }
+
+    pub(crate) fn find_vgg(&self) -> Result<Vgg> {
+        let shapes = self.tensors().map(|tensor| (tensor.name, tensor.shape));
+        Vgg::find(&shapes.collect()).map_err(|problem| WeightsError::NotVgg {
+            file: self.file.clone(),
+            problem,
+        })
+    }
+
+    pub(crate) fn take_vgg(&self, vgg: &Vgg) -> Result<Checkpoint> {
+        Ok(Checkpoint {
+            tensors: vgg.take(&self.file, |name| self.read(name))?,
+            metadata: vgg.describe(self.index.metadata.clone()),
+        })
     }
 
     fn read_entry(&self, entry: &Entry) -> Read<WeightTensor> {

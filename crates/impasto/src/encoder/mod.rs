@@ -16,10 +16,10 @@ mod names;
 pub use layer_name::{BadLayerName, LayerName, WeightedLayer};
 
 use impasto_compute::{Conv3x3, Head, InputNorm, Layer, NetSpec, Padding, Pool, PoolKind, Tap};
-use impasto_weights::{Checkpoint, Limits, WeightsError};
+use impasto_weights::{Checkpoint, Limits, Store, WeightsError, WeightsFile};
 use names::Part;
 use serde::{Deserialize, Serialize};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 /// The encoder that is part of the program.
@@ -107,7 +107,7 @@ impl EncoderOptions {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncoderError {
-    /// The file could not be read.
+    /// The file could not be read, holds another kind of network, or is not installed.
     #[error(transparent)]
     Weights(#[from] WeightsError),
     /// No file and no known encoder of this name.
@@ -118,17 +118,7 @@ pub enum EncoderError {
         /// What could have been.
         known: String,
     },
-    /// A known encoder whose weights are not on this machine.
-    #[error(
-        "the weights of {name} are not installed: put them at {expected}, or name the file with --encoder FILE"
-    )]
-    NotInstalled {
-        /// The encoder.
-        name: String,
-        /// Where the file belongs.
-        expected: String,
-    },
-    /// The tensors are those of another kind of network.
+    /// The heads are not those of an encoder.
     #[error("{file} does not hold a VGG-shaped encoder: {problem}")]
     NotAnEncoder {
         /// The file.
@@ -204,31 +194,60 @@ impl Encoder {
     }
 
     /// The encoder of a name or file: `lite`, an installed one such as `vgg19`, or the path of a file of weights.
-    /// `None` is the default: `vgg19` if its weights are installed, else `lite`.
+    /// `None` is the default: `vgg19` if its weights are installed, else `lite`. Installed ones are looked for in
+    /// the usual folder of models.
     ///
     /// # Errors
     /// [`EncoderError`].
     pub fn find(name: Option<&str>) -> Result<Self, EncoderError> {
+        Self::find_in(name, Store::locate(None).ok().as_ref())
+    }
+
+    /// Like [`Encoder::find`], with the models of a store.
+    ///
+    /// # Errors
+    /// [`EncoderError`].
+    pub fn find_in(name: Option<&str>, store: Option<&Store>) -> Result<Self, EncoderError> {
+        let installed = |name: &str| store.and_then(|store| store.find(name));
         match name {
-            None => match installed("vgg19") {
-                Some(path) if path.is_file() => Self::open_as("vgg19", &path, None),
-                _ => Self::lite(),
+            None => match installed(DEFAULT) {
+                Some(path) => Self::open_as(DEFAULT, &path, None),
+                None => Self::lite(),
             },
             Some("lite") => Self::lite(),
             Some(name) if Path::new(name).is_file() => Self::open(Path::new(name), None),
-            Some(name) if KNOWN.contains(&name) => match installed(name) {
-                Some(path) if path.is_file() => Self::open_as(name, &path, None),
-                path => Err(EncoderError::NotInstalled {
-                    name: name.into(),
-                    expected: path.map_or("the folder in IMPASTO_MODELS".into(), |path| {
-                        path.display().to_string()
-                    }),
-                }),
+            Some(name) => match installed(name) {
+                Some(path) => Self::open_as(name, &path, None),
+                None => Err(Self::not_found(name, store)),
             },
-            Some(name) => Err(EncoderError::Unknown {
-                name: name.into(),
-                known: format!("lite, {}", KNOWN.join(", ")),
-            }),
+        }
+    }
+
+    /// Why there is no encoder of a name.
+    fn not_found(name: &str, store: Option<&Store>) -> EncoderError {
+        if impasto_weights::model(name).is_some() {
+            return match store.map(|store| store.describe(name)) {
+                Some(Err(error)) => error.into(),
+                _ => WeightsError::NoFolder.into(),
+            };
+        }
+        let mut known = vec!["lite".to_string()];
+        known.extend(
+            impasto_weights::models()
+                .iter()
+                .map(|model| model.name.into()),
+        );
+        let installed = store
+            .and_then(|store| store.list().ok())
+            .unwrap_or_default();
+        for (name, _) in installed {
+            if !known.contains(&name) {
+                known.push(name);
+            }
+        }
+        EncoderError::Unknown {
+            name: name.into(),
+            known: known.join(", "),
         }
     }
 
@@ -246,32 +265,36 @@ impl Encoder {
         path: &Path,
         preprocessing: Option<Preprocessing>,
     ) -> Result<Self, EncoderError> {
-        Self::from_checkpoint(name, Checkpoint::open(path)?, preprocessing)
+        let file = WeightsFile::open(path, &Limits::default())?;
+        Self::from_checkpoint(name, file.read_vgg()?, preprocessing)
     }
 
     /// Builds an encoder from tensors.
     ///
     /// # Errors
-    /// [`EncoderError::NotAnEncoder`] if they are not a sequence of VGG-shaped convolutions that fit each other.
+    /// [`EncoderError::Weights`] if they are not a sequence of VGG-shaped convolutions that fit each other,
+    /// [`EncoderError::NotAnEncoder`] if there are heads that do not fit.
     pub fn from_checkpoint(
         name: &str,
-        mut checkpoint: Checkpoint,
+        checkpoint: Checkpoint,
         preprocessing: Option<Preprocessing>,
     ) -> Result<Self, EncoderError> {
+        let mut checkpoint = checkpoint.into_vgg(name)?;
         let not = |problem: String| EncoderError::NotAnEncoder {
             file: name.into(),
             problem,
         };
-        let (tradition, layers) = names::recognise(&checkpoint).map_err(not)?;
         let stated = checkpoint.metadata.get("preprocessing").map(String::as_str);
         let stated = stated.and_then(|stated| {
             Preprocessing::ALL
                 .into_iter()
                 .find(|(name, _)| *name == stated)
         });
-        let preprocessing = preprocessing
-            .or(stated.map(|(_, p)| p))
-            .unwrap_or(tradition);
+        let Some(preprocessing) = preprocessing.or(stated.map(|(_, p)| p)) else {
+            return Err(not(
+                "it does not say which preprocessing it expects; give one".into(),
+            ));
+        };
         let mut encoder = Self {
             name: name.into(),
             preprocessing,
@@ -279,35 +302,25 @@ impl Encoder {
             heads: vec![],
         };
         let mut channels = 3;
-        for ((block, index), tensor) in layers.convs {
+        for (layer, tensor) in names::layers(&checkpoint, "") {
+            let LayerName::Conv { block, index } = layer else {
+                continue;
+            };
             let (shape, weight) =
                 names::take(&mut checkpoint, &tensor, Part::Weight).map_err(not)?;
-            let [out, input, 3, 3] = *shape else {
-                return Err(not(format!(
-                    "{tensor} has the shape {shape:?}, expected [out, in, 3, 3]"
-                )));
-            };
-            if input != channels || out == 0 {
-                return Err(not(format!(
-                    "{tensor} has the shape {shape:?}, but {channels} channels reach it"
-                )));
-            }
-            let weight = if channels == 3 && encoder.convs.is_empty() && preprocessing.constants().1
-            {
+            let out = shape.first().copied().unwrap_or(0);
+            let weight = if encoder.convs.is_empty() && preprocessing.constants().1 {
                 swap_red_and_blue(&weight)
             } else {
                 weight
             };
-            let (shape, bias) = names::take(&mut checkpoint, &tensor, Part::Bias).map_err(not)?;
-            let conv = Conv3x3::new(input, out, Padding::Zero, weight, bias).map_err(|_| {
-                not(format!(
-                    "the bias of {tensor} has the shape {shape:?}, expected [{out}]"
-                ))
-            })?;
+            let (_, bias) = names::take(&mut checkpoint, &tensor, Part::Bias).map_err(not)?;
+            let conv = Conv3x3::new(channels, out, Padding::Zero, weight, bias)
+                .map_err(|error| not(format!("{tensor}: {error}")))?;
             encoder.convs.push(NamedConv { block, index, conv });
             channels = out;
         }
-        for (layer, tensor) in layers.heads {
+        for (layer, tensor) in names::layers(&checkpoint, "head.") {
             let Some(trunk) = encoder.position(layer) else {
                 return Err(not(format!(
                     "{tensor} sits behind a layer that is not there"
@@ -597,17 +610,8 @@ pub struct DefaultLayers {
     pub style: Vec<LayerName>,
 }
 
-/// The encoders that can be installed by name.
-const KNOWN: [&str; 2] = ["vgg19", "vgg16"];
-
-/// Where the weights of an installed encoder lie: in `IMPASTO_MODELS`, else in the platform's data folder.
-fn installed(name: &str) -> Option<PathBuf> {
-    let folder = match std::env::var_os("IMPASTO_MODELS") {
-        Some(folder) => PathBuf::from(folder),
-        None => dirs::data_dir()?.join("impasto").join("models"),
-    };
-    Some(folder.join(format!("{name}.safetensors")))
-}
+/// The encoder that is used unless another is named, once its weights are installed.
+const DEFAULT: &str = "vgg19";
 
 /// Filters `[out, 3, 3, 3]` for blue, green, red as filters for red, green, blue.
 fn swap_red_and_blue(filters: &[f32]) -> Vec<f32> {

@@ -1,0 +1,517 @@
+//! Which tensor is which convolution of a VGG: the names of each tradition, as a table.
+//!
+//! | tradition | convolution 2 of block 4 of VGG-19 | filters | expects |
+//! |---|---|---|---|
+//! | canonical, Caffe | `conv4_2.weight` | `[out, in, 3, 3]` | `caffe` |
+//! | torchvision, timm | `features.21.weight` | `[out, in, 3, 3]` | `torch` |
+//! | Keras 1, 2, 3 | `block4_conv2/block4_conv2_W_1:0`, `block4_conv2/block4_conv2/kernel:0`, … `/kernel` | `[3, 3, in, out]` | `caffe` |
+//! | Keras 3 without names | `layers/conv2d_9/vars/0` | `[3, 3, in, out]` | `caffe` |
+//! | TensorFlow.js | `block4_conv2/kernel` | `[3, 3, in, out]` | `caffe` |
+//! | AdaIN's normalised VGG | `32.weight`, behind a 1×1 convolution `0.weight` | `[out, in, 3, 3]` | `caffe` |
+//! | WCT's | `conv42.weight`, behind `conv0.weight` | `[out, in, 3, 3]` | `caffe` |
+//!
+//! Whatever stands before the names, as in `state_dict.features.0.weight`, is the same for all and ignored.
+//! `torch` is RGB in 0..1 minus (.485, .456, .406), over (.229, .224, .225); `caffe` is BGR in 0..255 minus
+//! (103.939, 116.779, 123.68). A 1×1 convolution in front that does just that is taken off; any other is refused.
+//! Batch normalisation and filters that a Theano back end turned around are refused.
+//!
+//! Canonical tensors are `conv4_2.weight` `[out, in, 3, 3]`, `conv4_2.bias` `[out]`, and, for an encoder that
+//! imitates another, heads `head.relu3_1.weight`, `head.relu3_1.bias`.
+
+use crate::{Result, WeightTensor, WeightsError};
+use std::collections::BTreeMap;
+
+/// A convolution: block and place in the block, both from 1.
+pub(crate) type Place = (u8, u8);
+
+/// The result of a search; the error says what does not fit, without the file's name.
+type Find<T> = std::result::Result<T, String>;
+
+/// Convolutions in each block of VGG-19, and of VGG-16.
+const VGG19: [u8; 5] = [2, 2, 4, 4, 4];
+const VGG16: [u8; 5] = [2, 2, 3, 3, 3];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Layout {
+    /// `[out, in, 3, 3]`
+    OutFirst,
+    /// `[3, 3, in, out]`
+    OutLast,
+}
+
+/// The names of one kind of file. `{b}` and `{i}` stand for block and place, `{t}` for the number in torchvision's
+/// sequence, `{a}` for that in AdaIN's, `{k}` for nothing, `_1`, `_2` … in order.
+struct Tradition {
+    filters: &'static str,
+    bias: &'static str,
+    layout: Layout,
+    preprocessing: &'static str,
+    /// A 1×1 convolution that prepares the picture, by the name before `.weight` and `.bias`.
+    front: Option<&'static str>,
+}
+
+const fn tradition(
+    filters: &'static str,
+    bias: &'static str,
+    layout: Layout,
+    preprocessing: &'static str,
+    front: Option<&'static str>,
+) -> Tradition {
+    Tradition {
+        filters,
+        bias,
+        layout,
+        preprocessing,
+        front,
+    }
+}
+
+/// The longer of two names that end alike comes first.
+#[rustfmt::skip]
+const TRADITIONS: [Tradition; 9] = {
+    use Layout::{OutFirst, OutLast};
+    [
+        tradition("conv{b}_{i}.weight", "conv{b}_{i}.bias", OutFirst, "caffe", None),
+        tradition("features.{t}.weight", "features.{t}.bias", OutFirst, "torch", None),
+        tradition("block{b}_conv{i}/block{b}_conv{i}/kernel:0", "block{b}_conv{i}/block{b}_conv{i}/bias:0", OutLast, "caffe", None),
+        tradition("block{b}_conv{i}/block{b}_conv{i}/kernel", "block{b}_conv{i}/block{b}_conv{i}/bias", OutLast, "caffe", None),
+        tradition("block{b}_conv{i}/block{b}_conv{i}_W_1:0", "block{b}_conv{i}/block{b}_conv{i}_b_1:0", OutLast, "caffe", None),
+        tradition("block{b}_conv{i}/kernel", "block{b}_conv{i}/bias", OutLast, "caffe", None),
+        tradition("layers/conv2d{k}/vars/0", "layers/conv2d{k}/vars/1", OutLast, "caffe", None),
+        tradition("conv{b}{i}.weight", "conv{b}{i}.bias", OutFirst, "caffe", Some("conv0")),
+        tradition("{a}.weight", "{a}.bias", OutFirst, "caffe", Some("0")),
+    ]
+};
+
+/// What the preparation of `caffe` is as a 1×1 convolution: rows B, G, R of 255 times R, G, B in 0..1, minus a mean.
+const CAFFE_MEAN: [f32; 3] = [103.939, 116.779, 123.68];
+
+/// A canonical tensor and where it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Wanted {
+    /// Its canonical name.
+    name: String,
+    /// Its name in the file.
+    from: String,
+    /// The canonical shape.
+    shape: Vec<usize>,
+    layout: Layout,
+}
+
+/// A VGG among the tensors of a file.
+#[derive(Clone, Debug)]
+pub(crate) struct Vgg {
+    /// `vgg19`, `vgg16`, or `vgg` for another number or width of layers.
+    architecture: &'static str,
+    /// What the names say that it expects.
+    preprocessing: &'static str,
+    /// Its tensors.
+    wanted: Vec<Wanted>,
+    /// The two tensors of a 1×1 convolution in front.
+    front: Option<[String; 2]>,
+}
+
+/// Every convolution of a network in order.
+fn places(blocks: [u8; 5]) -> impl Iterator<Item = Place> {
+    (1u8..)
+        .zip(blocks)
+        .flat_map(|(block, convolutions)| (1..=convolutions).map(move |index| (block, index)))
+}
+
+/// A tradition's name of a convolution.
+fn spell(pattern: &str, blocks: [u8; 5], (block, index): Place) -> String {
+    let before: usize = places(blocks)
+        .take_while(|place| *place != (block, index))
+        .count();
+    let pools = usize::from(block) - 1;
+    let counted = match before {
+        0 => String::new(),
+        number => format!("_{number}"),
+    };
+    pattern
+        .replace("{b}", &block.to_string())
+        .replace("{i}", &index.to_string())
+        // Convolution and ReLU; in AdaIN's sequence with a padding before, and a 1×1 convolution first.
+        .replace("{t}", &(2 * before + pools).to_string())
+        .replace("{a}", &(2 + 3 * before + pools).to_string())
+        .replace("{k}", &counted)
+}
+
+impl Vgg {
+    /// Finds a VGG among tensors, given by name and shape. Nothing else of them is looked at.
+    pub(crate) fn find(shapes: &BTreeMap<&str, &[usize]>) -> Find<Self> {
+        let found = TRADITIONS.iter().find_map(|tradition| {
+            let first = spell(tradition.filters, VGG19, (1, 1));
+            let mut prefixes = shapes.keys().filter_map(|name| name.strip_suffix(&first));
+            let fits = |prefix: &&str| {
+                let whole = prefix.is_empty() || prefix.ends_with(['.', '/']);
+                let front = tradition.front.is_none_or(|front| {
+                    let front = shapes.get(format!("{prefix}{front}.weight").as_str());
+                    front.is_some_and(|shape| **shape == [3, 3, 1, 1])
+                });
+                whole && front
+            };
+            Some((tradition, prefixes.find(fits)?.to_string()))
+        });
+        let Some((tradition, prefix)) = found else {
+            let some: Vec<_> = shapes.keys().take(3).copied().collect();
+            return Err(format!(
+                "its tensors are called {} …; expected conv1_1.weight …, features.0.weight …, block1_conv1/… or those of AdaIN's normalised VGG",
+                some.join(", ")
+            ));
+        };
+        if shapes.contains_key(format!("{prefix}features.1.running_mean").as_str()) {
+            return Err("it is a VGG with batch normalisation, which is another network; use the one without (vgg19, not vgg19_bn)".into());
+        }
+        let network = Network {
+            shapes,
+            tradition,
+            prefix: &prefix,
+        };
+        let convs = network.convolutions()?;
+        let mut wanted = Vec::new();
+        let mut channels = 3;
+        for place in &convs {
+            channels = network.convolution(*place, channels, &mut wanted)?;
+        }
+        heads(shapes, &prefix, &mut wanted);
+        let front = tradition
+            .front
+            .map(|front| ["weight", "bias"].map(|part| format!("{prefix}{front}.{part}")));
+        Ok(Self {
+            architecture: architecture(&convs, &wanted),
+            preprocessing: tradition.preprocessing,
+            wanted,
+            front,
+        })
+    }
+
+    /// A file's metadata with what the tensors tell, where the file does not say it itself.
+    pub(crate) fn describe(
+        &self,
+        mut metadata: BTreeMap<String, String>,
+    ) -> BTreeMap<String, String> {
+        for (key, value) in [
+            ("architecture", self.architecture),
+            ("preprocessing", self.preprocessing),
+        ] {
+            metadata.entry(key.into()).or_insert_with(|| value.into());
+        }
+        metadata
+    }
+
+    /// Leaves out what lies behind a convolution; heads stay.
+    pub(crate) fn stop_after(&mut self, place: Place) -> Find<()> {
+        let own = |wanted: &Wanted| place_of(&wanted.name);
+        if !self.wanted.iter().any(|wanted| own(wanted) == Some(place)) {
+            return Err(format!(
+                "it has no conv{}_{}; its last convolution is {}",
+                place.0,
+                place.1,
+                self.last()
+            ));
+        }
+        self.wanted
+            .retain(|wanted| own(wanted).is_none_or(|own| own <= place));
+        Ok(())
+    }
+
+    /// The name of its deepest convolution.
+    pub(crate) fn last(&self) -> String {
+        let places = self
+            .wanted
+            .iter()
+            .filter_map(|wanted| place_of(&wanted.name));
+        let (block, index) = places.max().unwrap_or((0, 0));
+        format!("conv{block}_{index}")
+    }
+
+    /// The tensors under their canonical names and shapes, each taken from `file` by `read`.
+    pub(crate) fn take(
+        &self,
+        file: &str,
+        mut read: impl FnMut(&str) -> Result<WeightTensor>,
+    ) -> Result<BTreeMap<String, WeightTensor>> {
+        if let Some([weight, bias]) = &self.front {
+            check_front(&read(weight)?.values, &read(bias)?.values).map_err(|problem| {
+                WeightsError::NotVgg {
+                    file: file.into(),
+                    problem,
+                }
+            })?;
+        }
+        let mut tensors = BTreeMap::new();
+        for wanted in &self.wanted {
+            let tensor = read(&wanted.from)?;
+            let tensor = match wanted.layout {
+                Layout::OutFirst => tensor,
+                Layout::OutLast => channels_first(&tensor),
+            };
+            tensors.insert(wanted.name.clone(), tensor);
+        }
+        Ok(tensors)
+    }
+}
+
+/// The place of a convolution from the name of one of its tensors.
+fn place_of(canonical: &str) -> Option<Place> {
+    let (layer, _) = canonical.strip_prefix("conv")?.split_once('.')?;
+    let (block, index) = layer.split_once('_')?;
+    Some((block.parse().ok()?, index.parse().ok()?))
+}
+
+/// A tradition applied to a file.
+struct Network<'n> {
+    shapes: &'n BTreeMap<&'n str, &'n [usize]>,
+    tradition: &'n Tradition,
+    prefix: &'n str,
+}
+
+impl Network<'_> {
+    /// A tensor's name in the file, if it is there.
+    fn name(&self, pattern: &str, place: Place) -> String {
+        let spelled = spell(pattern, self.blocks(), place);
+        let name = format!("{}{spelled}", self.prefix);
+        if self.shape(&name).is_some() || !pattern.starts_with("block") {
+            return name;
+        }
+        // Keras may repeat the layer's name before: block1_conv1/sequential/block1_conv1/kernel.
+        let ends = |name: &&&str| {
+            let before = name.strip_suffix(&spelled);
+            before.is_some_and(|before| before.ends_with('/'))
+        };
+        let mut ending = self.shapes.keys().filter(ends);
+        match (ending.next(), ending.next()) {
+            (Some(only), None) => (*only).into(),
+            _ => name,
+        }
+    }
+
+    fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.shapes.get(name).copied()
+    }
+
+    /// The network that gives numbers their meaning, where names are numbers.
+    fn blocks(&self) -> [u8; 5] {
+        let has = |number: &str| {
+            let name = format!("{}features.{number}.weight", self.prefix);
+            self.shapes.contains_key(name.as_str())
+        };
+        // Convolution 8 is the last of block 3 in VGG-19 and the first of block 4, twice as wide, in VGG-16.
+        let eighth = self.shape(&format!("{}layers/conv2d_7/vars/0", self.prefix));
+        let widens = eighth.is_some_and(|shape| shape.get(2) != shape.get(3));
+        if has("17") && !has("16") || widens {
+            VGG16
+        } else {
+            VGG19
+        }
+    }
+
+    /// The convolutions that are there. A block may have fewer than VGG-19's, as VGG-16's do, and the file may
+    /// stop early; a gap is refused.
+    fn convolutions(&self) -> Find<Vec<Place>> {
+        let mut convs: Vec<Place> = Vec::new();
+        let mut missing = None;
+        for place in places(self.blocks()) {
+            let name = self.name(self.tradition.filters, place);
+            if self.shape(&name).is_none() {
+                missing = Some(name);
+                continue;
+            }
+            let (block, index) = convs.last().copied().unwrap_or((1, 0));
+            if place != (block, index + 1) && place != (block + 1, 1) {
+                return Err(format!(
+                    "it has {name} but not {}",
+                    missing.unwrap_or_default()
+                ));
+            }
+            convs.push(place);
+        }
+        Ok(convs)
+    }
+
+    /// Checks the shapes of a convolution that `channels` reach, and gives the number of those that leave it.
+    fn convolution(&self, place: Place, channels: usize, wanted: &mut Vec<Wanted>) -> Find<usize> {
+        let canonical = format!("conv{}_{}", place.0, place.1);
+        let name = self.name(self.tradition.filters, place);
+        let shape = self.shape(&name).unwrap_or_default();
+        let layout = self.tradition.layout;
+        let (out, input) = match (layout, shape) {
+            (Layout::OutFirst, &[out, input, 3, 3]) => (out, input),
+            (Layout::OutLast, &[3, 3, input, out]) => (out, input),
+            (Layout::OutLast, [_, _, 3, 3]) => {
+                return Err(format!(
+                    "{name} has the shape {shape:?} of a Theano back end, which turns filters around; use the file for TensorFlow (tf_dim_ordering_tf_kernels)"
+                ));
+            }
+            _ => {
+                let expected = match layout {
+                    Layout::OutFirst => "[out, in, 3, 3]",
+                    Layout::OutLast => "[3, 3, in, out]",
+                };
+                return Err(format!(
+                    "{name} has the shape {shape:?}, expected {expected}"
+                ));
+            }
+        };
+        if input != channels || out == 0 {
+            return Err(format!(
+                "{name} has the shape {shape:?}, but {channels} channels reach it"
+            ));
+        }
+        let bias = self.name(self.tradition.bias, place);
+        match self.shape(&bias) {
+            Some(shape) if shape == [out] => {}
+            Some(shape) => {
+                return Err(format!("{bias} has the shape {shape:?}, expected [{out}]"));
+            }
+            None => return Err(format!("the tensor {bias} is missing")),
+        }
+        wanted.push(Wanted {
+            name: format!("{canonical}.weight"),
+            from: name,
+            shape: vec![out, input, 3, 3],
+            layout,
+        });
+        wanted.push(Wanted {
+            name: format!("{canonical}.bias"),
+            from: bias,
+            shape: vec![out],
+            layout: Layout::OutFirst,
+        });
+        Ok(out)
+    }
+}
+
+/// Adds the tensors of heads, whose shapes the encoder checks.
+fn heads(shapes: &BTreeMap<&str, &[usize]>, prefix: &str, wanted: &mut Vec<Wanted>) {
+    for (name, shape) in shapes {
+        let Some(canonical) = name.strip_prefix(prefix) else {
+            continue;
+        };
+        // Classifiers are called head as well: head.fc.weight.
+        let is_head = canonical.starts_with("head.relu") || canonical.starts_with("head.conv");
+        if is_head {
+            wanted.push(Wanted {
+                name: canonical.into(),
+                from: (*name).into(),
+                shape: shape.to_vec(),
+                layout: Layout::OutFirst,
+            });
+        }
+    }
+}
+
+/// The name of a network with these convolutions, as wide as the published ones.
+fn architecture(convs: &[Place], wanted: &[Wanted]) -> &'static str {
+    let wide = wanted.iter().all(|wanted| {
+        let block = wanted
+            .name
+            .as_bytes()
+            .get(4)
+            .map_or(0, |b| b.wrapping_sub(b'1'));
+        wanted.shape.first() == [64, 128, 256, 512, 512].get(usize::from(block))
+    });
+    let starts = |blocks| places(blocks).take(convs.len()).eq(convs.iter().copied());
+    match (wide, starts(VGG19), starts(VGG16)) {
+        (true, true, _) => "vgg19",
+        (true, _, true) => "vgg16",
+        _ => "vgg",
+    }
+}
+
+/// Refuses a 1×1 convolution that does anything else than turn RGB in 0..1 into BGR in 0..255 minus the mean.
+fn check_front(weight: &[f32], bias: &[f32]) -> Find<()> {
+    let matrix = [0.0, 0.0, 255.0, 0.0, 255.0, 0.0, 255.0, 0.0, 0.0];
+    let near = |values: &[f32], wanted: &[f32]| {
+        values.len() == wanted.len()
+            && values
+                .iter()
+                .zip(wanted)
+                .all(|(value, wanted)| (value - wanted).abs() < 0.01)
+    };
+    if near(weight, &matrix) && near(bias, &CAFFE_MEAN.map(|mean| -mean)) {
+        return Ok(());
+    }
+    Err(format!(
+        "its 1×1 convolution in front is {weight:?} with bias {bias:?}, not the preparation of Caffe's weights; fold it into the first filters"
+    ))
+}
+
+/// `[3, 3, in, out]` as `[out, in, 3, 3]`.
+fn channels_first(tensor: &WeightTensor) -> WeightTensor {
+    let &[height, width, input, out] = tensor.shape.as_slice() else {
+        return tensor.clone();
+    };
+    let taps = height * width;
+    let mut values = vec![0.0; tensor.values.len()];
+    // One row of `out` values at a time is read in order.
+    for (row, from) in tensor.values.chunks_exact(out.max(1)).enumerate() {
+        let (tap, channel) = (row / input, row % input);
+        for (filter, value) in from.iter().enumerate() {
+            values[(filter * input + channel) * taps + tap] = *value;
+        }
+    }
+    WeightTensor {
+        shape: vec![out, input, height, width],
+        values,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(pattern: &str, blocks: [u8; 5]) -> Vec<String> {
+        places(blocks)
+            .map(|place| spell(pattern, blocks, place))
+            .collect()
+    }
+
+    #[test]
+    fn numbers_are_those_of_the_published_files() {
+        assert_eq!(
+            names("{t}", VGG19),
+            [
+                "0", "2", "5", "7", "10", "12", "14", "16", "19", "21", "23", "25", "28", "30",
+                "32", "34"
+            ]
+        );
+        assert_eq!(
+            names("{t}", VGG16),
+            [
+                "0", "2", "5", "7", "10", "12", "14", "17", "19", "21", "24", "26", "28"
+            ]
+        );
+        assert_eq!(
+            names("{a}", VGG19),
+            [
+                "2", "5", "9", "12", "16", "19", "22", "25", "29", "32", "35", "38", "42", "45",
+                "48", "51"
+            ]
+        );
+        assert_eq!(
+            names("conv2d{k}", VGG16)[..3],
+            ["conv2d", "conv2d_1", "conv2d_2"]
+        );
+    }
+
+    #[test]
+    fn channels_move_to_the_front() {
+        // Value: tap·100 + in·10 + out.
+        let mut values = Vec::new();
+        for tap in 0..9 {
+            for input in 0..2 {
+                values.extend((0..4).map(|out| (tap * 100 + input * 10 + out) as f32));
+            }
+        }
+        let turned = channels_first(&WeightTensor {
+            shape: vec![3, 3, 2, 4],
+            values,
+        });
+        assert_eq!(turned.shape, [4, 2, 3, 3]);
+        assert_eq!(turned.values[..3], [0.0, 100.0, 200.0]);
+        assert_eq!(turned.values[9..11], [10.0, 110.0]);
+        assert_eq!(turned.values[18], 1.0);
+    }
+}
