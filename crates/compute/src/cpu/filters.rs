@@ -48,15 +48,19 @@ impl Filters {
         (0..blocks_out * rows).into_par_iter().with_min_len(64).for_each(|index| {
             let (block, row) = (index / rows, index % rows);
             let mut taps = [[0.0; LANES]; 9];
-            for lane in 0..LANES {
-                let column = block * LANES + lane;
-                if row < channels_in && column < channels_out {
-                    for tap in 0..9 {
-                        let weight = match direction {
-                            Direction::Forward => conv.weight[(column * conv.in_channels + row) * 9 + tap],
-                            Direction::Backward => conv.weight[(row * conv.in_channels + column) * 9 + 8 - tap],
+            if row < channels_in {
+                for lane in 0..LANES.min(channels_out - block * LANES) {
+                    let column = block * LANES + lane;
+                    let pair = match direction {
+                        Direction::Forward => column * conv.in_channels + row,
+                        Direction::Backward => row * conv.in_channels + column,
+                    };
+                    for (tap, weight) in conv.weight[pair * 9..][..9].iter().enumerate() {
+                        let tap = match direction {
+                            Direction::Forward => tap,
+                            Direction::Backward => 8 - tap,
                         };
-                        taps[tap][lane] = f64::from(weight);
+                        taps[tap][lane] = *weight;
                     }
                 }
             }
@@ -84,23 +88,29 @@ impl Filters {
 #[inline(always)]
 fn transform<S: Isa, const M: usize, const A: usize, W: Tile<M, A>>(
     _: S,
-    taps: &[[f64; LANES]; 9],
+    taps: &[Lanes; 9],
     mut write: impl FnMut(usize, Lanes),
 ) {
-    for a in 0..A {
-        let mut row = [[0.0; LANES]; 3];
-        for s in 0..3 {
-            for lane in 0..LANES {
-                row[s][lane] = (0..3).map(|r| W::G[a][r] * taps[r * 3 + s][lane]).sum();
+    let mut half = [[[0.0; LANES]; 3]; A];
+    for s in 0..3 {
+        for lane in 0..LANES {
+            let column =
+                W::filter([taps[s][lane], taps[3 + s][lane], taps[6 + s][lane]].map(f64::from));
+            for a in 0..A {
+                half[a][s][lane] = column[a];
             }
         }
-        for b in 0..A {
-            let mut point = [0.0; LANES];
-            for lane in 0..LANES {
-                let sum: f64 = (0..3).map(|s| W::G[b][s] * row[s][lane]).sum();
-                point[lane] = sum as f32;
+    }
+    for (a, half) in half.iter().enumerate() {
+        let mut points = [[0.0; LANES]; A];
+        for lane in 0..LANES {
+            let row = W::filter([half[0][lane], half[1][lane], half[2][lane]]);
+            for b in 0..A {
+                points[b][lane] = row[b] as f32;
             }
-            write(a * A + b, point);
+        }
+        for (b, lanes) in points.into_iter().enumerate() {
+            write(a * A + b, lanes);
         }
     }
 }

@@ -391,9 +391,16 @@ impl Backward<'_> {
                         }
                     }
                 }
-                for colour in 0..COLOURS {
-                    for r in 0..R {
-                        rows[colour][place + r] = sums[r][colour].reduce_sum();
+                // Stored first: horizontal sums of an indexed array would keep the compiler from keeping it in registers.
+                let mut vectors = [[[0.0; LANES]; COLOURS]; R];
+                for r in 0..R {
+                    for colour in 0..COLOURS {
+                        sums[r][colour].store_slice(&mut vectors[r][colour][..len]);
+                    }
+                }
+                for (r, vectors) in vectors.iter().enumerate() {
+                    for (row, vector) in rows.iter_mut().zip(vectors) {
+                        row[place + r] = S::f32s::from_slice(simd, &vector[..len]).reduce_sum();
                     }
                 }
             },

@@ -141,10 +141,19 @@ fn add_chunk<S: Isa>(simd: S, rows: Rows<'_>, blocks: usize, fresh: bool, sums: 
     for (block, mean) in mean.chunks_exact_mut(LANES).enumerate() {
         let pixels = &rows.data[block * rows.stride..][..rows.count];
         for lane in (0..LANES).step_by(S::f32s::LEN) {
-            let mut sum = S::f32s::splat(simd, 0.0);
-            for pixel in pixels {
-                sum += S::f32s::from_slice(simd, &pixel[lane..lane + S::f32s::LEN]);
+            let load = |pixel: &Lanes| S::f32s::from_slice(simd, &pixel[lane..lane + S::f32s::LEN]);
+            // Several chains of additions, which would otherwise wait for each other.
+            let mut sums = [S::f32s::splat(simd, 0.0); 4];
+            let (fours, rest) = pixels.as_chunks::<4>();
+            for four in fours {
+                for (sum, pixel) in sums.iter_mut().zip(four) {
+                    *sum += load(pixel);
+                }
             }
+            for (sum, pixel) in sums.iter_mut().zip(rest) {
+                *sum += load(pixel);
+            }
+            let sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
             flush::<S>(sum, fresh, &mut mean[lane..lane + S::f32s::LEN]);
         }
     }

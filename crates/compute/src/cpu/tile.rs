@@ -32,8 +32,8 @@ use fearless_simd::prelude::*;
 
 /// One-dimensional transforms of a minimal filtering algorithm with `M` results and `A = M + 2` points.
 pub(super) trait Tile<const M: usize, const A: usize>: Send + Sync {
-    /// The filter matrix `G`.
-    const G: [[f64; 3]; A];
+    /// `G·g`.
+    fn filter(g: [f64; 3]) -> [f64; A];
     /// `Bᵀ·d`.
     fn input<S: Isa>(d: [S::f32s; A]) -> [S::f32s; A];
     /// `Aᵀ·m`.
@@ -44,12 +44,11 @@ pub(super) trait Tile<const M: usize, const A: usize>: Send + Sync {
 pub(super) struct F2;
 
 impl Tile<2, 4> for F2 {
-    const G: [[f64; 3]; 4] = [
-        [1.0, 0.0, 0.0],
-        [0.5, 0.5, 0.5],
-        [0.5, -0.5, 0.5],
-        [0.0, 0.0, 1.0],
-    ];
+    #[inline(always)]
+    fn filter(g: [f64; 3]) -> [f64; 4] {
+        let (even, odd) = (0.5 * (g[0] + g[2]), 0.5 * g[1]);
+        [g[0], even + odd, even - odd, g[2]]
+    }
 
     #[inline(always)]
     fn input<S: Isa>(d: [S::f32s; 4]) -> [S::f32s; 4] {
@@ -73,14 +72,19 @@ const S: f64 = 1.0 / (2.0 * P2 * (P2 - Q2));
 const T: f64 = 1.0 / (2.0 * Q2 * (Q2 - P2));
 
 impl Tile<4, 6> for F4 {
-    const G: [[f64; 3]; 6] = [
-        [1.0 / (P2 * Q2), 0.0, 0.0],
-        [S, S * P, S * P2],
-        [S, -S * P, S * P2],
-        [T, T * Q, T * Q2],
-        [T, -T * Q, T * Q2],
-        [0.0, 0.0, 1.0],
-    ];
+    #[inline(always)]
+    fn filter(g: [f64; 3]) -> [f64; 6] {
+        let (even_p, odd_p) = (S * g[0] + S * P2 * g[2], S * P * g[1]);
+        let (even_q, odd_q) = (T * g[0] + T * Q2 * g[2], T * Q * g[1]);
+        [
+            1.0 / (P2 * Q2) * g[0],
+            even_p + odd_p,
+            even_p - odd_p,
+            even_q + odd_q,
+            even_q - odd_q,
+            g[2],
+        ]
+    }
 
     #[inline(always)]
     fn input<I: Isa>(d: [I::f32s; 6]) -> [I::f32s; 6] {
@@ -126,7 +130,7 @@ mod tests {
             d: [f32; A],
             g: [f64; 3],
         ) -> [f32; M] {
-            let u = W::G.map(|row| (row[0] * g[0] + row[1] * g[1] + row[2] * g[2]) as f32);
+            let u = W::filter(g).map(|u| u as f32);
             let mut v = W::input::<S>(d.map(|d| S::f32s::splat(simd, d)));
             for (v, u) in v.iter_mut().zip(u) {
                 *v *= u;
