@@ -1,8 +1,12 @@
 //! A convolution, prepared: its bias in blocks, and its transformed filters for as long as they are worth keeping.
 
 use super::filters::{Direction, Filters};
+use super::format::{Format, Half, Single};
+use super::patches::Source;
+use super::results::Target;
 use super::simd::{LANES, Lanes};
-use super::tile::{F2, F4};
+use super::tile::{F2, F4, Tile};
+use super::winograd::{self, Extent};
 use super::{Context, FilterCache, Precision};
 use crate::{Conv3x3, Result};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,9 +19,12 @@ const CACHE_PIXELS: usize = 900 * 900;
 pub(super) struct Convolution {
     pub(super) spec: Conv3x3,
     pub(super) bias: Vec<Lanes>,
-    /// By direction, made when first needed.
-    transformed: Mutex<[Option<Arc<Filters>>; 2]>,
+    /// Transformed filters by direction, made when first needed, in the format of the device's precision.
+    single: Cache<Single>,
+    half: Cache<Half>,
 }
+
+type Cache<F> = Mutex<[Option<Arc<Filters<F>>>; 2]>;
 
 impl Convolution {
     pub(super) fn new(spec: &Conv3x3) -> Self {
@@ -28,41 +35,88 @@ impl Convolution {
         Self {
             spec: spec.clone(),
             bias,
-            transformed: Mutex::default(),
+            single: Mutex::default(),
+            half: Mutex::default(),
         }
     }
 
-    /// The transformed filters for an image of some pixels.
-    pub(super) fn filters(
+    /// Convolves, in the precision of the device; `pixels` are those of the image.
+    pub(super) fn run(
         &self,
         context: &Context,
         direction: Direction,
         pixels: usize,
-    ) -> Result<Arc<Filters>> {
-        let mut kept = self
-            .transformed
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let keep = match context.filters {
+        source: Source<'_>,
+        target: Target<'_>,
+        extent: Extent,
+    ) -> Result<()> {
+        let job = Job {
+            context,
+            direction,
+            pixels,
+            source,
+            target,
+            extent,
+        };
+        match context.precision {
+            Precision::Strict => self.run_as::<2, 4, F2, Single>(&self.single, job),
+            Precision::Standard => self.run_as::<4, 6, F4, Single>(&self.single, job),
+            Precision::Bf16 => self.run_as::<4, 6, F4, Half>(&self.half, job),
+        }
+    }
+
+    fn run_as<const M: usize, const A: usize, W: Tile<M, A>, F: Format>(
+        &self,
+        cache: &Cache<F>,
+        job: Job<'_>,
+    ) -> Result<()> {
+        let filters = self.filters::<M, A, W, F>(cache, &job)?;
+        let convolution = winograd::Convolution {
+            context: job.context,
+            filters: &filters,
+            source: job.source,
+            target: job.target,
+            extent: job.extent,
+        };
+        convolution.run::<M, A, W>()
+    }
+
+    /// The transformed filters.
+    fn filters<const M: usize, const A: usize, W: Tile<M, A>, F: Format>(
+        &self,
+        cache: &Cache<F>,
+        job: &Job<'_>,
+    ) -> Result<Arc<Filters<F>>> {
+        let mut kept = cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let keep = match job.context.filters {
             FilterCache::Always => true,
             FilterCache::Never => false,
-            FilterCache::Auto => pixels <= CACHE_PIXELS,
+            FilterCache::Auto => job.pixels <= CACHE_PIXELS,
         };
         if !keep {
             *kept = [None, None];
         }
-        if let Some(filters) = &kept[direction as usize] {
+        if let Some(filters) = &kept[job.direction as usize] {
             return Ok(Arc::clone(filters));
         }
-        let filters = Arc::new(match context.precision {
-            Precision::Strict => Filters::new::<2, 4, F2>(context, &self.spec, direction)?,
-            Precision::Standard | Precision::Bf16 => {
-                Filters::new::<4, 6, F4>(context, &self.spec, direction)?
-            }
-        });
+        let filters = Arc::new(Filters::new::<M, A, W>(
+            job.context,
+            &self.spec,
+            job.direction,
+        )?);
         if keep {
-            kept[direction as usize] = Some(Arc::clone(&filters));
+            kept[job.direction as usize] = Some(Arc::clone(&filters));
         }
         Ok(filters)
     }
+}
+
+/// What to convolve, and how.
+struct Job<'a> {
+    context: &'a Context,
+    direction: Direction,
+    pixels: usize,
+    source: Source<'a>,
+    target: Target<'a>,
+    extent: Extent,
 }

@@ -4,6 +4,7 @@
 //! of 16 output channels. Channels that fill up the last block are zero. Computed in f64, rounded once.
 
 use super::Context;
+use super::format::Format;
 use super::memory::Buffer;
 use super::shared::Shared;
 use super::simd::{Isa, LANES, Lanes, with_simd};
@@ -20,17 +21,17 @@ pub(super) enum Direction {
     Backward,
 }
 
-/// Transformed filters.
+/// Transformed filters, in the format in which they are multiplied.
 #[derive(Debug)]
-pub(super) struct Filters {
+pub(super) struct Filters<F: Format> {
     /// Blocks of channels read.
     pub(super) blocks_in: usize,
     /// Blocks of channels written.
     pub(super) blocks_out: usize,
-    points: Buffer,
+    points: Buffer<F::Word>,
 }
 
-impl Filters {
+impl<F: Format> Filters<F> {
     /// Transforms the filters of a convolution.
     pub(super) fn new<const M: usize, const A: usize, W: Tile<M, A>>(
         context: &Context,
@@ -42,33 +43,42 @@ impl Filters {
             Direction::Backward => (conv.out_channels, conv.in_channels),
         };
         let (blocks_in, blocks_out) = (channels_in.div_ceil(LANES), channels_out.div_ceil(LANES));
-        let rows = blocks_in * LANES;
-        let mut points: Buffer = context.pool.take(A * A * blocks_out * rows * LANES)?;
-        let shared = Shared::new(points.as_chunks_mut::<LANES>().0);
-        (0..blocks_out * rows).into_par_iter().with_min_len(64).for_each(|index| {
-            let (block, row) = (index / rows, index % rows);
-            let mut taps = [[0.0; LANES]; 9];
-            if row < channels_in {
-                for lane in 0..LANES.min(channels_out - block * LANES) {
-                    let column = block * LANES + lane;
-                    let pair = match direction {
-                        Direction::Forward => column * conv.in_channels + row,
-                        Direction::Backward => row * conv.in_channels + column,
-                    };
-                    for (tap, weight) in conv.weight[pair * 9..][..9].iter().enumerate() {
-                        let tap = match direction {
-                            Direction::Forward => tap,
-                            Direction::Backward => 8 - tap,
+        // The part of a panel that belongs to one block of input channels.
+        let part = LANES * F::WORDS;
+        let panels = blocks_in * blocks_out;
+        let mut points = context.pool.take(A * A * panels * part)?;
+        let shared = Shared::new(&mut points);
+        (0..panels).into_par_iter().for_each(|panel| {
+            let (block_out, block_in) = (panel / blocks_in, panel % blocks_in);
+            let taps = |row: usize| {
+                let mut taps = [[0.0; LANES]; 9];
+                let row = block_in * LANES + row;
+                for lane in 0..LANES {
+                    let column = block_out * LANES + lane;
+                    if row < channels_in && column < channels_out {
+                        let (start, mirrored) = match direction {
+                            Direction::Forward => (column * conv.in_channels + row, false),
+                            Direction::Backward => (row * conv.in_channels + column, true),
                         };
-                        taps[tap][lane] = *weight;
+                        for (tap, weight) in conv.weight[start * 9..][..9].iter().enumerate() {
+                            taps[if mirrored { 8 - tap } else { tap }][lane] = *weight;
+                        }
                     }
                 }
+                taps
+            };
+            for pair in 0..LANES / 2 {
+                let (low, high) = (taps(pair), taps(pair + LANES / 2));
+                with_simd!(context.token, simd => {
+                    let low = transform::<_, M, A, W>(simd, &low);
+                    let high = transform::<_, M, A, W>(simd, &high);
+                    for (point, (low, high)) in low.iter().flatten().zip(high.iter().flatten()).enumerate() {
+                        // SAFETY: each part of each panel is written by one task.
+                        let words = unsafe { shared.part((point * panels + panel) * part, part) };
+                        F::store_rows(low, high, pair, words);
+                    }
+                });
             }
-            with_simd!(context.token, simd => transform::<_, M, A, W>(simd, &taps, |point, lanes| {
-                // SAFETY: every (point, block, row) is written by one task, once.
-                let place = unsafe { shared.part(point * blocks_out * rows + index, 1) };
-                place[0] = lanes;
-            }));
         });
         Ok(Self {
             blocks_in,
@@ -78,9 +88,9 @@ impl Filters {
     }
 
     /// The panels of one point: `[out/16][in][16]`.
-    pub(super) fn point(&self, point: usize) -> &[Lanes] {
-        let len = self.blocks_in * LANES * self.blocks_out;
-        &self.points.as_chunks().0[point * len..][..len]
+    pub(super) fn point(&self, point: usize) -> &[F::Word] {
+        let len = self.blocks_in * self.blocks_out * LANES * F::WORDS;
+        &self.points[point * len..][..len]
     }
 }
 
@@ -89,8 +99,7 @@ impl Filters {
 fn transform<S: Isa, const M: usize, const A: usize, W: Tile<M, A>>(
     _: S,
     taps: &[Lanes; 9],
-    mut write: impl FnMut(usize, Lanes),
-) {
+) -> [[Lanes; A]; A] {
     let mut half = [[[0.0; LANES]; 3]; A];
     for s in 0..3 {
         for lane in 0..LANES {
@@ -101,16 +110,14 @@ fn transform<S: Isa, const M: usize, const A: usize, W: Tile<M, A>>(
             }
         }
     }
-    for (a, half) in half.iter().enumerate() {
-        let mut points = [[0.0; LANES]; A];
+    let mut points = [[[0.0; LANES]; A]; A];
+    for (half, points) in half.iter().zip(&mut points) {
         for lane in 0..LANES {
             let row = W::filter([half[0][lane], half[1][lane], half[2][lane]]);
             for b in 0..A {
                 points[b][lane] = row[b] as f32;
             }
         }
-        for (b, lanes) in points.into_iter().enumerate() {
-            write(a * A + b, lanes);
-        }
     }
+    points
 }

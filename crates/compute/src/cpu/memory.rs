@@ -38,6 +38,8 @@ unsafe impl Number for f32 {}
 unsafe impl Number for f64 {}
 // SAFETY: as above.
 unsafe impl Number for u16 {}
+// SAFETY: as above.
+unsafe impl Number for u32 {}
 
 /// Memory from the system, initialised, not shared.
 struct Block {

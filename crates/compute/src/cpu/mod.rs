@@ -10,6 +10,7 @@
 //! threads, and partial sums are added in the order of the data. Different instruction sets round differently.
 
 mod array;
+mod bf16;
 mod chunks;
 mod convolution;
 mod factor;
@@ -17,6 +18,7 @@ mod fidelity;
 mod filters;
 mod first;
 mod fold;
+mod format;
 mod heads;
 mod kernel;
 mod matrix;
@@ -107,6 +109,17 @@ struct Context {
     pool: Arc<Pool>,
 }
 
+/// The precision that the processor can keep up.
+fn available(precision: Precision, level: Level) -> Precision {
+    if precision == Precision::Bf16 && !(level == Level::Avx512 && bf16::is_available()) {
+        log::info!(
+            "this processor does not multiply bfloat16 numbers at level {level}: computing in f32"
+        );
+        return Precision::Standard;
+    }
+    precision
+}
+
 /// The processor as a device.
 #[derive(Clone, Debug)]
 pub struct CpuDevice {
@@ -151,7 +164,7 @@ impl CpuDevice {
             context: Arc::new(Context {
                 level,
                 token,
-                precision: settings.precision,
+                precision: available(settings.precision, level),
                 filters: settings.filters,
                 threads,
                 pool: Arc::default(),
@@ -164,7 +177,8 @@ impl CpuDevice {
         self.context.level
     }
 
-    /// The accuracy of convolutions.
+    /// The accuracy of convolutions: what was asked for, or [`Precision::Standard`] instead of a
+    /// [`Precision::Bf16`] that the processor does not have.
     pub fn precision(&self) -> Precision {
         self.context.precision
     }

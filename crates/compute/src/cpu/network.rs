@@ -19,7 +19,7 @@ use super::simd::{LANES, Lanes};
 use super::strip::Strip;
 use super::tape::CpuTape;
 use super::views::{Features, Seen};
-use super::winograd::{Extent, convolve};
+use super::winograd::Extent;
 use super::{Context, pointwise};
 use crate::{
     ComputeError, Layer, NetSpec, Network, PoolKind, Result, StageTime, TapRequest, Tape, Tensor,
@@ -297,7 +297,6 @@ impl CpuNetwork {
             return Err(not_a_convolution(stage.last));
         };
         let convolution = self.convolution(layer)?;
-        let filters = convolution.filters(&self.context, Direction::Forward, pixels)?;
         let bias = convolution.bias.as_slice();
         let strip = Strip::whole(node.h, node.w);
         let (out, bits) = node.parts();
@@ -319,7 +318,8 @@ impl CpuNetwork {
                 factor,
             },
         };
-        convolve(&self.context, &filters, source, target, extent)
+        let direction = Direction::Forward;
+        convolution.run(&self.context, direction, pixels, source, target, extent)
     }
 }
 

@@ -4,6 +4,7 @@
 //! column of the patch comes from, which is where paddings differ. Patches of a pooled gradient load a quarter of the
 //! values and spread them by their bits.
 
+use super::format::Format;
 use super::shared::Shared;
 use super::simd::{Isa, LANES, Lanes};
 use super::strip::Strip;
@@ -36,14 +37,14 @@ pub(super) enum Source<'a> {
 /// Rows and columns of the pooled pixels under a patch of six, the largest there is.
 const WINDOW: usize = 4;
 
-/// Transforms the patches of one block of channels into `v` `[points][blocks][tiles][16]`.
+/// Transforms the patches of one block of channels into `v` `[points][blocks][tiles]` of 16 channels each.
 #[inline(always)]
-pub(super) fn load<S: Isa, const M: usize, const A: usize, W: Tile<M, A>>(
+pub(super) fn load<S: Isa, const M: usize, const A: usize, W: Tile<M, A>, F: Format>(
     simd: S,
     source: &Source<'_>,
     grid: &Grid<M>,
     (block, blocks): (usize, usize),
-    v: &Shared<'_, Lanes>,
+    v: &Shared<'_, F::Word>,
 ) {
     let step = blocks * grid.tiles.len();
     for (index, (top, left)) in grid.corners().enumerate() {
@@ -66,7 +67,7 @@ pub(super) fn load<S: Isa, const M: usize, const A: usize, W: Tile<M, A>>(
                         let get = |i: usize, j: usize| {
                             S::f32s::from_slice(simd, &rows[i][j][lanes.clone()])
                         };
-                        transform::<S, M, A, W>(simd, get, v, (place, step), lane);
+                        transform::<S, M, A, W, F>(simd, get, v, (place, step), lane);
                     } else {
                         let rows: [Option<usize>; A] =
                             std::array::from_fn(|i| strip.row(padding, top + i as isize));
@@ -78,7 +79,7 @@ pub(super) fn load<S: Isa, const M: usize, const A: usize, W: Tile<M, A>>(
                             }
                             _ => zero,
                         };
-                        transform::<S, M, A, W>(simd, get, v, (place, step), lane);
+                        transform::<S, M, A, W, F>(simd, get, v, (place, step), lane);
                     }
                 }
                 Source::Unpooled {
@@ -116,9 +117,9 @@ pub(super) fn load<S: Isa, const M: usize, const A: usize, W: Tile<M, A>>(
                     };
                     if grid.extent.border == 0 {
                         let get = |i: usize, j: usize| spread(i + 1, j + 1);
-                        transform::<S, M, A, W>(simd, get, v, (place, step), lane);
+                        transform::<S, M, A, W, F>(simd, get, v, (place, step), lane);
                     } else {
-                        transform::<S, M, A, W>(simd, spread, v, (place, step), lane);
+                        transform::<S, M, A, W, F>(simd, spread, v, (place, step), lane);
                     }
                 }
             }
@@ -138,10 +139,10 @@ pub(super) fn within(padding: Padding, i: isize, n: usize) -> Option<usize> {
 
 /// `Bᵀ d B` of one patch, to the places `start`, `start + step` and so on.
 #[inline(always)]
-fn transform<S: Isa, const M: usize, const A: usize, W: Tile<M, A>>(
+fn transform<S: Isa, const M: usize, const A: usize, W: Tile<M, A>, F: Format>(
     simd: S,
     get: impl Fn(usize, usize) -> S::f32s,
-    v: &Shared<'_, Lanes>,
+    v: &Shared<'_, F::Word>,
     (start, step): (usize, usize),
     lane: usize,
 ) {
@@ -160,9 +161,12 @@ fn transform<S: Isa, const M: usize, const A: usize, W: Tile<M, A>>(
     for i in 0..A {
         let row = W::input::<S>(half[i]);
         // SAFETY: a task writes only the places of its tiles and its blocks.
-        let mut places = unsafe { v.spread::<A>(start + i * A * step, step) };
+        let mut places = unsafe {
+            let start = (start + i * A * step) * F::WORDS;
+            v.spread::<A>(start, step * F::WORDS, F::WORDS)
+        };
         for j in 0..A {
-            row[j].store_slice(&mut places.write(j)[lane..lane + S::f32s::LEN]);
+            F::store(simd, row[j], lane, places.write(j));
         }
     }
 }

@@ -199,10 +199,10 @@ fn transform<S: Isa, const M: usize, const A: usize, W: Tile<M, A>>(
     let mut half = [[zero; A]; M];
     for j in 0..A {
         // SAFETY: the products are complete, and in this stage each belongs to one task.
-        let places = unsafe { m.spread::<A>(start + j * step, A * step) };
+        let places = unsafe { m.spread::<A>(start + j * step, A * step, 1) };
         let mut column = [zero; A];
         for i in 0..A {
-            column[i] = S::f32s::from_slice(simd, &places.read(i)[lane..lane + S::f32s::LEN]);
+            column[i] = S::f32s::from_slice(simd, &places.read(i)[0][lane..lane + S::f32s::LEN]);
         }
         let column = W::output::<S>(column);
         for i in 0..M {

@@ -42,10 +42,10 @@ impl<'a, T> Shared<'a, T> {
         unsafe { std::slice::from_raw_parts_mut(self.start.add(start), len) }
     }
 
-    /// `N` elements from `start` on, `step` apart.
+    /// `N` parts of `len` elements, the first from `start` on, `step` apart.
     ///
     /// # Safety
-    /// As for [`Shared::part`]: none of them may be part of anything else that is alive.
+    /// As for [`Shared::part`]: none of them may overlap each other or anything else that is alive.
     ///
     /// # Panics
     /// If they do not all lie inside the slice.
@@ -54,39 +54,42 @@ impl<'a, T> Shared<'a, T> {
         &self,
         start: usize,
         step: usize,
+        len: usize,
     ) -> Spread<'a, T, N> {
-        assert!(start < self.len && (self.len - 1 - start) / step.max(1) >= N - 1);
+        assert!(start <= self.len && len + (N - 1) * step <= self.len - start);
         Spread {
             // SAFETY: inside the slice by the check above.
             start: unsafe { self.start.add(start) },
             step,
+            len,
             borrows: PhantomData,
         }
     }
 }
 
-/// `N` elements at equal distances.
+/// `N` parts of a slice at equal distances.
 pub(super) struct Spread<'a, T, const N: usize> {
     start: *mut T,
     step: usize,
+    len: usize,
     borrows: PhantomData<&'a mut T>,
 }
 
 impl<T, const N: usize> Spread<'_, T, N> {
-    /// The element of an index, which is checked against `N`: at compile time where loops are unrolled.
+    /// The part of an index, which is checked against `N`: at compile time where loops are unrolled.
     #[inline(always)]
-    pub(super) fn read(&self, index: usize) -> &T {
+    pub(super) fn read(&self, index: usize) -> &[T] {
         assert!(index < N);
         // SAFETY: inside the slice by the check in `spread`, exclusive by its caller's promise.
-        unsafe { &*self.start.add(index * self.step) }
+        unsafe { std::slice::from_raw_parts(self.start.add(index * self.step), self.len) }
     }
 
     /// The same, to be written.
     #[inline(always)]
-    pub(super) fn write(&mut self, index: usize) -> &mut T {
+    pub(super) fn write(&mut self, index: usize) -> &mut [T] {
         assert!(index < N);
         // SAFETY: as in `read`, and `self` is borrowed mutably.
-        unsafe { &mut *self.start.add(index * self.step) }
+        unsafe { std::slice::from_raw_parts_mut(self.start.add(index * self.step), self.len) }
     }
 }
 
@@ -99,10 +102,10 @@ mod tests {
         let mut numbers: Vec<usize> = (0..20).collect();
         let shared = Shared::new(&mut numbers);
         // SAFETY: the places are all different.
-        let (part, mut spread) = unsafe { (shared.part(3, 2), shared.spread::<3>(5, 7)) };
+        let (part, mut spread) = unsafe { (shared.part(3, 2), shared.spread::<3>(5, 7, 1)) };
         assert_eq!(part, [3, 4]);
-        assert_eq!([0, 1, 2].map(|index| *spread.read(index)), [5, 12, 19]);
-        *spread.write(2) = 100;
+        assert_eq!([0, 1, 2].map(|index| spread.read(index)[0]), [5, 12, 19]);
+        spread.write(2)[0] = 100;
         part[0] = 50;
         assert_eq!((numbers[3], numbers[19]), (50, 100));
     }
@@ -112,6 +115,6 @@ mod tests {
     fn beyond_the_end_is_refused() {
         let mut numbers = [0; 20];
         // SAFETY: nothing else is alive.
-        let _ = unsafe { Shared::new(&mut numbers).spread::<3>(6, 7) };
+        let _ = unsafe { Shared::new(&mut numbers).spread::<3>(4, 7, 3) };
     }
 }

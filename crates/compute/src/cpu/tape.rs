@@ -19,7 +19,7 @@ use super::shared::Shared;
 use super::simd::{LANES, Lanes};
 use super::strip::Strip;
 use super::views::{Features, Seen};
-use super::winograd::{Extent, convolve};
+use super::winograd::Extent;
 use super::{first, fold, heads};
 use crate::{ComputeError, Cotangent, Moments, Padding, PoolKind, Result, Tap, Tape, Tensor};
 use std::time::Instant;
@@ -321,8 +321,7 @@ impl CpuTape<'_> {
         };
         let pixels = self.size.0 * self.size.1;
         let convolution = self.network.convolution(layer)?;
-        let filters = convolution.filters(context, Direction::Backward, pixels)?;
-        convolve(context, &filters, source, target, extent)
+        convolution.run(context, Direction::Backward, pixels, source, target, extent)
     }
 
     fn run(mut self, cotangents: Vec<Cotangent>) -> Result<Tensor> {

@@ -25,14 +25,14 @@
 
 use super::Context;
 use super::filters::Filters;
-use super::kernel::{Panels, Rows, product};
+use super::format::Format;
+use super::memory::Buffer;
 use super::patches::{self, Source};
 use super::results::{self, Target};
 use super::shared::Shared;
 use super::simd::{Isa, LANES, Lanes, with_simd};
-use super::tile::{F2, F4, Tile};
+use super::tile::Tile;
 use crate::Result;
-use crate::cpu::Precision;
 use fearless_simd::prelude::*;
 use rayon::prelude::*;
 use std::marker::PhantomData;
@@ -101,62 +101,54 @@ impl<const M: usize> Grid<'_, M> {
     }
 }
 
-/// Convolves with tiles of the size that the precision asks for.
-pub(super) fn convolve(
-    context: &Context,
-    filters: &Filters,
-    source: Source<'_>,
-    target: Target<'_>,
-    extent: Extent,
-) -> Result<()> {
-    match context.precision {
-        Precision::Strict => Convolution::<2, 4, F2> {
-            context,
-            filters,
-            source,
-            target,
-            extent,
+/// One convolution.
+pub(super) struct Convolution<'a, F: Format> {
+    pub(super) context: &'a Context,
+    pub(super) filters: &'a Filters<F>,
+    pub(super) source: Source<'a>,
+    pub(super) target: Target<'a>,
+    pub(super) extent: Extent,
+}
+
+impl<F: Format> Convolution<'_, F> {
+    /// Runs it with some size of tile, which must be the one of the filters.
+    pub(super) fn run<const M: usize, const A: usize, W: Tile<M, A>>(&self) -> Result<()> {
+        Run::<M, A, W, F> {
+            job: self,
             tile: PhantomData,
         }
-        .run(),
-        Precision::Standard | Precision::Bf16 => Convolution::<4, 6, F4> {
-            context,
-            filters,
-            source,
-            target,
-            extent,
-            tile: PhantomData,
-        }
-        .run(),
+        .all()
     }
 }
 
-/// One convolution.
-struct Convolution<'a, const M: usize, const A: usize, W: Tile<M, A>> {
-    context: &'a Context,
-    filters: &'a Filters,
-    source: Source<'a>,
-    target: Target<'a>,
-    extent: Extent,
+/// One convolution with one size of tile.
+struct Run<'a, const M: usize, const A: usize, W: Tile<M, A>, F: Format> {
+    job: &'a Convolution<'a, F>,
     tile: PhantomData<W>,
 }
 
-impl<const M: usize, const A: usize, W: Tile<M, A>> Convolution<'_, M, A, W> {
+impl<const M: usize, const A: usize, W: Tile<M, A>, F: Format> Run<'_, M, A, W, F> {
     const POINTS: usize = A * A;
 
-    fn run(&self) -> Result<()> {
-        let across = self.extent.w.div_ceil(M);
-        let first = self.extent.rows.start / M * across;
-        let tiles = self.extent.rows.len().div_ceil(M) * across;
-        let (blocks_in, blocks_out) = (self.filters.blocks_in, self.filters.blocks_out);
-        let per_tile = Self::POINTS * (blocks_in + blocks_out) * LANES;
+    fn all(&self) -> Result<()> {
+        let Convolution {
+            context,
+            filters,
+            extent,
+            ..
+        } = self.job;
+        let across = extent.w.div_ceil(M);
+        let first = extent.rows.start / M * across;
+        let tiles = extent.rows.len().div_ceil(M) * across;
+        let (blocks_in, blocks_out) = (filters.blocks_in, filters.blocks_out);
         let part = |run: usize, runs: usize| Grid {
-            extent: &self.extent,
+            extent,
             tiles: first + tiles * run / runs..first + tiles * (run + 1) / runs,
         };
         if blocks_in * blocks_out * LANES * LANES < SHARE_FILTERS {
-            let most = (RUN_BYTES / (per_tile * size_of::<f32>())).clamp(RUN_TILES.0, RUN_TILES.1);
-            let threads = self.context.threads.current_num_threads();
+            let per_tile = Self::POINTS * (blocks_in + blocks_out) * size_of::<Lanes>();
+            let most = (RUN_BYTES / per_tile).clamp(RUN_TILES.0, RUN_TILES.1);
+            let threads = context.threads.current_num_threads();
             // A multiple of the number of threads, so that none waits for the last run.
             let runs = (tiles.div_ceil(most)).next_multiple_of(threads).min(tiles);
             (0..runs)
@@ -164,23 +156,21 @@ impl<const M: usize, const A: usize, W: Tile<M, A>> Convolution<'_, M, A, W> {
                 .with_max_len(1)
                 .try_for_each(|run| {
                     let grid = part(run, runs);
-                    let mut scratch = self.context.pool.take(most * per_tile)?;
-                    let (v, m) = self.split(&mut scratch, grid.tiles.len());
-                    let (v_shared, m_shared) = (Shared::new(v), Shared::new(m));
-                    self.load(&grid, 0..blocks_in, &v_shared);
+                    let mut scratch = self.scratch(most)?;
+                    let (v, m) = scratch.shared(self.job, Self::POINTS, grid.tiles.len());
+                    self.load(&grid, 0..blocks_in, &v);
                     for point in 0..Self::POINTS {
-                        self.multiply(point, grid.tiles.len(), &v_shared, &m_shared);
+                        self.multiply(point, grid.tiles.len(), &v, &m);
                     }
-                    self.store(&grid, 0..blocks_out, &m_shared);
+                    self.store(&grid, 0..blocks_out, &m);
                     Ok(())
                 })
         } else {
             let runs = tiles.div_ceil(SHARED_RUN);
-            let mut scratch = self.context.pool.take(SHARED_RUN.min(tiles) * per_tile)?;
+            let mut scratch = self.scratch(SHARED_RUN.min(tiles))?;
             for run in 0..runs {
                 let grid = part(run, runs);
-                let (v, m) = self.split(&mut scratch, grid.tiles.len());
-                let (v, m) = (Shared::new(v), Shared::new(m));
+                let (v, m) = scratch.shared(self.job, Self::POINTS, grid.tiles.len());
                 (0..blocks_in)
                     .into_par_iter()
                     .with_max_len(2)
@@ -204,52 +194,80 @@ impl<const M: usize, const A: usize, W: Tile<M, A>> Convolution<'_, M, A, W> {
         }
     }
 
-    /// `V` and `M` of a run.
-    fn split<'s>(
-        &self,
-        scratch: &'s mut [f32],
-        tiles: usize,
-    ) -> (&'s mut [Lanes], &'s mut [Lanes]) {
-        let lanes = scratch.as_chunks_mut::<LANES>().0;
-        let (v, m) = lanes.split_at_mut(Self::POINTS * self.filters.blocks_in * tiles);
-        (v, &mut m[..Self::POINTS * self.filters.blocks_out * tiles])
+    /// Room for runs of up to some tiles.
+    fn scratch(&self, tiles: usize) -> Result<Scratch<F>> {
+        let Convolution {
+            context, filters, ..
+        } = self.job;
+        Ok(Scratch {
+            v: context
+                .pool
+                .take(Self::POINTS * filters.blocks_in * tiles * F::WORDS)?,
+            m: context
+                .pool
+                .take(Self::POINTS * filters.blocks_out * tiles * LANES)?,
+        })
     }
 
     /// Stage 1 for some blocks of input channels.
-    fn load(&self, grid: &Grid<M>, blocks: Range<usize>, v: &Shared<'_, Lanes>) {
-        let all = self.filters.blocks_in;
+    fn load(&self, grid: &Grid<M>, blocks: Range<usize>, v: &Shared<'_, F::Word>) {
+        let (job, all) = (self.job, self.job.filters.blocks_in);
         for block in blocks {
-            with_simd!(self.context.token, simd => {
-                patches::load::<_, M, A, W>(simd, &self.source, grid, (block, all), v);
+            with_simd!(job.context.token, simd => {
+                patches::load::<_, M, A, W, F>(simd, &job.source, grid, (block, all), v);
             });
         }
     }
 
     /// Stage 2 for one point.
-    fn multiply(&self, point: usize, tiles: usize, v: &Shared<'_, Lanes>, m: &Shared<'_, Lanes>) {
+    fn multiply(&self, point: usize, tiles: usize, v: &Shared<'_, F::Word>, m: &Shared<'_, Lanes>) {
+        let Convolution {
+            context, filters, ..
+        } = self.job;
         let (read, write) = (
-            self.filters.blocks_in * tiles,
-            self.filters.blocks_out * tiles,
+            filters.blocks_in * tiles * F::WORDS,
+            filters.blocks_out * tiles,
         );
         // SAFETY: `V` is complete, and each point of it and of `M` belongs to one task in this stage.
-        let (data, out) = unsafe { (v.part(point * read, read), m.part(point * write, write)) };
-        let rows = Rows {
-            data,
-            stride: tiles,
-            count: tiles,
-        };
-        let u = Panels::dense(self.filters.point(point), self.filters.blocks_in * LANES);
-        with_simd!(self.context.token, simd => product(simd, rows, u, out, tiles));
+        let (v, out) = unsafe { (v.part(point * read, read), m.part(point * write, write)) };
+        F::multiply(
+            context.token,
+            v,
+            filters.point(point),
+            filters.blocks_in,
+            tiles,
+            out,
+        );
     }
 
     /// Stage 3 for some blocks of output channels.
     fn store(&self, grid: &Grid<M>, blocks: Range<usize>, m: &Shared<'_, Lanes>) {
-        let all = self.filters.blocks_out;
+        let (job, all) = (self.job, self.job.filters.blocks_out);
         for block in blocks {
-            with_simd!(self.context.token, simd => {
-                results::store::<_, M, A, W>(simd, &self.target, grid, (block, all), m);
+            with_simd!(job.context.token, simd => {
+                results::store::<_, M, A, W>(simd, &job.target, grid, (block, all), m);
             });
         }
+    }
+}
+
+/// `V` and `M` of a run.
+struct Scratch<F: Format> {
+    v: Buffer<F::Word>,
+    m: Buffer,
+}
+
+impl<F: Format> Scratch<F> {
+    /// As much of both as some tiles need.
+    fn shared(
+        &mut self,
+        job: &Convolution<'_, F>,
+        points: usize,
+        tiles: usize,
+    ) -> (Shared<'_, F::Word>, Shared<'_, Lanes>) {
+        let v = &mut self.v[..points * job.filters.blocks_in * tiles * F::WORDS];
+        let m = &mut self.m.lanes_mut()[..points * job.filters.blocks_out * tiles];
+        (Shared::new(v), Shared::new(m))
     }
 }
 
