@@ -3,7 +3,8 @@
 //! A step of style transfer asks for the same hundred buffers every time. Fresh memory costs up to 0.1 ms per page
 //! fault on a virtual machine, more than computing on it, so a dropped [`Buffer`] goes back to its [`Pool`] and the
 //! next request of about its size gets it. Blocks that no forward pass has used for a while are given back to the
-//! system, so a run from small to large sizes keeps the buffers of one size only.
+//! system, so a run from small to large sizes keeps the buffers of one size only; and so are, on images of several
+//! megapixels, idle blocks that are of no use for a large request.
 //!
 //! Large blocks are aligned to huge pages and advised to use them (Linux): a map of 1 GB then needs 512 page table
 //! entries instead of 262144.
@@ -26,6 +27,9 @@ const HUGE_PAGE: usize = 2 << 20;
 const NATURAL: usize = 8;
 /// Passes after which an unused block is given back to the system.
 const PATIENCE: u64 = 3;
+/// Bytes that may lie idle while a large block is asked of the system: beyond, memory is worth more than the few
+/// milliseconds that its pages cost. Images of a megapixel stay below.
+const MAX_IDLE: usize = 160 << 20;
 
 /// What a buffer may hold: numbers for which every bit pattern is a value.
 ///
@@ -117,6 +121,19 @@ struct Idle {
     pass: u64,
 }
 
+impl Idle {
+    /// Frees the largest blocks until no more than `bytes` are left.
+    fn shrink(&mut self, bytes: usize) {
+        self.blocks.sort_unstable_by_key(|block| block.size);
+        let mut sum: usize = self.blocks.iter().map(|block| block.size).sum();
+        while sum > bytes
+            && let Some(largest) = self.blocks.pop()
+        {
+            sum -= largest.size;
+        }
+    }
+}
+
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let idle = self.lock();
@@ -153,7 +170,12 @@ impl Pool {
         };
         let block = match recycled {
             Some(block) => block,
-            None => Block::new(bytes).ok_or_else(out_of_memory)?,
+            None => {
+                if bytes >= LARGE {
+                    self.lock().shrink(MAX_IDLE);
+                }
+                Block::new(bytes).ok_or_else(out_of_memory)?
+            }
         };
         let mut buffer = Buffer {
             block: Some(block),
@@ -294,6 +316,23 @@ mod tests {
         assert_eq!(pool.lock().blocks.len(), 1);
         pool.next_pass();
         assert_eq!(pool.lock().blocks.len(), 0);
+        Ok(())
+    }
+
+    #[test]
+    fn idle_blocks_make_room_the_largest_first() -> Result<()> {
+        let pool = Arc::new(Pool::default());
+        let blocks = [1 << 10, 1 << 20, 1 << 18].map(|len| pool.take::<f32>(len));
+        drop(blocks);
+        let sizes = |pool: &Pool| -> Vec<usize> {
+            pool.lock().blocks.iter().map(|block| block.size).collect()
+        };
+        pool.lock().shrink(8 << 20);
+        assert_eq!(sizes(&pool), [4 << 10, 1 << 20, 4 << 20]);
+        pool.lock().shrink(2 << 20);
+        assert_eq!(sizes(&pool), [4 << 10, 1 << 20]);
+        pool.lock().shrink(0);
+        assert_eq!(sizes(&pool), [0; 0]);
         Ok(())
     }
 
