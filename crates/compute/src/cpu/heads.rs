@@ -7,117 +7,119 @@
 //! dμ  = Hᵀ·dμ_y + Hᵀ·(dS_y + dS_yᵀ)·b      dS = Hᵀ·dS_y·H
 //! ```
 
-use super::moments::Sums;
-use crate::Head;
-use rayon::prelude::*;
+use super::Context;
+use super::array::{Layout, get, get_mut, put};
+use super::mixing::{Matrix, Operand, Pixels};
+use super::simd::LANES;
+use crate::{Head, Moments, Result};
 
-/// A matrix by its rows.
-struct Dense<'a> {
-    values: &'a [f64],
-    columns: usize,
-}
-
-/// `A·B` where row `i` of `A` and the rows of `B` are given.
-fn product(a: &Dense<'_>, b: &Dense<'_>) -> Vec<f64> {
-    let mut out = vec![0.0; a.values.len() / a.columns * b.columns];
-    out.par_chunks_exact_mut(b.columns)
-        .enumerate()
-        .for_each(|(i, out)| {
-            let row = &a.values[i * a.columns..][..a.columns];
-            for (a, b) in row.iter().zip(b.values.chunks_exact(b.columns)) {
-                out.iter_mut().zip(b).for_each(|(out, b)| *out += a * b);
-            }
-        });
-    out
-}
-
-fn transposed(values: &[f64], columns: usize) -> Vec<f64> {
-    let rows = values.len() / columns;
-    (0..values.len())
-        .map(|k| values[k % rows * columns + k / rows])
-        .collect()
-}
-
-fn times(matrix: &[f64], x: &[f64]) -> Vec<f64> {
-    let rows = matrix.chunks_exact(x.len());
-    rows.map(|row| row.iter().zip(x).map(|(a, b)| a * b).sum())
-        .collect()
-}
-
-fn widen(values: &[f32]) -> Vec<f64> {
-    values.iter().map(|&value| value.into()).collect()
+/// `W·M·Wᵀ` of a square matrix `M` `[n, n]`, row-major, for the entries `[out, n]` of `W`.
+fn sandwich(
+    context: &Context,
+    outputs: usize,
+    n: usize,
+    weight: impl Fn(usize, usize) -> f32 + Sync,
+    m: &[f32],
+) -> Result<Vec<f32>> {
+    let matrix = Matrix::new((outputs, n), weight, |_| 0.0);
+    // `W·X` for `columns` columns of `X`, given and returned row-major: the columns are pixels, the rows channels.
+    let apply = |x: &[f32], columns: usize| -> Result<Vec<f32>> {
+        let blocked = |channels: usize| Layout::Blocked {
+            channels,
+            pixels: columns,
+        };
+        let mut packed = context.pool.take(blocked(n).len())?;
+        blocked(n).pack(x, &mut packed);
+        let mut out = context
+            .pool
+            .take(outputs.next_multiple_of(LANES) * columns)?;
+        let operand = Operand::Into {
+            x: packed.lanes(),
+            out: out.lanes_mut(),
+        };
+        matrix.apply(context, Pixels::all(columns), operand)?;
+        let mut plain = vec![0.0; outputs * columns];
+        blocked(outputs).unpack(&out, &mut plain);
+        Ok(plain)
+    };
+    let half = apply(m, n)?;
+    let turned: Vec<f32> = (0..n * outputs)
+        .map(|k| half[k % outputs * n + k / outputs])
+        .collect();
+    let product = apply(&turned, outputs)?;
+    Ok((0..outputs * outputs)
+        .map(|k| product[k % outputs * outputs + k / outputs])
+        .collect())
 }
 
 /// Moments of the head.
-pub(super) fn forward(head: &Head, trunk: &Sums) -> Sums {
-    let (inputs, outputs) = (trunk.channels, head.out_channels);
-    let (weight, bias) = (widen(&head.weight), widen(&head.bias));
-    let linear = times(&weight, &trunk.mean);
-    let h = Dense {
-        values: &weight,
-        columns: inputs,
-    };
-    let s = Dense {
-        values: &trunk.second,
-        columns: inputs,
-    };
-    let turned = transposed(&weight, inputs);
-    let ht = Dense {
-        values: &turned,
-        columns: outputs,
-    };
-    let half = product(&h, &s);
-    let half = Dense {
-        values: &half,
-        columns: inputs,
-    };
-    let mut second = product(&half, &ht);
-    for i in 0..outputs {
-        for j in 0..outputs {
-            second[i * outputs + j] +=
-                linear[i] * bias[j] + bias[i] * linear[j] + bias[i] * bias[j];
+pub(super) fn forward(context: &Context, head: &Head, trunk: &Moments) -> Result<Moments> {
+    let (inputs, outputs) = (trunk.mean.len(), head.out_channels);
+    let weight = |out: usize, k: usize| head.weight[out * inputs + k];
+    let mean = get("moments of a head", &trunk.mean)?;
+    let linear: Vec<f32> = (0..outputs)
+        .map(|out| {
+            let products = mean.iter().enumerate();
+            products
+                .map(|(k, &mean)| f64::from(weight(out, k)) * f64::from(mean))
+                .sum::<f64>() as f32
+        })
+        .collect();
+    let bias = &head.bias;
+    let quadratic = sandwich(
+        context,
+        outputs,
+        inputs,
+        weight,
+        get("moments of a head", &trunk.second)?,
+    )?;
+    let mut second = context.pool.take(outputs * outputs)?;
+    for (i, row) in second.chunks_exact_mut(outputs).enumerate() {
+        for (j, value) in row.iter_mut().enumerate() {
+            *value = quadratic[i * outputs + j]
+                + (linear[i] * bias[j] + bias[i] * linear[j] + bias[i] * bias[j]);
         }
     }
-    Sums {
-        channels: outputs,
-        mean: linear.iter().zip(&bias).map(|(a, b)| a + b).collect(),
-        second,
+    let mut mean = context.pool.take(outputs)?;
+    for (out, value) in mean.iter_mut().enumerate() {
+        *value = linear[out] + bias[out];
     }
+    Ok(Moments {
+        mean: put(mean, &[outputs]),
+        second: put(second, &[outputs, outputs]),
+    })
 }
 
 /// Adds the gradient towards the trunk's moments.
-pub(super) fn backward(head: &Head, towards: &Sums, trunk: &mut Sums) {
-    let (inputs, outputs) = (trunk.channels, head.out_channels);
-    let (weight, bias) = (widen(&head.weight), widen(&head.bias));
-    let turned = transposed(&weight, inputs);
-    let symmetric: Vec<f64> = (0..outputs * outputs)
-        .map(|k| towards.second[k] + towards.second[k % outputs * outputs + k / outputs])
+pub(super) fn backward(
+    context: &Context,
+    head: &Head,
+    towards: &Moments,
+    trunk: &mut Moments,
+) -> Result<()> {
+    let (inputs, outputs) = (trunk.mean.len(), head.out_channels);
+    let weight = |out: usize, k: usize| head.weight[out * inputs + k];
+    let what = "gradient towards the moments of a head";
+    let (mean, second) = (get(what, &towards.mean)?, get(what, &towards.second)?);
+    let of_mean: Vec<f64> = (0..outputs)
+        .map(|i| {
+            let symmetric =
+                |j: usize| f64::from(second[i * outputs + j]) + f64::from(second[j * outputs + i]);
+            f64::from(mean[i])
+                + (0..outputs)
+                    .map(|j| symmetric(j) * f64::from(head.bias[j]))
+                    .sum::<f64>()
+        })
         .collect();
-    let mut mean = times(&symmetric, &bias);
-    mean.iter_mut()
-        .zip(&towards.mean)
-        .for_each(|(mean, d)| *mean += d);
-    for (sum, d) in trunk.mean.iter_mut().zip(times(&turned, &mean)) {
+    for (k, sum) in get_mut(what, &mut trunk.mean)?.iter_mut().enumerate() {
+        let d: f64 = (0..outputs)
+            .map(|out| f64::from(weight(out, k)) * of_mean[out])
+            .sum();
+        *sum += d as f32;
+    }
+    let of_second = sandwich(context, inputs, outputs, |k, out| weight(out, k), second)?;
+    for (sum, d) in get_mut(what, &mut trunk.second)?.iter_mut().zip(of_second) {
         *sum += d;
     }
-    let ht = Dense {
-        values: &turned,
-        columns: outputs,
-    };
-    let d = Dense {
-        values: &towards.second,
-        columns: outputs,
-    };
-    let half = product(&ht, &d);
-    let half = Dense {
-        values: &half,
-        columns: outputs,
-    };
-    let h = Dense {
-        values: &weight,
-        columns: inputs,
-    };
-    for (sum, d) in trunk.second.iter_mut().zip(product(&half, &h)) {
-        *sum += d;
-    }
+    Ok(())
 }

@@ -8,11 +8,12 @@
 //! number of threads. Only blocks on and above the diagonal are computed.
 
 use super::Context;
+use super::array::{get, put};
 use super::kernel::Rows;
 use super::memory::Buffer;
 use super::mixing::{Matrix, Operand, Pixels};
 use super::simd::{Isa, LANES, Lanes, with_simd};
-use crate::Result;
+use crate::{Moments, Result};
 use fearless_simd::prelude::*;
 use rayon::prelude::*;
 
@@ -24,26 +25,16 @@ const GROUPS: usize = 32;
 /// Sums of all groups together, in numbers.
 const GROUP_SUMS: usize = 8 * 512 * 512;
 
-/// Mean and second moment of some channels, in f64.
-#[derive(Debug)]
-pub(super) struct Sums {
-    pub(super) channels: usize,
-    /// `[c]`.
-    pub(super) mean: Vec<f64>,
-    /// `[c, c]`.
-    pub(super) second: Vec<f64>,
-}
-
 /// Moments of a whole map.
 pub(super) fn forward(
     context: &Context,
     map: &[Lanes],
     channels: usize,
     pixels: usize,
-) -> Result<Sums> {
+) -> Result<Moments> {
     let mut total = Accumulator::new(context, channels, pixels)?;
     total.add(context, map, Pixels::all(pixels));
-    Ok(total.finish())
+    total.finish(context)
 }
 
 /// Sums over the pixels seen so far.
@@ -96,40 +87,47 @@ impl Accumulator {
     }
 
     /// The moments.
-    pub(super) fn finish(self) -> Sums {
+    pub(super) fn finish(self, context: &Context) -> Result<Moments> {
         let channels = self.channels;
         let padded = channels.next_multiple_of(LANES);
         let n = self.pixels as f64;
         // Sums of all groups, in their order, from `start` on.
-        let total = |start: usize, out: &mut [f64]| {
-            for group in self.partial.chunks_exact(padded * (padded + 1)) {
-                let sums = out.iter_mut().zip(&group[start..]);
-                sums.for_each(|(out, sum)| *out += sum);
+        let total = |start: usize, out: &mut [f32]| {
+            for (chunk, out) in out.chunks_mut(LANES).enumerate() {
+                let mut sums = [0.0; LANES];
+                for group in self.partial.chunks_exact(padded * (padded + 1)) {
+                    let group = &group[start + chunk * LANES..][..LANES];
+                    sums.iter_mut()
+                        .zip(group)
+                        .for_each(|(sum, value)| *sum += value);
+                }
+                out.iter_mut()
+                    .zip(sums)
+                    .for_each(|(out, sum)| *out = (sum / n) as f32);
             }
-            out.iter_mut().for_each(|out| *out /= n);
         };
-        let mut mean = vec![0.0; channels];
+        let mut mean = context.pool.take(channels)?;
         total(padded * padded, &mut mean);
-        let mut half = vec![0.0; channels * channels];
-        let rows = half.par_chunks_exact_mut(channels).enumerate();
+        let mut second = context.pool.take(channels * channels)?;
+        let rows = second.par_chunks_exact_mut(channels).enumerate();
         rows.for_each(|(i, row)| {
             let diagonal = i / LANES * LANES;
             total(i * padded + diagonal, &mut row[diagonal..]);
         });
-        let mut second = half.clone();
-        let rows = second.par_chunks_mut(LANES * channels).enumerate();
-        rows.for_each(|(block, rows)| {
-            for j in 0..block * LANES {
-                for (i, row) in rows.chunks_exact_mut(channels).enumerate() {
-                    row[j] = half[j * channels + block * LANES + i];
+        // What lies below the block diagonal mirrors what lies above, square by square for the sake of the cache.
+        for rows in (0..channels).step_by(LANES) {
+            for columns in (0..rows).step_by(LANES) {
+                for i in rows..channels.min(rows + LANES) {
+                    for j in columns..columns + LANES {
+                        second[i * channels + j] = second[j * channels + i];
+                    }
                 }
             }
-        });
-        Sums {
-            channels,
-            mean,
-            second,
         }
+        Ok(Moments {
+            mean: put(mean, &[channels]),
+            second: put(second, &[channels, channels]),
+        })
     }
 }
 
@@ -246,24 +244,26 @@ fn strip<S: Isa, const R: usize, const C: usize>(
 pub(super) fn backward(
     context: &Context,
     map: &mut [Lanes],
-    towards: &Sums,
+    towards: &Moments,
     pixels: usize,
     add: Option<&[Lanes]>,
 ) -> Result<()> {
     let operand = Operand::InPlace { map, add };
-    gradient_matrix(towards, pixels).apply(context, Pixels::all(pixels), operand)
+    gradient_matrix(towards, pixels)?.apply(context, Pixels::all(pixels), operand)
 }
 
 /// The matrix that turns the features of `pixels` pixels into the gradient of their moments.
-pub(super) fn gradient_matrix(towards: &Sums, pixels: usize) -> Matrix {
-    let channels = towards.channels;
-    let scale = 1.0 / pixels as f64;
-    let second = |i: usize, j: usize| towards.second[i * channels + j];
-    Matrix::new(
+pub(super) fn gradient_matrix(towards: &Moments, pixels: usize) -> Result<Matrix> {
+    let channels = towards.mean.len();
+    let scale = 1.0 / pixels as f32;
+    let mean = get("backward", &towards.mean)?;
+    let second = get("backward", &towards.second)?;
+    let second = |i: usize, j: usize| second[i * channels + j];
+    Ok(Matrix::new(
         (channels, channels),
-        |out, k| ((second(k, out) + second(out, k)) * scale) as f32,
-        |out| (towards.mean[out] * scale) as f32,
-    )
+        |out, k| (second(k, out) + second(out, k)) * scale,
+        |out| mean[out] * scale,
+    ))
 }
 
 #[cfg(test)]
@@ -287,18 +287,16 @@ mod tests {
                         map[c / LANES * pixels + p][c % LANES] = value(c, p);
                     }
                 }
-                let sums = forward(&device.context, &map, channels, pixels)?;
+                let moments = forward(&device.context, &map, channels, pixels)?;
+                let (mean, second) = (get("test", &moments.mean)?, get("test", &moments.second)?);
+                let n = pixels as f32;
                 for i in 0..channels {
-                    let mean: f32 = (0..pixels).map(|p| value(i, p)).sum();
-                    assert_eq!(sums.mean[i], f64::from(mean) / pixels as f64);
+                    let sum: f32 = (0..pixels).map(|p| value(i, p)).sum();
+                    assert_eq!(mean[i], sum / n);
                     for j in 0..channels {
                         let sum: f32 = (0..pixels).map(|p| value(i, p) * value(j, p)).sum();
-                        let expected = f64::from(sum) / pixels as f64;
-                        assert_eq!(
-                            sums.second[i * channels + j],
-                            expected,
-                            "{level} {channels}×{pixels}"
-                        );
+                        let got = second[i * channels + j];
+                        assert_eq!(got, sum / n, "{level} {channels}×{pixels}");
                     }
                 }
             }

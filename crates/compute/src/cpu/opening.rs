@@ -11,7 +11,7 @@
 use super::first::{self, FirstTarget};
 use super::memory::Buffer;
 use super::mixing::{Operand, Pixels};
-use super::moments::{self, Accumulator, Sums};
+use super::moments::{self, Accumulator};
 use super::network::{CpuNetwork, Map, Node};
 use super::patches::Source;
 use super::plan::{Behind, Operation, Stage};
@@ -20,7 +20,7 @@ use super::simd::{LANES, Lanes};
 use super::strip::Strip;
 use super::tape::CpuTape;
 use super::winograd::Extent;
-use crate::{Layer, NetSpec, Padding, Result, TapRequest};
+use crate::{Layer, Moments, NetSpec, Padding, Result, TapRequest};
 use std::ops::Range;
 
 /// Size of a strip, about: a part of the last-level cache.
@@ -64,7 +64,7 @@ pub(super) fn forward(
     (h, w): (usize, usize),
     plan: &[Stage],
     wants_moments: bool,
-) -> Result<([Node; 2], Option<Sums>, Buffer)> {
+) -> Result<([Node; 2], Option<Moments>, Buffer)> {
     let context = &network.context;
     let convolution = network.convolution(0)?;
     let padding = convolution.spec.padding;
@@ -120,7 +120,11 @@ pub(super) fn forward(
         map: Map::Dropped,
         bits: Some(bits),
     };
-    Ok(([first, second], moments.map(Accumulator::finish), image))
+    let moments = match moments {
+        Some(moments) => Some(moments.finish(context)?),
+        None => None,
+    };
+    Ok(([first, second], moments, image))
 }
 
 /// Some rows of a strip as pixels.
@@ -138,14 +142,17 @@ pub(super) fn backward(
     tape: &CpuTape<'_>,
     image: &[f32],
     gradient: Option<&[f32]>,
-    towards: Option<&Sums>,
+    towards: Option<&Moments>,
 ) -> Result<Buffer> {
     let network = tape.network;
     let context = &network.context;
     let convolution = network.convolution(0)?;
     let (h, w) = tape.size;
     let blocks = convolution.bias.len();
-    let matrix = towards.map(|towards| moments::gradient_matrix(towards, h * w));
+    let matrix = match towards {
+        Some(towards) => Some(moments::gradient_matrix(towards, h * w)?),
+        None => None,
+    };
     let longest = strips(h, w, blocks).next().map_or(0, |rows| rows.len());
     let mut map: Buffer = context
         .pool

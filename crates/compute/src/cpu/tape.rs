@@ -4,11 +4,11 @@
 //! what the stage behind it hands back. The gradient of moments overwrites the activation it needs, and the
 //! convolution behind adds to it and applies the ReLU mask as it writes, so no further map is needed.
 
-use super::array::{Layout, get, put, take};
+use super::array::{Layout, get, get_mut, put, take};
 use super::filters::Direction;
 use super::memory::Buffer;
 use super::mixing::{Matrix, Operand, Pixels};
-use super::moments::{self, Sums};
+use super::moments;
 use super::network::{CpuNetwork, Map, Node};
 use super::opening;
 use super::patches::Source;
@@ -41,7 +41,7 @@ pub(super) struct CpuTape<'a> {
 /// What the losses say about one node.
 #[derive(Default)]
 struct Said {
-    moments: Option<Sums>,
+    moments: Option<Moments>,
     /// Gradients towards the features, in blocks.
     features: Vec<Buffer>,
     /// The same of heads, by the index of the head.
@@ -80,24 +80,34 @@ impl CpuTape<'_> {
             }
             if let Some(towards) = cotangent.moments {
                 let expected = self.moments(tap)?;
-                let towards = sums(&towards, expected)?;
-                let total = said.moments.get_or_insert_with(|| Sums {
-                    channels: node.channels,
-                    mean: vec![0.0; node.channels],
-                    second: vec![0.0; node.channels * node.channels],
-                });
-                match tap {
-                    Tap::Layer(_) => {
-                        add(&towards.mean, &mut total.mean);
-                        add(&towards.second, &mut total.second);
+                check(&towards, expected)?;
+                match (tap, &mut said.moments) {
+                    (Tap::Layer(_), Some(total)) => {
+                        add(&towards.mean, &mut total.mean)?;
+                        add(&towards.second, &mut total.second)?;
                     }
-                    Tap::Head(head) => {
-                        heads::backward(&self.network.spec.heads[head], &towards, total)
+                    (Tap::Layer(_), none) => *none = Some(towards),
+                    (Tap::Head(head), total) => {
+                        let total = match total {
+                            Some(total) => total,
+                            none => none.insert(self.silence(node.channels)?),
+                        };
+                        let context = &self.network.context;
+                        heads::backward(context, &self.network.spec.heads[head], &towards, total)?;
                     }
                 }
             }
         }
         Ok(said)
+    }
+
+    /// Zero gradient towards moments.
+    fn silence(&self, channels: usize) -> Result<Moments> {
+        let pool = &self.network.context.pool;
+        Ok(Moments {
+            mean: put(pool.zeros(channels)?, &[channels]),
+            second: put(pool.zeros(channels * channels)?, &[channels, channels]),
+        })
     }
 
     /// The buffer of a tensor, in blocks whatever its channels.
@@ -388,16 +398,19 @@ fn missing(tap: Tap, view: &str) -> ComputeError {
     }
 }
 
-fn add(x: &[f64], sum: &mut [f64]) {
+fn add(x: &Tensor, sum: &mut Tensor) -> Result<()> {
+    let (x, sum) = (get("backward", x)?, get_mut("backward", sum)?);
     sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
+    Ok(())
 }
 
-/// A gradient towards moments, checked against the moments themselves.
-fn sums(towards: &Moments, expected: &Moments) -> Result<Sums> {
+/// Checks a gradient towards moments against the moments themselves.
+fn check(towards: &Moments, expected: &Moments) -> Result<()> {
     for (towards, expected) in [
         (&towards.mean, &expected.mean),
         (&towards.second, &expected.second),
     ] {
+        get("backward", towards)?;
         if towards.shape() != expected.shape() {
             return Err(ComputeError::Shape {
                 what: "a gradient towards moments",
@@ -406,17 +419,7 @@ fn sums(towards: &Moments, expected: &Moments) -> Result<Sums> {
             });
         }
     }
-    let widen = |tensor| -> Result<Vec<f64>> {
-        Ok(get("backward", tensor)?
-            .iter()
-            .map(|&value| value.into())
-            .collect())
-    };
-    Ok(Sums {
-        channels: towards.mean.len(),
-        mean: widen(&towards.mean)?,
-        second: widen(&towards.second)?,
-    })
+    Ok(())
 }
 
 impl Tape for CpuTape<'_> {

@@ -1,11 +1,10 @@
 //! What the taps behind a node see: its features, its moments, and those of heads.
 
-use super::array::{Layout, from_plain, put};
-use super::heads;
+use super::array::{Layout, put};
 use super::mixing::{Matrix, Operand, Pixels};
-use super::moments::{self, Sums};
 use super::network::{CpuNetwork, Map, Node};
 use super::simd::{LANES, Lanes};
+use super::{heads, moments};
 use crate::{Head, Moments, Result, Tap, TapRequest, Tensor};
 
 /// What was asked of one tap.
@@ -30,17 +29,17 @@ pub(super) enum Features {
 }
 
 impl CpuNetwork {
-    /// Computes what the taps behind a node asked for; `sums` are its moments where they are known already.
+    /// Computes what the taps behind a node asked for; `known` are its moments, if they are.
     pub(super) fn look(
         &self,
         node: &mut Node,
         index: usize,
         requests: &[TapRequest],
-        sums: Option<Sums>,
+        known: Option<Moments>,
         seen: &mut Vec<Seen>,
     ) -> Result<()> {
         let wanted = requests.iter().any(|request| request.moments);
-        let trunk = match sums {
+        let mut trunk = match known {
             None if wanted => Some(moments::forward(
                 &self.context,
                 node.lanes()?,
@@ -55,10 +54,10 @@ impl CpuNetwork {
                 Tap::Head(head) => Some(&self.spec.heads[head]),
             };
             let moments = match (&trunk, head) {
-                _ if !request.moments => None,
-                (Some(trunk), None) => Some(self.moments(trunk)?),
-                (Some(trunk), Some(head)) => Some(self.moments(&heads::forward(head, trunk))?),
-                (None, _) => None,
+                (Some(trunk), Some(head)) if request.moments => {
+                    Some(heads::forward(&self.context, head, trunk)?)
+                }
+                _ => None,
             };
             let features = match head {
                 _ if !request.features => Features::Unasked,
@@ -72,17 +71,15 @@ impl CpuNetwork {
                 moments,
             });
         }
+        // The trunk's own moments go to its own tap, when the heads have read them.
+        let own = |seen: &&mut Seen| seen.node == index && matches!(seen.tap, Tap::Layer(_));
+        let asked = requests
+            .iter()
+            .any(|request| request.moments && matches!(request.tap, Tap::Layer(_)));
+        if let (true, Some(seen)) = (asked, seen.iter_mut().find(own)) {
+            seen.moments = trunk.take();
+        }
         Ok(())
-    }
-
-    fn moments(&self, sums: &Sums) -> Result<Moments> {
-        let narrow =
-            |values: &[f64]| -> Vec<f32> { values.iter().map(|&value| value as f32).collect() };
-        let c = sums.channels;
-        Ok(Moments {
-            mean: from_plain(&self.context, &narrow(&sums.mean), &[c])?,
-            second: from_plain(&self.context, &narrow(&sums.second), &[c, c])?,
-        })
     }
 
     /// Makes a tensor of a node's map.
