@@ -1,6 +1,7 @@
 //! Methods: algorithms that make a stylized picture.
 
 mod optimize;
+mod run;
 mod start;
 mod targets;
 

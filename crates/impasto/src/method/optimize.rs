@@ -4,7 +4,7 @@
 //! ```text
 //! for each scale:  resize content and styles ─▶ targets ─▶ Objective
 //!                  picture ← start, or the last scale's average, enlarged
-//!                  steps:  Objective { forward, losses, backward } ─▶ Adam ─▶ Observer
+//!                  steps:  Objective { forward, losses, backward } ⇄ Optimizer ─▶ Observer
 //! the last scale's average is the stylized picture
 //! ```
 //!
@@ -12,14 +12,15 @@
 //! of it is left after the encoder's pools is worked on at the least width that reaches the deepest layer, and
 //! brought back to its own shape at the end.
 
+use super::run::{Evaluator, Run, State};
 use super::start::start;
 use super::targets::{Context, Layers, StyleCache};
 use crate::encoder::Encoder;
-use crate::observer::{Event, Observer, Scale, Step, TermValue, term_values};
-use crate::optim::Adam;
-use crate::picture::{Filter, Picture, fit_long_side, resize_planes};
+use crate::loss::Objective;
+use crate::observer::{Event, Observer, Scale, TermValue, term_values};
+use crate::picture::{Filter, Picture, fit_long_side};
 use crate::recipe::{Init, Problem, Recipe, Size, StyleSize};
-use crate::report::{Report, ScaleReport, StepReport};
+use crate::report::Report;
 use crate::{Error, Result};
 use impasto_compute::{Device, Network};
 
@@ -157,152 +158,48 @@ impl Stylizer {
             let problem = Problem::new("init", "picture", "needs a picture to start from");
             return Err(Error::Invalid(vec![problem]));
         }
-        let clock = Instant::now();
         let scales = self.scales(content);
-        let mut report = Report::new(
+        let report = Report::new(
             &self.recipe,
             &self.encoder,
             self.device.as_ref(),
             &self.styles,
         );
-        let work: f64 = scales.iter().map(|scale| work(*scale)).sum();
-        let mut done = 0.0;
-        let mut state: Option<(Adam, Vec<f32>, Scale)> = None;
-        let mut flow = observer.on_event(&Event::Started { scales: &scales });
+        let mut run = Run::new(&scales, report, observer);
+        let mut state: Option<State> = None;
+        run.tell(&Event::Started { scales: &scales });
         for (index, &scale) in scales.iter().enumerate() {
-            if flow.is_break() && state.is_some() {
+            if run.is_stopped() && state.is_some() {
                 break;
             }
             let started = Instant::now();
-            flow = observer.on_event(&Event::ScaleStarted { index, scale });
-            let Scale {
-                width,
-                height,
-                steps,
-            } = scale;
-            let shape = [3, height, width];
+            run.tell(&Event::ScaleStarted { index, scale });
+            let objective = self.objective(content, scale)?;
             let device = self.device.as_ref();
-            let objective = {
-                let context = Context {
-                    device,
-                    network: self.network.as_ref(),
-                    recipe: &self.recipe,
-                    layers: &self.layers,
-                };
-                let sizes: Vec<_> = self
-                    .styles
-                    .iter()
-                    .map(|style| self.style_size(style, width.max(height)))
-                    .collect();
-                let content = content.resized(width, height, Filter::Bicubic);
-                context.objective(&content, &self.styles, &sizes, &mut self.cache)?
+            let mut here = match state.take() {
+                None => self.begin(content, scale)?,
+                Some(coarser) => coarser.enlarged(device, scale)?,
             };
-            report.terms = objective
-                .terms()
-                .iter()
-                .map(|term| (term.name.clone(), term.weight))
-                .collect();
-            let (mut adam, pixels) = match state.take() {
-                None => {
-                    let picture = self.start.as_ref();
-                    let (init, seed) = (self.recipe.init, self.recipe.seed);
-                    let pixels = start(init, seed, content, picture, &self.styles, (height, width));
-                    (Adam::new(device, self.recipe.optimizer, &shape)?, pixels)
-                }
-                Some((adam, pixels, from)) => {
-                    let mut pixels = resize_planes(
-                        &pixels,
-                        3,
-                        (from.height, from.width),
-                        (height, width),
-                        Filter::BicubicPlain,
-                    );
-                    pixels.iter_mut().for_each(|v| *v = v.clamp(0.0, 1.0));
-                    (adam.rescale(device, &shape)?, pixels)
-                }
+            let evaluator = Evaluator {
+                device,
+                network: self.network.as_ref(),
+                objective: &objective,
             };
-            let mut image = device.upload(&pixels, &shape)?;
-            let mut history = Vec::with_capacity(steps);
-            for step in 1..=steps {
-                let evaluation = objective.evaluate(device, self.network.as_ref(), &image)?;
-                adam.step(device, &mut image, &evaluation.gradient)?;
-                done += work_of_step(scale);
-                let event = Step {
-                    scale: index,
-                    scales: scales.len(),
-                    plan: scale,
-                    step,
-                    progress: done / work,
-                    seconds: clock.elapsed().as_secs_f64(),
-                    objective: &objective,
-                    values: &evaluation.values,
-                    preview: &|| Ok(Picture::new(width, height, adam.average(device)?)?),
-                };
-                if flow.is_continue() {
-                    flow = observer.on_event(&Event::Step(event));
-                }
-                let norm = device.sum_abs(&evaluation.gradient)?;
-                history.push((evaluation.values, norm, clock.elapsed().as_secs_f64()));
-                if flow.is_break() {
-                    break;
-                }
-            }
-            for (step, (values, norm, seconds)) in (1..).zip(&history) {
-                let terms = values
-                    .iter()
-                    .map(|value| Ok(value.value()?))
-                    .collect::<Result<Vec<f64>>>()?;
-                let total = objective.total(values)?;
-                if !(total.is_finite() && norm.value()?.is_finite()) {
-                    return Err(Error::Diverged {
-                        width,
-                        height,
-                        step,
-                    });
-                }
-                report.steps.push(StepReport {
-                    scale: index,
-                    step,
-                    total,
-                    terms,
-                    seconds: *seconds,
-                });
-            }
-            let seconds = started.elapsed().as_secs_f64();
-            report.scales.push(ScaleReport {
-                width,
-                height,
-                steps: history.len(),
-                seconds,
-            });
-            state = Some((adam, vec![], scale));
-            if let Some((adam, pixels, _)) = &mut state {
-                *pixels = adam.average(self.device.as_ref())?;
-            }
-            if flow.is_continue() {
-                flow = observer.on_event(&Event::ScaleFinished {
-                    index,
-                    scale,
-                    seconds,
-                });
-            }
+            run.scale(index, started, &evaluator, &mut here)?;
+            state = Some(here);
         }
-        let Some((_, pixels, scale)) = state else {
+        let Some(state) = state else {
             return Err(Error::Invalid(vec![Problem::new(
                 "schedule",
                 "empty",
                 "needs at least one scale",
             )]));
         };
-        report.stopped = flow.is_break() && report.scales.len() < scales.len()
-            || report
-                .scales
-                .last()
-                .is_some_and(|last| last.steps < scale.steps);
-        report.seconds = clock.elapsed().as_secs_f64();
+        let Scale { width, height, .. } = state.scale;
+        let report = run.finish(&state);
         let picture = self.finish(
             content,
-            Picture::new(scale.width, scale.height, pixels)?,
+            Picture::new(width, height, state.result(self.device.as_ref())?)?,
             report.stopped,
         )?;
         Ok(Stylized { picture, report })
@@ -349,6 +246,38 @@ impl Stylizer {
         })
     }
 
+    /// The objective of a content at a scale.
+    fn objective(&mut self, content: &Picture, scale: Scale) -> Result<Objective> {
+        let Scale { width, height, .. } = scale;
+        let context = Context {
+            device: self.device.as_ref(),
+            network: self.network.as_ref(),
+            recipe: &self.recipe,
+            layers: &self.layers,
+        };
+        let sizes: Vec<_> = self
+            .styles
+            .iter()
+            .map(|style| self.style_size(style, width.max(height)))
+            .collect();
+        let content = content.resized(width, height, Filter::Bicubic);
+        context.objective(&content, &self.styles, &sizes, &mut self.cache)
+    }
+
+    /// What the run starts from at its first scale.
+    fn begin(&self, content: &Picture, scale: Scale) -> Result<State> {
+        let size = (scale.height, scale.width);
+        let pixels = start(
+            self.recipe.init,
+            self.recipe.seed,
+            content,
+            self.start.as_ref(),
+            &self.styles,
+            size,
+        );
+        State::new(self.device.as_ref(), self.recipe.optimizer, &pixels, scale)
+    }
+
     /// Width and height of a picture at a long side, at least what the deepest layer needs.
     fn working_size(&self, picture: &Picture, long_side: usize) -> (usize, usize) {
         let (width, height) = fit_long_side(picture.width(), picture.height(), long_side);
@@ -388,15 +317,6 @@ impl Stylizer {
             None => Ok(picture),
         }
     }
-}
-
-/// What a scale costs, in pixels.
-fn work(scale: Scale) -> f64 {
-    work_of_step(scale) * scale.steps as f64
-}
-
-fn work_of_step(scale: Scale) -> f64 {
-    (scale.width * scale.height) as f64
 }
 
 /// Everything that is wrong with recipe, styles and layers at once; the layers if nothing is.
