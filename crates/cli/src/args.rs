@@ -87,6 +87,34 @@ pub struct Stylize {
     #[arg(value_name = "CONTENT", value_hint = ValueHint::FilePath, required = true)]
     pub contents: Vec<OsString>,
 
+    /// What the run does, and where.
+    #[command(flatten)]
+    pub run: Run,
+
+    /// Where to write the picture: .png, .jpg, .webp or .tif [default: CONTENT-STYLE.png, numbered if that exists]
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub output: Option<PathBuf>,
+
+    /// Write CONTENT-STYLE.png for each content into this folder
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]
+    pub out_dir: Option<PathBuf>,
+
+    /// Replace CONTENT-STYLE.png if it exists (a file named by -o is always replaced)
+    #[arg(long, help_heading = "Output")]
+    pub overwrite: bool,
+
+    /// Write the picture so far every N steps
+    #[arg(long, value_name = "N", value_parser = value::whole::<usize>(), help_heading = "Output")]
+    pub save_every: Option<Given<usize>>,
+
+    /// Write a page with pictures, losses, times and settings: one .html file that needs no other; one content only
+    #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub report: Option<PathBuf>,
+}
+
+/// What a run does, and where: the same for every command that paints.
+#[derive(Args)]
+pub struct Run {
     /// Long side of the result in pixels, 16 to 32768, or `original` [default: 512]
     #[arg(long, value_name = "N", value_parser = value::size(), help_heading = "Picture")]
     pub size: Option<Given<Size>>,
@@ -154,26 +182,6 @@ pub struct Stylize {
     /// Where it runs.
     #[command(flatten)]
     pub device: Device,
-
-    /// Where to write the picture: .png, .jpg, .webp or .tif [default: CONTENT-STYLE.png, numbered if that exists]
-    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
-    pub output: Option<PathBuf>,
-
-    /// Write CONTENT-STYLE.png for each content into this folder
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]
-    pub out_dir: Option<PathBuf>,
-
-    /// Replace CONTENT-STYLE.png if it exists (a file named by -o is always replaced)
-    #[arg(long, help_heading = "Output")]
-    pub overwrite: bool,
-
-    /// Write the picture so far every N steps
-    #[arg(long, value_name = "N", value_parser = value::whole::<usize>(), help_heading = "Output")]
-    pub save_every: Option<Given<usize>>,
-
-    /// Write a page with pictures, losses, times and settings: one .html file that needs no other; one content only
-    #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath, help_heading = "Output")]
-    pub report: Option<PathBuf>,
 
     /// How progress is shown on stderr; json: an object a line on stdout
     #[arg(

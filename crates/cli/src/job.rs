@@ -1,15 +1,17 @@
-//! `impasto stylize` from its options to a job that can run, or to everything that is wrong with it.
+//! From the options of a painting command to a job that can run, or to everything that is wrong with it.
 
-use crate::args::{Progress, Stylize};
+use crate::args::{Progress, Run, Stylize};
 use crate::output;
 use crate::problems::Problems;
 use crate::settings;
 use crate::source::Source;
+use crate::value::Given;
+use impasto::compute::Device;
 use impasto::recipe::names::Named;
 use impasto::recipe::{Init, StyleSize};
 use impasto::{Encoder, Error, Picture, Recipe, Size, Style, Stylizer};
 use serde_json::json;
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// A valid job.
@@ -39,42 +41,61 @@ pub struct Content {
     pub output: PathBuf,
 }
 
-impl Job {
-    /// Checks everything about a job and prepares it.
-    ///
-    /// # Errors
-    /// All problems.
-    pub fn new(args: &Stylize, quiet: bool) -> Result<Self, Problems> {
-        let mut problems = Problems::default();
-        let mut recipe = recipe(args, &mut problems);
-        let start = start(args, &mut recipe, &mut problems);
+/// What the options common to all painting commands say: a run before it has its styles.
+pub struct Setup {
+    /// Every number of the run.
+    pub recipe: Recipe,
+    /// How progress is shown.
+    pub progress: Progress,
+    start: Option<(Source, Option<Picture>)>,
+    encoder: Option<Encoder>,
+    device: Option<Box<dyn Device>>,
+}
+
+impl Setup {
+    /// Reads the options; what is wrong with them is noted.
+    pub fn new(run: &Run, quiet: bool, problems: &mut Problems) -> Self {
+        let mut recipe = recipe(run, problems);
+        let start = start(run, &mut recipe, problems);
         problems.recipe(&recipe.problems());
-        let progress = problems.take(&args.progress);
+        let progress = problems.take(&run.progress);
         if quiet && !matches!(progress, None | Some(Progress::Auto | Progress::None)) {
             problems.usage("--quiet and --progress are both given: choose one");
         }
-        let save_every = problems.take(&args.save_every);
-        if save_every == Some(0) {
-            problems.usage("--save-every is 0: must be a number of steps of at least 1");
-        }
-        let encoder = settings::encoder(&args.objective.encoder, &mut problems);
+        let encoder = settings::encoder(&run.objective.encoder, problems);
         if let Some(encoder) = &encoder {
-            settings::check_layers(&recipe, encoder, &mut problems);
+            settings::check_layers(&recipe, encoder, problems);
         }
-        let device = settings::device(&args.device, &mut problems);
-        let (sources, pictures) = contents(args, &recipe, &mut problems);
-        let (styles, style_sources) = settings::styles(&args.objective, &mut problems);
-        let start_source = start.as_ref().map(|(source, _)| source);
-        let pictures_read = sources.iter().chain(&style_sources).chain(start_source);
-        let inputs: Vec<PathBuf> = pictures_read
-            .filter_map(Source::file)
-            .map(Into::into)
-            .collect();
-        let outputs = output::plan(args, &sources, &style_sources, &inputs, &mut problems);
-        if let Some(report) = &args.report {
-            output::check_report(report, &outputs, &inputs, &mut problems);
+        let device = settings::device(&run.device, problems);
+        Self {
+            recipe,
+            progress: if quiet {
+                Progress::None
+            } else {
+                progress.unwrap_or_default()
+            },
+            start,
+            encoder,
+            device,
         }
-        let (Some(encoder), Some(device), true) = (encoder, device, problems.is_empty()) else {
+    }
+
+    /// The picture that the run starts from, if it starts from one.
+    pub fn start(&self) -> Option<&Source> {
+        self.start.as_ref().map(|(source, _)| source)
+    }
+
+    /// Prepares the run with these styles.
+    ///
+    /// # Errors
+    /// All problems: those noted so far, and what is wrong with the styles.
+    pub fn stylizer(
+        self,
+        styles: Vec<Style>,
+        mut problems: Problems,
+    ) -> Result<Stylizer, Problems> {
+        let (Some(encoder), Some(device), true) = (self.encoder, self.device, problems.is_empty())
+        else {
             return Err(problems);
         };
         log::info!("device: {}", device.describe());
@@ -83,18 +104,43 @@ impl Job {
             encoder.name(),
             encoder.parameters()
         );
-        let settings = describe(&recipe, &encoder, &styles);
-        let stylizer = Stylizer::new(device, &encoder, styles, recipe).map_err(|error| {
+        let stylizer = Stylizer::new(device, &encoder, styles, self.recipe).map_err(|error| {
             match &error {
                 Error::Invalid(more) => problems.recipe(more),
                 _ => problems.file(&error),
             }
             problems
         })?;
-        let stylizer = match start {
+        Ok(match self.start {
             Some((_, Some(picture))) => stylizer.start_from(picture),
             _ => stylizer,
-        };
+        })
+    }
+}
+
+impl Job {
+    /// Checks everything about a job and prepares it.
+    ///
+    /// # Errors
+    /// All problems.
+    pub fn new(args: &Stylize, quiet: bool) -> Result<Self, Problems> {
+        let mut problems = Problems::default();
+        let setup = Setup::new(&args.run, quiet, &mut problems);
+        let progress = setup.progress;
+        let save_every = problems.take(&args.save_every);
+        if save_every == Some(0) {
+            problems.usage("--save-every is 0: must be a number of steps of at least 1");
+        }
+        let steps = &args.run.steps;
+        let (sources, pictures) = contents(&args.contents, steps, &setup.recipe, &mut problems);
+        let (styles, style_sources) = settings::styles(&args.run.objective, &mut problems);
+        let inputs = files(&[&sources, &style_sources], setup.start());
+        let outputs = output::plan(args, &sources, &style_sources, &inputs, &mut problems);
+        if let Some(report) = &args.report {
+            output::check_report(report, &outputs, &inputs, &mut problems);
+        }
+        let stylizer = setup.stylizer(styles, problems)?;
+        let settings = describe(&stylizer);
         let contents = sources.into_iter().zip(pictures).zip(outputs);
         Ok(Self {
             stylizer,
@@ -106,19 +152,22 @@ impl Job {
                 })
                 .collect(),
             settings,
-            progress: if quiet {
-                Progress::None
-            } else {
-                progress.unwrap_or_default()
-            },
+            progress,
             save_every,
             report: args.report.clone(),
         })
     }
 }
 
+/// The files among the pictures to read.
+pub fn files(sources: &[&[Source]], start: Option<&Source>) -> Vec<PathBuf> {
+    let sources = sources.iter().flat_map(|sources| sources.iter());
+    let files = sources.chain(start).filter_map(Source::file);
+    files.map(Into::into).collect()
+}
+
 /// The default recipe at the quality asked for, with the changes that were given.
-fn recipe(args: &Stylize, problems: &mut Problems) -> Recipe {
+fn recipe(args: &Run, problems: &mut Problems) -> Recipe {
     let mut recipe = Recipe::default();
     if let Some(quality) = problems.take(&args.quality) {
         quality.apply(&mut recipe);
@@ -152,7 +201,7 @@ fn recipe(args: &Stylize, problems: &mut Problems) -> Recipe {
 
 /// Where the run starts: sets the recipe's start, and reads the picture if it is one.
 fn start(
-    args: &Stylize,
+    args: &Run,
     recipe: &mut Recipe,
     problems: &mut Problems,
 ) -> Option<(Source, Option<Picture>)> {
@@ -181,16 +230,17 @@ fn start(
 }
 
 /// Reads every content once, to know before work starts that it can be read; keeps the first.
-fn contents(
-    args: &Stylize,
+pub fn contents(
+    names: &[OsString],
+    steps: &Option<Given<Vec<usize>>>,
     recipe: &Recipe,
     problems: &mut Problems,
 ) -> (Vec<Source>, Vec<Option<Picture>>) {
     let (mut sources, mut pictures) = (Vec::new(), Vec::new());
-    for name in &args.contents {
-        let source = Source::new(OsStr::new(name));
+    for name in names {
+        let source = Source::new(name);
         let picture = problems.open(&source);
-        if let (Some(picture), Some(Ok(steps))) = (&picture, &args.steps) {
+        if let (Some(picture), Some(Ok(steps))) = (&picture, steps) {
             let side = match recipe.size {
                 Size::LongSide(side) => side,
                 Size::Original => picture.width().max(picture.height()),
@@ -213,17 +263,17 @@ fn contents(
 
 /// What the metadata of a result says about how it was made: nothing of the machine, so that the same job gives the
 /// same file everywhere.
-fn describe(recipe: &Recipe, encoder: &Encoder, styles: &[Style]) -> String {
+pub fn describe(stylizer: &Stylizer) -> String {
+    let styles = stylizer.styles().iter();
     let styles: Vec<_> = styles
-        .iter()
         .map(|style| json!({"name": style.name, "weight": style.weight}))
         .collect();
     json!({
         "program": "impasto",
         "version": env!("CARGO_PKG_VERSION"),
-        "encoder": encoder.name(),
+        "encoder": stylizer.encoder(),
         "styles": styles,
-        "recipe": recipe,
+        "recipe": stylizer.recipe(),
     })
     .to_string()
 }

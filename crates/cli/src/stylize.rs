@@ -5,7 +5,7 @@ use crate::job::{Content, Job};
 use crate::progress::Display;
 use crate::{Exit, say};
 use impasto::picture::SaveOptions;
-use impasto::{Event, Observer, Page, Report, Stylized};
+use impasto::{Event, Observer, Page, Picture, Report, Stylized, Stylizer};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -55,19 +55,12 @@ fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Resu
         ..SaveOptions::default()
     };
     display.begin(&source.name());
-    let mut watch = Watch {
-        display,
+    let previews = job.save_every.map(|every| Previews {
+        every,
         output: &output,
         options: &options,
-        save_every: job.save_every,
-        taken: 0,
-        failure: None,
-    };
-    let stylized = job.stylizer.stylize(&picture, &mut watch)?;
-    let failure = watch.failure.take();
-    if let Some(failure) = failure {
-        return Err(failure.into());
-    }
+    });
+    let stylized = watched(&mut job.stylizer, &picture, display, previews)?;
     let Stylized {
         picture: result,
         report,
@@ -88,7 +81,7 @@ fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Resu
 }
 
 /// The call of the program as a shell would read it.
-fn command_line() -> String {
+pub fn command_line() -> String {
     let words = std::env::args_os()
         .skip(1)
         .map(|word| quoted(&word.to_string_lossy()));
@@ -109,7 +102,7 @@ fn quoted(word: &str) -> String {
 }
 
 /// One line that says what became of a content.
-fn summary(picture: &impasto::Picture, report: &Report, output: &Path) -> String {
+fn summary(picture: &Picture, report: &Report, output: &Path) -> String {
     let (width, height) = (picture.width(), picture.height());
     let (steps, output) = (report.steps.len(), output.display());
     if report.stopped {
@@ -122,12 +115,40 @@ fn summary(picture: &impasto::Picture, report: &Report, output: &Path) -> String
     }
 }
 
-/// Shows progress, writes previews, and stops on Ctrl-C.
-struct Watch<'a> {
-    display: &'a mut Display,
+/// Paints a content, showing progress and writing previews, until it is done or Ctrl-C is pressed.
+///
+/// # Errors
+/// What keeps it from being painted, shown or written.
+pub fn watched(
+    stylizer: &mut Stylizer,
+    content: &Picture,
+    display: &mut Display,
+    previews: Option<Previews<'_>>,
+) -> anyhow::Result<Stylized> {
+    let mut watch = Watch {
+        display,
+        previews,
+        taken: 0,
+        failure: None,
+    };
+    let stylized = stylizer.stylize(content, &mut watch)?;
+    match watch.failure {
+        Some(failure) => Err(failure.into()),
+        None => Ok(stylized),
+    }
+}
+
+/// The picture so far, written now and then.
+pub struct Previews<'a> {
+    /// Steps from one to the next.
+    every: usize,
     output: &'a Path,
     options: &'a SaveOptions,
-    save_every: Option<usize>,
+}
+
+struct Watch<'a> {
+    display: &'a mut Display,
+    previews: Option<Previews<'a>>,
     /// Steps so far, over all scales.
     taken: usize,
     failure: Option<impasto::Error>,
@@ -138,11 +159,10 @@ impl Watch<'_> {
         self.display.show(event)?;
         if let Event::Step(step) = event {
             self.taken += 1;
-            let due = self
-                .save_every
-                .is_some_and(|every| self.taken.is_multiple_of(every));
-            if due {
-                step.preview()?.save(self.output, self.options)?;
+            if let Some(previews) = &self.previews
+                && self.taken.is_multiple_of(previews.every)
+            {
+                step.preview()?.save(previews.output, previews.options)?;
             }
         }
         Ok(())

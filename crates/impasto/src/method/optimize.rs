@@ -124,6 +124,25 @@ impl Stylizer {
         &self.styles
     }
 
+    /// Takes other styles for the contents to come; the network stays prepared.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with everything that is wrong with the styles, which are then left as they were.
+    pub fn set_styles(&mut self, styles: Vec<Style>) -> Result<()> {
+        let problems = problems_of(&styles, &self.recipe);
+        if !problems.is_empty() {
+            return Err(Error::Invalid(problems));
+        }
+        self.styles = styles;
+        self.cache = StyleCache::default();
+        Ok(())
+    }
+
+    /// The name of the encoder.
+    pub fn encoder(&self) -> &str {
+        &self.encoder
+    }
+
     /// The network of the job, prepared on its device.
     pub fn network(&self) -> &dyn Network {
         self.network.as_ref()
@@ -319,9 +338,9 @@ impl Stylizer {
     }
 }
 
-/// Everything that is wrong with recipe, styles and layers at once; the layers if nothing is.
-fn validate(recipe: &Recipe, encoder: &Encoder, styles: &[Style]) -> Result<Layers> {
-    let mut problems = recipe.problems();
+/// Everything that is wrong with styles for this recipe.
+fn problems_of(styles: &[Style], recipe: &Recipe) -> Vec<Problem> {
+    let mut problems = Vec::new();
     for style in styles {
         if !(style.weight.is_finite() && style.weight > 0.0) {
             let field = format!("weight of style {}", style.name);
@@ -335,6 +354,13 @@ fn validate(recipe: &Recipe, encoder: &Encoder, styles: &[Style]) -> Result<Laye
             "name at least one painting",
         ));
     }
+    problems
+}
+
+/// Everything that is wrong with recipe, styles and layers at once; the layers if nothing is.
+fn validate(recipe: &Recipe, encoder: &Encoder, styles: &[Style]) -> Result<Layers> {
+    let mut problems = recipe.problems();
+    problems.extend(problems_of(styles, recipe));
     let layers = Layers::find(recipe, encoder, &encoder.spec(&recipe.encoder));
     match layers {
         Ok(layers) if problems.is_empty() => Ok(layers),
