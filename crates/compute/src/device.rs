@@ -1,7 +1,8 @@
 //! The boundary between style transfer and the hardware.
 
-use crate::{NetSpec, Result, Scalar, Tensor};
+use crate::{ComputeError, NetSpec, Result, Scalar, Tensor};
 use std::fmt;
+use std::ops::Range;
 
 /// A place in a network that a loss looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -30,6 +31,9 @@ pub struct TapRequest {
     pub features: bool,
     /// Whether [`Tape::moments`] will be asked.
     pub moments: bool,
+    /// Whether a gradient towards moments will be given that need not be computed: those that an earlier pass over
+    /// the same image has seen.
+    pub replay: bool,
 }
 
 impl TapRequest {
@@ -39,6 +43,7 @@ impl TapRequest {
             tap,
             features: true,
             moments: false,
+            replay: false,
         }
     }
 
@@ -48,8 +53,152 @@ impl TapRequest {
             tap,
             features: false,
             moments: true,
+            replay: false,
         }
     }
+
+    /// Announces a gradient towards moments that are known already.
+    pub fn replay(tap: Tap) -> Self {
+        Self {
+            tap,
+            features: false,
+            moments: false,
+            replay: true,
+        }
+    }
+}
+
+/// A rectangle of pixels of an image or of places of a map.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Window {
+    /// The first row.
+    pub top: usize,
+    /// The first column.
+    pub left: usize,
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+}
+
+impl Window {
+    /// All of `height`×`width`.
+    pub fn whole(height: usize, width: usize) -> Self {
+        Self {
+            top: 0,
+            left: 0,
+            height,
+            width,
+        }
+    }
+
+    /// The row behind the last.
+    pub fn bottom(&self) -> usize {
+        self.top + self.height
+    }
+
+    /// The column behind the last.
+    pub fn right(&self) -> usize {
+        self.left + self.width
+    }
+
+    /// Pixels.
+    pub fn pixels(&self) -> usize {
+        self.height * self.width
+    }
+
+    /// The same rectangle where a place stands for `stride`×`stride` of these; its far ends are rounded down, as
+    /// pools do.
+    pub fn at_stride(&self, stride: usize) -> Self {
+        let (top, left) = (self.top / stride, self.left / stride);
+        Self {
+            top,
+            left,
+            height: (self.bottom() / stride).saturating_sub(top),
+            width: (self.right() / stride).saturating_sub(left),
+        }
+    }
+
+    /// What two rectangles share; of no pixels if there is nothing.
+    pub fn shared(&self, other: &Window) -> Self {
+        let (top, left) = (self.top.max(other.top), self.left.max(other.left));
+        Self {
+            top,
+            left,
+            height: self.bottom().min(other.bottom()).saturating_sub(top),
+            width: self.right().min(other.right()).saturating_sub(left),
+        }
+    }
+
+    /// The same rectangle, its places counted from the first of another one, which contains it.
+    pub fn within(&self, other: &Window) -> Self {
+        Self {
+            top: self.top - other.top,
+            left: self.left - other.left,
+            ..*self
+        }
+    }
+}
+
+/// Which part of one tensor `[c, h, w]` goes to which part of another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patch {
+    /// Read.
+    pub from: Window,
+    /// First row and column written.
+    pub to: (usize, usize),
+}
+
+impl Patch {
+    /// Checks that both rectangles lie inside, and that channels agree.
+    pub(crate) fn check(&self, x: &[usize], y: &[usize]) -> Result<()> {
+        let Window { height, width, .. } = self.from;
+        let fits = |shape: &[usize], top: usize, left: usize| match *shape {
+            [_, h, w] => top + height <= h && left + width <= w,
+            _ => false,
+        };
+        let good = fits(x, self.from.top, self.from.left) && fits(y, self.to.0, self.to.1);
+        if good && x[0] == y[0] {
+            return Ok(());
+        }
+        Err(ComputeError::Shape {
+            what: "a patch of a tensor",
+            expected: vec![
+                x.first().copied().unwrap_or(0),
+                self.to.0 + height,
+                self.to.1 + width,
+            ],
+            got: y.to_vec(),
+        })
+    }
+
+    /// Row by row, where it lies in row-major tensors `[c, h, w]` of these shapes, which were checked.
+    pub(crate) fn rows(
+        &self,
+        x: &[usize],
+        y: &[usize],
+        mut visit: impl FnMut(Range<usize>, Range<usize>),
+    ) {
+        let Window { height, width, .. } = self.from;
+        for channel in 0..x[0] {
+            for row in 0..height {
+                let source = (channel * x[1] + self.from.top + row) * x[2] + self.from.left;
+                let target = (channel * y[1] + self.to.0 + row) * y[2] + self.to.1;
+                visit(source..source + width, target..target + width);
+            }
+        }
+    }
+}
+
+/// What a pass through a network needs, in bytes, its input not included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    /// Most at a time in the forward pass.
+    pub forward: usize,
+    /// What the tape keeps from then on, once [`Tape::release`] was called.
+    pub kept: usize,
+    /// Most at a time in the backward pass, what is kept included, and the gradient.
+    pub backward: usize,
 }
 
 /// The statistics of one layer's features `F` `[c, h·w]` on which style losses stand.
@@ -189,6 +338,24 @@ pub trait Device: Send + Sync + fmt::Debug {
     /// A second tensor with the same content.
     fn copy(&self, x: &Tensor) -> Result<Tensor>;
 
+    /// A tensor of zeros.
+    fn zeros(&self, shape: &[usize]) -> Result<Tensor> {
+        self.upload(&vec![0.0; shape.iter().product()], shape)
+    }
+
+    /// `y[to] ← x[from] + b·y[to]`, for a rectangle of two tensors `[c, h, w]` of as many channels; nothing of `y` is
+    /// read if `b` is 0.
+    fn paste(&self, x: &Tensor, patch: &Patch, b: f32, y: &mut Tensor) -> Result<()> {
+        patch.check(x.shape(), y.shape())?;
+        let (from, mut to) = (self.download(x)?, self.download(y)?);
+        patch.rows(x.shape(), y.shape(), |source, target| {
+            let pairs = to[target].iter_mut().zip(&from[source]);
+            pairs.for_each(|(to, from)| *to = if b == 0.0 { *from } else { from + b * *to });
+        });
+        *y = self.upload(&to, y.shape())?;
+        Ok(())
+    }
+
     /// `y ← a·x + b·y`.
     fn axpby(&self, a: f32, x: &Tensor, b: f32, y: &mut Tensor) -> Result<()>;
 
@@ -266,12 +433,63 @@ pub trait Network: Send + Sync + fmt::Debug {
     /// What it was made from.
     fn spec(&self) -> &NetSpec;
 
-    /// Runs an image `[3, h, w]` in 0..1 as deep as the deepest tap asks.
+    /// Runs an image `[3, h, w]` in 0..1, or the features `[c, h, w]` that the network reads, as deep as the deepest tap asks.
     ///
     /// # Errors
     /// [`ComputeError::TooSmall`](crate::ComputeError::TooSmall),
     /// [`ComputeError::NoSuchTap`](crate::ComputeError::NoSuchTap).
     fn forward<'a>(&'a self, image: &Tensor, taps: &[TapRequest]) -> Result<Box<dyn Tape + 'a>>;
+
+    /// Whether it runs tiles of larger pictures ([`Network::forward_tile`]).
+    fn has_tiles(&self) -> bool {
+        false
+    }
+
+    /// Runs a tile of a larger picture: like [`Network::forward`], but moments are those of the part of each map that
+    /// lies in a window of the image ([`Window::at_stride`]), which a tap that sees nothing of it must not be asked
+    /// for. Features are those of the whole tile. The image is given away, so that it need not outlive its use.
+    ///
+    /// # Errors
+    /// As [`Network::forward`]; [`ComputeError::BadSetting`](crate::ComputeError::BadSetting) if the device has no
+    /// tiles.
+    fn forward_tile<'a>(
+        &'a self,
+        image: Tensor,
+        window: &Window,
+        taps: &[TapRequest],
+    ) -> Result<Box<dyn Tape + 'a>> {
+        let _ = (image, window, taps);
+        Err(ComputeError::BadSetting(
+            "this device does not work tile by tile: use --device cpu, or a smaller size".into(),
+        ))
+    }
+
+    /// What a pass over an image of `height`×`width` needs, whole or as a tile; an estimate, from above where the
+    /// device does not know better: every map in f32, and two more.
+    ///
+    /// # Errors
+    /// As [`Network::forward`].
+    fn memory(&self, height: usize, width: usize, taps: &[TapRequest]) -> Result<Memory> {
+        let spec = self.spec();
+        let mut layers = Vec::with_capacity(taps.len());
+        for request in taps {
+            layers.push(spec.layer_of(request.tap)?);
+        }
+        let Some(deepest) = layers.into_iter().max() else {
+            return Ok(Memory::default());
+        };
+        let (mut kept, mut largest) = (0, 0);
+        for layer in 0..=deepest {
+            let shape = spec.shape_at(Tap::Layer(layer), height, width)?;
+            let bytes = size_of::<f32>() * shape.iter().product::<usize>();
+            (kept, largest) = (kept + bytes, bytes.max(largest));
+        }
+        Ok(Memory {
+            forward: kept,
+            kept,
+            backward: kept + 2 * largest,
+        })
+    }
 
     /// Where the time of the last forward and backward pass went, from the image to the deepest layer; empty if the
     /// device does not know.
@@ -294,7 +512,11 @@ pub trait Tape {
     /// As [`Tape::features`].
     fn moments(&self, tap: Tap) -> Result<&Moments>;
 
-    /// dL/d image `[3, h, w]` from the gradients towards what the losses saw. Several cotangents of one tap add up.
+    /// Lets go of what only [`Tape::features`] needs, which fails from now on; gradients towards features can still be
+    /// given.
+    fn release(&mut self) {}
+
+    /// dL/d image `[c, h, w]` from the gradients towards what the losses saw. Several cotangents of one tap add up.
     ///
     /// # Errors
     /// [`ComputeError::NoSuchTap`](crate::ComputeError::NoSuchTap) for a tap, or a view of it, that was not asked for.

@@ -23,7 +23,7 @@
 //! use impasto_compute::*;
 //! # fn main() -> Result<()> {
 //! let spec = NetSpec {
-//!     input: InputNorm { mean: [0.5; 3], scale: [2.0; 3] },
+//!     input: Input::Image(InputNorm { mean: [0.5; 3], scale: [2.0; 3] }),
 //!     layers: vec![
 //!         Layer::Conv(Conv3x3::new(3, 4, Padding::Zero, vec![0.1; 4 * 3 * 9], vec![0.0; 4])?),
 //!         Layer::Relu,
@@ -52,9 +52,9 @@ mod spec;
 mod tensor;
 
 pub use device::{
-    AdamBuffers, AdamStep, Cotangent, Device, Moments, Network, Reduction, StageTime, Tap,
-    TapRequest, Tape, TotalVariation,
+    AdamBuffers, AdamStep, Cotangent, Device, Memory, Moments, Network, Patch, Reduction,
+    StageTime, Tap, TapRequest, Tape, TotalVariation, Window,
 };
 pub use error::{ComputeError, Result};
-pub use spec::{Conv3x3, Head, InputNorm, Layer, NetSpec, Padding, Pool, PoolKind};
+pub use spec::{Conv3x3, Halves, Head, Input, InputNorm, Layer, NetSpec, Padding, Pool, PoolKind};
 pub use tensor::{PendingScalar, Scalar, Storage, Tensor};

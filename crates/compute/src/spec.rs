@@ -4,7 +4,7 @@
 //! Zisserman, arXiv 1409.1556), plus *heads*: linear 1×1 side branches that nothing else reads. Other kinds of
 //! layer become further variants of [`Layer`]; strides, dilation and groups are refused by having no place here.
 
-use crate::{ComputeError, Result, Tap};
+use crate::{ComputeError, Result, Tap, TapRequest, Window};
 use std::sync::Arc;
 
 /// How a convolution continues the picture beyond its border.
@@ -134,12 +134,37 @@ pub struct InputNorm {
     pub scale: [f32; 3],
 }
 
+/// What a network reads.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Input {
+    /// An image `[3, h, w]` in 0..1, prepared like this.
+    Image(InputNorm),
+    /// Features `[c, h, w]` of this many channels, as they are: the rest of a network behind one of its layers.
+    Features(usize),
+}
+
+impl Input {
+    /// Channels that are read.
+    pub fn channels(&self) -> usize {
+        match self {
+            Input::Image(_) => 3,
+            Input::Features(channels) => *channels,
+        }
+    }
+}
+
+impl From<InputNorm> for Input {
+    fn from(norm: InputNorm) -> Self {
+        Input::Image(norm)
+    }
+}
+
 /// A network as data.
 #[derive(Clone, Debug)]
 pub struct NetSpec {
-    /// The preparation of the image.
-    pub input: InputNorm,
-    /// The sequence; the first layer is a convolution with three channels in.
+    /// What it reads. Below, "image" stands for either.
+    pub input: Input,
+    /// The sequence; the first layer is a convolution of as many channels as are read.
     pub layers: Vec<Layer>,
     /// Side branches, each behind one of the layers.
     pub heads: Vec<Head>,
@@ -151,7 +176,7 @@ impl NetSpec {
     /// # Errors
     /// [`ComputeError::BadNetwork`] names the first layer that does not fit.
     pub fn validate(&self) -> Result<()> {
-        let mut channels = 3;
+        let mut channels = self.input.channels();
         let mut after = Vec::with_capacity(self.layers.len());
         for (index, layer) in self.layers.iter().enumerate() {
             let bad = |problem: String| ComputeError::BadNetwork {
@@ -248,7 +273,7 @@ impl NetSpec {
     /// [`ComputeError::NoSuchTap`], and [`ComputeError::TooSmall`] where nothing would be left.
     pub fn shape_at(&self, tap: Tap, height: usize, width: usize) -> Result<[usize; 3]> {
         let last = self.layer_of(tap)?;
-        let (mut c, mut h, mut w) = (3, height, width);
+        let (mut c, mut h, mut w) = (self.input.channels(), height, width);
         for (index, layer) in self.layers[..=last].iter().enumerate() {
             match layer {
                 Layer::Conv(conv) => c = conv.out_channels,
@@ -275,11 +300,128 @@ impl NetSpec {
     /// # Errors
     /// [`ComputeError::NoSuchTap`].
     pub fn minimum_side(&self, tap: Tap) -> Result<usize> {
-        let last = self.layer_of(tap)?;
-        Ok(1 << self.layers[..=last]
-            .iter()
+        Ok(self.stride(self.layer_of(tap)?))
+    }
+
+    /// Height and width of an image `[c, h, w]`.
+    pub(crate) fn size_of(&self, shape: &[usize]) -> Result<(usize, usize)> {
+        match *shape {
+            [c, h, w] if c == self.input.channels() => Ok((h, w)),
+            _ => Err(ComputeError::Shape {
+                what: "what a network reads",
+                expected: vec![self.input.channels(), 0, 0],
+                got: shape.to_vec(),
+            }),
+        }
+    }
+
+    /// Checks that a window lies in an image, and that every tap whose moments are asked sees something of it.
+    pub(crate) fn check_window(
+        &self,
+        window: &Window,
+        (h, w): (usize, usize),
+        taps: &[TapRequest],
+    ) -> Result<()> {
+        let mut good = window.bottom() <= h && window.right() <= w;
+        for request in taps.iter().filter(|tap| tap.moments || tap.replay) {
+            let stride = self.stride(self.layer_of(request.tap)?);
+            good &= window.at_stride(stride).pixels() > 0;
+        }
+        if good {
+            return Ok(());
+        }
+        Err(ComputeError::Shape {
+            what: "the window of a tile",
+            expected: vec![h, w],
+            got: vec![window.top, window.left, window.bottom(), window.right()],
+        })
+    }
+
+    /// Pixels of the image from one place of a layer's result to the next.
+    pub fn stride(&self, layer: usize) -> usize {
+        let pools = self.layers.iter().take(layer + 1);
+        1 << pools
             .filter(|layer| matches!(layer, Layer::Pool(_)))
-            .count())
+            .count()
+    }
+
+    /// How far beyond a rectangle of the image, whose corners are multiples of the layer's stride, the image is looked
+    /// at for a layer's result inside it: each convolution looks one place further.
+    pub fn reach(&self, layer: usize) -> usize {
+        let (mut stride, mut reach) = (1, 0);
+        for layer in self.layers.iter().take(layer + 1) {
+            match layer {
+                Layer::Conv(_) => reach += stride,
+                Layer::Relu => {}
+                Layer::Pool(_) => stride *= 2,
+            }
+        }
+        reach
+    }
+
+    /// Cuts a network in two behind a layer: the back reads what that layer makes.
+    ///
+    /// # Errors
+    /// [`ComputeError::BadNetwork`] if nothing would be left behind the layer, or not a convolution first.
+    pub fn split(&self, last: usize) -> Result<Halves> {
+        if !matches!(self.layers.get(last + 1), Some(Layer::Conv(_))) {
+            return Err(ComputeError::BadNetwork {
+                layer: last,
+                problem: "a network is cut in front of a convolution only".into(),
+            });
+        }
+        let [channels, ..] = self.shape_at(Tap::Layer(last), usize::MAX, usize::MAX)?;
+        let (front, back): (Vec<_>, Vec<_>) =
+            (0..self.heads.len()).partition(|&head| self.heads[head].after <= last);
+        let heads = |indices: &[usize], skipped: usize| {
+            let heads = indices.iter().map(|&head| Head {
+                after: self.heads[head].after - skipped,
+                ..self.heads[head].clone()
+            });
+            heads.collect()
+        };
+        Ok(Halves {
+            last,
+            front: NetSpec {
+                input: self.input,
+                layers: self.layers[..=last].to_vec(),
+                heads: heads(&front, 0),
+            },
+            back: NetSpec {
+                input: Input::Features(channels),
+                layers: self.layers[last + 1..].to_vec(),
+                heads: heads(&back, last + 1),
+            },
+            heads: [front, back],
+        })
+    }
+}
+
+/// A network cut in two.
+#[derive(Clone, Debug)]
+pub struct Halves {
+    /// The layer behind which it is cut.
+    pub last: usize,
+    /// Up to that layer.
+    pub front: NetSpec,
+    /// The rest.
+    pub back: NetSpec,
+    /// Which heads each half has, by their index in the whole.
+    heads: [Vec<usize>; 2],
+}
+
+impl Halves {
+    /// The tap of a half that is a tap of the whole network, and whether that half is the back.
+    pub fn tap(&self, tap: Tap) -> Option<(bool, Tap)> {
+        match tap {
+            Tap::Layer(layer) if layer <= self.last => Some((false, tap)),
+            Tap::Layer(layer) => Some((true, Tap::Layer(layer - self.last - 1))),
+            Tap::Head(head) => [false, true].into_iter().find_map(|back| {
+                let heads = &self.heads[usize::from(back)];
+                let place = heads.iter().position(|&other| other == head)?;
+                Some((back, Tap::Head(place)))
+            }),
+        }
     }
 }
 

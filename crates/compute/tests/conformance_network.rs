@@ -67,10 +67,10 @@ fn head(numbers: &mut Numbers, after: usize, from: usize, to: usize) -> Head {
 
 fn spec(layers: Vec<Layer>, heads: Vec<Head>) -> NetSpec {
     NetSpec {
-        input: InputNorm {
+        input: Input::Image(InputNorm {
             mean: [0.485, 0.456, 0.406],
             scale: [1.0 / 0.229, 1.0 / 0.224, 1.0 / 0.225],
-        },
+        }),
         layers,
         heads,
     }
@@ -109,6 +109,7 @@ fn both(tap: Tap) -> TapRequest {
         tap,
         features: true,
         moments: true,
+        replay: false,
     }
 }
 
@@ -690,6 +691,7 @@ fn any_case() -> impl Strategy<Value = Case> {
                     tap: Tap::Layer(layer),
                     features,
                     moments,
+                    replay: false,
                 })
                 .collect(),
             repeats,

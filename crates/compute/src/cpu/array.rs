@@ -6,6 +6,7 @@
 //! so tensors of the same shape always fit each other, wherever they came from.
 
 use super::Context;
+use super::chunks::{CHUNK, each};
 use super::memory::Buffer;
 use super::simd::LANES;
 use crate::{ComputeError, Result, Storage, Tensor};
@@ -142,6 +143,50 @@ pub(super) fn take(what: &'static str, mut tensor: Tensor) -> Result<Buffer> {
         .ok_or_else(|| foreign(what))
 }
 
+/// Features `[c, h, w]` in blocks, whatever their channels: a copy.
+pub(super) fn blocked(context: &Context, what: &'static str, tensor: &Tensor) -> Result<Buffer> {
+    let values = get(what, tensor)?;
+    let &[channels, h, w] = tensor.shape() else {
+        return Err(ComputeError::Shape {
+            what: "features",
+            expected: vec![0, 0, 0],
+            got: tensor.shape().to_vec(),
+        });
+    };
+    let pixels = h * w;
+    let layout = Layout::Blocked { channels, pixels };
+    let mut buffer = context.pool.take(layout.len())?;
+    match Layout::of(tensor.shape()) {
+        Layout::Plain { .. } => layout.pack(values, &mut buffer),
+        Layout::Blocked { .. } => buffer.copy_from_slice(values),
+    }
+    Ok(buffer)
+}
+
+/// The same of features that are not needed any more: their own buffer, if it is in blocks.
+pub(super) fn into_blocked(
+    context: &Context,
+    what: &'static str,
+    tensor: Tensor,
+) -> Result<Buffer> {
+    match Layout::of(tensor.shape()) {
+        Layout::Plain { .. } => blocked(context, what, &tensor),
+        Layout::Blocked { .. } => take(what, tensor),
+    }
+}
+
+/// A tensor `[c, h, w]` from a buffer in blocks.
+pub(super) fn put_blocked(context: &Context, buffer: Buffer, shape: [usize; 3]) -> Result<Tensor> {
+    let [channels, h, w] = shape;
+    if let Layout::Blocked { .. } = Layout::of(&shape) {
+        return Ok(put(buffer, &shape));
+    }
+    let mut plain = context.pool.take(channels * h * w)?;
+    let pixels = h * w;
+    Layout::Blocked { channels, pixels }.unpack(&buffer, &mut plain);
+    Ok(put(plain, &shape))
+}
+
 /// Checks that two operands have the same shape, and with it the same layout.
 pub(super) fn same(what: &'static str, x: &Tensor, y: &Tensor) -> Result<()> {
     if x.shape() == y.shape() {
@@ -167,6 +212,14 @@ pub(super) fn from_plain(context: &Context, values: &[f32], shape: &[usize]) -> 
     let layout = Layout::of(shape);
     let mut buffer = context.pool.take(layout.len())?;
     layout.pack(values, &mut buffer);
+    Ok(put(buffer, shape))
+}
+
+/// A tensor of zeros.
+pub(super) fn zeros(context: &Context, shape: &[usize]) -> Result<Tensor> {
+    let mut buffer = context.pool.take(Layout::of(shape).len())?;
+    let pieces = buffer.chunks_mut(CHUNK).collect();
+    each(context, pieces, |piece: &mut [f32]| piece.fill(0.0));
     Ok(put(buffer, shape))
 }
 

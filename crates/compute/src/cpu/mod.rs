@@ -13,6 +13,7 @@ mod array;
 mod bf16;
 mod chunks;
 mod convolution;
+mod estimate;
 mod factor;
 mod fidelity;
 mod filters;
@@ -42,13 +43,14 @@ mod tile;
 mod variation;
 mod vector;
 mod views;
+mod window;
 mod winograd;
 
 pub use simd::Level;
 
 use crate::{
-    AdamBuffers, AdamStep, ComputeError, Device, Moments, NetSpec, Network, Reduction, Result,
-    Scalar, Tensor, TotalVariation,
+    AdamBuffers, AdamStep, ComputeError, Device, Moments, NetSpec, Network, Patch, Reduction,
+    Result, Scalar, Tensor, TotalVariation,
 };
 use memory::Pool;
 use simd::Token;
@@ -217,6 +219,14 @@ impl Device for CpuDevice {
 
     fn copy(&self, x: &Tensor) -> Result<Tensor> {
         vector::copy(&self.context, x)
+    }
+
+    fn zeros(&self, shape: &[usize]) -> Result<Tensor> {
+        array::zeros(&self.context, shape)
+    }
+
+    fn paste(&self, x: &Tensor, patch: &Patch, b: f32, y: &mut Tensor) -> Result<()> {
+        window::paste(&self.context, x, patch, b, y)
     }
 
     fn axpby(&self, a: f32, x: &Tensor, b: f32, y: &mut Tensor) -> Result<()> {

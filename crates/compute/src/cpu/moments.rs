@@ -25,16 +25,53 @@ const GROUPS: usize = 32;
 /// Sums of all groups together, in numbers.
 const GROUP_SUMS: usize = 8 * 512 * 512;
 
-/// Moments of a whole map.
-pub(super) fn forward(
-    context: &Context,
-    map: &[Lanes],
-    channels: usize,
-    pixels: usize,
-) -> Result<Moments> {
-    let mut total = Accumulator::new(context, channels, pixels)?;
-    total.add(context, map, Pixels::all(pixels));
-    total.finish(context)
+/// Some pixels of every block of channels of a map: lines of equal length at equal distances.
+#[derive(Clone, Copy)]
+pub(super) struct Lines {
+    /// Pixels from one block of channels to the next.
+    stride: usize,
+    start: usize,
+    /// Pixels from one line to the next.
+    pitch: usize,
+    count: usize,
+    width: usize,
+}
+
+impl Lines {
+    /// `height` lines of `width` pixels, which are one line if there is nothing between them.
+    pub(super) fn of(
+        stride: usize,
+        start: usize,
+        pitch: usize,
+        (height, width): (usize, usize),
+    ) -> Self {
+        let (count, width) = match pitch == width {
+            true => (1, height * width),
+            false => (height, width),
+        };
+        Self {
+            stride,
+            start,
+            pitch,
+            count,
+            width,
+        }
+    }
+
+    /// The first pixels and lengths of what is part `index` of `parts`: pieces of a single line, or some lines.
+    fn part(&self, index: usize, parts: usize) -> impl Iterator<Item = (usize, usize)> {
+        let share = |n: usize, index: usize| n * index / parts;
+        let (lines, columns) = if self.count == 1 {
+            (0..1, share(self.width, index)..share(self.width, index + 1))
+        } else {
+            (
+                share(self.count, index)..share(self.count, index + 1),
+                0..self.width,
+            )
+        };
+        let Self { start, pitch, .. } = *self;
+        lines.map(move |line| (start + line * pitch + columns.start, columns.len()))
+    }
 }
 
 /// Sums over the pixels seen so far.
@@ -62,28 +99,32 @@ impl Accumulator {
     }
 
     /// Adds some pixels of a map.
-    pub(super) fn add(&mut self, context: &Context, map: &[Lanes], pixels: Pixels) {
+    pub(super) fn add(&mut self, context: &Context, map: &[Lanes], lines: Lines) {
         let blocks = self.channels.div_ceil(LANES);
         let padded = blocks * LANES;
         let chunk = (CHUNK_BYTES / (padded * size_of::<f32>())).max(GROUP_PIXELS / 2);
-        // The first pixels set the sums, the others add to them; the first time, there are pixels for every group.
+        // The first pixels of a group set its sums, the others add to them.
         let first = self.pixels == 0;
-        let part = |group: usize| pixels.start + pixels.count * group / self.groups;
+        let count = self.groups;
         let groups = self.partial.par_chunks_exact_mut(padded * (padded + 1));
         groups.enumerate().for_each(|(group, sums)| {
-            let end = part(group + 1);
             let mut fresh = first;
-            for start in (part(group)..end).step_by(chunk) {
-                let rows = Rows {
-                    data: &map[start..],
-                    stride: pixels.stride,
-                    count: chunk.min(end - start),
-                };
-                with_simd!(context.token, simd => add_chunk(simd, rows, blocks, fresh, sums));
-                fresh = false;
+            for (start, length) in lines.part(group, count) {
+                for skipped in (0..length).step_by(chunk) {
+                    let rows = Rows {
+                        data: &map[start + skipped..],
+                        stride: lines.stride,
+                        count: chunk.min(length - skipped),
+                    };
+                    with_simd!(context.token, simd => add_chunk(simd, rows, blocks, fresh, sums));
+                    fresh = false;
+                }
+            }
+            if fresh {
+                sums.fill(0.0);
             }
         });
-        self.pixels += pixels.count;
+        self.pixels += lines.count * lines.width;
     }
 
     /// The moments.
@@ -287,7 +328,13 @@ mod tests {
                         map[c / LANES * pixels + p][c % LANES] = value(c, p);
                     }
                 }
-                let moments = forward(&device.context, &map, channels, pixels)?;
+                let mut total = Accumulator::new(&device.context, channels, pixels)?;
+                total.add(
+                    &device.context,
+                    &map,
+                    Lines::of(pixels, 0, pixels, (1, pixels)),
+                );
+                let moments = total.finish(&device.context)?;
                 let (mean, second) = (get("test", &moments.mean)?, get("test", &moments.second)?);
                 let n = pixels as f32;
                 for i in 0..channels {

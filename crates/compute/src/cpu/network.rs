@@ -5,7 +5,7 @@
 //! needs it) or an L2 pool reads it. Of everything else one bit per element is kept. The first two stages usually run
 //! strip by strip, so that the largest map never exists ([`opening`](super::opening)).
 
-use super::array::get;
+use super::array::{self, get};
 use super::convolution::Convolution;
 use super::filters::Direction;
 use super::first::{self, FirstFilters, FirstTarget};
@@ -18,11 +18,11 @@ use super::shared::Shared;
 use super::simd::{LANES, Lanes};
 use super::strip::Strip;
 use super::tape::CpuTape;
-use super::views::{Features, Seen};
 use super::winograd::Extent;
 use super::{Context, pointwise};
 use crate::{
-    ComputeError, Layer, NetSpec, Network, PoolKind, Result, StageTime, TapRequest, Tape, Tensor,
+    ComputeError, Input, InputNorm, Layer, Memory, NetSpec, Network, PoolKind, Result, StageTime,
+    Tap, TapRequest, Tape, Tensor, Window,
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -34,8 +34,8 @@ pub(super) struct CpuNetwork {
     pub(super) spec: NetSpec,
     /// By layer.
     convolutions: Vec<Option<Convolution>>,
-    /// The first of them, which reads the image.
-    pub(super) first: FirstFilters,
+    /// The first of them, if it reads an image.
+    first: Option<FirstFilters>,
     times: Mutex<Vec<StageTime>>,
 }
 
@@ -101,11 +101,12 @@ impl CpuNetwork {
                 Layer::Relu | Layer::Pool(_) => None,
             })
             .collect();
-        let Some(Some(first)) = convolutions.first() else {
-            return Err(not_a_convolution(0));
+        let first = match (&spec.input, convolutions.first()) {
+            (Input::Image(_), Some(Some(first))) => Some(FirstFilters::new(&first.spec)),
+            _ => None,
         };
         Ok(Self {
-            first: FirstFilters::new(&first.spec),
+            first,
             convolutions,
             context,
             spec,
@@ -118,6 +119,19 @@ impl CpuNetwork {
         self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The filters of the convolution that reads the image.
+    pub(super) fn first(&self) -> Result<&FirstFilters> {
+        self.first.as_ref().ok_or_else(|| not_a_convolution(0))
+    }
+
+    /// The preparation of the image.
+    pub(super) fn norm(&self) -> Result<&InputNorm> {
+        match &self.spec.input {
+            Input::Image(norm) => Ok(norm),
+            Input::Features(_) => Err(not_a_convolution(0)),
+        }
+    }
+
     /// The convolution of a layer.
     pub(super) fn convolution(&self, layer: usize) -> Result<&Convolution> {
         let convolution = self.convolutions.get(layer).and_then(Option::as_ref);
@@ -125,7 +139,17 @@ impl CpuNetwork {
     }
 
     /// The forward pass, on the device's threads.
-    fn run(&self, image: &[f32], size: (usize, usize), taps: &[TapRequest]) -> Result<CpuTape<'_>> {
+    fn start(&self, job: Job<'_>, taps: &[TapRequest]) -> Result<Box<dyn Tape + '_>> {
+        let tape = self.context.threads.install(|| self.run(job, taps))?;
+        Ok(Box::new(tape))
+    }
+
+    fn run(&self, job: Job<'_>, taps: &[TapRequest]) -> Result<CpuTape<'_>> {
+        let Job {
+            input,
+            size,
+            window,
+        } = job;
         let (h, w) = size;
         self.context.pool.next_pass();
         let requests = merged(taps);
@@ -146,34 +170,47 @@ impl CpuNetwork {
         let mut tape = CpuTape {
             network: self,
             size,
+            window,
             nodes: Vec::with_capacity(plan.len()),
             seen: Vec::with_capacity(requests.len()),
             opening: None,
             plan,
         };
+        // Filters are not kept for tiles: there are many of them, and memory is what they save.
+        let pixels = match window {
+            Some(_) => usize::MAX,
+            None => h * w,
+        };
         let mut times = Vec::with_capacity(tape.plan.len());
         let mut clock = Instant::now();
-        if opening::applies(&self.spec, &tape.plan, &asked(&tape.plan[0])) {
-            let wanted = asked(&tape.plan[0]);
-            let moments = wanted.iter().any(|request| request.moments);
-            let (mut nodes, sums, image) =
-                opening::forward(self, image, size, &tape.plan, moments)?;
-            self.look(&mut nodes[0], 0, &wanted, sums, &mut tape.seen)?;
-            self.look(
-                &mut nodes[1],
-                1,
-                &asked(&tape.plan[1]),
-                None,
-                &mut tape.seen,
-            )?;
-            tape.nodes.extend(nodes);
-            tape.opening = Some(image);
-            // The two stages are one, whose time goes by the name of the second.
-            times.push(StageTime::default());
-        } else {
-            let mut node = self.first_stage(&tape.plan[0], image, size)?;
-            self.look(&mut node, 0, &asked(&tape.plan[0]), None, &mut tape.seen)?;
-            tape.nodes.push(node);
+        let wanted = asked(&tape.plan[0]);
+        match input {
+            Pass::Features(map) => tape.nodes.push(Node {
+                channels: self.spec.input.channels(),
+                h,
+                w,
+                map: Map::Kept(map),
+                bits: None,
+            }),
+            Pass::Image(image) if opening::applies(&self.spec, &tape.plan, &wanted) => {
+                let moments = wanted.iter().any(|request| request.moments);
+                let window = tape.window_at(0);
+                let ([first, second], sums, image) =
+                    opening::forward(self, image, &tape, moments.then_some(&window), pixels)?;
+                tape.nodes.push(first);
+                self.look(&mut tape, &wanted, sums)?;
+                tape.nodes.push(second);
+                let wanted = asked(&tape.plan[1]);
+                self.look(&mut tape, &wanted, None)?;
+                tape.opening = Some(image);
+                // The two stages are one, whose time goes by the name of the second.
+                times.push(StageTime::default());
+            }
+            Pass::Image(image) => {
+                let node = self.first_stage(&tape.plan[0], image, size)?;
+                tape.nodes.push(node);
+                self.look(&mut tape, &wanted, None)?;
+            }
         }
         let mut lap = |last_layer| {
             let forward = clock.elapsed().as_secs_f64();
@@ -187,10 +224,10 @@ impl CpuNetwork {
         times.push(lap(tape.plan[times.len()].last));
         for index in tape.nodes.len()..tape.plan.len() {
             let stage = tape.plan[index];
-            let mut node = self.stage(&stage, &tape.nodes[index - 1], h * w)?;
-            self.look(&mut node, index, &asked(&stage), None, &mut tape.seen)?;
+            let node = self.stage(&stage, &tape.nodes[index - 1], pixels)?;
             tape.nodes.push(node);
-            if !tape.keeps(index - 1) {
+            self.look(&mut tape, &asked(&stage), None)?;
+            if !keeps(&tape.plan, index - 1, &asked(&tape.plan[index - 1])) {
                 tape.nodes[index - 1].map = Map::Dropped;
             }
             times.push(lap(stage.last));
@@ -203,7 +240,7 @@ impl CpuNetwork {
     fn first_stage(&self, stage: &Stage, image: &[f32], size: (usize, usize)) -> Result<Node> {
         let convolution = self.convolution(0)?;
         let padding = convolution.spec.padding;
-        let prepared = first::prepare(&self.context, image, &self.spec.input, padding, size)?;
+        let prepared = first::prepare(&self.context, image, self.norm()?, padding, size)?;
         let mut node = self.room(stage, 3, size)?;
         let (out, bits) = node.parts();
         let target = FirstTarget {
@@ -215,7 +252,7 @@ impl CpuNetwork {
         };
         first::forward(
             &self.context,
-            &self.first,
+            self.first()?,
             &convolution.bias,
             &prepared,
             target,
@@ -229,6 +266,8 @@ impl CpuNetwork {
         let mut node = self.room(stage, before.channels, size)?;
         let x = before.lanes()?;
         match stage.operation {
+            // Nothing lies before it.
+            Operation::Read => {}
             Operation::Relu => {
                 let (out, bits) = node.parts();
                 pointwise::relu(&self.context, x, out, bits);
@@ -250,14 +289,11 @@ impl CpuNetwork {
         Ok(node)
     }
 
-    /// A node with room for what a stage makes of a map of some channels and size.
-    pub(super) fn room(
-        &self,
-        stage: &Stage,
-        channels: usize,
-        (h, w): (usize, usize),
-    ) -> Result<Node> {
-        let (channels, bits, pools) = match stage.operation {
+    /// What a stage makes of a map of some channels: channels, 16-bit words of bits per pixel of a block, and whether
+    /// it pools.
+    pub(super) fn makes(&self, stage: &Stage, channels: usize) -> Result<(usize, usize, bool)> {
+        Ok(match stage.operation {
+            Operation::Read => (channels, 0, false),
             Operation::Relu => (channels, 1, false),
             Operation::Pool(pool) if pool.kind == PoolKind::Max => (channels, 4, true),
             Operation::Pool(_) => (channels, 0, true),
@@ -269,7 +305,17 @@ impl CpuNetwork {
                     Behind::ReluPool { .. } => (channels, 4, true),
                 }
             }
-        };
+        })
+    }
+
+    /// A node with room for what a stage makes of a map of some channels and size.
+    pub(super) fn room(
+        &self,
+        stage: &Stage,
+        channels: usize,
+        (h, w): (usize, usize),
+    ) -> Result<Node> {
+        let (channels, bits, pools) = self.makes(stage, channels)?;
         let (h, w) = if pools { (h / 2, w / 2) } else { (h, w) };
         let len = channels.div_ceil(LANES) * h * w;
         Ok(Node {
@@ -323,18 +369,32 @@ impl CpuNetwork {
     }
 }
 
-impl CpuTape<'_> {
-    /// Whether the backward pass, or whoever holds the tape, needs the map of a node.
-    fn keeps(&self, node: usize) -> bool {
-        let l2 = self.plan.get(node + 1).is_some_and(
-            |stage| matches!(stage.operation, Operation::Pool(pool) if pool.kind == PoolKind::L2),
-        );
-        let looked_at = |seen: &Seen| {
-            seen.node == node
-                && (seen.moments.is_some() || matches!(seen.features, Features::OfNode))
-        };
-        l2 || self.seen.iter().any(looked_at)
-    }
+/// What a forward pass goes over.
+struct Job<'a> {
+    input: Pass<'a>,
+    /// Height and width.
+    size: (usize, usize),
+    /// Where moments are taken, of a tile.
+    window: Option<Window>,
+}
+
+/// What passes through the network.
+enum Pass<'a> {
+    /// An image, row-major.
+    Image(&'a [f32]),
+    /// Features, in blocks.
+    Features(Buffer),
+}
+
+/// Whether the backward pass, or whoever holds the tape, needs what a stage has made, given what is asked of it.
+pub(super) fn keeps(plan: &[Stage], index: usize, asked: &[TapRequest]) -> bool {
+    let l2 = plan.get(index + 1).is_some_and(
+        |stage| matches!(stage.operation, Operation::Pool(pool) if pool.kind == PoolKind::L2),
+    );
+    let own = |request: &TapRequest| request.features && matches!(request.tap, Tap::Layer(_));
+    l2 || asked
+        .iter()
+        .any(|request| request.moments || request.replay || own(request))
 }
 
 fn not_a_convolution(layer: usize) -> ComputeError {
@@ -352,6 +412,7 @@ fn merged(taps: &[TapRequest]) -> Vec<TapRequest> {
             Some(known) => {
                 known.features |= request.features;
                 known.moments |= request.moments;
+                known.replay |= request.replay;
             }
             None => merged.push(*request),
         }
@@ -370,18 +431,63 @@ impl Network for CpuNetwork {
     }
 
     fn forward<'a>(&'a self, image: &Tensor, taps: &[TapRequest]) -> Result<Box<dyn Tape + 'a>> {
-        let &[3, h, w] = image.shape() else {
-            return Err(ComputeError::Shape {
-                what: "an image",
-                expected: vec![3, 0, 0],
-                got: image.shape().to_vec(),
-            });
+        let size = self.spec.size_of(image.shape())?;
+        let input = match self.spec.input {
+            Input::Image(_) => Pass::Image(get("forward", image)?),
+            Input::Features(_) => Pass::Features(array::blocked(&self.context, "forward", image)?),
         };
-        let values = get("forward", image)?;
-        let tape = self
-            .context
-            .threads
-            .install(|| self.run(values, (h, w), taps))?;
-        Ok(Box::new(tape))
+        let window = None;
+        self.start(
+            Job {
+                input,
+                size,
+                window,
+            },
+            taps,
+        )
+    }
+
+    fn has_tiles(&self) -> bool {
+        true
+    }
+
+    fn forward_tile<'a>(
+        &'a self,
+        image: Tensor,
+        window: &Window,
+        taps: &[TapRequest],
+    ) -> Result<Box<dyn Tape + 'a>> {
+        let size = self.spec.size_of(image.shape())?;
+        self.spec.check_window(window, size, taps)?;
+        let window = Some(*window);
+        match self.spec.input {
+            Input::Image(_) => {
+                let input = Pass::Image(get("forward", &image)?);
+                self.start(
+                    Job {
+                        input,
+                        size,
+                        window,
+                    },
+                    taps,
+                )
+            }
+            Input::Features(_) => {
+                let map = array::into_blocked(&self.context, "forward", image)?;
+                let input = Pass::Features(map);
+                self.start(
+                    Job {
+                        input,
+                        size,
+                        window,
+                    },
+                    taps,
+                )
+            }
+        }
+    }
+
+    fn memory(&self, height: usize, width: usize, taps: &[TapRequest]) -> Result<Memory> {
+        self.estimate((height, width), &merged(taps))
     }
 }

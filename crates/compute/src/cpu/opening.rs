@@ -11,7 +11,7 @@
 use super::first::{self, FirstTarget};
 use super::memory::Buffer;
 use super::mixing::{Operand, Pixels};
-use super::moments::{self, Accumulator};
+use super::moments::{self, Accumulator, Lines};
 use super::network::{CpuNetwork, Map, Node};
 use super::patches::Source;
 use super::plan::{Behind, Operation, Stage};
@@ -19,12 +19,13 @@ use super::pointwise;
 use super::simd::{LANES, Lanes};
 use super::strip::Strip;
 use super::tape::CpuTape;
+use super::window::clear_around;
 use super::winograd::Extent;
-use crate::{Layer, Moments, NetSpec, Padding, Result, TapRequest};
+use crate::{Layer, Moments, NetSpec, Padding, Result, TapRequest, Window};
 use std::ops::Range;
 
 /// Size of a strip, about: a part of the last-level cache.
-const STRIP_BYTES: usize = 8 << 20;
+pub(super) const STRIP_BYTES: usize = 8 << 20;
 /// Rows of a strip are a multiple of the height of every tile, and no more than this.
 const ROW_STEP: usize = 4;
 const MOST_ROWS: usize = 64;
@@ -42,7 +43,7 @@ pub(super) fn applies(spec: &NetSpec, plan: &[Stage], asked: &[TapRequest]) -> b
         Operation::Conv { layer, .. } => {
             matches!(&spec.layers[layer], Layer::Conv(conv) if conv.padding == Padding::Zero)
         }
-        Operation::Relu | Operation::Pool(_) => false,
+        Operation::Read | Operation::Relu | Operation::Pool(_) => false,
     };
     first.operation == relu && zeros && asked.iter().all(|request| !request.features)
 }
@@ -56,19 +57,20 @@ fn strips(h: usize, w: usize, blocks: usize) -> impl Iterator<Item = Range<usize
         .map(move |start| start..h.min(start + rows))
 }
 
-/// The nodes of both stages, the moments of the first if they are wanted, and the prepared image, from which
-/// [`backward`] makes the strips again.
+/// The nodes of both stages, the moments of a window of the first if they are wanted, and the prepared image, from
+/// which [`backward`] makes the strips again; `pixels` are those by which filters are kept.
 pub(super) fn forward(
     network: &CpuNetwork,
     image: &[f32],
-    (h, w): (usize, usize),
-    plan: &[Stage],
-    wants_moments: bool,
+    tape: &CpuTape<'_>,
+    wants_moments: Option<&Window>,
+    pixels: usize,
 ) -> Result<([Node; 2], Option<Moments>, Buffer)> {
     let context = &network.context;
+    let ((h, w), plan) = (tape.size, &tape.plan);
     let convolution = network.convolution(0)?;
     let padding = convolution.spec.padding;
-    let image = first::prepare(context, image, &network.spec.input, padding, (h, w))?;
+    let image = first::prepare(context, image, network.norm()?, padding, (h, w))?;
     let channels = convolution.spec.out_channels;
     let blocks = channels.div_ceil(LANES);
     let mut bits = context.pool.take(blocks * h * w)?;
@@ -79,8 +81,8 @@ pub(super) fn forward(
         .pool
         .take(blocks * (longest + 2).min(h) * w * LANES)?;
     let mut moments = match wants_moments {
-        true => Some(Accumulator::new(context, channels, longest * w)?),
-        false => None,
+        Some(window) => Some((window, Accumulator::new(context, channels, longest * w)?)),
+        None => None,
     };
     for rows in strips(h, w, blocks) {
         let with_neighbours = rows.start.saturating_sub(1)..h.min(rows.end + 1);
@@ -98,9 +100,18 @@ pub(super) fn forward(
             relu: true,
             bits: Some(&mut bits),
         };
-        first::forward(context, &network.first, &convolution.bias, &image, target);
-        if let Some(moments) = &mut moments {
-            moments.add(context, map, pixels(&strip, &rows));
+        first::forward(context, network.first()?, &convolution.bias, &image, target);
+        if let Some((window, moments)) = &mut moments {
+            let seen = window.shared(&Window {
+                top: rows.start,
+                height: rows.len(),
+                ..Window::whole(h, w)
+            });
+            if seen.pixels() > 0 {
+                let start = strip.place(seen.top, seen.left);
+                let size = (seen.height, seen.width);
+                moments.add(context, map, Lines::of(strip.pixels(), start, w, size));
+            }
         }
         let source = Source::Map {
             data: map,
@@ -111,7 +122,7 @@ pub(super) fn forward(
             rows,
             ..Extent::whole(h, w)
         };
-        network.convolve_into(&plan[1], source, &mut second, extent, h * w)?;
+        network.convolve_into(&plan[1], source, &mut second, extent, pixels)?;
     }
     let first = Node {
         channels,
@@ -121,7 +132,7 @@ pub(super) fn forward(
         bits: Some(bits),
     };
     let moments = match moments {
-        Some(moments) => Some(moments.finish(context)?),
+        Some((_, moments)) => Some(moments.finish(context)?),
         None => None,
     };
     Ok(([first, second], moments, image))
@@ -149,8 +160,9 @@ pub(super) fn backward(
     let convolution = network.convolution(0)?;
     let (h, w) = tape.size;
     let blocks = convolution.bias.len();
+    let window = tape.window_at(0);
     let matrix = match towards {
-        Some(towards) => Some(moments::gradient_matrix(towards, h * w)?),
+        Some(towards) => Some(moments::gradient_matrix(towards, window.pixels())?),
         None => None,
     };
     let longest = strips(h, w, blocks).next().map_or(0, |rows| rows.len());
@@ -183,9 +195,14 @@ pub(super) fn backward(
                 relu: true,
                 bits: None,
             };
-            first::forward(context, &network.first, &convolution.bias, image, target);
+            first::forward(context, network.first()?, &convolution.bias, image, target);
             let operand = Operand::InPlace { map, add: None };
             matrix.apply(context, pixels(&strip, &rows), operand)?;
+            if window != Window::whole(h, w) {
+                let fresh = (rows.start, rows.len());
+                let skipped = strip.place(rows.start, 0);
+                clear_around(map, None, (strip.pixels(), skipped), fresh, w, &window);
+            }
         }
         if let Some(gradient) = gradient {
             let extent = Extent {
@@ -216,7 +233,7 @@ pub(super) fn backward(
         let last = if rows.end < h { rows.end } else { h + 2 };
         first::backward(
             context,
-            &network.first,
+            network.first()?,
             map,
             strip,
             rows.start..last,

@@ -4,11 +4,13 @@
 //! looks at what lies between. Each stage ends in one map that exists in memory; a tap always sits at the end of one.
 
 use super::results::FusedPool;
-use crate::{Layer, NetSpec, Pool, PoolKind};
+use crate::{Input, Layer, NetSpec, Pool, PoolKind};
 
 /// What a stage does to the map before it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Operation {
+    /// Takes the features that the network reads.
+    Read,
     /// Convolution of layer `layer`, with what is fused behind it.
     Conv {
         /// Index of the convolution.
@@ -46,11 +48,21 @@ pub(super) struct Stage {
     pub(super) last: usize,
 }
 
+/// What a stage without a layer has for its last one.
+pub(super) const NO_LAYER: usize = usize::MAX;
+
 /// The stages up to layer `deepest`, with a map at every layer in `tapped`.
 pub(super) fn stages(spec: &NetSpec, deepest: usize, tapped: &[usize]) -> Vec<Stage> {
     let layers = &spec.layers[..=deepest];
     let fusible = |layer: usize| layer < deepest && !tapped.contains(&layer);
     let mut stages = Vec::new();
+    let reads_features = matches!(spec.input, Input::Features(_));
+    if reads_features {
+        stages.push(Stage {
+            operation: Operation::Read,
+            last: NO_LAYER,
+        });
+    }
     let mut index = 0;
     while let Some(layer) = layers.get(index) {
         let mut last = index;
@@ -62,10 +74,10 @@ pub(super) fn stages(spec: &NetSpec, deepest: usize, tapped: &[usize]) -> Vec<St
                 if fusible(last) && matches!(layers[last + 1], Layer::Relu) {
                     last += 1;
                     behind = Behind::Relu;
-                    // The first convolution has a kernel of its own that does not pool.
+                    // The convolution of an image has a kernel of its own that does not pool.
                     if let Some(Layer::Pool(pool)) = layers.get(last + 1)
                         && fusible(last)
-                        && index > 0
+                        && (index > 0 || reads_features)
                         && let Some(fused) = fused(pool.kind)
                     {
                         last += 1;
@@ -117,10 +129,10 @@ mod tests {
             factor: 1.0,
         });
         let spec = NetSpec {
-            input: InputNorm {
+            input: Input::Image(InputNorm {
                 mean: [0.0; 3],
                 scale: [1.0; 3],
-            },
+            }),
             layers: vec![
                 Layer::Conv(conv(3)?),
                 Layer::Relu,

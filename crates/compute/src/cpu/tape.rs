@@ -4,7 +4,7 @@
 //! what the stage behind it hands back. The gradient of moments overwrites the activation it needs, and the
 //! convolution behind adds to it and applies the ReLU mask as it writes, so no further map is needed.
 
-use super::array::{Layout, get, get_mut, put, take};
+use super::array::{self, get, get_mut, put, take};
 use super::filters::Direction;
 use super::memory::Buffer;
 use super::mixing::{Matrix, Operand, Pixels};
@@ -12,7 +12,7 @@ use super::moments;
 use super::network::{CpuNetwork, Map, Node};
 use super::opening;
 use super::patches::Source;
-use super::plan::{Behind, Operation, Stage};
+use super::plan::{Behind, NO_LAYER, Operation, Stage};
 use super::pointwise::{self, PoolMemory};
 use super::results::{FusedPool, Target};
 use super::shared::Shared;
@@ -20,8 +20,10 @@ use super::simd::{LANES, Lanes};
 use super::strip::Strip;
 use super::views::{Features, Seen};
 use super::winograd::Extent;
-use super::{first, fold, heads};
-use crate::{ComputeError, Cotangent, Moments, Padding, PoolKind, Result, Tap, Tape, Tensor};
+use super::{first, fold, heads, window};
+use crate::{
+    ComputeError, Cotangent, Input, Moments, Padding, PoolKind, Result, Tap, Tape, Tensor, Window,
+};
 use std::time::Instant;
 
 /// One forward pass.
@@ -30,6 +32,8 @@ pub(super) struct CpuTape<'a> {
     pub(super) network: &'a CpuNetwork,
     /// Height and width of the image.
     pub(super) size: (usize, usize),
+    /// Where moments are taken, of a tile.
+    pub(super) window: Option<Window>,
     pub(super) plan: Vec<Stage>,
     /// What each stage of the plan has made.
     pub(super) nodes: Vec<Node>,
@@ -63,24 +67,34 @@ impl CpuTape<'_> {
             let tap = cotangent.tap;
             let seen = self.find(tap, "features and moments")?;
             let (said, node) = (&mut said[seen.node], &self.nodes[seen.node]);
+            let channels = match tap {
+                Tap::Layer(_) => node.channels,
+                Tap::Head(head) => self.network.spec.heads[head].out_channels,
+            };
             if let Some(features) = cotangent.features {
-                let expected = self.features(tap)?;
-                if features.shape() != expected.shape() {
+                if matches!(seen.features, Features::Unasked) {
+                    return Err(missing(tap, "features"));
+                }
+                let expected = [channels, node.h, node.w];
+                if features.shape() != expected {
                     return Err(ComputeError::Shape {
                         what: "a gradient towards features",
-                        expected: expected.shape().to_vec(),
+                        expected: expected.to_vec(),
                         got: features.shape().to_vec(),
                     });
                 }
-                let buffer = self.blocked(features)?;
+                let context = &self.network.context;
+                let buffer = array::into_blocked(context, "backward", features)?;
                 match tap {
                     Tap::Layer(_) => said.features.push(buffer),
                     Tap::Head(head) => said.heads.push((head, buffer)),
                 }
             }
             if let Some(towards) = cotangent.moments {
-                let expected = self.moments(tap)?;
-                check(&towards, expected)?;
+                if seen.moments.is_none() && !seen.replay {
+                    return Err(missing(tap, "moments"));
+                }
+                check(&towards, channels)?;
                 match (tap, &mut said.moments) {
                     (Tap::Layer(_), Some(total)) => {
                         add(&towards.mean, &mut total.mean)?;
@@ -110,18 +124,14 @@ impl CpuTape<'_> {
         })
     }
 
-    /// The buffer of a tensor, in blocks whatever its channels.
-    fn blocked(&self, tensor: Tensor) -> Result<Buffer> {
-        match (tensor.shape(), Layout::of(tensor.shape())) {
-            (&[channels, h, w], Layout::Plain { .. }) => {
-                let pixels = h * w;
-                let layout = Layout::Blocked { channels, pixels };
-                let mut buffer = self.network.context.pool.take(layout.len())?;
-                layout.pack(get("backward", &tensor)?, &mut buffer);
-                Ok(buffer)
-            }
-            _ => take("backward", tensor),
-        }
+    /// The window in the map of a node.
+    pub(super) fn window_at(&self, node: usize) -> Window {
+        let stride = match self.plan[node].last {
+            NO_LAYER => 1,
+            last => self.network.spec.stride(last),
+        };
+        let (h, w) = self.size;
+        self.window.unwrap_or(Window::whole(h, w)).at_stride(stride)
     }
 
     /// The sum of what the losses say about a node and of `sum`, if there is anything.
@@ -132,6 +142,7 @@ impl CpuTape<'_> {
         mut sum: Option<Buffer>,
     ) -> Result<Option<Buffer>> {
         let context = &self.network.context;
+        let window = self.window_at(node);
         let node = &mut self.nodes[node];
         for features in said.features {
             match &mut sum {
@@ -175,7 +186,13 @@ impl CpuTape<'_> {
                 Map::Dropped => return Ok(sum),
             };
             let add = sum.as_ref().map(|sum| sum.lanes());
-            moments::backward(context, map.lanes_mut(), &towards, node.pixels(), add)?;
+            let size = (node.h, node.w);
+            if window == Window::whole(node.h, node.w) {
+                moments::backward(context, map.lanes_mut(), &towards, node.pixels(), add)?;
+            } else {
+                let map = map.lanes_mut();
+                window::moments_backward(context, map, &towards, size, &window, add)?;
+            }
             sum = Some(map);
         }
         Ok(sum)
@@ -190,6 +207,8 @@ impl CpuTape<'_> {
         let stage = self.plan[index + 1];
         let context = &self.network.context;
         match stage.operation {
+            // It is the first stage, so none lies before it.
+            Operation::Read => Ok(None),
             Operation::Conv { layer, .. } => {
                 let sum = self.collect(index, said, None)?;
                 self.through_convolution(index, layer, gradient.lanes(), sum)
@@ -329,7 +348,10 @@ impl CpuTape<'_> {
             accumulate,
             mask: self.mask(index).filter(|_| extent.border == 0),
         };
-        let pixels = self.size.0 * self.size.1;
+        let pixels = match self.window {
+            Some(_) => usize::MAX,
+            None => self.size.0 * self.size.1,
+        };
         let convolution = self.network.convolution(layer)?;
         convolution.run(context, Direction::Backward, pixels, source, target, extent)
     }
@@ -366,6 +388,13 @@ impl CpuTape<'_> {
                 behind.bits = None;
             }
         }
+        if let Input::Features(channels) = network.spec.input {
+            let shape = [channels, h, w];
+            return match gradient {
+                Some(gradient) => array::put_blocked(context, gradient, shape),
+                None => array::zeros(context, &shape),
+            };
+        }
         let bordered = match (bordered, gradient) {
             (Some(bordered), _) => bordered,
             (None, Some(gradient)) => {
@@ -373,7 +402,7 @@ impl CpuTape<'_> {
                 let strip = Strip::whole(h, w);
                 first::backward(
                     context,
-                    &network.first,
+                    network.first()?,
                     gradient.lanes(),
                     strip,
                     0..h + 2,
@@ -386,7 +415,7 @@ impl CpuTape<'_> {
         };
         let mut out = context.pool.take(3 * h * w)?;
         let padding = network.convolution(0)?.spec.padding;
-        first::unprepare(&bordered, &network.spec.input, padding, (h, w), &mut out);
+        first::unprepare(&bordered, network.norm()?, padding, (h, w), &mut out);
         Ok(put(out, &[3, h, w]))
     }
 }
@@ -404,17 +433,15 @@ fn add(x: &Tensor, sum: &mut Tensor) -> Result<()> {
     Ok(())
 }
 
-/// Checks a gradient towards moments against the moments themselves.
-fn check(towards: &Moments, expected: &Moments) -> Result<()> {
-    for (towards, expected) in [
-        (&towards.mean, &expected.mean),
-        (&towards.second, &expected.second),
-    ] {
+/// Checks a gradient towards moments of some channels.
+fn check(towards: &Moments, channels: usize) -> Result<()> {
+    let square = [channels, channels];
+    for (towards, expected) in [(&towards.mean, &square[..1]), (&towards.second, &square)] {
         get("backward", towards)?;
-        if towards.shape() != expected.shape() {
+        if towards.shape() != expected {
             return Err(ComputeError::Shape {
                 what: "a gradient towards moments",
-                expected: expected.shape().to_vec(),
+                expected: expected.to_vec(),
                 got: towards.shape().to_vec(),
             });
         }
@@ -434,6 +461,26 @@ impl Tape for CpuTape<'_> {
     fn moments(&self, tap: Tap) -> Result<&Moments> {
         let seen = self.find(tap, "moments")?;
         seen.moments.as_ref().ok_or_else(|| missing(tap, "moments"))
+    }
+
+    fn release(&mut self) {
+        let seen = &mut self.seen;
+        for (index, node) in self.nodes.iter_mut().enumerate() {
+            let asked = seen.iter().filter(|seen| seen.node == index);
+            let moments = |seen: &Seen| seen.moments.is_some() || seen.replay;
+            let shown = matches!(node.map, Map::Shown(_));
+            let read = self.plan.get(index + 1).map(|stage| stage.operation);
+            let l2 = matches!(read, Some(Operation::Pool(pool)) if pool.kind == PoolKind::L2);
+            // Moments of heads are gradients of the node's, too.
+            if shown && !l2 && !asked.clone().any(moments) {
+                node.map = Map::Dropped;
+            }
+        }
+        for seen in seen {
+            if !matches!(seen.features, Features::Unasked) {
+                seen.features = Features::Released;
+            }
+        }
     }
 
     fn backward(self: Box<Self>, cotangents: Vec<Cotangent>) -> Result<Tensor> {

@@ -1,10 +1,11 @@
 //! What the taps behind a node see: its features, its moments, and those of heads.
 
-use super::array::{Layout, put};
+use super::array::{Layout, put, put_blocked};
 use super::mixing::{Matrix, Operand, Pixels};
 use super::network::{CpuNetwork, Map, Node};
-use super::simd::{LANES, Lanes};
-use super::{heads, moments};
+use super::simd::LANES;
+use super::tape::CpuTape;
+use super::{heads, window};
 use crate::{Head, Moments, Result, Tap, TapRequest, Tensor};
 
 /// What was asked of one tap.
@@ -15,6 +16,8 @@ pub(super) struct Seen {
     pub(super) node: usize,
     pub(super) features: Features,
     pub(super) moments: Option<Moments>,
+    /// Whether a gradient towards moments may come that were not computed.
+    pub(super) replay: bool,
 }
 
 /// Where the features of a tap are.
@@ -26,25 +29,31 @@ pub(super) enum Features {
     OfNode,
     /// They are a tensor of their own.
     Own(Tensor),
+    /// Nobody wants to see them any more.
+    Released,
 }
 
 impl CpuNetwork {
-    /// Computes what the taps behind a node asked for; `known` are its moments, if they are.
+    /// Computes what the taps behind the last node of a tape asked for; `known` are its moments, if they are.
     pub(super) fn look(
         &self,
-        node: &mut Node,
-        index: usize,
+        tape: &mut CpuTape<'_>,
         requests: &[TapRequest],
         known: Option<Moments>,
-        seen: &mut Vec<Seen>,
     ) -> Result<()> {
+        let Some(index) = tape.nodes.len().checked_sub(1) else {
+            return Ok(());
+        };
+        let window = tape.window_at(index);
+        let (node, seen) = (&mut tape.nodes[index], &mut tape.seen);
         let wanted = requests.iter().any(|request| request.moments);
         let mut trunk = match known {
-            None if wanted => Some(moments::forward(
+            None if wanted => Some(window::moments(
                 &self.context,
                 node.lanes()?,
                 node.channels,
-                node.pixels(),
+                (node.h, node.w),
+                &window,
             )?),
             ready => ready,
         };
@@ -69,6 +78,7 @@ impl CpuNetwork {
                 node: index,
                 features,
                 moments,
+                replay: request.replay,
             });
         }
         // The trunk's own moments go to its own tap, when the heads have read them.
@@ -92,20 +102,12 @@ impl CpuNetwork {
                 }
                 Ok(Features::OfNode)
             }
-            Layout::Plain { .. } => Ok(Features::Own(self.plain(node.lanes()?, &shape)?)),
+            Layout::Plain { .. } => {
+                let mut copy = self.context.pool.take(node.len() * LANES)?;
+                copy.copy_from_slice(node.lanes()?.as_flattened());
+                Ok(Features::Own(put_blocked(&self.context, copy, shape)?))
+            }
         }
-    }
-
-    /// A row-major tensor from a map of few channels.
-    fn plain(&self, map: &[Lanes], shape: &[usize; 3]) -> Result<Tensor> {
-        let [channels, h, w] = *shape;
-        let mut buffer = self.context.pool.take(channels * h * w)?;
-        let blocked = Layout::Blocked {
-            channels,
-            pixels: h * w,
-        };
-        blocked.unpack(map.as_flattened(), &mut buffer);
-        Ok(put(buffer, shape))
     }
 
     fn head_features(&self, node: &Node, head: &Head) -> Result<Tensor> {
@@ -124,9 +126,6 @@ impl CpuNetwork {
             out: out.lanes_mut(),
         };
         matrix.apply(&self.context, Pixels::all(node.pixels()), operand)?;
-        match Layout::of(&shape) {
-            Layout::Blocked { .. } => Ok(put(out, &shape)),
-            Layout::Plain { .. } => self.plain(out.lanes(), &shape),
-        }
+        put_blocked(&self.context, out, shape)
     }
 }

@@ -8,8 +8,8 @@ mod network;
 mod variation;
 
 use crate::{
-    AdamBuffers, AdamStep, ComputeError, Device, Moments, NetSpec, Network, Reduction, Result,
-    Scalar, Storage, Tensor, TotalVariation,
+    AdamBuffers, AdamStep, ComputeError, Device, Moments, NetSpec, Network, Patch, Reduction,
+    Result, Scalar, Storage, Tensor, TotalVariation,
 };
 use std::any::Any;
 
@@ -121,6 +121,17 @@ impl Device for ReferenceDevice {
 
     fn copy(&self, x: &Tensor) -> Result<Tensor> {
         Ok(put(get("copy", x)?.to_vec(), x.shape()))
+    }
+
+    fn paste(&self, x: &Tensor, patch: &Patch, b: f32, y: &mut Tensor) -> Result<()> {
+        patch.check(x.shape(), y.shape())?;
+        let (from, shape, b) = (get("paste", x)?, y.shape().to_vec(), f64::from(b));
+        let to = get_mut("paste", y)?;
+        patch.rows(x.shape(), &shape, |source, target| {
+            let pairs = to[target].iter_mut().zip(&from[source]);
+            pairs.for_each(|(to, from)| *to = if b == 0.0 { *from } else { from + b * *to });
+        });
+        Ok(())
     }
 
     fn axpby(&self, a: f32, x: &Tensor, b: f32, y: &mut Tensor) -> Result<()> {

@@ -2,8 +2,8 @@
 
 use super::{get, put};
 use crate::{
-    ComputeError, Conv3x3, Cotangent, Head, Layer, Moments, NetSpec, Network, Pool, PoolKind,
-    Result, Tap, TapRequest, Tape, Tensor,
+    ComputeError, Conv3x3, Cotangent, Head, Input, Layer, Moments, NetSpec, Network, Pool,
+    PoolKind, Result, Tap, TapRequest, Tape, Tensor, Window,
 };
 
 #[derive(Debug)]
@@ -50,13 +50,36 @@ impl Network for ReferenceNetwork {
     }
 
     fn forward<'a>(&'a self, image: &Tensor, taps: &[TapRequest]) -> Result<Box<dyn Tape + 'a>> {
-        let &[3, h, w] = image.shape() else {
-            return Err(ComputeError::Shape {
-                what: "an image",
-                expected: vec![3, 0, 0],
-                got: image.shape().to_vec(),
-            });
-        };
+        self.run(image, None, taps)
+    }
+
+    fn has_tiles(&self) -> bool {
+        true
+    }
+
+    fn forward_tile<'a>(
+        &'a self,
+        image: Tensor,
+        window: &Window,
+        taps: &[TapRequest],
+    ) -> Result<Box<dyn Tape + 'a>> {
+        self.run(&image, Some(*window), taps)
+    }
+}
+
+impl ReferenceNetwork {
+    /// The forward pass; moments are those of a window of the image, if there is one.
+    fn run<'a>(
+        &'a self,
+        image: &Tensor,
+        window: Option<Window>,
+        taps: &[TapRequest],
+    ) -> Result<Box<dyn Tape + 'a>> {
+        let (h, w) = self.spec.size_of(image.shape())?;
+        if let Some(window) = &window {
+            self.spec.check_window(window, (h, w), taps)?;
+        }
+        let channels = self.spec.input.channels();
         let mut deepest = 0;
         for request in taps {
             self.spec.shape_at(request.tap, h, w)?;
@@ -64,19 +87,17 @@ impl Network for ReferenceNetwork {
         }
         let values = get("forward", image)?;
         let mut input = Map {
-            c: 3,
+            c: channels,
             h,
             w,
             data: values.to_vec(),
         };
-        for c in 0..3 {
-            let (mean, scale) = (
-                self.spec.input.mean[c].into(),
-                f64::from(self.spec.input.scale[c]),
-            );
-            for value in &mut input.data[c * h * w..][..h * w] {
-                let mean: f64 = mean;
-                *value = (*value - mean) * scale;
+        if let Input::Image(norm) = &self.spec.input {
+            for c in 0..channels {
+                let (mean, scale) = (f64::from(norm.mean[c]), f64::from(norm.scale[c]));
+                for value in &mut input.data[c * h * w..][..h * w] {
+                    *value = (*value - mean) * scale;
+                }
             }
         }
         // `maps[0]` is the image, `maps[i + 1]` what layer `i` makes of `maps[i]`.
@@ -99,15 +120,21 @@ impl Network for ReferenceNetwork {
                 Tap::Layer(_) => maps[layer + 1].clone(),
                 Tap::Head(head) => head_forward(&self.spec.heads[head], &maps[layer + 1]),
             };
-            let moments = request.moments.then(|| moments(&map));
+            let window = match window {
+                Some(window) => window.at_stride(self.spec.stride(layer)),
+                None => Window::whole(map.h, map.w),
+            };
+            let moments = request.moments.then(|| moments(&map, &window));
             let features = request
                 .features
                 .then(|| put(map.data.clone(), &map.shape()));
             seen.push(Seen {
                 tap: request.tap,
                 map,
+                window,
                 features,
                 moments,
+                replay: request.replay,
             });
         }
         Ok(Box::new(ReferenceTape {
@@ -122,8 +149,11 @@ impl Network for ReferenceNetwork {
 struct Seen {
     tap: Tap,
     map: Map,
+    /// Where its moments are taken.
+    window: Window,
     features: Option<Tensor>,
     moments: Option<Moments>,
+    replay: bool,
 }
 
 struct ReferenceTape<'a> {
@@ -179,8 +209,10 @@ impl Tape for ReferenceTape<'_> {
                 add(&mut gradient.data, get("backward", features)?);
             }
             if let Some(towards) = &cotangent.moments {
-                self.moments(tap)?;
-                moments_backward(&seen.map, towards, &mut gradient)?;
+                if !self.seen.iter().any(|seen| seen.tap == tap && seen.replay) {
+                    self.moments(tap)?;
+                }
+                moments_backward(&seen.map, &seen.window, towards, &mut gradient)?;
             }
             let layer = spec.layer_of(tap)?;
             let gradient = match tap {
@@ -220,13 +252,15 @@ impl Tape for ReferenceTape<'_> {
         let image = &self.maps[0];
         let mut gradient = gradients[0]
             .take()
-            .unwrap_or_else(|| Map::zeros(3, image.h, image.w));
-        for c in 0..3 {
-            for value in &mut gradient.data[c * image.h * image.w..][..image.h * image.w] {
-                *value *= f64::from(spec.input.scale[c]);
+            .unwrap_or_else(|| Map::zeros(image.c, image.h, image.w));
+        if let Input::Image(norm) = &spec.input {
+            for c in 0..image.c {
+                for value in &mut gradient.data[c * image.h * image.w..][..image.h * image.w] {
+                    *value *= f64::from(norm.scale[c]);
+                }
             }
         }
-        Ok(put(gradient.data, &[3, image.h, image.w]))
+        Ok(put(gradient.data, &image.shape()))
     }
 }
 
@@ -381,18 +415,24 @@ fn head_backward(head: &Head, gradient: &Map, in_channels: usize) -> Map {
     towards
 }
 
-fn moments(map: &Map) -> Moments {
-    let n = (map.h * map.w) as f64;
+/// The part of a plane that lies in a window, in reading order.
+fn part<'a>(map: &'a Map, c: usize, window: &'a Window) -> impl Iterator<Item = &'a f64> {
+    let rows = map.plane(c).chunks_exact(map.w.max(1));
+    rows.skip(window.top)
+        .take(window.height)
+        .flat_map(|row| &row[window.left..window.right()])
+}
+
+fn moments(map: &Map, window: &Window) -> Moments {
+    let n = window.pixels() as f64;
     let mean = (0..map.c)
-        .map(|c| map.plane(c).iter().sum::<f64>() / n)
+        .map(|c| part(map, c, window).sum::<f64>() / n)
         .collect();
     let mut second = vec![0.0; map.c * map.c];
     for i in 0..map.c {
         for j in 0..map.c {
-            second[i * map.c + j] = map
-                .plane(i)
-                .iter()
-                .zip(map.plane(j))
+            second[i * map.c + j] = part(map, i, window)
+                .zip(part(map, j, window))
                 .map(|(x, y)| x * y)
                 .sum::<f64>()
                 / n;
@@ -404,8 +444,13 @@ fn moments(map: &Map) -> Moments {
     }
 }
 
-/// `dF += (dμ + (dS + dSᵀ)·F) / n`.
-fn moments_backward(map: &Map, towards: &Moments, gradient: &mut Map) -> Result<()> {
+/// `dF += (dμ + (dS + dSᵀ)·F) / n` inside the window.
+fn moments_backward(
+    map: &Map,
+    window: &Window,
+    towards: &Moments,
+    gradient: &mut Map,
+) -> Result<()> {
     let c = map.c;
     for (tensor, shape) in [(&towards.mean, vec![c]), (&towards.second, vec![c, c])] {
         if tensor.shape() != shape {
@@ -420,16 +465,17 @@ fn moments_backward(map: &Map, towards: &Moments, gradient: &mut Map) -> Result<
         get("backward", &towards.mean)?,
         get("backward", &towards.second)?,
     );
-    let area = map.h * map.w;
-    let n = area as f64;
+    let n = window.pixels() as f64;
     for i in 0..c {
-        let sum = &mut gradient.data[i * area..][..area];
-        sum.iter_mut().for_each(|g| *g += mean[i] / n);
-        for j in 0..c {
-            let factor = (second[i * c + j] + second[j * c + i]) / n;
-            sum.iter_mut()
-                .zip(map.plane(j))
-                .for_each(|(g, x)| *g += factor * x);
+        for y in window.top..window.bottom() {
+            let start = (i * map.h + y) * map.w;
+            let sum = &mut gradient.data[start + window.left..start + window.right()];
+            sum.iter_mut().for_each(|g| *g += mean[i] / n);
+            for j in 0..c {
+                let factor = (second[i * c + j] + second[j * c + i]) / n;
+                let row = &map.plane(j)[y * map.w..][window.left..window.right()];
+                sum.iter_mut().zip(row).for_each(|(g, x)| *g += factor * x);
+            }
         }
     }
     Ok(())

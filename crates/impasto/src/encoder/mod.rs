@@ -401,7 +401,7 @@ impl Encoder {
             })
         });
         NetSpec {
-            input: self.preprocessing.constants().0,
+            input: self.preprocessing.constants().0.into(),
             layers,
             heads: heads.collect(),
         }

@@ -143,6 +143,7 @@ impl Context<'_> {
                 tap: layer.tap,
                 features: true,
                 moments: true,
+                replay: false,
             })
             .collect();
         let tape = self.network.forward(&image, &requests)?;
