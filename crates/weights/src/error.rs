@@ -1,5 +1,6 @@
 //! What can be wrong with a file of weights.
 
+use std::io;
 use std::path::PathBuf;
 
 /// The result of reading weights.
@@ -15,7 +16,15 @@ pub enum WeightsError {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
+    },
+    /// A file could not be written or removed.
+    #[error("cannot write {}: {source}; {}", path.display(), folder_advice(source))]
+    Write {
+        /// The file, or its folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
     },
     /// The content is of no format that is known.
     #[error(
@@ -50,6 +59,20 @@ pub enum WeightsError {
         file: String,
         /// What was missing or does not fit.
         problem: String,
+    },
+    /// The tensors are those of another network than the one whose name they would get.
+    #[error(
+        "{file} holds {found}, which is not {name} ({expected}); install it under a name of its own: `impasto models import FILE --name NAME`"
+    )]
+    OtherNetwork {
+        /// The file's name.
+        file: String,
+        /// The network in it.
+        found: String,
+        /// The known model.
+        name: String,
+        /// The network that the model is.
+        expected: String,
     },
     /// The file is larger than the limit.
     #[error("the weights {file} are refused: {what} is {size}, the limit is {limit}")]
@@ -107,7 +130,7 @@ pub enum WeightsError {
         advice: String,
     },
     /// A model of this name is there already.
-    #[error("{name} is installed already ({}): remove it first, or choose another name", path.display())]
+    #[error("{name} is installed already ({}): let --replace take its place, or choose another name by --name", path.display())]
     Exists {
         /// The model.
         name: String,
@@ -126,4 +149,20 @@ pub enum WeightsError {
         /// The hash that it has.
         found: String,
     },
+}
+
+/// What to do about a folder that does not take a file.
+pub(crate) fn folder_advice(error: &io::Error) -> &'static str {
+    use io::ErrorKind::{
+        FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
+    };
+    match error.kind() {
+        StorageFull | QuotaExceeded | FileTooLarge => {
+            "make room there, or name another folder by --models-dir or IMPASTO_MODELS"
+        }
+        PermissionDenied | ReadOnlyFilesystem => {
+            "name a folder that you may write to by --models-dir or IMPASTO_MODELS"
+        }
+        _ => "look at that folder, or name another by --models-dir or IMPASTO_MODELS",
+    }
 }

@@ -43,6 +43,14 @@ impl Checksum {
             Checksum::Md5(digits) => hashes.md5 == digits,
         }
     }
+
+    /// The one of a file's hashes that this is compared with.
+    pub(crate) fn counterpart(self, hashes: &Hashes) -> &str {
+        match self {
+            Checksum::Sha256(_) | Checksum::Sha256Prefix(_) => &hashes.sha256,
+            Checksum::Md5(_) => &hashes.md5,
+        }
+    }
 }
 
 impl fmt::Display for Checksum {

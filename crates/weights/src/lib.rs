@@ -17,7 +17,8 @@
 //! | TensorFlow.js `model.json` with shards | `format::tfjs` |
 //!
 //! [`WeightsFile::read_vgg`] finds a VGG in any of them by its tensors' names and gives it canonical ones; the
-//! [`Store`] keeps such files by name, the registry ([`models`]) knows where they come from.
+//! [`Store`] keeps such files by name, the registry ([`models`]) knows where they come from, and [`Store::pull`]
+//! fetches them from there, and nothing else does.
 //!
 //! f16, bf16, f32 and f64 are widened or narrowed to f32. The readers are our own: those that were looked at take
 //! only a path, bring ten to twenty further crates, map files into memory, or have no limit on the whole of what
@@ -31,6 +32,7 @@ mod format;
 mod hash;
 mod limits;
 mod problem;
+mod pull;
 mod registry;
 mod save;
 mod source;
@@ -43,7 +45,8 @@ pub use error::{Result, WeightsError};
 pub use format::Format;
 pub use hash::Checksum;
 pub use limits::Limits;
+pub use pull::{Pull, PullError, PullEvent, PullFrom, PullObserver};
 pub use registry::{Model, Origin, model, models};
 pub use save::{Precision, write_safetensors};
-pub use store::{Import, Installed, Store};
+pub use store::{Import, Installed, Store, Verified};
 pub use weights_file::{TensorInfo, WeightsFile};

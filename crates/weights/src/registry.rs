@@ -78,7 +78,7 @@ const VGG16_PARAMETERS: u64 = 14_714_688;
 const MODELS: [Model; 5] = [
     Model {
         name: "vgg19",
-        purpose: "the encoder that most recipes mean; used by default once installed",
+        purpose: "what most recipes mean; used by default once it is installed",
         architecture: "vgg19",
         parameters: VGG19_PARAMETERS,
         preprocessing: "torch",
@@ -105,7 +105,7 @@ const MODELS: [Model; 5] = [
     },
     Model {
         name: "vgg16",
-        purpose: "the encoder of Johnson's fast style transfer and of LPIPS",
+        purpose: "Johnson's fast style transfer, LPIPS",
         architecture: "vgg16",
         parameters: VGG16_PARAMETERS,
         preprocessing: "torch",
@@ -132,7 +132,7 @@ const MODELS: [Model; 5] = [
     },
     Model {
         name: "vgg19-caffe",
-        purpose: "the weights of the paper, as Gatys, neural-style and Keras use them",
+        purpose: "the paper's own weights, as Gatys, neural-style and Keras use them",
         architecture: "vgg19",
         parameters: VGG19_PARAMETERS,
         preprocessing: "caffe",
@@ -161,7 +161,7 @@ const MODELS: [Model; 5] = [
     },
     Model {
         name: "vgg16-caffe",
-        purpose: "the 16-layer weights of the paper",
+        purpose: "the paper's own weights of the 16-layer network",
         architecture: "vgg16",
         parameters: VGG16_PARAMETERS,
         preprocessing: "caffe",
@@ -190,7 +190,7 @@ const MODELS: [Model; 5] = [
     },
     Model {
         name: "vgg19-normalised",
-        purpose: "the weights of the paper, rescaled to mean activations of 1: the encoder of AdaIN and WCT",
+        purpose: "AdaIN and WCT: the paper's weights, rescaled to mean activations of 1",
         architecture: "vgg19",
         parameters: VGG19_PARAMETERS,
         preprocessing: "caffe",
@@ -199,7 +199,7 @@ const MODELS: [Model; 5] = [
             Bethge (arXiv 1505.07376); converted by Xun Huang and Naoto Inoue (AdaIN)",
         origins: &[Origin {
             url: "https://github.com/naoto0804/pytorch-AdaIN/releases/download/v0.0.0/vgg_normalised.pth",
-            size: None,
+            size: Some(80_102_481),
             checksum: Some(Checksum::Sha256(
                 "804ca2835ecf7539f0cd2a7ac3c18ce81e6f8468969ae7117ac0c148d286bb4a",
             )),

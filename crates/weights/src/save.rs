@@ -58,7 +58,7 @@ const BLOCK: usize = 1 << 16;
 /// Writes all tensors and metadata to `path` by way of a temporary name beside it.
 ///
 /// # Errors
-/// [`WeightsError::Io`]; [`WeightsError::NotInF16`] for a value beyond 65504.
+/// [`WeightsError::Write`]; [`WeightsError::NotInF16`] for a value beyond 65504.
 pub fn write_safetensors(path: &Path, checkpoint: &Checkpoint, precision: Precision) -> Result<()> {
     let tensors = &checkpoint.tensors;
     for (name, tensor) in tensors {
@@ -86,7 +86,7 @@ pub fn write_safetensors(path: &Path, checkpoint: &Checkpoint, precision: Precis
         file.write_all(header.as_bytes())?;
         blocks().try_for_each(|block| file.write_all(&block))
     })
-    .map_err(|source| WeightsError::Io {
+    .map_err(|source| WeightsError::Write {
         path: path.into(),
         source,
     })

@@ -1,8 +1,8 @@
 //! The bytes of a file that is not trusted, read by position.
 //!
-//! A [`Source`] is a row of pieces: a whole file, bytes in memory, or the shards of a model one behind the other.
-//! Readers see one address space and are told what lies outside it; nothing is read before it is asked for, so an
-//! 80 MB file costs 80 MB of memory once.
+//! A [`Source`] is a row of pieces: a whole file, bytes in memory, the shards of a model one behind the other, or
+//! the parts of a file that were downloaded with holes between them. Readers see one address space and are told
+//! what lies outside it; nothing is read before it is asked for, so an 80 MB file costs 80 MB of memory once.
 
 use crate::problem::{Problem, Read};
 use std::borrow::Cow;
@@ -16,6 +16,8 @@ enum Place<'a> {
     Memory(Cow<'a, [u8]>),
     /// A file from this offset on.
     File(Arc<File>, u64),
+    /// Bytes that are known to exist but are not here.
+    Hole,
 }
 
 #[derive(Clone, Debug)]
@@ -47,6 +49,29 @@ impl<'a> Source<'a> {
         let mut source = Self::default();
         source.push(length, Place::File(Arc::new(file), 0));
         Ok(source)
+    }
+
+    /// The start of something longer, `length` bytes in all.
+    pub(crate) fn start_of(bytes: &'a [u8], length: u64) -> Self {
+        let mut source = Self::memory(bytes);
+        source.push(length.saturating_sub(source.length), Place::Hole);
+        source
+    }
+
+    /// Parts of something longer: `spans` of its addresses, `length` in all, lie one behind the other in `file`.
+    /// The spans are in order and do not overlap.
+    pub(crate) fn excerpt(file: File, spans: &[std::ops::Range<u64>], length: u64) -> Self {
+        let file = Arc::new(file);
+        let mut source = Self::default();
+        let mut at = 0;
+        for span in spans {
+            source.push(span.start.saturating_sub(source.length), Place::Hole);
+            let size = span.end.saturating_sub(span.start);
+            source.push(size, Place::File(file.clone(), at));
+            at += size;
+        }
+        source.push(length.saturating_sub(source.length), Place::Hole);
+        source
     }
 
     /// Appends the bytes of another source.
@@ -86,6 +111,7 @@ impl<'a> Source<'a> {
             let skip = from - piece.start;
             let place = match &piece.place {
                 Place::File(file, at) => Place::File(file.clone(), at + skip),
+                Place::Hole => Place::Hole,
                 Place::Memory(Cow::Borrowed(bytes)) => Place::Memory(Cow::Borrowed(
                     &bytes[skip as usize..(skip + to - from) as usize],
                 )),
@@ -135,6 +161,11 @@ impl<'a> Source<'a> {
                         }
                         _ => Problem::Io(error),
                     })?;
+                }
+                Place::Hole => {
+                    return Err(Problem::damaged(format!(
+                        "byte {offset} was not fetched with the rest"
+                    )));
                 }
             }
             (buffer, offset, index) = (later, offset + here as u64, index + 1);
@@ -193,6 +224,7 @@ impl io::Read for SourceReader<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::Write;
 
     #[test]
     fn pieces_read_as_one_row() {
@@ -203,5 +235,18 @@ mod tests {
         assert_eq!(source.part(2, 3).unwrap().bytes(0, 3).unwrap(), b"cde");
         assert!(source.bytes(3, 5).is_err());
         assert!(source.bytes(u64::MAX, 2).is_err());
+    }
+
+    #[test]
+    fn an_excerpt_has_holes_where_nothing_was_fetched() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"headtail").unwrap();
+        let source = Source::excerpt(file, &[0..4, 10..14], 20);
+        assert_eq!(source.len(), 20);
+        assert_eq!(source.bytes(0, 4).unwrap(), b"head");
+        assert_eq!(source.bytes(10, 4).unwrap(), b"tail");
+        assert!(source.bytes(3, 2).is_err());
+        assert!(source.bytes(13, 2).is_err());
+        assert!(source.bytes(18, 3).is_err());
     }
 }

@@ -44,6 +44,8 @@ pub struct Installed {
     pub architecture: String,
     /// What it expects of a picture.
     pub preprocessing: String,
+    /// How its values are kept: `f32` or `f16`, or what a file has that was put there by hand.
+    pub dtype: String,
     /// Its deepest convolution, as `conv5_4`.
     pub last: String,
     /// Where it comes from: an address or a file's name.
@@ -56,6 +58,15 @@ pub struct Installed {
     pub attribution: Option<String>,
     /// By what the origin was checked, if anything is stated in public.
     pub verified: Option<String>,
+}
+
+/// An installed model whose file was read to its end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Verified {
+    /// The model.
+    pub installed: Installed,
+    /// It carries a hash of its own, and has it still. A file that was put there by hand may carry none.
+    pub compared: bool,
 }
 
 /// How a file is imported.
@@ -185,12 +196,15 @@ impl Store {
             .tensors()
             .map(|tensor| tensor.shape.iter().product::<usize>() as u64);
         let parameters = counts.sum();
+        let first = vgg.sources().next();
+        let dtype = file.tensors().find(|tensor| Some(tensor.name) == first);
         Ok(Installed {
             name: name.into(),
             bytes: length(&path)?,
             parameters,
             architecture: text("architecture").unwrap_or_default(),
             preprocessing: text("preprocessing").unwrap_or_default(),
+            dtype: dtype.map(|tensor| tensor.dtype.into()).unwrap_or_default(),
             last: vgg.last(),
             origin: text(key::ORIGIN),
             origin_sha256: text(key::ORIGIN_SHA256),
@@ -226,7 +240,7 @@ impl Store {
     ///
     /// # Errors
     /// [`WeightsError::Changed`], [`WeightsError::NotInstalled`], and all errors of reading.
-    pub fn verify(&self, name: &str) -> Result<Installed> {
+    pub fn verify(&self, name: &str) -> Result<Verified> {
         let installed = self.describe(name)?;
         let path = &installed.path;
         let weights = WeightsFile::open(path, &Limits::default())?;
@@ -247,14 +261,17 @@ impl Store {
                 expected: stated.clone(),
                 found,
             }),
-            _ => Ok(installed),
+            stated => Ok(Verified {
+                installed,
+                compared: stated.is_some(),
+            }),
         }
     }
 
     /// Removes an installed model, and what is left of an unfinished download of it.
     ///
     /// # Errors
-    /// [`WeightsError::NotInstalled`], [`WeightsError::Io`].
+    /// [`WeightsError::NotInstalled`], [`WeightsError::Write`].
     pub fn remove(&self, name: &str) -> Result<()> {
         let mut removed = false;
         let installed = self.path(name)?;
@@ -262,13 +279,20 @@ impl Store {
             match fs::remove_file(&path) {
                 Ok(()) => removed = true,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(source) => return Err(WeightsError::Io { path, source }),
+                Err(source) => return Err(WeightsError::Write { path, source }),
             }
         }
         match removed {
             true => Ok(()),
             false => self.installed_path(name).map(drop),
         }
+    }
+
+    /// Bytes of an unfinished download of a model.
+    pub fn unfinished(&self, name: &str) -> Option<u64> {
+        check_name(name).ok()?;
+        let bytes = length(&self.part(name)).ok()?;
+        (bytes > 0).then_some(bytes)
     }
 
     /// Where an unfinished download lies.
@@ -286,8 +310,19 @@ impl Store {
     /// it was the hash.
     ///
     /// # Errors
-    /// [`WeightsError::Exists`], [`WeightsError::BadName`], and all errors of reading and writing.
+    /// [`WeightsError::Exists`], [`WeightsError::BadName`], [`WeightsError::OtherNetwork`], and all errors of reading
+    /// and writing.
     pub fn import(&self, file: &Path, import: &Import) -> Result<Installed> {
+        self.import_known(file, import, None)
+    }
+
+    /// Like [`Store::import`], of a file that is said to be a known model.
+    pub(crate) fn import_known(
+        &self,
+        file: &Path,
+        import: &Import,
+        model: Option<&'static Model>,
+    ) -> Result<Installed> {
         let io = |source| WeightsError::Io {
             path: file.into(),
             source,
@@ -296,8 +331,12 @@ impl Store {
             self.check_free(name, import)?;
         }
         let hashes = Hashes::of(File::open(file).map_err(io)?).map_err(io)?;
-        let provenance = identify(file, hashes);
         let weights = WeightsFile::open(file, &Limits::default())?;
+        let vgg = weights.find_vgg()?;
+        let mut provenance = identify(file, hashes);
+        // A name alone does not make it that model.
+        let fits = |model: &&Model| vgg.is(model.architecture);
+        provenance.model = model.or(provenance.model.filter(fits));
         let name = match (&import.name, provenance.model) {
             (Some(name), _) => name.clone(),
             (None, Some(model)) => model.name.into(),
@@ -306,7 +345,7 @@ impl Store {
         self.install(&weights, &name, import, provenance)
     }
 
-    fn check_free(&self, name: &str, import: &Import) -> Result<()> {
+    pub(crate) fn check_free(&self, name: &str, import: &Import) -> Result<()> {
         let path = self.path(name)?;
         match path.exists() && !import.replace {
             true => Err(WeightsError::Exists {
@@ -334,10 +373,21 @@ impl Store {
                     problem,
                 })?;
         }
+        let model = provenance.model;
+        // Whoever asks for a model by its name must get that network.
+        for model in model.into_iter().chain(registry::model(name)) {
+            if !vgg.is(model.architecture) {
+                return Err(WeightsError::OtherNetwork {
+                    file: file.name().into(),
+                    found: vgg.title(),
+                    name: model.name.into(),
+                    expected: model.architecture.into(),
+                });
+            }
+        }
         let mut checkpoint = file.take_vgg(&vgg)?;
         let metadata = &mut checkpoint.metadata;
         metadata.remove(SHA256);
-        let model = provenance.model;
         let stated = [
             (key::NAME, Some(name.to_string())),
             (key::ORIGIN, Some(provenance.origin)),
@@ -348,6 +398,7 @@ impl Store {
                 key::ATTRIBUTION,
                 model.map(|model| model.attribution.into()),
             ),
+            ("architecture", model.map(|model| model.architecture.into())),
             (
                 "preprocessing",
                 import
@@ -368,7 +419,7 @@ impl Store {
     }
 
     pub(crate) fn create_folder(&self) -> Result<()> {
-        fs::create_dir_all(&self.folder).map_err(|source| WeightsError::Io {
+        fs::create_dir_all(&self.folder).map_err(|source| WeightsError::Write {
             path: self.folder.clone(),
             source,
         })

@@ -186,6 +186,31 @@ impl Vgg {
         })
     }
 
+    /// Whether it is the network of this name, or its first layers.
+    pub(crate) fn is(&self, architecture: &str) -> bool {
+        let convs: Vec<Place> = self
+            .wanted
+            .iter()
+            .filter(|wanted| wanted.name.ends_with(".weight"))
+            .filter_map(|wanted| place_of(&wanted.name))
+            .collect();
+        let published = [("vgg19", VGG19), ("vgg16", VGG16)];
+        let blocks = published.iter().find(|(name, _)| *name == architecture);
+        match blocks {
+            Some((_, blocks)) => starts(&convs, *blocks) && is_wide(&self.wanted),
+            None => self.architecture == architecture,
+        }
+    }
+
+    /// What it is, for messages: `vgg19 to conv5_4`.
+    pub(crate) fn title(&self) -> String {
+        let name = match self.architecture {
+            "vgg" => "a VGG of other widths or numbers of layers",
+            known => known,
+        };
+        format!("{name}, to {}", self.last())
+    }
+
     /// A file's metadata with what the tensors tell, where the file does not say it itself.
     pub(crate) fn describe(
         &self,
@@ -224,6 +249,13 @@ impl Vgg {
             .filter_map(|wanted| place_of(&wanted.name));
         let (block, index) = places.max().unwrap_or((0, 0));
         format!("conv{block}_{index}")
+    }
+
+    /// The names in the file of all tensors that are needed.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &str> {
+        let front = self.front.iter().flatten();
+        let wanted = self.wanted.iter().map(|wanted| &wanted.from);
+        front.chain(wanted).map(String::as_str)
     }
 
     /// The tensors under their canonical names and shapes, each taken from `file` by `read`.
@@ -404,20 +436,28 @@ fn heads(shapes: &BTreeMap<&str, &[usize]>, prefix: &str, wanted: &mut Vec<Wante
 
 /// The name of a network with these convolutions, as wide as the published ones.
 fn architecture(convs: &[Place], wanted: &[Wanted]) -> &'static str {
-    let wide = wanted.iter().all(|wanted| {
-        let block = wanted
-            .name
-            .as_bytes()
-            .get(4)
-            .map_or(0, |b| b.wrapping_sub(b'1'));
-        wanted.shape.first() == [64, 128, 256, 512, 512].get(usize::from(block))
-    });
-    let starts = |blocks| places(blocks).take(convs.len()).eq(convs.iter().copied());
-    match (wide, starts(VGG19), starts(VGG16)) {
+    match (is_wide(wanted), starts(convs, VGG19), starts(convs, VGG16)) {
         (true, true, _) => "vgg19",
         (true, _, true) => "vgg16",
         _ => "vgg",
     }
+}
+
+/// Whether these are the first convolutions of a network.
+fn starts(convs: &[Place], blocks: [u8; 5]) -> bool {
+    places(blocks).take(convs.len()).eq(convs.iter().copied())
+}
+
+/// Whether all blocks are as wide as the published ones.
+fn is_wide(wanted: &[Wanted]) -> bool {
+    let widths = wanted.iter().filter_map(|wanted| {
+        let (block, _) = place_of(&wanted.name)?;
+        Some((usize::from(block), wanted.shape.first()))
+    });
+    const WIDTHS: [usize; 5] = [64, 128, 256, 512, 512];
+    widths
+        .into_iter()
+        .all(|(block, width)| width.is_some() && width == WIDTHS.get(block.wrapping_sub(1)))
 }
 
 /// Refuses a 1×1 convolution that does anything else than turn RGB in 0..1 into BGR in 0..255 minus the mean.

@@ -189,6 +189,11 @@ impl<'a> WeightsFile<'a> {
         })
     }
 
+    /// The tensors as the readers found them.
+    pub(crate) fn entries(&self) -> &[Entry] {
+        &self.index.entries
+    }
+
     fn read_entry(&self, entry: &Entry) -> Read<WeightTensor> {
         // Strided tensors are read with their gaps.
         let values = (entry.order.span(&entry.shape) as u64).max(entry.count());

@@ -1,6 +1,9 @@
 //! Importing, listing, checking and removing models; and that every tradition's file becomes the same one.
 
-use impasto_weights::{Checkpoint, Import, Limits, Precision, Store, WeightsFile, model};
+use impasto_weights::{
+    Checkpoint, Import, Limits, Precision, Store, WeightTensor, WeightsFile, model,
+    write_safetensors,
+};
 use std::path::{Path, PathBuf};
 
 fn fixture(name: &str) -> PathBuf {
@@ -55,7 +58,12 @@ fn every_tradition_becomes_the_same_canonical_file() {
         assert_eq!(installed.origin.as_deref(), Some(file));
         let read = Checkpoint::open(&installed.path).unwrap();
         assert_eq!(read.tensors, reference.tensors, "{file}");
-        assert_eq!(store.verify(&name).unwrap(), installed);
+        let verified = store.verify(&name).unwrap();
+        assert_eq!(
+            (verified.installed, verified.compared),
+            (installed.clone(), true)
+        );
+        assert_eq!(installed.dtype, "f32", "{file}");
         let half = Import {
             precision: Precision::F16,
             replace: true,
@@ -63,6 +71,7 @@ fn every_tradition_becomes_the_same_canonical_file() {
         };
         let halved = store.import(&fixture(file), &half).unwrap();
         assert!(halved.bytes < installed.bytes);
+        assert_eq!(halved.dtype, "f16", "{file}");
         let read = Checkpoint::open(&halved.path).unwrap();
         assert_eq!(read.tensors, reference.tensors, "{file}");
     }
@@ -99,19 +108,59 @@ fn an_import_can_be_told_what_it_is_and_where_to_stop() {
     );
 }
 
+/// The first layer of the published networks, under torchvision's names.
+fn first_layer(path: &Path) {
+    let tensor = |shape: &[usize]| WeightTensor {
+        shape: shape.to_vec(),
+        values: vec![0.25; shape.iter().product()],
+    };
+    let checkpoint = Checkpoint {
+        tensors: [
+            ("features.0.weight".to_string(), tensor(&[64, 3, 3, 3])),
+            ("features.0.bias".to_string(), tensor(&[64])),
+        ]
+        .into(),
+        ..Checkpoint::default()
+    };
+    write_safetensors(path, &checkpoint, Precision::F32).unwrap();
+}
+
 #[test]
 fn a_file_with_a_known_name_gets_what_belongs_to_it() {
     let (folder, store) = store();
     // The converter's weights have torchvision's names but not its preprocessing.
     let file = folder.path().join("vgg19-d01eb7cb.pth");
-    std::fs::copy(fixture("torch_legacy_f32.pth"), &file).unwrap();
+    first_layer(&file);
     let installed = store.import(&file, &Import::default()).unwrap();
     assert_eq!(installed.name, "vgg19-caffe");
+    assert_eq!(installed.architecture, "vgg19");
     assert_eq!(installed.preprocessing, "caffe");
     assert_eq!(installed.licence.as_deref(), Some("CC BY 4.0"));
     // It is not that file, and nobody says that it is.
     assert_eq!(installed.verified, None);
     assert_eq!(installed.origin_sha256.unwrap().len(), 64);
+    // What both networks begin with may be either.
+    assert!(store.import(&file, &named("vgg16")).is_ok());
+}
+
+#[test]
+fn the_name_of_a_network_is_not_given_to_another() {
+    let (folder, store) = store();
+    let file = folder.path().join("vgg16-397923af.pth");
+    std::fs::copy(fixture("torch_legacy_f32.pth"), &file).unwrap();
+    // The name of the file alone gives it neither name nor licence.
+    let installed = store.import(&file, &Import::default()).unwrap();
+    assert_eq!(installed.name, "vgg16-397923af");
+    assert_eq!(installed.licence, None);
+    let message = store
+        .import(&file, &named("vgg16"))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        message.contains("other widths") && message.contains("not vgg16"),
+        "{message}"
+    );
+    assert!(store.find("vgg16").is_none());
 }
 
 #[test]
@@ -148,6 +197,17 @@ fn installed_models_are_neither_overwritten_nor_trusted() {
     }
     let message = store.verify("vgg19").unwrap_err().to_string();
     assert!(message.contains("models pull vgg19"), "{message}");
+}
+
+#[test]
+fn a_file_that_was_put_there_by_hand_is_used_but_not_called_unchanged() {
+    let (_folder, store) = store();
+    std::fs::create_dir_all(store.folder()).unwrap();
+    std::fs::copy(fixture("f16.safetensors"), store.path("by-hand").unwrap()).unwrap();
+    let verified = store.verify("by-hand").unwrap();
+    assert!(!verified.compared);
+    assert_eq!(verified.installed.dtype, "f16");
+    assert_eq!(verified.installed.licence, None);
 }
 
 #[test]

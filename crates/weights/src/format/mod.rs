@@ -92,13 +92,24 @@ fn kind(start: &[u8]) -> Kind {
     })
 }
 
+/// The length of a safetensors file's JSON header, from the file's first bytes; `None` if it is another file.
+pub(crate) fn safetensors_header(start: &[u8]) -> Option<u64> {
+    match safetensors::looks_like(start) {
+        true => safetensors::header_length(start),
+        false => None,
+    }
+}
+
+/// The first bytes of a file, by which its format is told.
+pub(crate) const TELLING: u64 = 512;
+
 /// Reads what a file holds. The error of a foreign file is its kind.
 pub(crate) fn index<'a>(
     source: Source<'a>,
     beside: Beside<'_, 'a>,
     limits: &Limits,
 ) -> Read<Result<Index<'a>, String>> {
-    let start = source.bytes(0, source.len().min(512))?;
+    let start = source.bytes(0, source.len().min(TELLING))?;
     let index = match kind(&start) {
         Kind::Foreign(found) => return Ok(Err(found.into())),
         Kind::Known(Format::Safetensors) => safetensors::index(source, limits)?,

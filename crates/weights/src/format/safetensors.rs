@@ -22,7 +22,7 @@ pub(super) fn looks_like(bytes: &[u8]) -> bool {
 }
 
 /// The length of the header, from the first eight bytes.
-pub(crate) fn header_length(bytes: &[u8]) -> Option<u64> {
+pub(super) fn header_length(bytes: &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(*bytes.first_chunk()?))
 }
 
