@@ -1,5 +1,7 @@
 //! The command line: what can be said, and the help that says it.
 
+use crate::bench_load::BenchLoad;
+use crate::models::args::{Models, ModelsFolder};
 use crate::value::{self, Given};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
@@ -48,6 +50,9 @@ pub enum Command {
     /// Look inside: losses and gradients, encoders
     #[command(subcommand)]
     Inspect(Inspect),
+    /// Get, keep and check the networks that look at pictures
+    #[command(subcommand)]
+    Models(Models),
     /// List the built-in pictures
     Styles,
     /// Measure speed
@@ -328,6 +333,10 @@ pub struct EncoderChoice {
     /// What a file of weights expects of the image [default: told from the file]
     #[arg(long, value_parser = value::preprocessing(), help_heading = "Encoder")]
     pub preprocessing: Option<Given<Preprocessing>>,
+
+    /// Where models are kept.
+    #[command(flatten)]
+    pub folder: ModelsFolder,
 }
 
 /// Where it runs.
@@ -438,6 +447,10 @@ pub struct InspectEncoder {
     #[arg(long, value_parser = value::preprocessing())]
     pub preprocessing: Option<Given<Preprocessing>>,
 
+    /// Where models are kept.
+    #[command(flatten)]
+    pub folder: ModelsFolder,
+
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -448,6 +461,8 @@ pub struct InspectEncoder {
 pub enum Bench {
     /// Time a step: Gram style, content and total variation, their gradient, and Adam
     Step(BenchStep),
+    /// Time how an encoder is read and prepared, and the memory that takes
+    Load(BenchLoad),
 }
 
 /// `impasto bench step`.
@@ -483,6 +498,10 @@ pub struct BenchStep {
     /// How the cpu works.
     #[command(flatten)]
     pub cpu: Cpu,
+
+    /// Where models are kept.
+    #[command(flatten)]
+    pub folder: ModelsFolder,
 
     /// Print JSON
     #[arg(long)]

@@ -138,6 +138,7 @@ fn encoder(args: &BenchStep, problems: &mut Problems) -> Option<Encoder> {
         let choice = EncoderChoice {
             encoder: Some(args.encoder.clone()),
             preprocessing: None,
+            folder: args.folder.clone(),
         };
         return settings::encoder(&choice, problems);
     }
@@ -295,7 +296,7 @@ fn layer_times(
 }
 
 /// The high-water mark of the program's memory, which Linux keeps.
-fn peak_rss_mb() -> Option<u64> {
+pub fn peak_rss_mb() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status
         .lines()

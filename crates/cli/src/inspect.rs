@@ -95,6 +95,7 @@ pub fn encoder(args: &InspectEncoder) -> Result<Exit, Failure> {
     let choice = EncoderChoice {
         encoder: Some(args.encoder.clone()),
         preprocessing: args.preprocessing.clone(),
+        folder: args.folder.clone(),
     };
     let Some(encoder) = settings::encoder(&choice, &mut problems) else {
         return Err(problems.into());

@@ -2,17 +2,19 @@
 //!
 //! ```text
 //! args (clap) ─▶ settings, output ─▶ Job, or all Problems at once ─▶ stylize ⇄ progress, interrupt ─▶ files
-//!            └─▶ inspect, styles, completions, bench
+//!            └─▶ inspect, models, styles, completions, bench
 //! ```
 //!
 //! What is for people goes to stderr, each line `impasto: …`; results that were asked for go to stdout.
 
 mod args;
 mod bench;
+mod bench_load;
 mod inspect;
 mod interrupt;
 mod job;
 mod logger;
+mod models;
 mod npy;
 mod output;
 mod problems;
@@ -110,8 +112,10 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         }
         Command::Inspect(Inspect::Loss(args)) => inspect::loss(&args),
         Command::Inspect(Inspect::Encoder(args)) => inspect::encoder(&args),
+        Command::Models(command) => models::run(&command),
         Command::Styles => Ok(styles::list()?),
         Command::Bench(Bench::Step(args)) => bench::step(&args),
+        Command::Bench(Bench::Load(args)) => bench_load::load(&args),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "impasto", &mut script);
@@ -145,6 +149,13 @@ fn say(line: &str) {
         // Nothing is left to do about a stderr that cannot be written to.
         let _ = writeln!(std::io::stderr(), "impasto: {line}");
     });
+}
+
+/// Says a line to people, unless they asked for quiet.
+fn note(line: &str) {
+    if log::max_level() >= log::LevelFilter::Warn {
+        say(line);
+    }
 }
 
 /// Prints a result to stdout. A reader that has seen enough is no failure.

@@ -3,7 +3,7 @@
 //! What is for people goes to stderr, JSON to stdout.
 
 use crate::args::Progress;
-use crate::say;
+use crate::note;
 use impasto::{Event, Report, Scale, Step};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
@@ -135,7 +135,7 @@ impl Display {
             });
         }
         self.clear();
-        self.note(summary);
+        note(summary);
     }
 
     /// Takes away what is left of a bar.
@@ -145,13 +145,6 @@ impl Display {
         {
             bar.finish_and_clear();
             BARS.remove(&bar);
-        }
-    }
-
-    /// Says a line to people, unless they asked for quiet.
-    pub fn note(&self, line: &str) {
-        if log::max_level() >= log::LevelFilter::Warn {
-            say(line);
         }
     }
 
@@ -233,7 +226,7 @@ impl Display {
         self.clear();
         if matches!(self.kind, Kind::Bar(_) | Kind::Lines) {
             let loss = self.total.map(|total| format!("loss {}, ", number(total)));
-            self.note(&format!(
+            note(&format!(
                 "{}: {} steps, {}{}",
                 self.label(index, scale),
                 scale.steps,

@@ -7,6 +7,7 @@ use impasto::compute;
 use impasto::device::{Choice, Kind};
 use impasto::encoder::EncoderError;
 use impasto::{Encoder, Recipe, Style, WeightedLayer};
+use impasto_weights::Store;
 use std::path::Path;
 
 /// Changes a recipe as the options say that shape the loss.
@@ -38,7 +39,11 @@ pub fn encoder(choice: &args::EncoderChoice, problems: &mut Problems) -> Option<
                 .usage("--preprocessing goes with a file of weights only: name it with --encoder");
             return None;
         }
-        (_, None) => Encoder::find(name.map(|name| name.to_string_lossy()).as_deref()),
+        (_, None) => {
+            let store = Store::locate(choice.folder.models_dir.as_deref()).ok();
+            let name = name.map(|name| name.to_string_lossy());
+            Encoder::find_in(name.as_deref(), store.as_ref())
+        }
     };
     found
         .map_err(|error| match error {

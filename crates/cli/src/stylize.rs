@@ -3,7 +3,7 @@
 use crate::interrupt;
 use crate::job::{Content, Job};
 use crate::progress::Display;
-use crate::{Exit, say};
+use crate::{Exit, note, say};
 use impasto::picture::SaveOptions;
 use impasto::{Event, Observer, Page, Picture, Report, Stylized, Stylizer};
 use std::ops::ControlFlow;
@@ -31,8 +31,8 @@ pub fn run(mut job: Job) -> anyhow::Result<Exit> {
         if interrupt::requested() {
             match count - place - 1 {
                 0 => {}
-                1 => display.note("1 further content is left out"),
-                rest => display.note(&format!("{rest} further contents are left out")),
+                1 => note("1 further content is left out"),
+                rest => note(&format!("{rest} further contents are left out")),
             }
             return Ok(Exit::Interrupted);
         }

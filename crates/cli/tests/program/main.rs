@@ -1,9 +1,12 @@
 //! The program as its users meet it: what it writes, what it says, how it ends.
 
 mod bench;
+#[path = "../../../weights/tests/hub/mod.rs"]
+mod hub;
 mod inspect;
 mod interrupt;
 mod lists;
+mod models;
 mod problems;
 mod progress;
 mod stylize;
