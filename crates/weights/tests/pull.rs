@@ -242,6 +242,21 @@ fn a_file_that_no_reader_would_take_is_not_fetched() {
         let message = Bench::new().run(place).unwrap_err().to_string();
         assert!(message.contains("more than 2147483648"), "{message}");
     }
+    // Nor one of another size than is stated.
+    let file = file();
+    let size = file.len() as u64;
+    for reply in [Reply::File(file.clone()), Reply::Whole(file)] {
+        let hub = Hub::always(reply);
+        let mut other = origin(format!("{}/model", hub.url), None);
+        other.size = Some(size + 1);
+        let mut bench = Bench::new();
+        let message = bench.run(model(vec![other])).unwrap_err().to_string();
+        assert!(
+            message.contains(&format!("should have {}", size + 1)),
+            "{message}"
+        );
+        assert_eq!((bench.done, hub.log().len()), (0, 1));
+    }
 }
 
 #[test]

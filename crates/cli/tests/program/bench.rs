@@ -25,6 +25,22 @@ fn a_step_is_timed() {
 }
 
 #[test]
+fn loading_is_timed() {
+    let shop = Workshop::new();
+    let said = shop.run("bench load --encoder lite --json").done();
+    let printed: Value = serde_json::from_str(&said.stdout).unwrap();
+    let number = |key: &str| printed[key].as_f64().unwrap();
+    assert_eq!(number("parameters"), 468_704.0);
+    let parts = number("read_seconds") + number("filters_seconds");
+    assert!((number("ready_seconds") - parts).abs() < 1e-9 && parts > 0.0);
+    #[cfg(target_os = "linux")]
+    assert!(number("peak_rss_mb_ready") >= number("peak_rss_mb_read"));
+    let table = shop.run("bench load --encoder lite").done().stdout;
+    assert!(table.contains("ready"), "{table}");
+    shop.run("bench load").refused(1, &["models pull vgg19"]);
+}
+
+#[test]
 fn what_cannot_be_timed_is_refused() {
     let shop = Workshop::new();
     shop.run("bench step --encoder lite --random-weights --size 3 --threads 0 --steps 0")

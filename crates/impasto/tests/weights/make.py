@@ -47,8 +47,8 @@ torch.save(state, path("legacy.pth"), _use_new_zipfile_serialization=False)
 with h5py.File(path("keras.h5"), "w") as file:
     for (block, index), (_, weight, bias) in tensors.items():
         layer = f"block{block}_conv{index}"
-        file[f"{layer}/{layer}/kernel:0"] = weight.transpose(2, 3, 1, 0)
-        file[f"{layer}/{layer}/bias:0"] = bias
+        file[f"{layer}/{layer}/kernel:0"] = weight.transpose(2, 3, 1, 0).astype(np.float32)
+        file[f"{layer}/{layer}/bias:0"] = bias.astype(np.float32)
 
 weights, shards, quantization = [], [], {"dtype": "float16", "original_dtype": "float32"}
 for (block, index), (_, weight, bias) in tensors.items():

@@ -2,8 +2,8 @@
 
 use super::http::{Answer, Client, Refusal};
 use super::plan::{Plan, header_size};
-use super::{Pull, PullEvent, PullObserver, open};
-use crate::{Limits, WeightsError};
+use super::{Pull, PullEvent, PullObserver};
+use crate::{Checksum, Limits, Origin, WeightsError};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -64,6 +64,8 @@ pub(super) struct Fetch<'p, 'o> {
     journal: &'p Path,
     client: Client,
     observer: PullObserver<'o>,
+    /// What is stated of the file that is being fetched.
+    origin: Option<&'static Origin>,
     /// The part, locked as long as this lives.
     part: File,
 }
@@ -94,6 +96,7 @@ impl<'p, 'o> Fetch<'p, 'o> {
             journal,
             client: Client::new(pull.patience, pull.proxy),
             observer,
+            origin: None,
             part,
         })
     }
@@ -106,9 +109,11 @@ impl<'p, 'o> Fetch<'p, 'o> {
         }
     }
 
-    /// The part, to be read from its start.
+    /// The part, to be read from its start. It is the same open file: where locks are mandatory, no other may read it.
     pub(super) fn reader(&self) -> Result<File, Stop> {
-        open(self.path)
+        let mut part = self.part.try_clone().map_err(Stop::Disk)?;
+        part.rewind().map_err(Stop::Disk)?;
+        Ok(part)
     }
 
     /// Removes the part if nothing is in it.
@@ -119,8 +124,9 @@ impl<'p, 'o> Fetch<'p, 'o> {
         }
     }
 
-    /// Fetches what is needed of a file, and says what that was.
-    pub(super) fn run(&mut self, url: &str) -> Result<Plan, Stop> {
+    /// Fetches what is needed of a file, and says what that was. What is stated of it is in `origin`.
+    pub(super) fn run(&mut self, url: &str, origin: Option<&'static Origin>) -> Result<Plan, Stop> {
+        self.origin = origin;
         // What is here of another address stays until this one has answered: it may be the network that is down.
         let mut plan = Plan::load(self.journal, url, self.pull.last);
         let (mut failures, mut changes) = (0, 0);
@@ -213,6 +219,7 @@ impl<'p, 'o> Fetch<'p, 'o> {
     fn begin(&mut self, url: &str) -> Result<(Plan, Option<Answer>), Break> {
         let last = self.pull.last;
         let answer = self.client.get(url, 0..FIRST)?;
+        self.check(&answer)?;
         let (etag, sha256) = (answer.etag.clone(), answer.sha256.clone());
         let (true, Some(total)) = (answer.partial && answer.start == 0, answer.total) else {
             let total = answer.total.filter(|_| !answer.partial);
@@ -225,7 +232,6 @@ impl<'p, 'o> Fetch<'p, 'o> {
                 ))),
             };
         };
-        check_size(Some(total))?;
         let mut start = self.bytes(answer, FIRST.min(total))?;
         let limits = Limits::default();
         let header = header_size(&start, total).filter(|size| *size <= limits.header_bytes);
@@ -263,9 +269,33 @@ impl<'p, 'o> Fetch<'p, 'o> {
         self.keep(plan)
     }
 
+    /// Refuses, before any of it is fetched, a file that no reader would take or that is not the one that is meant.
+    fn check(&self, answer: &Answer) -> Result<(), Stop> {
+        let limit = Limits::default().file_bytes;
+        let stated = self.origin.and_then(|origin| origin.size);
+        let problem = match (answer.total, stated) {
+            (Some(total), _) if total > limit => {
+                format!("the file has {total} bytes, more than {limit} are not taken")
+            }
+            (Some(total), Some(stated)) if total != stated => {
+                format!("the file has {total} bytes, it should have {stated}: it is another one")
+            }
+            _ => match (
+                self.origin.and_then(|origin| origin.checksum),
+                &answer.sha256,
+            ) {
+                (Some(Checksum::Sha256(stated)), Some(says)) if stated != says => format!(
+                    "the server says that the file's SHA-256 is {says}, it should be {stated}"
+                ),
+                _ => return Ok(()),
+            },
+        };
+        Err(Stop::Lasting(problem))
+    }
+
     /// Takes a whole file from an answer that starts at its first byte.
     fn take_whole(&mut self, plan: &mut Plan, answer: Answer) -> Result<Plan, Break> {
-        check_size(answer.total)?;
+        self.check(&answer)?;
         self.restart()?;
         let whole = Plan::whole(&plan.url, self.pull.last, answer.total);
         *plan = whole.tagged(answer.etag.clone(), answer.sha256.clone());
@@ -344,17 +374,6 @@ impl<'p, 'o> Fetch<'p, 'o> {
             Refusal::Lasting(problem) | Refusal::Passing(problem) => Break::Passing(problem),
             Refusal::NoSuchRange => Break::Changed,
         }
-    }
-}
-
-/// Refuses a file that no reader would take, before any of it is fetched.
-fn check_size(total: Option<u64>) -> Result<(), Stop> {
-    let limit = Limits::default().file_bytes;
-    match total {
-        Some(total) if total > limit => Err(Stop::Lasting(format!(
-            "the file has {total} bytes, more than {limit} are not taken"
-        ))),
-        _ => Ok(()),
     }
 }
 
