@@ -1,4 +1,6 @@
 //! What can be wrong with a file of weights.
+//!
+//! What the system said is part of a message, because advice comes after it; it is not given as a source as well.
 
 use std::io;
 use std::path::PathBuf;
@@ -11,20 +13,20 @@ pub type Result<T> = std::result::Result<T, WeightsError>;
 #[non_exhaustive]
 pub enum WeightsError {
     /// The file could not be read.
-    #[error("cannot read the weights {path}: {source}")]
+    #[error("cannot read {}: {}", path.display(), read_advice(error))]
     Io {
         /// The file.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// A file could not be written or removed.
-    #[error("cannot write {}: {source}; {}", path.display(), folder_advice(source))]
+    #[error("cannot write {}: {error}; {}", path.display(), folder_advice(error))]
     Write {
         /// The file, or its folder.
         path: PathBuf,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// The content is of no format that is known.
     #[error(
@@ -149,6 +151,23 @@ pub enum WeightsError {
         /// The hash that it has.
         found: String,
     },
+}
+
+/// What is wrong with a file that cannot be read, and what to do.
+fn read_advice(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            "there is no such file; check the name and the folder".to_string()
+        }
+        io::ErrorKind::IsADirectory => "it is a folder; name the file in it".to_string(),
+        io::ErrorKind::PermissionDenied => {
+            "you may not read it; change its permissions or copy it".to_string()
+        }
+        io::ErrorKind::OutOfMemory => {
+            "there is not enough memory for it; close other programs".to_string()
+        }
+        _ => format!("{error}; fetch it again, or copy it to another disk"),
+    }
 }
 
 /// What to do about a folder that does not take a file.

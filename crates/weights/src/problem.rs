@@ -70,9 +70,9 @@ impl Problem {
                 value,
                 position,
             },
-            Problem::Io(source) => WeightsError::Io {
+            Problem::Io(error) => WeightsError::Io {
                 path: file.into(),
-                source,
+                error,
             },
         }
     }

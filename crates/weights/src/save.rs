@@ -86,9 +86,9 @@ pub fn write_safetensors(path: &Path, checkpoint: &Checkpoint, precision: Precis
         file.write_all(header.as_bytes())?;
         blocks().try_for_each(|block| file.write_all(&block))
     })
-    .map_err(|source| WeightsError::Write {
+    .map_err(|error| WeightsError::Write {
         path: path.into(),
-        source,
+        error,
     })
 }
 

@@ -155,9 +155,9 @@ impl Store {
     /// # Errors
     /// [`WeightsError::Io`] if the folder cannot be read; a file that cannot be read is an entry with its error.
     pub fn list(&self) -> Result<Vec<(String, Result<Installed>)>> {
-        let io = |source| WeightsError::Io {
+        let io = |error| WeightsError::Io {
             path: self.folder.clone(),
-            source,
+            error,
         };
         let entries = match fs::read_dir(&self.folder) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(vec![]),
@@ -245,9 +245,9 @@ impl Store {
         let path = &installed.path;
         let weights = WeightsFile::open(path, &Limits::default())?;
         weights.read_vgg()?;
-        let io = |source| WeightsError::Io {
+        let io = |error| WeightsError::Io {
             path: path.clone(),
-            source,
+            error,
         };
         let mut file = File::open(path).map_err(io)?;
         let mut length = [0; 8];
@@ -279,7 +279,7 @@ impl Store {
             match fs::remove_file(&path) {
                 Ok(()) => removed = true,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(source) => return Err(WeightsError::Write { path, source }),
+                Err(error) => return Err(WeightsError::Write { path, error }),
             }
         }
         match removed {
@@ -323,9 +323,9 @@ impl Store {
         import: &Import,
         model: Option<&'static Model>,
     ) -> Result<Installed> {
-        let io = |source| WeightsError::Io {
+        let io = |error| WeightsError::Io {
             path: file.into(),
-            source,
+            error,
         };
         if let Some(name) = &import.name {
             self.check_free(name, import)?;
@@ -419,17 +419,17 @@ impl Store {
     }
 
     pub(crate) fn create_folder(&self) -> Result<()> {
-        fs::create_dir_all(&self.folder).map_err(|source| WeightsError::Write {
+        fs::create_dir_all(&self.folder).map_err(|error| WeightsError::Write {
             path: self.folder.clone(),
-            source,
+            error,
         })
     }
 }
 
 fn length(path: &Path) -> Result<u64> {
-    let metadata = fs::metadata(path).map_err(|source| WeightsError::Io {
+    let metadata = fs::metadata(path).map_err(|error| WeightsError::Io {
         path: path.into(),
-        source,
+        error,
     })?;
     Ok(metadata.len())
 }

@@ -39,9 +39,9 @@ impl WeightsFile<'static> {
     /// Any [`WeightsError`].
     pub fn open(path: impl AsRef<Path>, limits: &Limits) -> Result<Self> {
         let path = path.as_ref();
-        let io = |source| WeightsError::Io {
+        let io = |error| WeightsError::Io {
             path: path.to_path_buf(),
-            source,
+            error,
         };
         let source = open_source(path).map_err(io)?;
         let beside = |name: &str| {

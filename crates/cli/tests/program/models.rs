@@ -197,6 +197,8 @@ fn another_network_is_not_installed_as_the_one_that_was_asked_for() {
     let shop = Workshop::new();
     let refused = shop.run(&format!("models pull vgg19 --from {}", tiny().display()));
     refused.refused(1, &["not vgg19"]);
+    shop.run("models import missing.pth")
+        .refused(1, &["there is no such file; check"]);
     let refused = shop.run(&format!("models import {} --name vgg16", tiny().display()));
     refused.refused(1, &["not vgg16"]);
     assert!(

@@ -146,12 +146,12 @@ pub enum PullError {
         advice: String,
     },
     /// The folder cannot take what arrives.
-    #[error("cannot write to {}: {source}; {}. What was fetched is kept, the next pull goes on from there", folder.display(), folder_advice(source))]
+    #[error("cannot write to {}: {error}; {}. What was fetched is kept, the next pull goes on from there", folder.display(), folder_advice(error))]
     Disk {
         /// The folder.
         folder: PathBuf,
         /// What the system said.
-        source: io::Error,
+        error: io::Error,
     },
     /// None of the model's files is in the folder that was named.
     #[error("{} has none of the files of {name} ({}); name the file itself", folder.display(), expected.join(", "))]
@@ -287,9 +287,9 @@ impl Store {
 
     fn pull_error(&self, name: &str, stop: Stop) -> PullError {
         match stop {
-            Stop::Disk(source) => PullError::Disk {
+            Stop::Disk(error) => PullError::Disk {
                 folder: self.folder().into(),
-                source,
+                error,
             },
             Stop::Busy => PullError::Busy { name: name.into() },
             Stop::Ended => PullError::Stopped { name: name.into() },
