@@ -2,6 +2,7 @@
 
 use crate::bench_load::BenchLoad;
 use crate::models::args::{Models, ModelsFolder};
+use crate::recipe::RecipeCommand;
 use crate::value::{self, Given};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
@@ -53,6 +54,9 @@ pub enum Command {
     /// Get, keep and check the networks that look at pictures
     #[command(subcommand)]
     Models(Models),
+    /// List, show and check recipes: published methods by name, or files of your own
+    #[command(subcommand)]
+    Recipe(RecipeCommand),
     /// List the built-in pictures
     Styles,
     /// Measure speed
@@ -112,6 +116,10 @@ pub struct Stylize {
     #[arg(long, value_name = "N", value_parser = value::whole::<usize>(), help_heading = "Output")]
     pub save_every: Option<Given<usize>>,
 
+    /// Write the recipe of the run, with every option given, for --recipe
+    #[arg(long, value_name = "FILE.toml", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub save_recipe: Option<PathBuf>,
+
     /// Write a page with pictures, losses, times and settings: one .html file that needs no other; one content only
     #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub report: Option<PathBuf>,
@@ -120,6 +128,14 @@ pub struct Stylize {
 /// What a run does, and where: the same for every command that paints.
 #[derive(Args)]
 pub struct Run {
+    /// Start from a published method or a recipe file; other options change it. `impasto recipe list` lists those
+    #[arg(long, value_name = "NAME|FILE", value_hint = ValueHint::FilePath, help_heading = "Picture")]
+    pub recipe: Option<OsString>,
+
+    /// Refuse to look at the nearest layer instead of one that the encoder lacks
+    #[arg(long, help_heading = "Encoder")]
+    pub strict_taps: bool,
+
     /// Long side of the result in pixels, 16 to 32768, or `original` [default: 512]
     #[arg(long, value_name = "N", value_parser = value::size(), help_heading = "Picture")]
     pub size: Option<Given<Size>>,
@@ -133,10 +149,10 @@ pub struct Run {
     )]
     pub quality: Option<Given<Quality>>,
 
-    /// What to start from: content, noise, style (noise in the styles' colours), or a picture
+    /// What to start from: content, noise, both mixed, style (noise in the styles' colours), or a picture
     #[arg(
         long,
-        value_name = "content|noise|style|FILE", value_hint = ValueHint::FilePath,
+        value_name = "content|noise|mixed|style|FILE", value_hint = ValueHint::FilePath,
         help = default("What to start from; style is noise in the colours of the styles", recipe().init.name()),
         help_heading = "Picture"
     )]
@@ -176,7 +192,7 @@ pub struct Run {
     #[arg(long, value_parser = value::named::<Optimizer>(), help_heading = "Optimisation")]
     pub optimizer: Option<Given<Optimizer>>,
 
-    /// Size of a step, in units of the picture's 0..1, up to 100 [default: of the quality]
+    /// Size of a step, in units of the recipe's pixels: 0..1 unless it says otherwise [default: of the quality]
     #[arg(long, value_name = "F", value_parser = value::real(), help_heading = "Optimisation")]
     pub learning_rate: Option<Given<f32>>,
 
@@ -378,10 +394,13 @@ pub struct Cpu {
 pub enum Optimizer {
     /// Adam.
     Adam,
+    /// L-BFGS, as PyTorch's tutorial has it unless the recipe says otherwise.
+    Lbfgs,
 }
 
 impl Named for Optimizer {
-    const NAMES: &'static [(&'static str, Self)] = &[("adam", Optimizer::Adam)];
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("adam", Optimizer::Adam), ("lbfgs", Optimizer::Lbfgs)];
 }
 
 /// How progress is shown.

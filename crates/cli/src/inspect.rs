@@ -19,7 +19,7 @@ pub fn loss(args: &InspectLoss) -> Result<Exit, Failure> {
     problems.recipe(&recipe.problems());
     let encoder = settings::encoder(&args.objective.encoder, &mut problems);
     if let Some(encoder) = &encoder {
-        settings::check_layers(&recipe, encoder, &mut problems);
+        settings::check_layers(&args.objective, encoder, &mut problems);
     }
     let device = settings::device(&args.device, &mut problems);
     let sources = [Source::new(&args.content), Source::new(&args.image)];

@@ -1,14 +1,15 @@
 //! From the options of a painting command to a job that can run, or to everything that is wrong with it.
 
-use crate::args::{Progress, Run, Stylize};
+use crate::args::{Optimizer, Progress, Run, Stylize};
 use crate::output;
 use crate::problems::Problems;
 use crate::settings;
 use crate::source::Source;
 use crate::value::Given;
 use impasto::compute::Device;
+use impasto::recipe::file::RecipeFile;
 use impasto::recipe::names::Named;
-use impasto::recipe::{Init, StyleSize};
+use impasto::recipe::{AdamSettings, Init, LbfgsSettings, OptimizerSettings, StyleSize};
 use impasto::{Encoder, Error, Picture, Recipe, Size, Style, Stylizer};
 use serde_json::json;
 use std::ffi::OsString;
@@ -47,6 +48,7 @@ pub struct Setup {
     pub recipe: Recipe,
     /// How progress is shown.
     pub progress: Progress,
+    quiet: bool,
     start: Option<(Source, Option<Picture>)>,
     encoder: Option<Encoder>,
     device: Option<Box<dyn Device>>,
@@ -64,7 +66,7 @@ impl Setup {
         }
         let encoder = settings::encoder(&run.objective.encoder, problems);
         if let Some(encoder) = &encoder {
-            settings::check_layers(&recipe, encoder, problems);
+            settings::check_layers(&run.objective, encoder, problems);
         }
         let device = settings::device(&run.device, problems);
         Self {
@@ -74,6 +76,7 @@ impl Setup {
             } else {
                 progress.unwrap_or_default()
             },
+            quiet,
             start,
             encoder,
             device,
@@ -111,6 +114,9 @@ impl Setup {
             }
             problems
         })?;
+        if let (false, Some(line)) = (self.quiet, stand_ins(&stylizer)) {
+            crate::say(&line);
+        }
         Ok(match self.start {
             Some((_, Some(picture))) => stylizer.start_from(picture),
             _ => stylizer,
@@ -139,7 +145,18 @@ impl Job {
         if let Some(report) = &args.report {
             output::check_report(report, &outputs, &inputs, &mut problems);
         }
+        if let (Some(path), true) = (&args.save_recipe, problems.is_empty()) {
+            let recipe = setup.recipe.clone();
+            let about = String::new();
+            if let Err(error) = (RecipeFile { about, recipe }).save(path) {
+                problems.file(error);
+            }
+        }
         let stylizer = setup.stylizer(styles, problems)?;
+        let lines = pictures.iter().flatten().next();
+        if let (false, Some(line)) = (quiet, lines.and_then(|first| memory(&stylizer, first))) {
+            crate::say(&line);
+        }
         let settings = describe(&stylizer);
         let contents = sources.into_iter().zip(pictures).zip(outputs);
         Ok(Self {
@@ -159,6 +176,37 @@ impl Job {
     }
 }
 
+/// One line about the layers of the recipe that the encoder lacks, if there are any.
+fn stand_ins(stylizer: &Stylizer) -> Option<String> {
+    let substitutions = stylizer.substitutions();
+    let of = |term: &str| {
+        let here = substitutions.iter().filter(|s| s.term == term);
+        let here: Vec<_> = here.map(ToString::to_string).collect();
+        (!here.is_empty()).then(|| format!("{} ({term})", here.join(", ")))
+    };
+    let parts: Vec<_> = ["content", "style"].into_iter().filter_map(of).collect();
+    (!parts.is_empty()).then(|| {
+        format!(
+            "{} lacks layers of the recipe and looks at {}; `impasto models pull vgg19` installs the full network",
+            stylizer.encoder(),
+            parts.join(", ")
+        )
+    })
+}
+
+/// One line about what L-BFGS will keep at the last scale of a content.
+fn memory(stylizer: &Stylizer, content: &Picture) -> Option<String> {
+    let OptimizerSettings::Lbfgs(lbfgs) = &stylizer.recipe().optimizer else {
+        return None;
+    };
+    let scale = *stylizer.scales(content).last()?;
+    let mebibytes = stylizer.optimizer_bytes(scale).div_ceil(1 << 20);
+    Some(format!(
+        "L-BFGS keeps up to {} pairs: {mebibytes} MiB at {}×{} px",
+        lbfgs.history, scale.width, scale.height
+    ))
+}
+
 /// The files among the pictures to read.
 pub fn files(sources: &[&[Source]], start: Option<&Source>) -> Vec<PathBuf> {
     let sources = sources.iter().flat_map(|sources| sources.iter());
@@ -166,20 +214,42 @@ pub fn files(sources: &[&[Source]], start: Option<&Source>) -> Vec<PathBuf> {
     files.map(Into::into).collect()
 }
 
-/// The default recipe at the quality asked for, with the changes that were given.
+/// The recipe asked for, by name or by quality, with the changes that were given.
 fn recipe(args: &Run, problems: &mut Problems) -> Recipe {
     let mut recipe = Recipe::default();
+    if let Some(name) = &args.recipe {
+        match Recipe::named(&name.to_string_lossy()) {
+            Ok(found) => recipe = found,
+            Err(error) => problems.recipe_file(&error),
+        }
+    }
     if let Some(quality) = problems.take(&args.quality) {
         quality.apply(&mut recipe);
+        if args.recipe.is_some() {
+            problems.usage("--recipe and --quality are both given: choose one; --steps is the work that a recipe does");
+        }
     }
+    recipe.strict_taps |= args.strict_taps;
     settings::shape_loss(&mut recipe, &args.objective, problems);
     problems.set(&mut recipe.size, &args.size);
     problems.set(&mut recipe.seed, &args.seed);
     problems.set(&mut recipe.schedule.scales, &args.scales);
     problems.set(&mut recipe.schedule.steps, &args.steps);
-    problems.set(&mut recipe.optimizer.learning_rate, &args.learning_rate);
-    problems.set(&mut recipe.optimizer.averaging, &args.averaging);
-    problems.take(&args.optimizer);
+    match (problems.take(&args.optimizer), &recipe.optimizer) {
+        (Some(Optimizer::Adam), OptimizerSettings::Lbfgs(_)) => {
+            recipe.optimizer = OptimizerSettings::Adam(AdamSettings::default());
+        }
+        (Some(Optimizer::Lbfgs), OptimizerSettings::Adam(_)) => {
+            recipe.optimizer = OptimizerSettings::Lbfgs(LbfgsSettings::default());
+        }
+        _ => {}
+    }
+    problems.set(recipe.optimizer.learning_rate_mut(), &args.learning_rate);
+    match (recipe.optimizer.adam_mut(), &args.averaging) {
+        (Some(adam), averaging) => problems.set(&mut adam.averaging, averaging),
+        (None, Some(_)) => problems.usage("--averaging goes with the optimizer adam only"),
+        (None, None) => {}
+    }
     let style_size = problems.take(&args.style_size).map(StyleSize::LongSide);
     let style_scale = problems.take(&args.style_scale).map(StyleSize::Scale);
     if let Some(size) = style_size.or(style_scale) {
@@ -218,7 +288,7 @@ fn start(
                 Some(path) if !path.exists() => {
                     let text = path.display();
                     problems.usage(format!(
-                        "--init is {text}: must be content, noise, style, or a picture; there is no such file"
+                        "--init is {text}: must be content, noise, mixed, style, or a picture; there is no such file"
                     ));
                     None
                 }

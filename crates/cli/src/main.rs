@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! args (clap) ─▶ settings, output ─▶ Job, or all Problems at once ─▶ stylize ⇄ progress, interrupt ─▶ files
-//!            └─▶ inspect, models, styles, completions, bench
+//!            └─▶ inspect, models, recipe, styles, completions, bench
 //! ```
 //!
 //! What is for people goes to stderr, each line `impasto: …`; results that were asked for go to stdout.
@@ -19,6 +19,7 @@ mod npy;
 mod output;
 mod problems;
 mod progress;
+mod recipe;
 mod settings;
 mod source;
 mod styles;
@@ -113,6 +114,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Inspect(Inspect::Loss(args)) => inspect::loss(&args),
         Command::Inspect(Inspect::Encoder(args)) => inspect::encoder(&args),
         Command::Models(command) => models::run(&command),
+        Command::Recipe(command) => recipe::run(&command),
         Command::Styles => Ok(styles::list()?),
         Command::Bench(Bench::Step(args)) => bench::step(&args),
         Command::Bench(Bench::Load(args)) => bench_load::load(&args),

@@ -32,6 +32,9 @@ const OPTIONS: [(&str, &str); 13] = [
     ("optimizer.averaging", "--averaging"),
 ];
 
+/// Settings without an option.
+const RECIPE_ONLY: [&str; 3] = ["clip", "keep", "pixels"];
+
 impl Problems {
     /// Notes an option or setting that cannot be.
     pub fn usage(&mut self, line: impl fmt::Display) {
@@ -56,12 +59,24 @@ impl Problems {
         for problem in problems {
             let field = problem.field.as_str();
             let option = OPTIONS.iter().find(|(name, _)| *name == field);
-            let option = option.map_or_else(|| format!("--{field}"), |(_, text)| (*text).into());
+            let option = match option {
+                Some((_, text)) => (*text).to_string(),
+                // What no option sets comes from a recipe file.
+                None if field.contains('.') || RECIPE_ONLY.contains(&field) => {
+                    format!("{field} of the recipe")
+                }
+                None => format!("--{field}"),
+            };
             self.usage(format!(
                 "{option} is {}: {}",
                 problem.value, problem.allowed
             ));
         }
+    }
+
+    /// Notes why there is no recipe: a line for each mistake.
+    pub fn recipe_file(&mut self, error: &Error) {
+        error.to_string().lines().for_each(|line| self.usage(line));
     }
 
     /// The value of an option, if it was given and is good; what is wrong with it is noted.

@@ -3,9 +3,11 @@
 use crate::args;
 use crate::problems::Problems;
 use crate::source::Source;
+use crate::value::Given;
 use impasto::compute;
 use impasto::device::{Choice, Kind};
 use impasto::encoder::EncoderError;
+use impasto::recipe::{StyleLoss, StyleTerm};
 use impasto::{Encoder, Recipe, Style, WeightedLayer};
 use impasto_weights::Store;
 use std::path::Path;
@@ -24,7 +26,11 @@ pub fn shape_loss(recipe: &mut Recipe, args: &args::Objective, problems: &mut Pr
     problems.set(&mut recipe.reduction, &args.reduction);
     problems.set(&mut recipe.encoder.pooling, &args.pooling);
     problems.set(&mut recipe.encoder.padding, &args.padding);
-    recipe.encoder.plain_pooling = args.plain_pooling;
+    recipe.encoder.plain_pooling |= args.plain_pooling;
+    // A recipe's Gram matrices say nothing about another loss.
+    if recipe.style.loss != StyleLoss::Gram && args.gram_norm.is_none() {
+        recipe.style.gram_norm = StyleTerm::default().gram_norm;
+    }
 }
 
 /// Opens the encoder.
@@ -53,17 +59,18 @@ pub fn encoder(choice: &args::EncoderChoice, problems: &mut Problems) -> Option<
         .ok()
 }
 
-/// Notes every layer that the encoder lacks.
-pub fn check_layers(recipe: &Recipe, encoder: &Encoder, problems: &mut Problems) {
-    let mut check = |option: &str, layers: &[WeightedLayer]| {
-        for layer in layers {
+/// Notes every layer that is named by an option and that the encoder lacks: who names a layer means it, while for those
+/// of a recipe the nearest may stand in.
+pub fn check_layers(args: &args::Objective, encoder: &Encoder, problems: &mut Problems) {
+    let mut check = |option: &str, layers: &Option<Given<Vec<WeightedLayer>>>| {
+        for layer in layers.iter().flatten().flatten() {
             if let Err(error) = encoder.tap(layer.layer) {
                 problems.usage(format!("{option}: {error}"));
             }
         }
     };
-    check("--content-layer", &recipe.content.layers);
-    check("--style-layers", &recipe.style.layers);
+    check("--content-layer", &args.content_layer);
+    check("--style-layers", &args.style_layers);
 }
 
 /// Opens the device.

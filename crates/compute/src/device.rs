@@ -365,6 +365,26 @@ pub trait Device: Send + Sync + fmt::Debug {
     /// `Σ |xᵢ|`.
     fn sum_abs(&self, x: &Tensor) -> Result<Scalar>;
 
+    /// `max |xᵢ|`; 0 of nothing, and not a number if any is not.
+    ///
+    /// A device without its own version fetches the tensor.
+    fn max_abs(&self, x: &Tensor) -> Result<Scalar> {
+        let values = self.download(x)?;
+        Ok(Scalar::Ready(greatest(
+            values.into_iter().map(|v| f64::from(v).abs()),
+        )))
+    }
+
+    /// `x ← min(max(x, low), high)`.
+    ///
+    /// A device without its own version fetches the tensor.
+    fn clamp(&self, x: &mut Tensor, low: f32, high: f32) -> Result<()> {
+        let mut values = self.download(x)?;
+        values.iter_mut().for_each(|v| *v = v.max(low).min(high));
+        *x = self.upload(&values, x.shape())?;
+        Ok(())
+    }
+
     /// `Σ (xᵢ − tᵢ)²` and `k·(x − t)`, in one pass.
     fn squared_error(&self, x: &Tensor, t: &Tensor, k: f32) -> Result<(Scalar, Tensor)>;
 
@@ -415,6 +435,15 @@ pub trait Device: Send + Sync + fmt::Debug {
         deviation: &Tensor,
         gradient: &Tensor,
     ) -> Result<Moments>;
+}
+
+/// The greatest of some numbers of at least 0; not a number if any is not.
+pub(crate) fn greatest(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(0.0, |greatest, value| match value.is_nan() {
+        true => value,
+        false if value > greatest => value,
+        false => greatest,
+    })
 }
 
 /// How long a part of a network took in the last pass through it, losses on its features not included.

@@ -34,6 +34,22 @@ pub enum Error {
     /// The job cannot be run as it is described; every problem is listed.
     #[error("{}", list(.0))]
     Invalid(Vec<Problem>),
+    /// A file of a recipe cannot be used; everything that is wrong with it is listed.
+    #[error("{}", lines(file, problems))]
+    RecipeFile {
+        /// The file.
+        file: String,
+        /// What is wrong: `line 3: …`, or why it cannot be read.
+        problems: Vec<String>,
+    },
+    /// No recipe has this name, and no file.
+    #[error("there is no recipe {name:?}, neither built in nor as a file; there are {known}")]
+    NoSuchRecipe {
+        /// What was asked for.
+        name: String,
+        /// Those that are built in, the likeliest first.
+        known: String,
+    },
     /// The losses grew beyond all numbers.
     #[error(
         "the run went astray at {width}×{height} px, step {step}: loss or gradient is no longer a number; \
@@ -47,6 +63,11 @@ pub enum Error {
         /// The step.
         step: usize,
     },
+}
+
+fn lines(file: &str, problems: &[String]) -> String {
+    let lines = problems.iter().map(|problem| format!("{file}, {problem}"));
+    lines.collect::<Vec<_>>().join("\n")
 }
 
 fn list(problems: &[Problem]) -> String {

@@ -109,7 +109,7 @@ fn nearest_first(name: &str) -> String {
 }
 
 /// The number of letters to add, drop or replace to make one word of the other (Levenshtein 1966).
-fn letters_to_change(a: &str, b: &str) -> usize {
+pub(crate) fn letters_to_change(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
     for (i, letter) in a.chars().enumerate() {

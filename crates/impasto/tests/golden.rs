@@ -41,6 +41,7 @@ fn recipe(case: &Value) -> Recipe {
         content: ContentTerm {
             weight: number(case, "content_weight"),
             layers: layers(case, "content_layers"),
+            ..ContentTerm::default()
         },
         style: StyleTerm {
             weight: number(case, "style_weight"),
@@ -52,6 +53,7 @@ fn recipe(case: &Value) -> Recipe {
         variation: VariationTerm {
             weight: number(case, "tv_weight"),
             kind: named(case, "tv"),
+            ..VariationTerm::default()
         },
         normalize: named(case, "normalize"),
         reduction: named(case, "reduction"),
@@ -59,6 +61,7 @@ fn recipe(case: &Value) -> Recipe {
             pooling: named(case, "pooling"),
             plain_pooling: !case["rescaled"].as_bool().unwrap(),
             padding: named(case, "padding"),
+            ..EncoderOptions::default()
         },
         ..Recipe::default()
     }

@@ -169,7 +169,7 @@ fn numbers_that_cannot_be() {
         ),
         (
             "--init nothing",
-            "--init is nothing: must be content, noise, style, or a picture",
+            "--init is nothing: must be content, noise, mixed, style, or a picture",
         ),
         (
             "--style painting.png:0",

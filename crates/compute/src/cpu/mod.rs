@@ -241,6 +241,14 @@ impl Device for CpuDevice {
         vector::sum_abs(&self.context, x)
     }
 
+    fn max_abs(&self, x: &Tensor) -> Result<Scalar> {
+        vector::max_abs(&self.context, x)
+    }
+
+    fn clamp(&self, x: &mut Tensor, low: f32, high: f32) -> Result<()> {
+        vector::clamp(&self.context, x, low, high)
+    }
+
     fn squared_error(&self, x: &Tensor, t: &Tensor, k: f32) -> Result<(Scalar, Tensor)> {
         vector::squared_error(&self.context, x, t, k)
     }

@@ -2,13 +2,14 @@
 //!
 //! The loops are plain Rust that the compiler turns into vectors of the level ([`with_simd!`]); sums are kept in
 //! f64, over lanes and chunks whose order depends on the length only. Blocked tensors are flat slices like all
-//! others: the lanes that fill up a block are zero in every operand and add nothing. The one operation that could
-//! make them something else, Adam, clears them.
+//! others: the lanes that fill up a block are zero in every operand and add nothing. The operations that could make
+//! them something else, Adam and clamping, clear them.
 
 use super::Context;
 use super::array::{Layout, get, get_mut, put, same};
 use super::chunks::{CHUNK, each, sum};
 use super::simd::{LANES, with_simd};
+use crate::device::greatest;
 use crate::{AdamBuffers, AdamStep, Result, Scalar, Tensor};
 
 pub(super) fn copy(context: &Context, x: &Tensor) -> Result<Tensor> {
@@ -55,6 +56,34 @@ pub(super) fn sum_abs(context: &Context, x: &Tensor) -> Result<Scalar> {
         |x: &[f32]| with_simd!(context.token, simd => sum(x, x, |x, _| x.abs())),
     );
     Ok(Scalar::Ready(sums.iter().sum()))
+}
+
+pub(super) fn max_abs(context: &Context, x: &Tensor) -> Result<Scalar> {
+    let pieces = get("max_abs", x)?.chunks(CHUNK).collect();
+    let maxima = each(context, pieces, |x: &[f32]| {
+        // As integers, magnitudes are in the same order, and what is not a number is greater than all that are.
+        with_simd!(context.token, simd => {
+            let bits = x.iter().map(|x| x.to_bits() & 0x7fff_ffff);
+            f32::from_bits(bits.fold(0, u32::max))
+        })
+    });
+    let maxima = maxima.into_iter().map(f64::from);
+    Ok(Scalar::Ready(greatest(maxima)))
+}
+
+pub(super) fn clamp(context: &Context, x: &mut Tensor, low: f32, high: f32) -> Result<()> {
+    let layout = Layout::of(x.shape());
+    let values = get_mut("clamp", x)?;
+    let pieces = values.chunks_mut(CHUNK).collect();
+    each(context, pieces, |x: &mut [f32]| {
+        with_simd!(context.token, simd => {
+            for x in x.iter_mut() {
+                *x = x.max(low).min(high);
+            }
+        });
+    });
+    clear_padding(layout, values);
+    Ok(())
 }
 
 pub(super) fn squared_error(

@@ -7,6 +7,7 @@ mod matrix;
 mod network;
 mod variation;
 
+use crate::device::greatest;
 use crate::{
     AdamBuffers, AdamStep, ComputeError, Device, Moments, NetSpec, Network, Patch, Reduction,
     Result, Scalar, Storage, Tensor, TotalVariation,
@@ -158,6 +159,18 @@ impl Device for ReferenceDevice {
         Ok(Scalar::Ready(
             get("sum_abs", x)?.iter().map(|x| x.abs()).sum(),
         ))
+    }
+
+    fn max_abs(&self, x: &Tensor) -> Result<Scalar> {
+        let values = get("max_abs", x)?.iter().map(|x| x.abs());
+        Ok(Scalar::Ready(greatest(values)))
+    }
+
+    fn clamp(&self, x: &mut Tensor, low: f32, high: f32) -> Result<()> {
+        for x in get_mut("clamp", x)? {
+            *x = x.max(f64::from(low)).min(f64::from(high));
+        }
+        Ok(())
     }
 
     fn squared_error(&self, x: &Tensor, t: &Tensor, k: f32) -> Result<(Scalar, Tensor)> {

@@ -44,6 +44,11 @@ fn script(device: &dyn Device, shape: &[usize]) -> Result<Results> {
     let (x, mut y) = (tensor(1)?, tensor(2)?);
     let dot = device.dot(&x, &y)?.value()?;
     let sum_abs = device.sum_abs(&x)?.value()?;
+    let max_abs = device.max_abs(&x)?.value()?;
+    let mut clamped = device.copy(&x)?;
+    device.clamp(&mut clamped, 0.25, 0.5)?;
+    // Whatever fills up a block of channels must not count, though 0 is out of the range.
+    let sum_clamped = device.sum_abs(&clamped)?.value()?;
     let (squared_error, slope) = device.squared_error(&x, &y, 1.5)?;
     device.axpby(0.75, &x, -1.25, &mut y)?;
     let mut copy = device.copy(&y)?;
@@ -73,6 +78,9 @@ fn script(device: &dyn Device, shape: &[usize]) -> Result<Results> {
     Ok(vec![
         ("dot", vec![dot]),
         ("sum_abs", vec![sum_abs]),
+        ("max_abs", vec![max_abs]),
+        ("clamp", values(device, &clamped)?),
+        ("sum_abs after clamp", vec![sum_clamped]),
         ("squared_error", vec![squared_error.value()?]),
         ("its gradient", values(device, &slope)?),
         ("axpby", values(device, &y)?),
@@ -122,6 +130,27 @@ fn sums_are_exact_enough_for_long_vectors() -> Result<()> {
         assert!(relative(device.sum_abs(&x)?.value()?, term * len as f64) < 1e-12);
         let (sum, _) = device.squared_error(&x, &zeros, 1.0)?;
         assert!(relative(sum.value()?, expected) < 1e-12);
+    }
+    Ok(())
+}
+
+/// L-BFGS ends its steps by the greatest magnitude: a gradient that is no number must not look small to it.
+#[test]
+fn the_greatest_magnitude_is_of_either_sign_and_no_number_if_one_is_none() -> Result<()> {
+    let all = super::devices().into_iter();
+    let reference: Box<dyn Device> = Box::new(super::ReferenceDevice::new());
+    for device in all.chain([reference]) {
+        let max_abs = |values: &[f32]| -> Result<f64> {
+            device
+                .max_abs(&device.upload(values, &[values.len()])?)?
+                .value()
+        };
+        assert_eq!(max_abs(&[0.5, -2.0, 1.0])?, 2.0);
+        assert_eq!(max_abs(&[])?, 0.0);
+        assert_eq!(max_abs(&[1.0, f32::NEG_INFINITY])?, f64::INFINITY);
+        let mut values = vec![1.0; 70_001];
+        values[3] = f32::NAN;
+        assert!(max_abs(&values)?.is_nan(), "{}", device.describe());
     }
     Ok(())
 }

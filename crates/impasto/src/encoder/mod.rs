@@ -12,8 +12,10 @@
 
 mod layer_name;
 mod names;
+mod stand_in;
 
 pub use layer_name::{BadLayerName, LayerName, WeightedLayer};
+pub use stand_in::{StandIn, Substitution};
 
 use impasto_compute::{Conv3x3, Head, InputNorm, Layer, NetSpec, Padding, Pool, PoolKind, Tap};
 use impasto_weights::{Checkpoint, Limits, Store, WeightsError, WeightsFile};
@@ -83,6 +85,9 @@ pub struct EncoderOptions {
     /// Leaves average and L2 pooling as they are. Otherwise their results are multiplied by 2 and .78, which keeps
     /// the mean activation of max pooling (crowsonkb/style-transfer-pytorch).
     pub plain_pooling: bool,
+    /// Rescales the weights so that every filter's mean activation over the pictures of the run is 1, which changes no
+    /// picture of what a layer sees but its scale (Gatys et al. 2016, section 2, over the pictures of ImageNet).
+    pub unit_activations: bool,
     /// What the first convolution sees beyond the border. The others see zeros, as they were trained to.
     #[serde(with = "crate::recipe::names")]
     pub padding: Padding,

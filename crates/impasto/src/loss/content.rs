@@ -5,7 +5,7 @@
 //! ```
 //!
 //! `F` are the picture's features at a layer, `P` the photo's (Gatys, Ecker and Bethge 2016, equation 1, which has
-//! `½ Σ`). Normalised by its target it is divided by the variance of `P` over all entries, so that 1 is what a
+//! `½ Σ`: a factor of ½ and a sum instead of the mean). Normalised by its target it is divided by the variance of `P` over all entries, so that 1 is what a
 //! constant picture would score.
 
 use super::{Gradient, Loss, LossValue, Scaling, Seen, View};

@@ -126,25 +126,28 @@ pub trait Loss: Send + Sync + fmt::Debug {
     ) -> Result<(LossValue, Gradient)>;
 }
 
-/// How a loss is scaled: the two settings that every file here reads alike.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a loss is scaled: the settings that every file here reads alike.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Scaling {
     /// What makes it free of scale.
     pub normalize: Normalize,
     /// Mean or sum.
     pub reduction: Reduction,
+    /// A constant on the value.
+    pub factor: f64,
 }
 
 impl Scaling {
     /// What a sum over `count` entries is multiplied by, with a target whose own mean over as many is `size`:
     /// `1/count` for a mean and 1 for a sum; over `count·size`, the same for both, if the target normalises. A
-    /// target without any size counts as 1.
+    /// target without any size counts as 1. All this times the constant.
     fn factor(self, count: usize, size: f64) -> f64 {
-        match (self.normalize, self.reduction) {
+        let factor = match (self.normalize, self.reduction) {
             (Normalize::Target, _) if size > 0.0 => 1.0 / (count as f64 * size),
             (_, Reduction::Mean) | (Normalize::Target, _) => 1.0 / count as f64,
             (_, Reduction::Sum) => 1.0,
-        }
+        };
+        self.factor * factor
     }
 
     /// Ends an evaluation. `gradient` is the loss's own gradient times the weight; with [`Normalize::Gradient`] both

@@ -158,6 +158,7 @@ fn scalings() -> impl Iterator<Item = (String, Scaling)> {
                 Scaling {
                     normalize,
                     reduction,
+                    factor: 0.75,
                 },
             )
         })

@@ -28,10 +28,11 @@ impl Loss for VariationLoss {
         weight: f32,
     ) -> Result<(LossValue, Gradient)> {
         let image = seen.tensor()?;
+        let slope = (self.scaling.factor * f64::from(weight)) as f32;
         let (sum, gradient) =
-            device.total_variation(image, self.kind, self.scaling.reduction, weight)?;
+            device.total_variation(image, self.kind, self.scaling.reduction, slope)?;
         let value = LossValue {
-            parts: vec![(1.0, sum)],
+            parts: vec![(self.scaling.factor, sum)],
             ..LossValue::default()
         };
         self.scaling

@@ -4,5 +4,6 @@ mod optimize;
 mod run;
 mod start;
 mod targets;
+mod unit;
 
 pub use optimize::{Inspection, Style, Stylized, Stylizer};

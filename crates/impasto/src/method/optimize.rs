@@ -15,14 +15,16 @@
 use super::run::{Evaluator, Run, State};
 use super::start::start;
 use super::targets::{Context, Layers, StyleCache};
-use crate::encoder::Encoder;
+use super::unit::unit_activations;
+use crate::encoder::{Encoder, Substitution};
 use crate::loss::Objective;
 use crate::observer::{Event, Observer, Scale, TermValue, term_values};
+use crate::optim::Optimizer;
 use crate::picture::{Filter, Picture, fit_long_side};
 use crate::recipe::{Init, Problem, Recipe, Size, StyleSize};
 use crate::report::Report;
 use crate::{Error, Result};
-use impasto_compute::{Device, Network};
+use impasto_compute::{Device, Input, NetSpec, Network};
 
 use std::time::Instant;
 
@@ -73,6 +75,8 @@ pub struct Inspection {
 pub struct Stylizer {
     device: Box<dyn Device>,
     network: Box<dyn Network>,
+    /// The network as the encoder and the recipe's options give it.
+    spec: NetSpec,
     encoder: String,
     layers: Layers,
     styles: Vec<Style>,
@@ -92,13 +96,17 @@ impl Stylizer {
         styles: Vec<Style>,
         recipe: Recipe,
     ) -> Result<Self> {
-        let spec = encoder.spec(&recipe.encoder);
+        let mut spec = encoder.spec(&recipe.encoder);
         let layers = validate(&recipe, encoder, &styles)?;
+        if let Input::Image(norm) = spec.input {
+            spec.input = recipe.pixels.input(norm).into();
+        }
         let network = device.network(&spec)?;
         let encoder = encoder.name().to_string();
         Ok(Self {
             device,
             network,
+            spec,
             encoder,
             layers,
             styles,
@@ -141,6 +149,16 @@ impl Stylizer {
     /// The name of the encoder.
     pub fn encoder(&self) -> &str {
         &self.encoder
+    }
+
+    /// What stands in for layers of the recipe that the encoder lacks.
+    pub fn substitutions(&self) -> &[Substitution] {
+        &self.layers.substitutions
+    }
+
+    /// Bytes that the optimiser keeps beside the picture at a scale, once it is under way.
+    pub fn optimizer_bytes(&self, scale: Scale) -> usize {
+        Optimizer::bytes(&self.recipe, scale.width * scale.height)
     }
 
     /// The network of the job, prepared on its device.
@@ -192,6 +210,9 @@ impl Stylizer {
                 break;
             }
             let started = Instant::now();
+            if index == 0 {
+                self.prepare(content, scale)?;
+            }
             run.tell(&Event::ScaleStarted { index, scale });
             let objective = self.objective(content, scale)?;
             let device = self.device.as_ref();
@@ -243,6 +264,12 @@ impl Stylizer {
                 allowed,
             )]));
         }
+        let sizes: Vec<_> = self
+            .styles
+            .iter()
+            .map(|style| size(&style.picture))
+            .collect();
+        self.measure_activations(content, &sizes)?;
         let device = self.device.as_ref();
         let context = Context {
             device,
@@ -250,19 +277,28 @@ impl Stylizer {
             recipe: &self.recipe,
             layers: &self.layers,
         };
-        let sizes: Vec<_> = self
-            .styles
-            .iter()
-            .map(|style| size(&style.picture))
-            .collect();
         let objective = context.objective(content, &self.styles, &sizes, &mut self.cache)?;
-        let tensor = device.upload(image.rgb(), &[3, image.height(), image.width()])?;
+        let pixels = self.recipe.pixels;
+        let tensor = device.upload(
+            &pixels.encode(image.rgb().to_vec()),
+            &[3, image.height(), image.width()],
+        )?;
         let evaluation = objective.evaluate(device, self.network.as_ref(), &tensor)?;
         Ok(Inspection {
             terms: term_values(&objective, &evaluation.values)?,
             total: objective.total(&evaluation.values)?,
-            gradient: device.download(&evaluation.gradient)?,
+            // By the chain rule, what turns pictures into the recipe's units turns gradients back.
+            gradient: pixels.encode(device.download(&evaluation.gradient)?),
         })
+    }
+
+    /// What is done once for a content, at its first scale.
+    fn prepare(&mut self, content: &Picture, scale: Scale) -> Result<()> {
+        let size = (scale.width, scale.height);
+        let styles = self.styles.iter();
+        let sizes: Vec<_> = styles.map(|style| self.style_size(style, size)).collect();
+        let content = content.resized(scale.width, scale.height, Filter::Bicubic);
+        self.measure_activations(&content, &sizes)
     }
 
     /// The objective of a content at a scale.
@@ -277,24 +313,40 @@ impl Stylizer {
         let sizes: Vec<_> = self
             .styles
             .iter()
-            .map(|style| self.style_size(style, width.max(height)))
+            .map(|style| self.style_size(style, (width, height)))
             .collect();
         let content = content.resized(width, height, Filter::Bicubic);
         context.objective(&content, &self.styles, &sizes, &mut self.cache)
     }
 
+    /// Prepares the network anew if its weights depend on the pictures; styles in the sizes given.
+    fn measure_activations(&mut self, content: &Picture, sizes: &[(usize, usize)]) -> Result<()> {
+        if !self.recipe.encoder.unit_activations {
+            return Ok(());
+        }
+        let styles = self.styles.iter().zip(sizes);
+        let pictures: Vec<_> = styles
+            .map(|(style, &(width, height))| style.picture.resized(width, height, Filter::Bicubic))
+            .chain([content.clone()])
+            .collect();
+        let spec = unit_activations(
+            self.device.as_ref(),
+            &self.spec,
+            self.layers.deepest,
+            self.recipe.pixels,
+            &pictures,
+        )?;
+        self.network = self.device.network(&spec)?;
+        self.cache = StyleCache::default();
+        Ok(())
+    }
+
     /// What the run starts from at its first scale.
     fn begin(&self, content: &Picture, scale: Scale) -> Result<State> {
         let size = (scale.height, scale.width);
-        let pixels = start(
-            self.recipe.init,
-            self.recipe.seed,
-            content,
-            self.start.as_ref(),
-            &self.styles,
-            size,
-        );
-        State::new(self.device.as_ref(), self.recipe.optimizer, &pixels, scale)
+        let picture = self.start.as_ref();
+        let planes = start(&self.recipe, content, picture, &self.styles, size);
+        State::new(self.device.as_ref(), &self.recipe, planes, scale)
     }
 
     /// Width and height of a picture at a long side, at least what the deepest layer needs.
@@ -306,11 +358,17 @@ impl Stylizer {
         )
     }
 
-    fn style_size(&self, style: &Style, long_side: usize) -> (usize, usize) {
-        let long_side = match self.recipe.style.size {
+    /// Width and height at which a style is looked at, for a picture of some size.
+    fn style_size(&self, style: &Style, size: (usize, usize)) -> (usize, usize) {
+        let long_side = size.0.max(size.1);
+        let mut long_side = match self.recipe.style.size {
             StyleSize::Scale(factor) => ((long_side as f32 * factor).round() as usize).max(1),
             StyleSize::LongSide(side) => side,
+            StyleSize::Content => return size,
         };
+        if !self.recipe.style.enlarge {
+            long_side = long_side.min(style.picture.width().max(style.picture.height()));
+        }
         self.working_size(&style.picture, long_side)
     }
 

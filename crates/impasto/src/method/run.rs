@@ -8,9 +8,9 @@
 
 use crate::loss::{Evaluation, LossValue, Objective};
 use crate::observer::{Event, Observer, Scale, Step};
-use crate::optim::{Adam, Optimizer};
+use crate::optim::Optimizer;
 use crate::picture::{Filter, Picture, resize_planes};
-use crate::recipe::AdamSettings;
+use crate::recipe::{Keep, Pixels, Recipe};
 use crate::report::{Report, ScaleReport, StepReport};
 use crate::{Error, Result};
 use impasto_compute::{Device, Network, Scalar, Tensor};
@@ -40,58 +40,91 @@ pub(super) struct State {
     pub(super) scale: Scale,
     /// Steps taken at this scale.
     step: usize,
-    /// The image that is stepped, `[3, h, w]`.
+    /// The image that is stepped, `[3, h, w]`, in the units of `pixels`.
     image: Tensor,
     optimizer: Optimizer,
+    pixels: Pixels,
+    keep: Keep,
+    /// The picture to keep so far and the least loss, unless the last picture is kept.
+    best: Option<(f64, Tensor)>,
 }
 
 impl State {
-    /// The start of a run, from pixels `[3, h, w]` of its first scale.
+    /// The start of a run, from planes `[3, h, w]` in 0..1 of its first scale.
     pub(super) fn new(
         device: &dyn Device,
-        optimizer: AdamSettings,
-        pixels: &[f32],
+        recipe: &Recipe,
+        planes: Vec<f32>,
         scale: Scale,
     ) -> Result<Self> {
         let shape = [3, scale.height, scale.width];
         Ok(Self {
             scale,
             step: 0,
-            image: device.upload(pixels, &shape)?,
-            optimizer: Optimizer::Adam(Adam::new(device, optimizer, &shape)?),
+            image: device.upload(&recipe.pixels.encode(planes), &shape)?,
+            optimizer: Optimizer::new(device, recipe, &shape)?,
+            pixels: recipe.pixels,
+            keep: recipe.keep,
+            best: None,
         })
     }
 
     /// The start of the next scale, from the result of this one.
     pub(super) fn enlarged(self, device: &dyn Device, scale: Scale) -> Result<Self> {
         let shape = [3, scale.height, scale.width];
-        let mut pixels = resize_planes(
+        let mut planes = resize_planes(
             &self.result(device)?,
             3,
             (self.scale.height, self.scale.width),
             (scale.height, scale.width),
             Filter::BicubicPlain,
         );
-        pixels.iter_mut().for_each(|v| *v = v.clamp(0.0, 1.0));
+        planes.iter_mut().for_each(|v| *v = v.clamp(0.0, 1.0));
         Ok(Self {
             scale,
             step: 0,
-            image: device.upload(&pixels, &shape)?,
+            image: device.upload(&self.pixels.encode(planes), &shape)?,
             optimizer: self.optimizer.rescale(device, &shape)?,
+            best: None,
+            ..self
         })
     }
 
-    /// The picture so far, `[3, h, w]`.
+    /// The picture so far, `[3, h, w]` in 0..1.
     pub(super) fn result(&self, device: &dyn Device) -> Result<Vec<f32>> {
-        self.optimizer.result(device, &self.image)
+        let planes = match &self.best {
+            Some((_, best)) => device.download(best)?,
+            None => self.optimizer.result(device, &self.image)?,
+        };
+        Ok(self.pixels.decode(planes))
     }
 
     fn step(&mut self, evaluator: &Evaluator<'_>) -> Result<Evaluation> {
         self.step += 1;
-        self.optimizer
-            .step(evaluator.device, &mut self.image, &mut |image| {
-                evaluator.evaluate(image)
-            })
+        let Evaluator {
+            device, objective, ..
+        } = *evaluator;
+        let total = |values: &[LossValue]| -> Result<f64> { Ok(objective.total(values)?) };
+        let (keep, best) = (self.keep, &mut self.best);
+        let mut is_best = false;
+        let mut evaluate = |image: &Tensor| -> Result<Evaluation> {
+            let evaluation = evaluator.evaluate(image)?;
+            if keep != Keep::Last {
+                let loss = total(&evaluation.values)?;
+                is_best = best.as_ref().is_none_or(|(least, _)| loss < *least);
+                if is_best {
+                    *best = Some((loss, device.copy(image)?));
+                }
+            }
+            Ok(evaluation)
+        };
+        let evaluation = self
+            .optimizer
+            .step(device, &mut self.image, &mut evaluate, &total)?;
+        if let (true, Keep::AfterBest, Some((_, image))) = (is_best, keep, &mut self.best) {
+            *image = device.copy(&self.image)?;
+        }
+        Ok(evaluation)
     }
 }
 

@@ -2,26 +2,30 @@
 
 use crate::method::Style;
 use crate::picture::{Filter, Picture};
-use crate::recipe::Init;
+use crate::recipe::{Distribution, Init, Recipe};
 use rand_pcg::Pcg64;
 use rand_pcg::rand_core::{Rng, SeedableRng};
 
 /// Pixels `[3, height, width]` to start from.
 ///
-/// Noise is uniform in 0..1. The styles' statistics are normal noise with the mean colour and the covariance of
-/// colours of the styles, weighted, clamped to 0..1.
+/// Noise is what the recipe's [`NoiseSettings`](crate::recipe::NoiseSettings) say, and may leave the range of
+/// pictures. The styles' statistics are normal noise with the mean colour and the covariance of colours of the styles,
+/// weighted, clamped to 0..1.
 pub(super) fn start(
-    init: Init,
-    seed: u64,
+    recipe: &Recipe,
     content: &Picture,
     picture: Option<&Picture>,
     styles: &[Style],
     (height, width): (usize, usize),
 ) -> Vec<f32> {
-    let mut random = Random(Pcg64::seed_from_u64(seed));
+    let mut random = Random(Pcg64::seed_from_u64(recipe.seed));
     let pixels = height * width;
-    match (init, picture) {
-        (Init::Noise, _) => (0..3 * pixels).map(|_| random.uniform()).collect(),
+    match (recipe.init, picture) {
+        (Init::Noise, _) => noise(recipe, None, pixels, &mut random),
+        (Init::Mixed, _) => {
+            let content = content.resized(width, height, Filter::Bicubic);
+            noise(recipe, Some(content.rgb()), pixels, &mut random)
+        }
         (Init::Style, _) => {
             let (mean, factor) = colours(styles);
             let mut planes = vec![0.0; 3 * pixels];
@@ -43,6 +47,23 @@ pub(super) fn start(
             .rgb()
             .to_vec(),
     }
+}
+
+/// Noise, mixed with the planes of a content if one is given.
+fn noise(recipe: &Recipe, content: Option<&[f32]>, pixels: usize, random: &mut Random) -> Vec<f32> {
+    let (noise, scale) = (&recipe.noise, recipe.pixels.scale());
+    let centre = noise.centre.colour();
+    let share = if content.is_some() { noise.ratio } else { 1.0 };
+    let value = |place: usize| {
+        let c = place / pixels;
+        let unit = match noise.distribution {
+            Distribution::Uniform => 2.0 * random.uniform() - 1.0,
+            Distribution::Normal => random.normal() as f32,
+        };
+        let content = content.map_or(0.0, |planes| planes[place] - centre[c]);
+        centre[c] + share * unit * noise.amplitude / scale[c] + (1.0 - share) * content
+    };
+    (0..3 * pixels).map(value).collect()
 }
 
 /// Mean colour of the styles and Cholesky factor of their colours' covariance.
@@ -96,6 +117,7 @@ impl Random {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::{Centre, NoiseSettings, Pixels};
 
     fn flat(colours: [f32; 3], size: usize) -> Picture {
         Picture::new(
@@ -109,10 +131,63 @@ mod tests {
     #[test]
     fn noise_follows_its_seed() {
         let content = flat([0.5; 3], 4);
-        let noise = |seed| start(Init::Noise, seed, &content, None, &[], (5, 7));
+        let noise = |seed| {
+            let init = Init::Noise;
+            let recipe = Recipe {
+                init,
+                seed,
+                ..Recipe::default()
+            };
+            start(&recipe, &content, None, &[], (5, 7))
+        };
         assert_eq!(noise(1), noise(1));
         assert_ne!(noise(1), noise(2));
         assert!(noise(3).iter().all(|v| (0.0..1.0).contains(v)));
+    }
+
+    /// Coursera's start: 0.6 of uniform ±20 of 255 and 0.4 of the content, both about the mean colour.
+    #[test]
+    fn noise_is_mixed_about_its_centre_in_the_units_of_the_recipe() {
+        let content = flat([0.9, 0.1, 0.5], 4);
+        let recipe = Recipe {
+            init: Init::Mixed,
+            pixels: Pixels::Byte,
+            noise: NoiseSettings {
+                amplitude: 20.0,
+                centre: Centre::Mean,
+                ratio: 0.6,
+                ..NoiseSettings::default()
+            },
+            ..Recipe::default()
+        };
+        let n = 64 * 64;
+        let planes = start(&recipe, &content, None, &[], (64, 64));
+        let means = [123.68, 116.779, 103.939];
+        for (c, colour) in [0.9, 0.1, 0.5].into_iter().enumerate() {
+            let middle = (means[c] + 0.4 * (255.0 * colour - means[c])) / 255.0;
+            let plane = &planes[c * n..][..n];
+            let furthest = plane.iter().map(|v| (v - middle).abs()).fold(0.0, f32::max);
+            assert!(
+                furthest <= 12.001 / 255.0 && furthest > 11.8 / 255.0,
+                "{furthest}"
+            );
+            assert!((plane.iter().sum::<f32>() / n as f32 - middle).abs() < 0.002);
+        }
+        let normal = Recipe {
+            init: Init::Noise,
+            noise: NoiseSettings {
+                distribution: Distribution::Normal,
+                amplitude: 25.5,
+                ..recipe.noise
+            },
+            ..recipe
+        };
+        let planes = start(&normal, &content, None, &[], (64, 64));
+        let deviation = planes[..n]
+            .iter()
+            .map(|v| (v - means[0] / 255.0).powi(2))
+            .sum::<f32>();
+        assert!(((deviation / n as f32).sqrt() - 0.1).abs() < 0.005);
     }
 
     #[test]
@@ -122,7 +197,11 @@ mod tests {
             Style::new("red", red, 3.0),
             Style::new("grey", grey.clone(), 1.0),
         ];
-        let planes = start(Init::Style, 0, &grey, None, &styles, (64, 64));
+        let recipe = Recipe {
+            init: Init::Style,
+            ..Recipe::default()
+        };
+        let planes = start(&recipe, &grey, None, &styles, (64, 64));
         let n = 64 * 64;
         let mean = |c: usize| planes[c * n..][..n].iter().sum::<f32>() / n as f32;
         assert!((mean(0) - 0.7).abs() < 0.01, "{}", mean(0));

@@ -1,7 +1,7 @@
 //! From pictures to an objective: which layers, what the styles and the content show there, and the losses towards it.
 
 use super::Style;
-use crate::encoder::{Encoder, LayerName, WeightedLayer};
+use crate::encoder::{Encoder, EncoderError, LayerName, StandIn, Substitution, WeightedLayer};
 use crate::loss::content::ContentLoss;
 use crate::loss::gram::{GramLoss, StyleMoments};
 use crate::loss::mean_std::MeanStdLoss;
@@ -9,9 +9,9 @@ use crate::loss::variation::VariationLoss;
 use crate::loss::wasserstein::WassersteinLoss;
 use crate::loss::{Loss, Objective, Scaling, Term};
 use crate::picture::{Filter, Picture};
-use crate::recipe::{Problem, Recipe, StyleLoss};
+use crate::recipe::{LayerNorm, LayerWeights, Problem, Recipe, StyleLoss};
 use crate::{Error, Result};
-use impasto_compute::{Device, Moments, NetSpec, Network, Tap, TapRequest};
+use impasto_compute::{Device, Moments, NetSpec, Network, Tap, TapRequest, Tensor};
 use std::collections::HashMap;
 
 /// A layer of a term, found in the encoder.
@@ -19,7 +19,7 @@ use std::collections::HashMap;
 struct Layer {
     name: LayerName,
     tap: Tap,
-    /// Its share of the term's weight; the shares of a term add up to 1.
+    /// What the term's weight is multiplied by. Shares of it add up to 1.
     share: f32,
 }
 
@@ -28,55 +28,106 @@ struct Layer {
 pub(super) struct Layers {
     content: Vec<Layer>,
     style: Vec<Layer>,
+    /// What stands in for layers that the encoder lacks.
+    pub(super) substitutions: Vec<Substitution>,
     /// Least side of a picture that reaches every layer.
     pub(super) minimum_side: usize,
+    /// Index of the deepest layer of the network that is looked at.
+    pub(super) deepest: usize,
 }
 
 impl Layers {
-    /// Finds the layers that a recipe names, or those that the encoder suggests.
+    /// Finds the layers that a recipe names, or those that the encoder suggests; the nearest ones for those that the
+    /// encoder lacks, unless the recipe is strict.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with every layer that the encoder lacks.
+    /// [`Error::Invalid`] with every layer for which there is none.
     pub(super) fn find(recipe: &Recipe, encoder: &Encoder, spec: &NetSpec) -> Result<Self> {
         let defaults = encoder.default_layers();
         let mut problems = Vec::new();
-        let mut find = |field: &str, named: &[WeightedLayer], otherwise: &[LayerName]| {
-            let otherwise: Vec<_> = otherwise.iter().copied().map(WeightedLayer::one).collect();
-            let named = if named.is_empty() { &otherwise } else { named };
-            let total: f32 = named.iter().map(|layer| layer.weight).sum();
-            let mut found: Vec<Layer> = Vec::new();
-            for layer in named {
-                match encoder.tap(layer.layer) {
-                    Ok(tap) if found.iter().any(|other| other.tap == tap) => {
-                        problems.push(Problem::new(field, layer, "a layer can be named only once"));
-                    }
-                    Ok(tap) => found.push(Layer {
-                        name: layer.layer,
-                        tap,
-                        share: layer.weight / total,
-                    }),
-                    Err(error) => {
-                        problems.push(Problem::new(field, layer.layer, error.to_string()))
+        let mut substitutions = Vec::new();
+        let mut find =
+            |term: &'static str, named: &[WeightedLayer], otherwise: &[LayerName], weights| {
+                let field = format!("{term}.layers");
+                let otherwise: Vec<_> = otherwise.iter().copied().map(WeightedLayer::one).collect();
+                let named = if named.is_empty() { &otherwise } else { named };
+                let names: Vec<_> = named.iter().map(|layer| layer.layer).collect();
+                let stand_ins = encoder.stand_ins(&names);
+                let mut found: Vec<Layer> = Vec::new();
+                for (layer, stand_in) in named.iter().zip(stand_ins) {
+                    let tap = match (encoder.tap(layer.layer), stand_in) {
+                        (Err(error), _) if recipe.strict_taps => Err(missing(&error)),
+                        (Err(_), StandIn::Layer(name)) => {
+                            substitutions.push(Substitution {
+                                term,
+                                wanted: layer.layer,
+                                found: Some(name),
+                            });
+                            encoder
+                                .tap(name)
+                                .map(|tap| (name, tap))
+                                .map_err(|e| e.to_string())
+                        }
+                        (Err(_), StandIn::NoneLeft) => {
+                            substitutions.push(Substitution {
+                                term,
+                                wanted: layer.layer,
+                                found: None,
+                            });
+                            continue;
+                        }
+                        (result, _) => result
+                            .map(|tap| (layer.layer, tap))
+                            .map_err(|e| e.to_string()),
+                    };
+                    match tap {
+                        Ok((_, tap)) if found.iter().any(|other| other.tap == tap) => {
+                            let allowed = "a layer can be named only once";
+                            problems.push(Problem::new(&field, layer, allowed));
+                        }
+                        Ok((name, tap)) => found.push(Layer {
+                            name,
+                            tap,
+                            share: layer.weight,
+                        }),
+                        Err(error) => problems.push(Problem::new(&field, layer.layer, error)),
                     }
                 }
-            }
-            found
-        };
-        let content = find("content.layers", &recipe.content.layers, &defaults.content);
-        let style = find("style.layers", &recipe.style.layers, &defaults.style);
+                if weights == LayerWeights::Shared {
+                    let total: f32 = found.iter().map(|layer| layer.share).sum();
+                    found.iter_mut().for_each(|layer| layer.share /= total);
+                }
+                found
+            };
+        let (content, style) = (&recipe.content, &recipe.style);
+        let content = find(
+            "content",
+            &content.layers,
+            &defaults.content,
+            content.layer_weights,
+        );
+        let style = find("style", &style.layers, &defaults.style, style.layer_weights);
         if !problems.is_empty() {
             return Err(Error::Invalid(problems));
         }
-        let mut minimum_side = 1;
+        let (mut minimum_side, mut deepest) = (1, 0);
         for layer in content.iter().chain(&style) {
             minimum_side = minimum_side.max(spec.minimum_side(layer.tap)?);
+            deepest = deepest.max(spec.layer_of(layer.tap)?);
         }
         Ok(Self {
             content,
             style,
+            substitutions,
             minimum_side,
+            deepest,
         })
     }
+}
+
+/// A layer that an encoder lacks, with what to do about it.
+fn missing(error: &EncoderError) -> String {
+    format!("{error}; `impasto models pull vgg19` installs the full network")
 }
 
 /// What one style shows at every style layer, at one size: moments and the pixels they were taken over.
@@ -113,28 +164,39 @@ impl Context<'_> {
         if self.recipe.style.weight > 0.0 {
             self.style_terms(content, styles, sizes, cache, &mut terms)?;
         }
+        let variation = &self.recipe.variation;
         let loss = VariationLoss {
-            kind: self.recipe.variation.kind,
-            scaling: self.scaling(),
+            kind: variation.kind,
+            scaling: Scaling {
+                reduction: variation.reduction.within(self.recipe.reduction),
+                ..self.scaling(variation.factor)
+            },
         };
         terms.push(Term {
             name: "tv".into(),
-            weight: self.recipe.variation.weight,
+            weight: variation.weight,
             loss: Box::new(loss),
         });
         Ok(Objective::new(terms))
     }
 
-    fn scaling(&self) -> Scaling {
+    fn scaling(&self, factor: f32) -> Scaling {
         Scaling {
             normalize: self.recipe.normalize,
             reduction: self.recipe.reduction,
+            factor: f64::from(factor),
         }
     }
 
+    /// A picture on the device, in the units of the recipe.
+    fn upload(&self, picture: &Picture) -> Result<Tensor> {
+        let values = self.recipe.pixels.encode(picture.rgb().to_vec());
+        let shape = [3, picture.height(), picture.width()];
+        Ok(self.device.upload(&values, &shape)?)
+    }
+
     fn content_terms(&self, content: &Picture, terms: &mut Vec<Term>) -> Result<()> {
-        let shape = [3, content.height(), content.width()];
-        let image = self.device.upload(content.rgb(), &shape)?;
+        let image = self.upload(content)?;
         let requests: Vec<_> = self
             .layers
             .content
@@ -154,7 +216,7 @@ impl Context<'_> {
                 layer.tap,
                 features,
                 tape.moments(layer.tap)?,
-                self.scaling(),
+                self.scaling(self.recipe.content.factor),
             )?;
             terms.push(Term {
                 name: format!("content:{}", layer.name),
@@ -195,10 +257,14 @@ impl Context<'_> {
                     })
                 })
                 .collect();
+            let spec = self.network.spec();
+            let [c, h, w] = spec.shape_at(layer.tap, content.height(), content.width())?;
+            let mut scaling = self.scaling(self.recipe.style.factor);
+            if self.recipe.style.layer_norm == LayerNorm::Chw {
+                scaling.factor /= (c * h * w) as f64;
+            }
             let loss: Box<dyn Loss> = match self.recipe.style.loss {
                 StyleLoss::Gram => {
-                    let spec = self.network.spec();
-                    let [_, h, w] = spec.shape_at(layer.tap, content.height(), content.width())?;
                     let norm = self.recipe.style.gram_norm;
                     Box::new(GramLoss::new(
                         self.device,
@@ -206,21 +272,18 @@ impl Context<'_> {
                         &seen,
                         h * w,
                         norm,
-                        self.scaling(),
+                        scaling,
                     )?)
                 }
                 StyleLoss::Wasserstein => Box::new(WassersteinLoss::new(
                     self.device,
                     layer.tap,
                     &seen,
-                    self.scaling(),
+                    scaling,
                 )?),
-                StyleLoss::MeanStd => Box::new(MeanStdLoss::new(
-                    self.device,
-                    layer.tap,
-                    &seen,
-                    self.scaling(),
-                )?),
+                StyleLoss::MeanStd => {
+                    Box::new(MeanStdLoss::new(self.device, layer.tap, &seen, scaling)?)
+                }
             };
             terms.push(Term {
                 name: format!("style:{}", layer.name),
@@ -239,7 +302,7 @@ impl Context<'_> {
             resized = style.resized(width, height, Filter::Bicubic);
             &resized
         };
-        let image = self.device.upload(style.rgb(), &[3, height, width])?;
+        let image = self.upload(style)?;
         let requests: Vec<_> = self
             .layers
             .style

@@ -1,4 +1,4 @@
-//! Adam on the pixels, with clamping and an averaged iterate.
+//! Adam on the pixels, with clipping and an averaged iterate.
 //!
 //! ```text
 //! m ← β₁m + (1−β₁)g        v ← β₂v + (1−β₂)g²
@@ -6,12 +6,14 @@
 //! a ← d·a + (1−d)·x        result: a/(1−dⁿ)
 //! ```
 //!
+//! Where ε belongs to the uncorrected root, as Keras has it, the step above is taken with `ε/√(1−β₂ᵗ)`.
+//!
 //! Source: Kingma and Ba, arXiv 1412.6980, algorithm 1 and section 7.2 (the bias-corrected average). Between scales
 //! `m` and `v` are resampled like the picture and `t` goes on, so that a finer scale starts without a new burst;
 //! the average starts anew there (crowsonkb/style-transfer-pytorch).
 
 use crate::picture::{Filter, resize_planes};
-use crate::recipe::AdamSettings;
+use crate::recipe::{AdamSettings, EpsilonTo};
 use impasto_compute::{AdamBuffers, AdamStep, Device, Result, Tensor};
 
 /// The state of Adam on one image.
@@ -44,7 +46,7 @@ impl Adam {
         })
     }
 
-    /// One step along a gradient of the image's shape.
+    /// One step along a gradient of the image's shape, after which pixels are clipped to a range, if one is given.
     ///
     /// # Errors
     /// Whatever the device reports.
@@ -53,6 +55,7 @@ impl Adam {
         device: &dyn Device,
         image: &mut Tensor,
         gradient: &Tensor,
+        clip: Option<(f32, f32)>,
     ) -> Result<()> {
         self.steps += 1;
         self.averaged += 1;
@@ -61,9 +64,14 @@ impl Adam {
             beta1,
             beta2,
             epsilon,
+            epsilon_to,
             averaging,
         } = self.settings;
         let correction = |beta: f32| (1.0 - f64::from(beta).powi(self.steps)) as f32;
+        let epsilon = match epsilon_to {
+            EpsilonTo::Corrected => epsilon,
+            EpsilonTo::Uncorrected => epsilon / correction(beta2).sqrt(),
+        };
         let step = AdamStep {
             learning_rate,
             beta1,
@@ -71,7 +79,7 @@ impl Adam {
             epsilon,
             correction1: correction(beta1),
             correction2: correction(beta2),
-            clamp: Some((0.0, 1.0)),
+            clamp: clip,
             average_decay: averaging,
         };
         let buffers = AdamBuffers {
@@ -93,7 +101,7 @@ impl Adam {
         let mut values = device.download(&self.average)?;
         values
             .iter_mut()
-            .for_each(|v| *v = (f64::from(*v) / correction).clamp(0.0, 1.0) as f32);
+            .for_each(|v| *v = (f64::from(*v) / correction) as f32);
         Ok(values)
     }
 

@@ -2,10 +2,20 @@
 //!
 //! A [`Recipe`] is plain data with public fields and a default for each; [`Recipe::problems`] says everything that
 //! is wrong with one at once. Numbers on which the literature disagrees are named settings.
+//!
+//! Recipes are written as TOML ([`file`]); those of the published methods are part of the program ([`book`]).
 
+pub mod book;
+pub mod file;
 pub mod names;
+mod optimizer;
+mod pixels;
 mod validate;
 
+pub use optimizer::{
+    AdamSettings, Clip, EpsilonTo, Keep, LbfgsSettings, LineSearch, OptimizerSettings,
+};
+pub use pixels::{Centre, Distribution, Init, NoiseSettings, Pixels};
 pub use validate::Problem;
 
 use crate::encoder::{EncoderOptions, WeightedLayer};
@@ -36,12 +46,25 @@ pub struct Recipe {
     /// What the run starts from.
     #[serde(with = "names")]
     pub init: Init,
+    /// The noise that some starts are made of.
+    pub noise: NoiseSettings,
     /// Seed of everything random.
     pub seed: u64,
+    /// In which units the optimiser sees the picture.
+    #[serde(with = "names")]
+    pub pixels: Pixels,
+    /// When pixels are brought back into their range.
+    #[serde(with = "names")]
+    pub clip: Clip,
+    /// Which picture of a scale is its result.
+    #[serde(with = "names")]
+    pub keep: Keep,
+    /// Whether a layer that the encoder lacks is an error; otherwise the nearest that it has stands in.
+    pub strict_taps: bool,
     /// Sizes and steps, coarse to fine.
     pub schedule: Schedule,
     /// How a step is taken.
-    pub optimizer: AdamSettings,
+    pub optimizer: OptimizerSettings,
 }
 
 /// How large the picture gets.
@@ -54,14 +77,19 @@ pub enum Size {
     Original,
 }
 
-/// The content term: mean squared difference of features (Gatys et al. 2016, equation 1).
+/// The content term: squared difference of features (Gatys et al. 2016, equation 1).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ContentTerm {
     /// Weight of the term; 0 leaves it out.
     pub weight: f32,
-    /// The layers, sharing the weight in proportion; none means those of the encoder.
+    /// A constant of the loss's definition beside its weight: ½ for `½ Σ (F − P)²`.
+    pub factor: f32,
+    /// The layers; none means those of the encoder.
     pub layers: Vec<WeightedLayer>,
+    /// What the layers' weights mean.
+    #[serde(with = "names")]
+    pub layer_weights: LayerWeights,
 }
 
 /// The style term.
@@ -70,8 +98,16 @@ pub struct ContentTerm {
 pub struct StyleTerm {
     /// Weight of the term; 0 leaves it out.
     pub weight: f32,
-    /// The layers, sharing the weight in proportion; none means those of the encoder.
+    /// A constant of the loss's definition beside its weight.
+    pub factor: f32,
+    /// The layers; none means those of the encoder.
     pub layers: Vec<WeightedLayer>,
+    /// What the layers' weights mean.
+    #[serde(with = "names")]
+    pub layer_weights: LayerWeights,
+    /// What each layer's loss is divided by.
+    #[serde(with = "names")]
+    pub layer_norm: LayerNorm,
     /// What is compared.
     #[serde(with = "names")]
     pub loss: StyleLoss,
@@ -80,6 +116,38 @@ pub struct StyleTerm {
     pub gram_norm: GramNorm,
     /// How large the paintings are looked at.
     pub size: StyleSize,
+    /// Whether paintings smaller than that are enlarged.
+    pub enlarge: bool,
+}
+
+/// What the weights of a term's layers mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LayerWeights {
+    /// Shares of the term's weight: only their proportions count.
+    Shared,
+    /// Each multiplies the term's weight, so that five layers of weight 1 weigh five times as much as one.
+    Absolute,
+}
+
+impl Named for LayerWeights {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("shared", LayerWeights::Shared),
+        ("absolute", LayerWeights::Absolute),
+    ];
+}
+
+/// What the loss of a style layer is divided by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LayerNorm {
+    /// Nothing.
+    None,
+    /// The layer's `c·h·w` (Udacity's notebook).
+    Chw,
+}
+
+impl Named for LayerNorm {
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("none", LayerNorm::None), ("chw", LayerNorm::Chw)];
 }
 
 /// What of the features of photo and painting is compared.
@@ -153,6 +221,8 @@ pub enum StyleSize {
     Scale(f32),
     /// At every scale, this long side in pixels.
     LongSide(usize),
+    /// At each scale, the width and height of the picture, whatever the painting's proportions.
+    Content,
 }
 
 /// Total variation of the picture.
@@ -161,39 +231,54 @@ pub enum StyleSize {
 pub struct VariationTerm {
     /// Weight of the term; 0 leaves it out.
     pub weight: f32,
+    /// A constant of the loss's definition beside its weight.
+    pub factor: f32,
     /// Which differences, and how.
     #[serde(with = "names")]
     pub kind: TotalVariation,
+    /// Whether it is a mean or a sum.
+    #[serde(with = "names")]
+    pub reduction: TermReduction,
 }
 
-/// What a run starts from.
+/// Whether a term is a mean or a sum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Init {
-    /// The content.
-    Content,
-    /// Uniform noise.
-    Noise,
-    /// Noise with the mean colour and the colour covariance of the styles.
-    Style,
-    /// A picture, handed over with the job.
-    Picture,
+pub enum TermReduction {
+    /// As the recipe's `reduction` says.
+    Recipe,
+    /// The mean.
+    Mean,
+    /// The sum.
+    Sum,
 }
 
-impl Named for Init {
+impl Named for TermReduction {
     const NAMES: &'static [(&'static str, Self)] = &[
-        ("content", Init::Content),
-        ("noise", Init::Noise),
-        ("style", Init::Style),
-        ("picture", Init::Picture),
+        ("recipe", TermReduction::Recipe),
+        ("mean", TermReduction::Mean),
+        ("sum", TermReduction::Sum),
     ];
+}
+
+impl TermReduction {
+    /// What it comes to in a recipe.
+    pub fn within(self, recipe: Reduction) -> Reduction {
+        match self {
+            TermReduction::Recipe => recipe,
+            TermReduction::Mean => Reduction::Mean,
+            TermReduction::Sum => Reduction::Sum,
+        }
+    }
 }
 
 /// The sizes of a run and the steps at each.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Schedule {
-    /// Long sides in pixels, ascending; the last is the size of the result. None: from 128 px by √2.
+    /// Long sides in pixels, ascending; the last is the size of the result. None: what `coarse_to_fine` says.
     pub scales: Vec<usize>,
+    /// Whether the run goes from 128 px by √2 to its size; otherwise it has one scale.
+    pub coarse_to_fine: bool,
     /// Steps at each scale, from the coarsest; the last number serves all further scales.
     pub steps: Vec<usize>,
 }
@@ -204,10 +289,13 @@ const COARSEST: usize = 128;
 impl Schedule {
     /// Long side and steps of every scale of a run that ends at `long_side`.
     ///
-    /// Without explicit scales these are `long_side/√2ⁱ`, rounded, down to 128 px (crowsonkb/style-transfer-pytorch).
+    /// Without explicit scales these are `long_side/√2ⁱ`, rounded, down to 128 px (crowsonkb/style-transfer-pytorch),
+    /// or `long_side` alone.
     pub fn plan(&self, long_side: usize) -> Vec<(usize, usize)> {
         let mut sides = self.scales.clone();
-        if sides.is_empty() {
+        if sides.is_empty() && !self.coarse_to_fine {
+            sides = vec![long_side];
+        } else if sides.is_empty() {
             let finer =
                 (0..).map(|i| (long_side as f64 / 2f64.powf(f64::from(i) / 2.0)).round() as usize);
             sides = finer
@@ -223,22 +311,6 @@ impl Schedule {
             .map(|(i, &side)| (side, self.steps.get(i).copied().unwrap_or(last)))
             .collect()
     }
-}
-
-/// Adam (Kingma and Ba, arXiv 1412.6980) with clamping to 0..1 and an averaged iterate.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct AdamSettings {
-    /// Step size, in units of the picture's 0..1.
-    pub learning_rate: f32,
-    /// Decay of the mean gradient.
-    pub beta1: f32,
-    /// Decay of the mean squared gradient.
-    pub beta2: f32,
-    /// Added to the root of the mean squared gradient.
-    pub epsilon: f32,
-    /// Decay of the average of pictures that is the result; 0 takes the last picture.
-    pub averaging: f32,
 }
 
 /// How much work goes into a picture.
@@ -270,8 +342,15 @@ impl Quality {
             Quality::Fine => (vec![150, 80], 0.02, 0.99),
         };
         recipe.schedule.steps = steps;
-        recipe.optimizer.learning_rate = learning_rate;
-        recipe.optimizer.averaging = averaging;
+        let adam = match recipe.optimizer {
+            OptimizerSettings::Adam(adam) => adam,
+            OptimizerSettings::Lbfgs(_) => AdamSettings::default(),
+        };
+        recipe.optimizer = OptimizerSettings::Adam(AdamSettings {
+            learning_rate,
+            averaging,
+            ..adam
+        });
     }
 }
 
@@ -290,9 +369,14 @@ impl Default for Recipe {
                 ..EncoderOptions::default()
             },
             init: Init::Content,
+            noise: NoiseSettings::default(),
             seed: 0,
+            pixels: Pixels::Unit,
+            clip: Clip::Step,
+            keep: Keep::Last,
+            strict_taps: false,
             schedule: Schedule::default(),
-            optimizer: AdamSettings::default(),
+            optimizer: OptimizerSettings::default(),
         }
     }
 }
@@ -301,7 +385,9 @@ impl Default for ContentTerm {
     fn default() -> Self {
         Self {
             weight: 0.08,
+            factor: 1.0,
             layers: vec![],
+            layer_weights: LayerWeights::Shared,
         }
     }
 }
@@ -310,10 +396,14 @@ impl Default for StyleTerm {
     fn default() -> Self {
         Self {
             weight: 1.0,
+            factor: 1.0,
             layers: vec![],
+            layer_weights: LayerWeights::Shared,
+            layer_norm: LayerNorm::None,
             loss: StyleLoss::Wasserstein,
             gram_norm: GramNorm::Chw,
             size: StyleSize::Scale(1.0),
+            enlarge: true,
         }
     }
 }
@@ -322,7 +412,9 @@ impl Default for VariationTerm {
     fn default() -> Self {
         Self {
             weight: 0.15,
+            factor: 1.0,
             kind: TotalVariation::NinePoint,
+            reduction: TermReduction::Recipe,
         }
     }
 }
@@ -331,19 +423,8 @@ impl Default for Schedule {
     fn default() -> Self {
         Self {
             scales: vec![],
+            coarse_to_fine: true,
             steps: vec![80, 40, 40, 40, 30],
-        }
-    }
-}
-
-impl Default for AdamSettings {
-    fn default() -> Self {
-        Self {
-            learning_rate: 0.03,
-            beta1: 0.9,
-            beta2: 0.99,
-            epsilon: 1e-8,
-            averaging: 0.95,
         }
     }
 }

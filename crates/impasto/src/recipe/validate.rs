@@ -1,6 +1,7 @@
 //! Everything that can be wrong with a recipe, said at once.
 
-use super::{Recipe, Size, StyleLoss, StyleSize};
+use super::names::Named;
+use super::{Clip, Keep, OptimizerSettings, Recipe, Size, StyleLoss, StyleSize};
 use std::fmt;
 
 /// One setting that cannot be, with what could.
@@ -80,6 +81,7 @@ impl Recipe {
             ("content.weight", self.content.weight),
             ("style.weight", self.style.weight),
             ("variation.weight", self.variation.weight),
+            ("noise.amplitude", self.noise.amplitude),
         ] {
             check(
                 value.is_finite() && value >= 0.0,
@@ -88,6 +90,24 @@ impl Recipe {
                 "must be a number of at least 0",
             );
         }
+        for (field, value) in [
+            ("content.factor", self.content.factor),
+            ("style.factor", self.style.factor),
+            ("variation.factor", self.variation.factor),
+        ] {
+            check(
+                value.is_finite() && value > 0.0,
+                field,
+                &value,
+                "must be a number greater than 0",
+            );
+        }
+        check(
+            (0.0..=1.0).contains(&self.noise.ratio),
+            "noise.ratio",
+            &self.noise.ratio,
+            "must be between 0 and 1",
+        );
         check(
             [
                 self.content.weight,
@@ -139,41 +159,83 @@ impl Recipe {
             &list(steps),
             "must be one number for each scale, or one for all, each from 1 to 1000000",
         );
-        let adam = &self.optimizer;
-        let rate = adam.learning_rate;
-        check(
-            rate > 0.0 && rate <= 100.0,
-            "optimizer.learning-rate",
-            &rate,
-            "must be greater than 0, up to 100",
-        );
-        for (field, value) in [
-            ("optimizer.beta1", adam.beta1),
-            ("optimizer.beta2", adam.beta2),
-            ("optimizer.averaging", adam.averaging),
-        ] {
-            check(
-                (0.0..1.0).contains(&value),
-                field,
-                &value,
-                "must be at least 0 and less than 1",
-            );
-        }
-        let epsilon = adam.epsilon;
-        check(
-            epsilon.is_finite() && epsilon > 0.0,
-            "optimizer.epsilon",
-            &epsilon,
-            "must be greater than 0",
-        );
+        self.check_optimizer(&mut check);
         check(
             self.style.loss == StyleLoss::Gram
                 || self.style.gram_norm == super::StyleTerm::default().gram_norm,
             "style.gram-norm",
-            &super::names::Named::name(self.style.gram_norm),
+            &self.style.gram_norm.name(),
             "goes with the gram loss only",
         );
+        check(
+            self.clip == Clip::End || self.pixels.range().is_some(),
+            "clip",
+            &self.clip.name(),
+            "must be end where pixels have another range in each channel, as with pixels torch",
+        );
         problems
+    }
+
+    fn check_optimizer(&self, check: &mut dyn FnMut(bool, &str, &dyn fmt::Display, &str)) {
+        let mut optimizer = self.optimizer;
+        let rate = *optimizer.learning_rate_mut();
+        // Adam's rate is about the step of a pixel, which no range of pixels makes sense of beyond this.
+        let limit = 100.0 * self.pixels.scale()[0].max(1.0);
+        check(
+            rate > 0.0 && rate <= limit,
+            "optimizer.learning-rate",
+            &rate,
+            &format!("must be greater than 0, up to {limit}"),
+        );
+        match &self.optimizer {
+            OptimizerSettings::Adam(adam) => {
+                for (field, value) in [
+                    ("optimizer.beta1", adam.beta1),
+                    ("optimizer.beta2", adam.beta2),
+                    ("optimizer.averaging", adam.averaging),
+                ] {
+                    check(
+                        (0.0..1.0).contains(&value),
+                        field,
+                        &value,
+                        "must be at least 0 and less than 1",
+                    );
+                }
+                let epsilon = adam.epsilon;
+                check(
+                    epsilon.is_finite() && epsilon > 0.0,
+                    "optimizer.epsilon",
+                    &epsilon,
+                    "must be greater than 0",
+                );
+                check(
+                    self.keep == Keep::Last || adam.averaging == 0.0,
+                    "optimizer.averaging",
+                    &adam.averaging,
+                    "must be 0 where keep asks for the picture of the least loss",
+                );
+            }
+            OptimizerSettings::Lbfgs(lbfgs) => {
+                for (field, value) in [
+                    ("optimizer.history", lbfgs.history),
+                    ("optimizer.max-iter", lbfgs.max_iter),
+                ] {
+                    check(
+                        (1..=1_000_000).contains(&value),
+                        field,
+                        &value,
+                        "must be from 1 to 1000000",
+                    );
+                }
+                for (field, value) in [
+                    ("optimizer.tolerance-grad", lbfgs.tolerance_grad),
+                    ("optimizer.tolerance-change", lbfgs.tolerance_change),
+                ] {
+                    let good = value.is_finite();
+                    check(good, field, &value, "must be a number; negative for never");
+                }
+            }
+        }
     }
 }
 
@@ -216,12 +278,13 @@ mod tests {
             schedule: Schedule {
                 scales: vec![200, 100],
                 steps: vec![0],
+                ..Schedule::default()
             },
-            optimizer: AdamSettings {
+            optimizer: OptimizerSettings::Adam(AdamSettings {
                 learning_rate: 0.0,
                 beta2: 1.0,
                 ..AdamSettings::default()
-            },
+            }),
             ..Recipe::default()
         };
         assert_eq!(
@@ -256,8 +319,8 @@ mod tests {
     #[test]
     fn scales_go_up_by_the_root_of_two() {
         let schedule = Schedule {
-            scales: vec![],
             steps: vec![40, 20],
+            ..Schedule::default()
         };
         assert_eq!(
             schedule.plan(512),
@@ -267,7 +330,14 @@ mod tests {
         let schedule = Schedule {
             scales: vec![64, 300],
             steps: vec![7],
+            ..Schedule::default()
         };
         assert_eq!(schedule.plan(512), [(64, 7), (300, 7)]);
+        let schedule = Schedule {
+            coarse_to_fine: false,
+            steps: vec![7],
+            ..Schedule::default()
+        };
+        assert_eq!(schedule.plan(512), [(512, 7)]);
     }
 }

@@ -114,7 +114,7 @@ mod tests {
         recipe.style.size = StyleSize::Scale(1.5);
         recipe.schedule.steps = vec![80, 40];
         recipe.encoder.plain_pooling = true;
-        recipe.optimizer.epsilon = 1e-8;
+        recipe.optimizer.adam_mut().unwrap().epsilon = 1e-8;
         let groups = groups(&recipe);
         for (group, row, value) in [
             ("", "size", "long-side 640"),
@@ -146,7 +146,7 @@ mod tests {
         };
         recipe.style.loss = StyleLoss::MeanStd;
         recipe.content.layers = vec!["relu1_2:0.125".parse().unwrap()];
-        recipe.optimizer.learning_rate *= 2.0;
+        *recipe.optimizer.learning_rate_mut() *= 2.0;
         let changed = groups(&recipe);
         assert_eq!(different(&changed), 4);
         for (group, row) in [
