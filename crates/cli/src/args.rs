@@ -342,7 +342,7 @@ pub struct Objective {
 /// The network that looks at pictures.
 #[derive(Args)]
 pub struct EncoderChoice {
-    /// lite (built in), vgg19 or vgg16 (if installed), or a file of weights [default: vgg19 if installed, else lite]
+    /// lite (built in), an installed model such as vgg19, or a file of weights [default: vgg19 if installed, else lite]
     #[arg(long, value_name = "NAME|FILE", value_hint = ValueHint::FilePath, help_heading = "Encoder")]
     pub encoder: Option<OsString>,
 
@@ -458,7 +458,7 @@ pub struct InspectLoss {
 /// `impasto inspect encoder`.
 #[derive(Args)]
 pub struct InspectEncoder {
-    /// lite, vgg19, vgg16, or a file of weights
+    /// lite, an installed model such as vgg19, or a file of weights
     #[arg(value_name = "NAME|FILE", value_hint = ValueHint::FilePath)]
     pub encoder: OsString,
 

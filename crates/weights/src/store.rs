@@ -2,7 +2,7 @@
 //! from, what it expects, under which licence it is, and what it must hash to.
 //!
 //! The folder is the one that is given, else `IMPASTO_MODELS`, else `impasto/models` in the platform's data folder
-//! (`~/.local/share`, `~/Library/Application Support`, `%APPDATA%`). Nothing here uses the network.
+//! (`~/.local/share`, `~/Library/Application Support`, `%LOCALAPPDATA%`). Nothing here uses the network.
 
 use crate::hash::Hashes;
 use crate::registry::{self, Model, Origin, names};
@@ -122,7 +122,7 @@ impl Store {
     pub fn locate(folder: Option<&Path>) -> Result<Self> {
         let usual = || match std::env::var_os("IMPASTO_MODELS") {
             Some(folder) if !folder.is_empty() => Some(PathBuf::from(folder)),
-            _ => Some(dirs::data_dir()?.join("impasto").join("models")),
+            _ => Some(dirs::data_local_dir()?.join("impasto").join("models")),
         };
         folder
             .map(Path::to_path_buf)
