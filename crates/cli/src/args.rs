@@ -1,6 +1,7 @@
 //! The command line: what can be said, and the help that says it.
 
 use crate::bench_load::BenchLoad;
+use crate::checkpoint;
 use crate::models::args::{Models, ModelsFolder};
 use crate::recipe::RecipeCommand;
 use crate::value::{self, Given};
@@ -111,6 +112,10 @@ pub struct Stylize {
     /// Replace CONTENT-STYLE.png if it exists (a file named by -o is always replaced)
     #[arg(long, help_heading = "Output")]
     pub overwrite: bool,
+
+    /// Whether the run is saved and goes on.
+    #[command(flatten)]
+    pub checkpoint: checkpoint::Options,
 
     /// Write the picture so far every N steps
     #[arg(long, value_name = "N", value_parser = value::whole::<usize>(), help_heading = "Output")]

@@ -145,6 +145,8 @@ impl Job {
         if let Some(report) = &args.report {
             output::check_report(report, &outputs, &inputs, &mut problems);
         }
+        let device = setup.device.as_deref();
+        let checkpoints = args.checkpoint.read(sources.len(), device, &mut problems);
         if let (Some(path), true) = (&args.save_recipe, problems.is_empty()) {
             let recipe = setup.recipe.clone();
             let about = String::new();
@@ -152,7 +154,10 @@ impl Job {
                 problems.file(error);
             }
         }
-        let stylizer = setup.stylizer(styles, problems)?;
+        let mut stylizer = setup.stylizer(styles, problems)?;
+        if let Some(checkpoints) = checkpoints {
+            stylizer = stylizer.checkpoints(checkpoints);
+        }
         let lines = pictures.iter().flatten().next();
         if let (false, Some(line)) = (quiet, lines.and_then(|first| memory(&stylizer, first))) {
             crate::say(&line);

@@ -10,6 +10,7 @@
 mod args;
 mod bench;
 mod bench_load;
+mod checkpoint;
 mod inspect;
 mod interrupt;
 mod job;

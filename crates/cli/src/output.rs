@@ -92,7 +92,7 @@ pub fn check_file(path: &Path, inputs: &[PathBuf], problems: &mut Problems) {
 }
 
 /// Notes why nothing can be written to a folder. The empty path is the current folder.
-fn check_folder(folder: &Path, problems: &mut Problems) {
+pub fn check_folder(folder: &Path, problems: &mut Problems) {
     let folder = if folder == Path::new("") {
         Path::new(".")
     } else {

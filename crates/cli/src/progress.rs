@@ -3,8 +3,10 @@
 //! What is for people goes to stderr, JSON to stdout.
 
 use crate::args::Progress;
+use crate::checkpoint;
 use crate::note;
-use impasto::{Event, Report, Scale, Step};
+use impasto::checkpoint::Notice;
+use impasto::{Event, Report, Scale, Setback, Step};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -60,6 +62,22 @@ enum Line<'a> {
         eta: f64,
         progress: f64,
     },
+    /// The run goes on from a checkpoint, made after this step; `seconds` of work are in it.
+    Resumed {
+        content: &'a str,
+        scale: usize,
+        step: usize,
+        seconds: f64,
+    },
+    /// A checkpoint was saved.
+    Saved { content: &'a str, path: String },
+    /// At this step something was not a number: the run went back and goes on in steps of `factor` times the size.
+    Setback {
+        content: &'a str,
+        scale: usize,
+        step: usize,
+        factor: f32,
+    },
     /// The result is written.
     Finished {
         content: &'a str,
@@ -114,6 +132,8 @@ impl Display {
             Event::Started { scales } => self.start(scales),
             Event::ScaleStarted { index, scale } => self.begin_scale(*index, *scale),
             Event::Step(step) => self.step(step)?,
+            Event::Setback(setback) => self.set_back(*setback),
+            Event::Checkpoint(notice) => self.checkpoint(notice),
             Event::ScaleFinished {
                 index,
                 scale,
@@ -219,6 +239,58 @@ impl Display {
             Kind::Bar(None) => {}
         }
         Ok(())
+    }
+
+    fn set_back(&self, setback: Setback) {
+        let Setback {
+            scale,
+            step,
+            factor,
+        } = setback;
+        let scale = scale + 1;
+        if matches!(self.kind, Kind::Json) {
+            print_json(&Line::Setback {
+                content: &self.content,
+                scale,
+                step,
+                factor,
+            });
+        }
+        note(&format!(
+            "loss or gradient is not a number at step {step} of scale {scale}/{}: back to the last good picture, \
+             and on with {factor} of the step size",
+            self.scales
+        ));
+    }
+
+    fn checkpoint(&self, notice: &Notice) {
+        let content = &self.content;
+        match (notice, &self.kind) {
+            (
+                Notice::Resumed {
+                    scale,
+                    step,
+                    seconds,
+                    ..
+                },
+                Kind::Json,
+            ) => print_json(&Line::Resumed {
+                content,
+                scale: scale + 1,
+                step: *step,
+                seconds: *seconds,
+            }),
+            (Notice::Saved { path, .. }, Kind::Json) => print_json(&Line::Saved {
+                content,
+                path: path.display().to_string(),
+            }),
+            _ => {}
+        }
+        match checkpoint::words(notice, self.scales) {
+            Some(checkpoint::Line::Note(line)) => note(&line),
+            Some(checkpoint::Line::Detail(line)) => log::info!("{line}"),
+            None => {}
+        }
     }
 
     /// Leaves a line behind. A bar would not stay: the next line for people wipes the ones that are done.

@@ -4,8 +4,10 @@ use crate::interrupt;
 use crate::job::{Content, Job};
 use crate::progress::Display;
 use crate::{Exit, note, say};
+use anyhow::anyhow;
+use impasto::checkpoint::{Checkpoint, CheckpointError};
 use impasto::picture::SaveOptions;
-use impasto::{Event, Observer, Page, Picture, Report, Stylized, Stylizer};
+use impasto::{Error, Event, Observer, Page, Picture, Report, Stylized, Stylizer};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -25,7 +27,10 @@ pub fn run(mut job: Job) -> anyhow::Result<Exit> {
             Err(error) => {
                 display.clear();
                 say(&format!("{error:#}"));
-                exit = Exit::Failed;
+                exit = match error.downcast_ref() {
+                    Some(Error::Checkpoint(CheckpointError::OtherJob { .. })) => Exit::Usage,
+                    _ => Exit::Failed,
+                };
             }
         }
         if interrupt::requested() {
@@ -60,12 +65,18 @@ fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Resu
         output: &output,
         options: &options,
     });
-    let stylized = watched(&mut job.stylizer, &picture, display, previews)?;
+    let stylized = watched(&mut job.stylizer, &picture, display, previews);
     let Stylized {
         picture: result,
         report,
-    } = stylized;
-    result.save(&output, &options)?;
+        checkpoint,
+    } = stylized.map_err(|error| salvage(error, &output, &options))?;
+    if let Err(error) = result.save(&output, &options) {
+        return Err(match checkpoint {
+            Some(_) => anyhow!("{error}; {RESUME} its last checkpoint"),
+            None => error.into(),
+        });
+    }
     if let Some(path) = &job.report {
         let page = Page {
             report: &report,
@@ -76,8 +87,32 @@ fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Resu
         };
         page.save(path)?;
     }
-    display.end(&summary(&result, &report, &output), &output, &report);
+    let summary = summary(&result, &report, &output, checkpoint.as_ref());
+    display.end(&summary, &output, &report);
+    if let (Some(checkpoint), false) = (checkpoint, report.stopped)
+        && let Err(error) = checkpoint.remove()
+    {
+        note(&error.to_string());
+    }
     Ok(())
+}
+
+/// How a run goes on.
+const RESUME: &str = "the same command with --resume goes on from";
+
+/// Writes the last good picture of a run that went astray, and says so.
+fn salvage(error: anyhow::Error, output: &Path, options: &SaveOptions) -> anyhow::Error {
+    let Some(Error::Diverged {
+        so_far: Some(so_far),
+        ..
+    }) = error.downcast_ref()
+    else {
+        return error;
+    };
+    match so_far.picture.save(output, options) {
+        Ok(()) => anyhow!("{error}; the last good picture is in {}", output.display()),
+        Err(unsaved) => anyhow!("{error}; {unsaved}"),
+    }
 }
 
 /// The call of the program as a shell would read it.
@@ -102,12 +137,19 @@ fn quoted(word: &str) -> String {
 }
 
 /// One line that says what became of a content.
-fn summary(picture: &Picture, report: &Report, output: &Path) -> String {
+fn summary(
+    picture: &Picture,
+    report: &Report,
+    output: &Path,
+    checkpoint: Option<&Checkpoint>,
+) -> String {
     let (width, height) = (picture.width(), picture.height());
     let (steps, output) = (report.steps.len(), output.display());
     if report.stopped {
+        let further = checkpoint.map(|_| format!("; {RESUME} there"));
         format!(
-            "stopped by Ctrl-C after {steps} steps; the picture so far, {width}×{height} px, is in {output}"
+            "stopped by Ctrl-C after {steps} steps; the picture so far, {width}×{height} px, is in {output}{}",
+            further.unwrap_or_default()
         )
     } else {
         let time = crate::progress::duration(report.seconds);
@@ -151,7 +193,7 @@ struct Watch<'a> {
     previews: Option<Previews<'a>>,
     /// Steps so far, over all scales.
     taken: usize,
-    failure: Option<impasto::Error>,
+    failure: Option<Error>,
 }
 
 impl Watch<'_> {

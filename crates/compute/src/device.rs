@@ -326,6 +326,13 @@ pub trait Device: Send + Sync + fmt::Debug {
     /// One line for people: instruction set or adapter, threads, precision.
     fn describe(&self) -> String;
 
+    /// What the last bits of its results depend on, in one line: two devices of one machine that say the same give the
+    /// same bits. `None` if its tensors hold more than what is downloaded of them, so that work which went by way of
+    /// the disk would differ in the last bits.
+    fn arithmetic(&self) -> Option<String> {
+        Some(self.describe())
+    }
+
     /// Copies row-major values onto the device.
     fn upload(&self, values: &[f32], shape: &[usize]) -> Result<Tensor>;
 

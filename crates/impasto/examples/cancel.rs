@@ -27,7 +27,9 @@ fn main() -> impasto::Result<()> {
         }
         _ => Continue(()),
     };
-    let Stylized { picture, report } = stylizer.stylize(&photo, &mut observer)?;
+    let Stylized {
+        picture, report, ..
+    } = stylizer.stylize(&photo, &mut observer)?;
     picture.save("result.png".as_ref(), &options)?;
     eprintln!("stopped early: {}", report.stopped);
     Ok(())

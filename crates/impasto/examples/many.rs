@@ -21,7 +21,9 @@ fn main() -> impasto::Result<()> {
 
     for photo in &args[1..] {
         let content = examples::open(photo)?;
-        let Stylized { picture, report } = stylizer.stylize(&content, &mut Ignore)?;
+        let Stylized {
+            picture, report, ..
+        } = stylizer.stylize(&content, &mut Ignore)?;
         let name = Path::new(photo.trim_start_matches('@')).with_extension("");
         let result = format!("{}-stylized.png", name.display());
         picture.save(result.as_ref(), &SaveOptions::default())?;

@@ -19,7 +19,9 @@ fn main() -> impasto::Result<()> {
         ControlFlow::Continue(())
     };
     let content = examples::open(photo)?;
-    let Stylized { picture, report } = stylizer.stylize(&content, &mut observer)?;
+    let Stylized {
+        picture, report, ..
+    } = stylizer.stylize(&content, &mut observer)?;
     picture.save(result.as_ref(), &SaveOptions::default())?;
     eprintln!("\r{result} after {:.1} s", report.seconds);
     Ok(())

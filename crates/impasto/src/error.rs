@@ -1,12 +1,14 @@
 //! What can go wrong in the library.
 
+use crate::checkpoint::CheckpointError;
 use crate::encoder::EncoderError;
+use crate::method::Stylized;
 use crate::picture::PictureError;
 use crate::recipe::Problem;
 use impasto_compute::ComputeError;
 
 /// The result of a call of the library.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What can go wrong; variants by what the caller can do about it.
 #[derive(Debug, thiserror::Error)]
@@ -50,9 +52,12 @@ pub enum Error {
         /// Those that are built in, the likeliest first.
         known: String,
     },
-    /// The losses grew beyond all numbers.
+    /// A checkpoint cannot be used.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
+    /// The losses grew beyond all numbers, and shorter steps did not help.
     #[error(
-        "the run went astray at {width}×{height} px, step {step}: loss or gradient is no longer a number; \
+        "the run went astray at {width}×{height} px, step {step}: loss or gradient is not a number; \
          use a smaller --learning-rate or smaller weights"
     )]
     Diverged {
@@ -62,6 +67,8 @@ pub enum Error {
         height: usize,
         /// The step.
         step: usize,
+        /// The last picture that was good, if a step had been taken to it.
+        so_far: Option<Box<Stylized>>,
     },
 }
 

@@ -33,6 +33,7 @@
 //! # }
 //! ```
 
+pub mod checkpoint;
 pub mod device;
 pub mod encoder;
 mod error;
@@ -52,4 +53,4 @@ pub use method::{Inspection, Style, Stylized, Stylizer};
 pub use observer::{Event, Ignore, Observer, Scale, Step, TermValue};
 pub use picture::Picture;
 pub use recipe::{Problem, Quality, Recipe, Size};
-pub use report::{Page, Report, ScaleReport, StepReport};
+pub use report::{Page, Report, ScaleReport, Setback, StepReport};

@@ -1,7 +1,9 @@
 //! The one callback through which progress, previews and cancelling travel.
 
+use crate::checkpoint::Notice;
 use crate::loss::{LossValue, Objective};
 use crate::picture::Picture;
+use crate::report::Setback;
 use crate::{Error, Result};
 use std::fmt;
 use std::ops::ControlFlow;
@@ -42,7 +44,8 @@ pub struct Scale {
     pub steps: usize,
 }
 
-/// What happens in a run, in this order: `Started`, then for each scale `ScaleStarted`, `Step`s, `ScaleFinished`.
+/// What happens in a run, in this order: `Started`, then for each scale `ScaleStarted`, `Step`s, `ScaleFinished`; a
+/// `Setback` instead of a step, `Checkpoint` between any two of them.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -60,6 +63,10 @@ pub enum Event<'a> {
     },
     /// A step was taken.
     Step(Step<'a>),
+    /// Loss or gradient was not a number: the run went back and goes on in shorter steps.
+    Setback(Setback),
+    /// Something happened to the run's checkpoints.
+    Checkpoint(&'a Notice),
     /// A scale is done.
     ScaleFinished {
         /// Its index.

@@ -1,6 +1,7 @@
 //! The program as its users meet it: what it writes, what it says, how it ends.
 
 mod bench;
+mod checkpoint;
 #[path = "../../../weights/tests/hub/mod.rs"]
 mod hub;
 mod inspect;

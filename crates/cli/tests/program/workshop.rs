@@ -10,6 +10,7 @@ use tempfile::TempDir;
 /// A folder with a `photo.png` of 24×16 px and a `painting.png` of 20×20 px.
 pub struct Workshop {
     folder: TempDir,
+    cache: TempDir,
 }
 
 /// What a run of the program said.
@@ -23,7 +24,8 @@ pub struct Said {
 impl Workshop {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let workshop = Self { folder };
+        let cache = tempfile::tempdir().unwrap();
+        let workshop = Self { folder, cache };
         workshop.picture("photo.png", 24, 16);
         workshop.picture("painting.png", 20, 20);
         workshop
@@ -71,6 +73,7 @@ impl Workshop {
         command
             .current_dir(self.folder.path())
             .env("IMPASTO_MODELS", self.folder.path())
+            .env("IMPASTO_CACHE", self.cache.path())
             .env_remove("COLORTERM");
         command
     }
@@ -89,7 +92,8 @@ impl Workshop {
         self.stylizing(arguments).output().unwrap().into()
     }
 
-    fn stylizing(&self, arguments: &str) -> Command {
+    /// The program, about to do so.
+    pub fn stylizing(&self, arguments: &str) -> Command {
         let mut program = self.program();
         program.arg("stylize").arg("--encoder").arg(tiny());
         if !arguments.contains("--steps") {
@@ -124,6 +128,12 @@ impl Running {
     #[cfg(unix)]
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Kills it, as a power cut would.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Waits for the next line of progress of this kind.

@@ -54,6 +54,7 @@ use crate::{
 };
 use memory::Pool;
 use simd::Token;
+use std::fmt;
 use std::sync::Arc;
 
 /// The environment variable that chooses a [`Level`] where [`CpuSettings::level`] does not.
@@ -73,6 +74,16 @@ pub enum Precision {
     /// Products of bfloat16 numbers, summed in f32, where the processor has them; otherwise as
     /// [`Precision::Standard`]. Good for finding a picture, not for comparing numbers.
     Bf16,
+}
+
+impl fmt::Display for Precision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Precision::Strict => "strict f32",
+            Precision::Standard => "f32",
+            Precision::Bf16 => "bf16",
+        })
+    }
 }
 
 /// When filters are kept in their transformed form, four times their size.
@@ -192,14 +203,19 @@ impl Device for CpuDevice {
     }
 
     fn describe(&self) -> String {
-        let precision = match self.context.precision {
-            Precision::Strict => "strict f32",
-            Precision::Standard => "f32",
-            Precision::Bf16 => "bf16",
-        };
         let threads = self.context.threads.current_num_threads();
-        let level = self.context.level;
+        let Context {
+            level, precision, ..
+        } = &*self.context;
         format!("cpu: {level}, {threads} threads, {precision}")
+    }
+
+    /// Not the number of threads.
+    fn arithmetic(&self) -> Option<String> {
+        let Context {
+            level, precision, ..
+        } = &*self.context;
+        Some(format!("cpu: {level}, {precision}"))
     }
 
     fn upload(&self, values: &[f32], shape: &[usize]) -> Result<Tensor> {

@@ -108,6 +108,11 @@ impl Device for ReferenceDevice {
         "reference: naive loops in f64, one thread, slow".into()
     }
 
+    /// Its tensors are of f64.
+    fn arithmetic(&self) -> Option<String> {
+        None
+    }
+
     fn upload(&self, values: &[f32], shape: &[usize]) -> Result<Tensor> {
         Self::tensor(values.iter().map(|&v| f64::from(v)).collect(), shape)
     }

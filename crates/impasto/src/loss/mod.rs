@@ -89,6 +89,12 @@ pub struct LossValue {
 }
 
 impl LossValue {
+    /// All scalars that it is made of.
+    pub(crate) fn scalars(&self) -> impl Iterator<Item = &Scalar> {
+        let parts = self.parts.iter().map(|(_, scalar)| scalar);
+        parts.chain(&self.divisor)
+    }
+
     /// Fetches the value; waits for the device if it must.
     ///
     /// # Errors

@@ -12,10 +12,11 @@
 //! of it is left after the encoder's pools is worked on at the least width that reaches the deepest layer, and
 //! brought back to its own shape at the end.
 
-use super::run::{Evaluator, Run, State};
+use super::run::{End, Evaluator, Run, State};
 use super::start::start;
 use super::targets::{Context, Layers, StyleCache};
 use super::unit::unit_activations;
+use crate::checkpoint::{Checkpoint, Checkpoints, Job, Keeper};
 use crate::encoder::{Encoder, Substitution};
 use crate::loss::Objective;
 use crate::observer::{Event, Observer, Scale, TermValue, term_values};
@@ -57,6 +58,8 @@ pub struct Stylized {
     pub picture: Picture,
     /// Settings, losses and times.
     pub report: Report,
+    /// What the disk holds of the run: to go on from if it was stopped, to be removed when the picture is safe.
+    pub checkpoint: Option<Checkpoint>,
 }
 
 /// Losses and gradient at one picture.
@@ -82,6 +85,7 @@ pub struct Stylizer {
     styles: Vec<Style>,
     recipe: Recipe,
     start: Option<Picture>,
+    checkpoints: Option<Checkpoints>,
     cache: StyleCache,
 }
 
@@ -112,6 +116,7 @@ impl Stylizer {
             styles,
             recipe,
             start: None,
+            checkpoints: None,
             cache: StyleCache::default(),
         })
     }
@@ -119,6 +124,12 @@ impl Stylizer {
     /// The picture to start from, for recipes whose start is [`Init::Picture`].
     pub fn start_from(mut self, picture: Picture) -> Self {
         self.start = Some(picture);
+        self
+    }
+
+    /// Saves runs now and then, and goes on from where an earlier one was cut off.
+    pub fn checkpoints(mut self, checkpoints: Checkpoints) -> Self {
+        self.checkpoints = Some(checkpoints);
         self
     }
 
@@ -188,45 +199,95 @@ impl Stylizer {
     /// Paints a content in the styles of the job.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the recipe starts from a picture and none was given, [`Error::Diverged`], and whatever
-    /// the device reports. A run that the observer ends is no error: the picture so far is returned.
+    /// [`Error::Invalid`] if the recipe starts from a picture and none was given, [`Error::Diverged`] with the last
+    /// good picture, [`Error::Checkpoint`] if the run was to go on from a checkpoint and must not begin anew, and
+    /// whatever the device reports. A run that the observer ends is no error: the picture so far is returned.
     pub fn stylize(&mut self, content: &Picture, observer: &mut dyn Observer) -> Result<Stylized> {
         if self.recipe.init == Init::Picture && self.start.is_none() {
             let problem = Problem::new("init", "picture", "needs a picture to start from");
             return Err(Error::Invalid(vec![problem]));
         }
+        if self.checkpoints.is_some() && self.device.arithmetic().is_none() {
+            return Err(Error::Invalid(vec![Problem::new(
+                "checkpoints",
+                self.device.name(),
+                "this device computes with more digits than can be saved; use another device, or no checkpoints",
+            )]));
+        }
+        let clock = Instant::now();
         let scales = self.scales(content);
-        let report = Report::new(
-            &self.recipe,
-            &self.encoder,
-            self.device.as_ref(),
-            &self.styles,
-        );
-        let mut run = Run::new(&scales, report, observer);
+        if let Some(&coarsest) = scales.first() {
+            self.prepare(content, coarsest)?;
+        }
+        let mut cache = std::mem::take(&mut self.cache);
+        let stylized = self.paint(content, &scales, clock, observer, &mut cache);
+        self.cache = cache;
+        stylized
+    }
+
+    fn paint(
+        &self,
+        content: &Picture,
+        scales: &[Scale],
+        clock: Instant,
+        observer: &mut dyn Observer,
+        cache: &mut StyleCache,
+    ) -> Result<Stylized> {
+        let device = self.device.as_ref();
+        let job = Job {
+            content,
+            styles: &self.styles,
+            start: self.start.as_ref(),
+            encoder: &self.encoder,
+            spec: &self.spec,
+            device,
+            recipe: &self.recipe,
+        };
+        let mut keeper = self
+            .checkpoints
+            .as_ref()
+            .map(|settings| Keeper::new(settings, move || job.identity()));
+        let (saved, notices) = match &mut keeper {
+            Some(keeper) => keeper.find()?,
+            None => (None, vec![]),
+        };
+        let report = Report::new(&self.recipe, &self.encoder, device, &self.styles);
+        let mut run = Run::new(scales, clock, report, keeper, observer);
+        run.tell(&Event::Started { scales });
+        run.tell_all(&notices);
+        let (first, mut resumed) = match saved {
+            Some(saved) => {
+                let (index, state) = run.resume(device, &self.recipe, saved)?;
+                (index, Some(state))
+            }
+            None => (0, None),
+        };
         let mut state: Option<State> = None;
-        run.tell(&Event::Started { scales: &scales });
-        for (index, &scale) in scales.iter().enumerate() {
+        let mut astray = None;
+        for (index, &scale) in scales.iter().enumerate().skip(first) {
             if run.is_stopped() && state.is_some() {
                 break;
             }
             let started = Instant::now();
-            if index == 0 {
-                self.prepare(content, scale)?;
-            }
             run.tell(&Event::ScaleStarted { index, scale });
-            let objective = self.objective(content, scale)?;
-            let device = self.device.as_ref();
-            let mut here = match state.take() {
-                None => self.begin(content, scale)?,
-                Some(coarser) => coarser.enlarged(device, scale)?,
+            let objective = self.objective(content, scale, cache)?;
+            let mut here = match (resumed.take(), state.take()) {
+                (Some(resumed), _) => resumed,
+                (None, Some(coarser)) => coarser.enlarged(device, scale)?,
+                (None, None) => self.begin(content, scale)?,
             };
             let evaluator = Evaluator {
                 device,
                 network: self.network.as_ref(),
                 objective: &objective,
             };
-            run.scale(index, started, &evaluator, &mut here)?;
+            let end = run.scale(index, started, &evaluator, &mut here)?;
+            let painted = index > 0 || here.step > 0;
             state = Some(here);
+            if let End::Astray(step) = end {
+                astray = Some((scale, step, painted));
+                break;
+            }
         }
         let Some(state) = state else {
             return Err(Error::Invalid(vec![Problem::new(
@@ -236,13 +297,26 @@ impl Stylizer {
             )]));
         };
         let Scale { width, height, .. } = state.scale;
-        let report = run.finish(&state);
+        let (report, keeper) = run.finish(&state);
         let picture = self.finish(
             content,
-            Picture::new(width, height, state.result(self.device.as_ref())?)?,
+            Picture::new(width, height, state.result(device)?)?,
             report.stopped,
         )?;
-        Ok(Stylized { picture, report })
+        let stylized = Stylized {
+            picture,
+            report,
+            checkpoint: keeper.and_then(|keeper| keeper.checkpoint()),
+        };
+        match astray {
+            None => Ok(stylized),
+            Some((scale, step, painted)) => Err(Error::Diverged {
+                width: scale.width,
+                height: scale.height,
+                step,
+                so_far: painted.then(|| Box::new(stylized)),
+            }),
+        }
     }
 
     /// Losses and gradient at a picture, everything at its own size.
@@ -302,7 +376,12 @@ impl Stylizer {
     }
 
     /// The objective of a content at a scale.
-    fn objective(&mut self, content: &Picture, scale: Scale) -> Result<Objective> {
+    fn objective(
+        &self,
+        content: &Picture,
+        scale: Scale,
+        cache: &mut StyleCache,
+    ) -> Result<Objective> {
         let Scale { width, height, .. } = scale;
         let context = Context {
             device: self.device.as_ref(),
@@ -316,7 +395,7 @@ impl Stylizer {
             .map(|style| self.style_size(style, (width, height)))
             .collect();
         let content = content.resized(width, height, Filter::Bicubic);
-        context.objective(&content, &self.styles, &sizes, &mut self.cache)
+        context.objective(&content, &self.styles, &sizes, cache)
     }
 
     /// Prepares the network anew if its weights depend on the pictures; styles in the sizes given.

@@ -12,6 +12,7 @@
 //! `m` and `v` are resampled like the picture and `t` goes on, so that a finer scale starts without a new burst;
 //! the average starts anew there (crowsonkb/style-transfer-pytorch).
 
+use super::{Parts, Unfit};
 use crate::picture::{Filter, resize_planes};
 use crate::recipe::{AdamSettings, EpsilonTo};
 use impasto_compute::{AdamBuffers, AdamStep, Device, Result, Tensor};
@@ -43,6 +44,39 @@ impl Adam {
             average: device.upload(&zeros, shape)?,
             steps: 0,
             averaged: 0,
+        })
+    }
+
+    /// The state as plain data.
+    pub fn parts(&self) -> Parts<&Tensor> {
+        let numbers = [("steps", self.steps), ("averaged", self.averaged)];
+        let tensors = [
+            ("first", &self.first),
+            ("second", &self.second),
+            ("average", &self.average),
+        ];
+        Parts {
+            numbers: numbers.map(|(n, v)| (n.into(), f64::from(v))).into(),
+            tensors: tensors.map(|(n, t)| (n.into(), t)).into(),
+        }
+    }
+
+    /// The state of images `[3, h, w]` that [`Adam::parts`] gave.
+    ///
+    /// # Errors
+    /// [`Unfit`].
+    pub fn restore(
+        settings: AdamSettings,
+        shape: &[usize],
+        mut parts: Parts<Tensor>,
+    ) -> std::result::Result<Self, Unfit> {
+        Ok(Self {
+            settings,
+            first: parts.take("first", shape)?,
+            second: parts.take("second", shape)?,
+            average: parts.take("average", shape)?,
+            steps: parts.count("steps")?,
+            averaged: parts.count("averaged")?,
         })
     }
 
@@ -92,11 +126,14 @@ impl Adam {
         device.adam(buffers, &step)
     }
 
-    /// The averaged image `[3, h, w]`, row-major. There must have been a step at this scale.
+    /// The averaged image `[3, h, w]`, row-major; before the first step at a scale, the image.
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub fn average(&self, device: &dyn Device) -> Result<Vec<f32>> {
+    pub fn average(&self, device: &dyn Device, image: &Tensor) -> Result<Vec<f32>> {
+        if self.averaged == 0 {
+            return device.download(image);
+        }
         let correction = 1.0 - f64::from(self.settings.averaging).powi(self.averaged);
         let mut values = device.download(&self.average)?;
         values

@@ -2,9 +2,11 @@
 
 mod adam;
 mod lbfgs;
+mod parts;
 
 pub use adam::Adam;
 pub use lbfgs::Lbfgs;
+pub use parts::{Parts, Unfit};
 
 use crate::Result;
 use crate::loss::{Evaluation, LossValue};
@@ -56,6 +58,32 @@ impl Optimizer {
         }
     }
 
+    /// The state as plain data, to be saved.
+    pub fn parts(&self) -> Parts<&Tensor> {
+        match &self.method {
+            Method::Adam(adam) => adam.parts(),
+            Method::Lbfgs(lbfgs) => lbfgs.parts(),
+        }
+    }
+
+    /// The state for images `[3, h, w]` that [`Optimizer::parts`] gave, under the same recipe.
+    ///
+    /// # Errors
+    /// [`Unfit`] for parts of another method or shape.
+    pub fn restore(recipe: &Recipe, shape: &[usize], parts: Parts<Tensor>) -> Result<Self, Unfit> {
+        let method = match recipe.optimizer {
+            OptimizerSettings::Adam(adam) => Method::Adam(Adam::restore(adam, shape, parts)?),
+            OptimizerSettings::Lbfgs(lbfgs) => {
+                Method::Lbfgs(Box::new(Lbfgs::restore(lbfgs, shape, parts)?))
+            }
+        };
+        Ok(Self {
+            method,
+            clip: recipe.clip,
+            range: recipe.pixels.range(),
+        })
+    }
+
     /// One step: evaluates at the image and moves it. Returns the evaluation.
     ///
     /// # Errors
@@ -86,14 +114,14 @@ impl Optimizer {
         Ok(evaluation)
     }
 
-    /// The picture so far, `[3, h, w]`, row-major, in the image's units, from the image that was stepped. There must
-    /// have been a step at this scale.
+    /// The picture so far, `[3, h, w]`, row-major, in the image's units, from the image that was stepped: the image
+    /// itself if there was no step yet.
     ///
     /// # Errors
     /// Whatever the device reports.
     pub fn result(&self, device: &dyn Device, image: &Tensor) -> Result<Vec<f32>> {
         match &self.method {
-            Method::Adam(adam) => Ok(adam.average(device)?),
+            Method::Adam(adam) => Ok(adam.average(device, image)?),
             Method::Lbfgs(lbfgs) => Ok(device.download(lbfgs.settled(image))?),
         }
     }

@@ -23,11 +23,22 @@ pub fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
         .and_then(|()| file.sync_all())
         .map(|()| drop(file))
         .and_then(|()| fs::rename(&temporary, &target));
-    if written.is_err() {
+    match written {
+        Ok(()) => flush_folder(&target),
         // The first error is the one to report.
-        let _ = fs::remove_file(&temporary);
+        Err(_) => drop(fs::remove_file(&temporary)),
     }
     written
+}
+
+/// Waits until the disk has the name of a new file, so that it survives a power cut. The file is complete under its
+/// name either way, so that nothing is to be reported where a system does not do this for folders.
+pub(crate) fn flush_folder(path: &Path) {
+    let folder = match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    };
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
 }
 
 /// A new file beside `target`, with the permissions that any new file gets.

@@ -116,6 +116,12 @@ impl OptimizerSettings {
         }
     }
 
+    /// The same with steps of `factor` times the size.
+    pub fn shortened(mut self, factor: f32) -> Self {
+        *self.learning_rate_mut() *= factor;
+        self
+    }
+
     /// The numbers of Adam, if that is what it is.
     pub fn adam_mut(&mut self) -> Option<&mut AdamSettings> {
         match self {

@@ -12,7 +12,7 @@
 
 use super::machine::Machine;
 use super::text::{base64, duration, escape, significant};
-use super::{Report, curves, settings};
+use super::{Report, Setback, curves, settings};
 use crate::Result;
 use crate::method::Style;
 use crate::picture::{
@@ -189,6 +189,18 @@ fn facts(report: &Report, width: usize, height: usize) -> String {
     };
     pair(&mut out, "pixels", &format!("{width} × {height}"));
     pair(&mut out, stopped, &steps.to_string());
+    for setback in &report.setbacks {
+        let Setback {
+            scale,
+            step,
+            factor,
+        } = setback;
+        let place = format!(
+            "scale {}, step {step}: {factor} of the step size from there",
+            scale + 1
+        );
+        pair(&mut out, "no number", &place);
+    }
     pair(&mut out, "time", &duration(report.seconds));
     pair(&mut out, "steps a second", &rate(steps, report.seconds));
     out

@@ -3,7 +3,7 @@
 mod curves;
 mod html;
 mod machine;
-mod settings;
+pub(crate) mod settings;
 mod text;
 
 #[cfg(test)]
@@ -14,7 +14,7 @@ pub use html::Page;
 use crate::method::Style;
 use crate::recipe::Recipe;
 use impasto_compute::Device;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Everything about a run but its pictures.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -35,14 +35,16 @@ pub struct Report {
     pub scales: Vec<ScaleReport>,
     /// The steps that were taken.
     pub steps: Vec<StepReport>,
-    /// Wall-clock seconds of the run.
+    /// What went wrong and was mended.
+    pub setbacks: Vec<Setback>,
+    /// Wall-clock seconds of the run; breaks between a checkpoint and going on from it are left out.
     pub seconds: f64,
     /// Whether the observer ended it early.
     pub stopped: bool,
 }
 
 /// One scale of a run.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScaleReport {
     /// Width in pixels.
     pub width: usize,
@@ -55,7 +57,7 @@ pub struct ScaleReport {
 }
 
 /// One step of a run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepReport {
     /// Index of the scale.
     pub scale: usize,
@@ -67,6 +69,18 @@ pub struct StepReport {
     pub terms: Vec<f64>,
     /// Wall-clock seconds since the start of the run, after the step.
     pub seconds: f64,
+}
+
+/// A step whose loss or gradient was not a number. The run went back to the image before the step that led there,
+/// forgot what the optimiser had gathered, and went on from it in steps of another size.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Setback {
+    /// Index of the scale.
+    pub scale: usize,
+    /// The step at this scale, from 1.
+    pub step: usize,
+    /// What the size of all further steps is multiplied by.
+    pub factor: f32,
 }
 
 impl Report {
@@ -88,6 +102,7 @@ impl Report {
             terms: vec![],
             scales: vec![],
             steps: vec![],
+            setbacks: vec![],
             seconds: 0.0,
             stopped: false,
         }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 /// Settings that belong together: those of the recipe itself, then one group for each of its tables.
 #[derive(Debug, PartialEq)]
-pub(super) struct Group {
+pub(crate) struct Group {
     /// The table's name; empty for the recipe itself.
     pub name: String,
     /// Its settings.
@@ -14,7 +14,7 @@ pub(super) struct Group {
 
 /// One setting.
 #[derive(Debug, PartialEq)]
-pub(super) struct Row {
+pub(crate) struct Row {
     /// Its name within the group.
     pub name: String,
     /// Its value.
@@ -24,7 +24,7 @@ pub(super) struct Row {
 }
 
 /// Every setting of a recipe, beside that of the default recipe where the two differ.
-pub(super) fn groups(recipe: &Recipe) -> Vec<Group> {
+pub(crate) fn groups(recipe: &Recipe) -> Vec<Group> {
     let (settings, defaults) = (tree(recipe), tree(&Recipe::default()));
     let (mut own, mut tables) = (Vec::new(), Vec::new());
     for (name, value) in settings.as_object().into_iter().flatten() {

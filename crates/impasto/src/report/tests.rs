@@ -18,6 +18,7 @@ fn report(steps: &[usize], loss: impl Fn(usize) -> f64) -> Report {
         ],
         scales: vec![],
         steps: vec![],
+        setbacks: vec![],
         seconds: 10.0,
         stopped: false,
     };

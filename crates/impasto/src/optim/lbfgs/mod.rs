@@ -16,6 +16,7 @@
 //! was just done, and ends after `max_iter` iterations, `max_eval` evaluations or where a tolerance is met. What is
 //! remembered lasts over outer steps. At a new scale L-BFGS starts afresh: its pairs belong to the old size.
 
+mod parts;
 mod search;
 
 use crate::recipe::{LbfgsSettings, LineSearch};

@@ -20,14 +20,14 @@ const CURVATURE: f64 = 0.9;
 /// A search in progress.
 #[derive(Debug)]
 pub(super) struct Search {
-    origin: Tensor,
-    start: Trial,
-    limits: Limits,
+    pub(super) origin: Tensor,
+    pub(super) start: Trial,
+    pub(super) limits: Limits,
     /// Trials after the first.
-    further: usize,
+    pub(super) further: usize,
     /// The length that is being tried.
-    length: f64,
-    stage: Stage,
+    pub(super) length: f64,
+    pub(super) stage: Stage,
 }
 
 /// When a search gives up.
@@ -52,19 +52,19 @@ pub(super) struct Trial {
 }
 
 #[derive(Debug)]
-enum Stage {
+pub(super) enum Stage {
     /// The trial before the one that is being tried.
     Growing(Trial),
     Narrowing(Bracket),
 }
 
 #[derive(Clone, Debug)]
-struct Bracket {
-    ends: [Trial; 2],
+pub(super) struct Bracket {
+    pub(super) ends: [Trial; 2],
     /// Index of the end with the lower loss.
-    low: usize,
+    pub(super) low: usize,
     /// Whether the last trial was close to an end.
-    stuck: bool,
+    pub(super) stuck: bool,
 }
 
 /// What follows a trial.

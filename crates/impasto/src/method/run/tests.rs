@@ -1,0 +1,418 @@
+//! Steps whose losses are not numbers, from a loss that can be told when.
+
+use super::*;
+use crate::checkpoint::{Checkpoints, Identity, Resume};
+use crate::loss::{Gradient, Loss, Seen, Term, View};
+use crate::recipe::{AdamSettings, Clip, LbfgsSettings, LineSearch, OptimizerSettings};
+use impasto_compute::cpu::{CpuDevice, CpuSettings};
+use impasto_compute::{Conv3x3, Input, Layer, NetSpec, Padding, PendingScalar};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+/// Half the squared distance to white, spoiled.
+#[derive(Debug)]
+struct Fault {
+    when: When,
+    what: What,
+    /// Whether its values come late.
+    late: bool,
+    evaluations: AtomicUsize,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum When {
+    Never,
+    /// At this evaluation, counted from 1.
+    At(usize),
+    /// Where the image is brighter than this.
+    Above(f32),
+}
+
+#[derive(Clone, Copy, Debug)]
+enum What {
+    Value,
+    Gradient,
+}
+
+#[derive(Debug)]
+struct Late(f64);
+
+impl PendingScalar for Late {
+    fn wait(&self) -> impasto_compute::Result<f64> {
+        Ok(self.0)
+    }
+}
+
+impl Loss for Fault {
+    fn view(&self) -> View {
+        View::Image
+    }
+
+    fn evaluate(
+        &self,
+        device: &dyn Device,
+        seen: Seen<'_>,
+        weight: f32,
+    ) -> impasto_compute::Result<(LossValue, Gradient)> {
+        let Seen::Tensor(image) = seen else {
+            panic!("not an image")
+        };
+        let pixels = device.download(image)?;
+        let count = 1 + self.evaluations.fetch_add(1, Relaxed);
+        let spoiled = match self.when {
+            When::Never => false,
+            When::At(evaluation) => count == evaluation,
+            When::Above(limit) => pixels.iter().any(|&v| v > limit),
+        };
+        let mut gradient: Vec<f32> = pixels.iter().map(|v| weight * (v - 1.0)).collect();
+        let mut value = pixels
+            .iter()
+            .map(|v| 0.5 * f64::from(v - 1.0).powi(2))
+            .sum();
+        match (spoiled, self.what) {
+            (false, _) => {}
+            (true, What::Value) => value = f64::INFINITY,
+            (true, What::Gradient) => gradient[1] = f32::NAN,
+        }
+        let scalar = match self.late {
+            true => Scalar::Pending(Arc::new(Late(value))),
+            false => Scalar::Ready(value),
+        };
+        let value = LossValue {
+            parts: vec![(1.0, scalar)],
+            ..LossValue::default()
+        };
+        let gradient = device.upload(&gradient, image.shape())?;
+        Ok((value, Gradient::Tensor(gradient)))
+    }
+}
+
+const SCALES: [Scale; 2] = [
+    Scale {
+        width: 2,
+        height: 1,
+        steps: 6,
+    },
+    Scale {
+        width: 3,
+        height: 2,
+        steps: 5,
+    },
+];
+
+/// How the runs of a test differ.
+#[derive(Clone, Copy, Debug)]
+struct Case {
+    when: When,
+    what: What,
+    late: bool,
+    recipe: fn() -> Recipe,
+}
+
+fn adam() -> Recipe {
+    Recipe {
+        optimizer: OptimizerSettings::Adam(AdamSettings {
+            learning_rate: 0.04,
+            averaging: 0.5,
+            ..AdamSettings::default()
+        }),
+        ..Recipe::default()
+    }
+}
+
+/// What became of a run.
+struct Outcome {
+    ends: Vec<End>,
+    report: Report,
+    result: Vec<f32>,
+    events: Vec<String>,
+}
+
+/// A run over both scales from grey, going on from what is in the folder if there is one. `look` is called after each
+/// event.
+fn run(case: Case, checkpoints: Option<&Checkpoints>, look: &mut dyn FnMut(&Event<'_>)) -> Outcome {
+    let Case {
+        when,
+        what,
+        late,
+        recipe,
+    } = case;
+    let recipe = recipe();
+    let device = CpuDevice::new(CpuSettings {
+        threads: Some(1),
+        ..CpuSettings::default()
+    });
+    let device = device.unwrap();
+    let spec = NetSpec {
+        input: Input::Features(3),
+        layers: vec![Layer::Conv(
+            Conv3x3::new(3, 1, Padding::Zero, vec![0.0; 27], vec![0.0]).unwrap(),
+        )],
+        heads: vec![],
+    };
+    let network = device.network(&spec).unwrap();
+    let objective = Objective::new(vec![Term {
+        name: "fault".into(),
+        weight: 1.0,
+        loss: Box::new(Fault {
+            when,
+            what,
+            late,
+            evaluations: AtomicUsize::new(0),
+        }),
+    }]);
+    let evaluator = Evaluator {
+        device: &device,
+        network: network.as_ref(),
+        objective: &objective,
+    };
+    let mut events = Vec::new();
+    let mut observer = |event: &Event<'_>| {
+        events.push(match event {
+            Event::Step(step) => format!("step {} of scale {}", step.step, step.scale),
+            Event::Setback(setback) => format!("setback at step {}", setback.step),
+            _ => String::new(),
+        });
+        look(event);
+        ControlFlow::Continue(())
+    };
+    let report = Report::new(&recipe, "none", &device, &[]);
+    let mut keeper = checkpoints
+        .map(|settings| Keeper::new(settings, || Identity::of([("job", "the only one".into())])));
+    let saved = keeper.as_mut().and_then(|keeper| keeper.find().unwrap().0);
+    let mut run = Run::new(&SCALES, Instant::now(), report, keeper, &mut observer);
+    let (first, mut state) = match saved {
+        Some(saved) => run.resume(&device, &recipe, saved).unwrap(),
+        None => {
+            let grey = vec![0.5; 6];
+            (0, State::new(&device, &recipe, grey, SCALES[0]).unwrap())
+        }
+    };
+    let mut ends = Vec::new();
+    for (index, &scale) in SCALES.iter().enumerate().skip(first) {
+        if index > first {
+            state = state.enlarged(&device, scale).unwrap();
+        }
+        let end = run.scale(index, Instant::now(), &evaluator, &mut state);
+        ends.push(end.unwrap());
+        if ends.last() != Some(&End::Well) {
+            break;
+        }
+    }
+    let (report, _) = run.finish(&state);
+    let result = state.result(&device).unwrap();
+    events.retain(|event| !event.is_empty());
+    Outcome {
+        ends,
+        report,
+        result,
+        events,
+    }
+}
+
+fn ignore(_: &Event<'_>) {}
+
+/// Every way in which something is no number, and every way in which that is found out.
+fn ways(when: When) -> impl Iterator<Item = Case> {
+    let ways = [What::Value, What::Gradient].into_iter();
+    let ways = ways.flat_map(|what| [(what, false), (what, true)]);
+    ways.map(move |(what, late)| Case {
+        when,
+        what,
+        late,
+        recipe: adam,
+    })
+}
+
+fn steps(report: &Report) -> Vec<(usize, usize)> {
+    report.steps.iter().map(|s| (s.scale, s.step)).collect()
+}
+
+/// All steps of both scales, in their order.
+fn all_steps() -> Vec<(usize, usize)> {
+    let of = |scale: usize| (1..=SCALES[scale].steps).map(move |step| (scale, step));
+    of(0).chain(of(1)).collect()
+}
+
+#[test]
+fn a_step_that_is_no_number_is_taken_back_once() {
+    for at in 2..=6 {
+        for case in ways(When::At(at)) {
+            let never = When::Never;
+            let whole = run(
+                Case {
+                    when: never,
+                    ..case
+                },
+                None,
+                &mut ignore,
+            );
+            assert_eq!(steps(&whole.report), all_steps());
+            assert_eq!(whole.report.setbacks, []);
+            let Outcome {
+                ends,
+                report,
+                result,
+                events,
+            } = run(case, None, &mut ignore);
+            assert_eq!(ends, [End::Well; 2], "{case:?}");
+            assert_eq!(steps(&report), all_steps(), "{case:?}");
+            let setback = Setback {
+                scale: 0,
+                step: at,
+                factor: SHORTER,
+            };
+            assert_eq!(report.setbacks, [setback]);
+            // Told at once, or when one further step is under way, if there is one.
+            let told = events.iter().position(|event| event.starts_with("setback"));
+            let under_way = if case.late {
+                SCALES[0].steps.min(at + 1)
+            } else {
+                at - 1
+            };
+            assert_eq!(told, Some(under_way), "{case:?}");
+            assert!(result.iter().all(|v| (0.0..=1.0).contains(v)), "{result:?}");
+            assert_ne!(result, whole.result);
+            assert!(!report.stopped);
+        }
+    }
+}
+
+#[test]
+fn steps_are_shorter_after_it() {
+    for case in ways(When::At(3)) {
+        let report = run(case, None, &mut ignore).report;
+        // .5 → .54 → .58 ✗ → .54 → .544 → …: losses are those of the images before the steps.
+        let losses: Vec<f64> = report.steps[..4].iter().map(|step| step.total).collect();
+        for (loss, image) in losses.iter().zip([0.5f64, 0.54, 0.544, 0.548]) {
+            let expected = 6.0 * 0.5 * (1.0 - image).powi(2);
+            assert!((loss - expected).abs() < 1e-3, "{losses:?}");
+        }
+    }
+}
+
+#[test]
+fn the_second_time_it_ends_at_the_last_good_picture() {
+    for case in ways(When::Above(0.546)) {
+        let Outcome {
+            ends,
+            report,
+            result,
+            ..
+        } = run(case, None, &mut ignore);
+        // .5 → .54 → .58 ✗ → .54 → .544 → .548 ✗
+        assert_eq!(ends, [End::Astray(4)], "{case:?}");
+        assert_eq!(steps(&report), [(0, 1), (0, 2)]);
+        assert_eq!(report.setbacks.len(), 1);
+        assert!(report.stopped);
+        assert!(
+            result.iter().all(|v| (v - 0.544).abs() < 1e-4),
+            "{result:?}"
+        );
+    }
+}
+
+#[test]
+fn a_scale_that_begins_with_it_has_no_way_out() {
+    for case in ways(When::At(1)) {
+        let Outcome { ends, result, .. } = run(case, None, &mut ignore);
+        assert_eq!((ends, result), (vec![End::Astray(1)], vec![0.5; 6]));
+    }
+    for case in ways(When::At(SCALES[0].steps + 1)) {
+        let Outcome { ends, result, .. } = run(case, None, &mut ignore);
+        assert_eq!(ends, [End::Well, End::Astray(1)]);
+        assert_eq!(result.len(), 18);
+        assert!(result.iter().all(|v| v.is_finite()), "{result:?}");
+    }
+}
+
+fn lbfgs(line_search: LineSearch, keep: Keep) -> Recipe {
+    Recipe {
+        optimizer: OptimizerSettings::Lbfgs(LbfgsSettings {
+            learning_rate: 0.06,
+            history: 3,
+            line_search,
+            // Less than a line search may take, so that there is one under way most of the time.
+            max_iter: 4,
+            ..LbfgsSettings::default()
+        }),
+        clip: Clip::Evaluation,
+        keep,
+        ..Recipe::default()
+    }
+}
+
+/// Cuts a run off after each of its checkpoints and lets it go on from there.
+#[test]
+fn whenever_it_is_cut_off_it_comes_to_the_same() {
+    let recipes: [fn() -> Recipe; 4] = [
+        adam,
+        || lbfgs(LineSearch::None, Keep::Last),
+        || lbfgs(LineSearch::StrongWolfe, Keep::Best),
+        || lbfgs(LineSearch::StrongWolfe, Keep::AfterBest),
+    ];
+    let mut setbacks = 0;
+    for recipe in recipes {
+        for when in [When::Never, When::Above(0.57), When::Above(0.546)] {
+            for late in [false, true] {
+                let case = Case {
+                    when,
+                    what: What::Gradient,
+                    late,
+                    recipe,
+                };
+                setbacks += cut_off(case);
+            }
+        }
+    }
+    assert!(setbacks >= 8, "{setbacks}");
+}
+
+/// The number of setbacks.
+fn cut_off(case: Case) -> usize {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = Checkpoints {
+        every: Some(std::time::Duration::ZERO),
+        ..Checkpoints::new(folder.path().join("whole"))
+    };
+    let copy = |number: usize| folder.path().join(number.to_string());
+    let mut saved = 0;
+    let whole = run(case, Some(&settings), &mut |event| {
+        if let Event::Checkpoint(Notice::Saved { .. }) = event {
+            std::fs::create_dir(copy(saved)).unwrap();
+            for entry in std::fs::read_dir(&settings.folder).unwrap() {
+                let entry = entry.unwrap();
+                std::fs::copy(entry.path(), copy(saved).join(entry.file_name())).unwrap();
+            }
+            saved += 1;
+        }
+    });
+    assert!(saved >= 2, "{case:?}");
+    for number in 0..saved {
+        let settings = Checkpoints {
+            resume: Resume::Yes,
+            ..Checkpoints::new(copy(number))
+        };
+        let resumed = run(case, Some(&settings), &mut ignore);
+        let bits = |outcome: &Outcome| -> Vec<u32> {
+            outcome.result.iter().map(|v| v.to_bits()).collect()
+        };
+        let place = format!("{case:?}, checkpoint {number}");
+        assert_eq!(bits(&resumed), bits(&whole), "{place}");
+        assert_eq!(resumed.ends.last(), whole.ends.last(), "{place}");
+        assert_eq!(resumed.report.setbacks, whole.report.setbacks, "{place}");
+        let told = |outcome: &Outcome| -> Vec<(usize, usize, u64)> {
+            let steps = outcome.report.steps.iter();
+            steps
+                .map(|s| (s.scale, s.step, s.total.to_bits()))
+                .collect()
+        };
+        assert_eq!(told(&resumed), told(&whole), "{place}");
+        assert_eq!(resumed.report.scales.len(), whole.report.scales.len());
+        assert!(
+            case.late || resumed.events.len() < whole.events.len(),
+            "{place}"
+        );
+    }
+    whole.report.setbacks.len()
+}
