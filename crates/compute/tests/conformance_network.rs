@@ -501,6 +501,63 @@ fn results_do_not_depend_on_the_number_of_threads() -> Result<()> {
     Ok(())
 }
 
+/// Rounding to eight bits is far from the reference in single numbers, but not as a whole.
+#[test]
+fn bfloat16_is_near_and_does_not_depend_on_threads() -> Result<()> {
+    let with = |threads| {
+        CpuDevice::new(CpuSettings {
+            threads: Some(threads),
+            precision: Precision::Bf16,
+            ..CpuSettings::default()
+        })
+    };
+    let device = with(2)?;
+    if device.precision() != Precision::Bf16 {
+        eprintln!("skipped: this processor does not multiply bfloat16 numbers");
+        return Ok(());
+    }
+    for (channels, padding) in [
+        ([64, 48, 80], Padding::Zero),
+        ([16, 320, 400], Padding::Reflect),
+    ] {
+        let case = Case {
+            name: format!("bf16 {channels:?}"),
+            spec: small_vgg(channels, padding, PoolKind::Average, 1.0)?,
+            size: (17, 22),
+            taps: vec![both(Tap::Layer(6)), TapRequest::features(Tap::Layer(11))],
+            repeats: 1,
+        };
+        let expected = run(&ReferenceDevice::new(), &case)?;
+        let got = run(&device, &case)?;
+        for ((what, got), (_, expected)) in got.views.iter().zip(&expected.views) {
+            let error = distance(got, expected);
+            assert!(error < 0.02, "{}: {what} are {error} away", case.name);
+        }
+        let error = distance(&got.gradient, &expected.gradient);
+        assert!(
+            (1e-5..0.2).contains(&error),
+            "{}: the gradient is {error} away",
+            case.name
+        );
+        for threads in [1, 3] {
+            assert!(
+                run(&with(threads)?, &case)?.gradient == got.gradient,
+                "{threads} threads"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Relative distance in the Euclidean norm.
+fn distance(got: &[f32], expected: &[f32]) -> f64 {
+    let square = |x: f64| x * x;
+    let pairs = got.iter().zip(expected);
+    let error: f64 = pairs.map(|(a, b)| square(f64::from(a - b))).sum();
+    let norm: f64 = expected.iter().map(|b| square(f64::from(*b))).sum();
+    (error / norm).sqrt()
+}
+
 #[test]
 fn repeated_steps_give_the_same_bytes() -> Result<()> {
     let case = Case {

@@ -115,18 +115,17 @@ impl Format for Half {
     }
 }
 
-/// A number rounded to bfloat16, to nearest and ties to even, in the upper half of a word; the lower half is zero.
+/// A number rounded to bfloat16, to nearest and ties away from zero, in the upper half of a word; the lower half is zero.
 #[inline(always)]
 fn round(value: f32) -> u32 {
-    let bits = value.to_bits();
-    (bits.wrapping_add(0x7fff + (bits >> 16 & 1))) & 0xffff_0000
+    value.to_bits().wrapping_add(0x8000) & 0xffff_0000
 }
 
 /// The same for eight numbers; the lower half is anything.
 #[inline(always)]
 fn rounded<S: Isa>(_: S, value: f32x8<S>) -> u32x8<S> {
     let bits: u32x8<S> = value.to_bits();
-    bits + ((bits >> 16) & 1) + 0x7fff
+    bits + 0x8000
 }
 
 #[cfg(test)]
@@ -135,11 +134,13 @@ mod tests {
     use crate::cpu::simd::Level;
 
     #[test]
-    fn rounding_is_to_nearest_even() {
+    fn rounding_is_to_nearest() {
         for (value, expected) in [
             (1.0, 1.0),
-            (1.0 + 1.0 / 256.0, 1.0),
-            (1.0 + 3.0 / 256.0, 1.0 + 4.0 / 256.0),
+            (1.0 + 0.9 / 256.0, 1.0),
+            (-1.0 - 1.0 / 256.0, -1.0 - 2.0 / 256.0),
+            (1.0 + 2.9 / 256.0, 1.0 + 2.0 / 256.0),
+            (1.0 + 3.1 / 256.0, 1.0 + 4.0 / 256.0),
             (-std::f32::consts::PI, -3.140625),
             (0.0, 0.0),
         ] {

@@ -1,10 +1,10 @@
 //! Matrices that mix the channels of every pixel: `y = W·x + b`, a 1×1 convolution.
 //!
 //! This is what heads are, and what the gradient of moments is. Pixels are taken in blocks that stay in the
-//! second-level cache of a core.
+//! second-level cache of a core. Gradients may be multiplied in bfloat16, as those of convolutions then are.
 
 use super::Context;
-use super::kernel::{Panels, Rows, product};
+use super::format::{Format, Half, Single};
 use super::memory::Buffer;
 use super::shared::Shared;
 use super::simd::{Isa, LANES, Lanes, with_simd};
@@ -22,9 +22,15 @@ const BLOCK_BYTES: usize = 96 << 10;
 pub(super) struct Matrix {
     blocks_out: usize,
     blocks_in: usize,
-    /// `[out/16][in][16]`.
-    panels: Vec<Lanes>,
+    columns: Columns,
     bias: Vec<Lanes>,
+}
+
+/// The weights, `[out/16][in][16]`, in the format in which they are multiplied.
+#[derive(Debug)]
+enum Columns {
+    Single(Vec<Lanes>),
+    Half(Vec<u32>),
 }
 
 /// Some pixels of every block of channels of a map.
@@ -92,15 +98,46 @@ impl Matrix {
         Self {
             blocks_out,
             blocks_in,
-            panels,
+            columns: Columns::Single(panels),
             bias: lanes,
         }
+    }
+
+    /// The same matrix, rounded to bfloat16 and multiplied in it, for processors that do that.
+    pub(super) fn in_half(mut self) -> Self {
+        if let Columns::Single(panels) = &self.columns {
+            let blocks = panels.as_chunks::<LANES>().0;
+            let mut words = vec![0; blocks.len() * LANES * Half::WORDS];
+            let parts = words.chunks_exact_mut(LANES * Half::WORDS);
+            for (rows, part) in blocks.iter().zip(parts) {
+                for pair in 0..LANES / 2 {
+                    Half::store_rows(&rows[pair], &rows[pair + LANES / 2], pair, part);
+                }
+            }
+            self.columns = Columns::Half(words);
+        }
+        self
     }
 
     /// Mixes the channels of some pixels.
     pub(super) fn apply(
         &self,
         context: &Context,
+        pixels: Pixels,
+        operand: Operand<'_>,
+    ) -> Result<()> {
+        match &self.columns {
+            Columns::Single(panels) => {
+                self.apply_as::<Single>(context, panels.as_flattened(), pixels, operand)
+            }
+            Columns::Half(words) => self.apply_as::<Half>(context, words, pixels, operand),
+        }
+    }
+
+    fn apply_as<F: Format>(
+        &self,
+        context: &Context,
+        columns: &[F::Word],
         pixels: Pixels,
         operand: Operand<'_>,
     ) -> Result<()> {
@@ -117,30 +154,21 @@ impl Matrix {
             .try_for_each(|index| {
                 let start = pixels.start + index * block;
                 let count = block.min(pixels.count - index * block);
-                let mut scratch: Buffer = context
-                    .pool
-                    .take(block * (self.blocks_in + self.blocks_out) * LANES)?;
-                let (v, results) = scratch
-                    .as_chunks_mut::<LANES>()
-                    .0
-                    .split_at_mut(block * self.blocks_in);
-                let v = &mut v[..count * self.blocks_in];
-                for (b, to) in v.chunks_exact_mut(count).enumerate() {
+                let mut v: Buffer<F::Word> =
+                    context.pool.take(block * self.blocks_in * F::WORDS)?;
+                let mut results: Buffer = context.pool.take(block * self.blocks_out * LANES)?;
+                let v = &mut v[..count * self.blocks_in * F::WORDS];
+                let results = &mut results.lanes_mut()[..count * self.blocks_out];
+                for (b, to) in v.chunks_exact_mut(count * F::WORDS).enumerate() {
                     let place = b * pixels.stride + start;
-                    to.copy_from_slice(match x {
+                    let from = match x {
                         Some(x) => &x[place..place + count],
                         // SAFETY: only this task touches pixels `start..start + count`.
                         None => unsafe { shared.part(place, count) },
-                    });
+                    };
+                    with_simd!(context.token, simd => load::<_, F>(simd, from, to));
                 }
-                let rows = Rows {
-                    data: v,
-                    stride: count,
-                    count,
-                };
-                let depth = self.blocks_in * LANES;
-                let panels = Panels::dense(&self.panels, depth);
-                with_simd!(context.token, simd => product(simd, rows, panels, results, count));
+                F::multiply(context.token, v, columns, self.blocks_in, count, results);
                 for b in 0..self.blocks_out {
                     let place = b * pixels.stride + start;
                     // SAFETY: as above.
@@ -151,6 +179,17 @@ impl Matrix {
                 }
                 Ok(())
             })
+    }
+}
+
+/// Brings the pixels of one block of channels into a format.
+#[inline(always)]
+fn load<S: Isa, F: Format>(simd: S, from: &[Lanes], to: &mut [F::Word]) {
+    for (pixel, words) in from.iter().zip(to.chunks_exact_mut(F::WORDS)) {
+        for lane in (0..LANES).step_by(S::f32s::LEN) {
+            let value = S::f32s::from_slice(simd, &pixel[lane..lane + S::f32s::LEN]);
+            F::store(simd, value, lane, words);
+        }
     }
 }
 

@@ -7,12 +7,12 @@
 //! registers (a few hundred pixels), then in f64. The groups are added in order, so the result does not depend on the
 //! number of threads. Only blocks on and above the diagonal are computed.
 
-use super::Context;
 use super::array::{get, put};
 use super::kernel::Rows;
 use super::memory::Buffer;
 use super::mixing::{Matrix, Operand, Pixels};
 use super::simd::{Isa, LANES, Lanes, with_simd};
+use super::{Context, Precision};
 use crate::{Moments, Result};
 use fearless_simd::prelude::*;
 use rayon::prelude::*;
@@ -290,21 +290,29 @@ pub(super) fn backward(
     add: Option<&[Lanes]>,
 ) -> Result<()> {
     let operand = Operand::InPlace { map, add };
-    gradient_matrix(towards, pixels)?.apply(context, Pixels::all(pixels), operand)
+    gradient_matrix(context, towards, pixels)?.apply(context, Pixels::all(pixels), operand)
 }
 
 /// The matrix that turns the features of `pixels` pixels into the gradient of their moments.
-pub(super) fn gradient_matrix(towards: &Moments, pixels: usize) -> Result<Matrix> {
+pub(super) fn gradient_matrix(
+    context: &Context,
+    towards: &Moments,
+    pixels: usize,
+) -> Result<Matrix> {
     let channels = towards.mean.len();
     let scale = 1.0 / pixels as f32;
     let mean = get("backward", &towards.mean)?;
     let second = get("backward", &towards.second)?;
     let second = |i: usize, j: usize| second[i * channels + j];
-    Ok(Matrix::new(
+    let matrix = Matrix::new(
         (channels, channels),
         |out, k| (second(k, out) + second(out, k)) * scale,
         |out| mean[out] * scale,
-    ))
+    );
+    Ok(match context.precision {
+        Precision::Bf16 => matrix.in_half(),
+        Precision::Strict | Precision::Standard => matrix,
+    })
 }
 
 #[cfg(test)]

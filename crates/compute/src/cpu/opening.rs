@@ -162,7 +162,7 @@ pub(super) fn backward(
     let blocks = convolution.bias.len();
     let window = tape.window_at(0);
     let matrix = match towards {
-        Some(towards) => Some(moments::gradient_matrix(towards, window.pixels())?),
+        Some(towards) => Some(moments::gradient_matrix(context, towards, window.pixels())?),
         None => None,
     };
     let longest = strips(h, w, blocks).next().map_or(0, |rows| rows.len());

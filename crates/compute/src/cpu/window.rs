@@ -83,7 +83,7 @@ pub(super) fn moments_backward(
     window: &Window,
     add: Option<&[Lanes]>,
 ) -> Result<()> {
-    let matrix = moments::gradient_matrix(towards, window.pixels())?;
+    let matrix = moments::gradient_matrix(context, towards, window.pixels())?;
     let pixels = Pixels {
         stride: h * w,
         start: window.top * w,
