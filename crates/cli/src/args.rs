@@ -2,6 +2,7 @@
 
 use crate::bench_load::BenchLoad;
 use crate::checkpoint;
+use crate::gallery;
 use crate::models::args::{Models, ModelsFolder};
 use crate::recipe::RecipeCommand;
 use crate::value::{self, Given};
@@ -49,6 +50,8 @@ pub struct Cli {
 pub enum Command {
     /// Paint pictures in the style of others
     Stylize(Box<Stylize>),
+    /// Paint every content in every style: pictures, a labelled grid and a page
+    Gallery(Box<gallery::Arguments>),
     /// Look inside: losses and gradients, encoders
     #[command(subcommand)]
     Inspect(Inspect),

@@ -88,6 +88,11 @@ impl Setup {
         self.start.as_ref().map(|(source, _)| source)
     }
 
+    /// The encoder, if there is nothing wrong with it.
+    pub fn encoder(&self) -> Option<&Encoder> {
+        self.encoder.as_ref()
+    }
+
     /// Prepares the run with these styles.
     ///
     /// # Errors
@@ -305,7 +310,7 @@ fn start(
 }
 
 /// Reads every content once, to know before work starts that it can be read; keeps the first.
-pub fn contents(
+fn contents(
     names: &[OsString],
     steps: &Option<Given<Vec<usize>>>,
     recipe: &Recipe,
@@ -315,25 +320,39 @@ pub fn contents(
     for name in names {
         let source = Source::new(name);
         let picture = problems.open(&source);
-        if let (Some(picture), Some(Ok(steps))) = (&picture, steps) {
-            let side = match recipe.size {
-                Size::LongSide(side) => side,
-                Size::Original => picture.width().max(picture.height()),
-            };
-            let scales = recipe.schedule.plan(side.max(1)).len();
-            if steps.len() > scales {
-                problems.usage(format!(
-                    "--steps has {} numbers, but {} goes through {scales} scale{}",
-                    steps.len(),
-                    source.name(),
-                    if scales == 1 { "" } else { "s" }
-                ));
-            }
+        if let Some(picture) = &picture {
+            check_steps(steps, recipe, &source, picture, problems);
         }
         pictures.push(picture.filter(|_| sources.is_empty()));
         sources.push(source);
     }
     (sources, pictures)
+}
+
+/// Notes if there are more numbers of steps than a content has scales.
+pub fn check_steps(
+    steps: &Option<Given<Vec<usize>>>,
+    recipe: &Recipe,
+    source: &Source,
+    picture: &Picture,
+    problems: &mut Problems,
+) {
+    let Some(Ok(steps)) = steps else {
+        return;
+    };
+    let side = match recipe.size {
+        Size::LongSide(side) => side,
+        Size::Original => picture.width().max(picture.height()),
+    };
+    let scales = recipe.schedule.plan(side.max(1)).len();
+    if steps.len() > scales {
+        problems.usage(format!(
+            "--steps has {} numbers, but {} goes through {scales} scale{}",
+            steps.len(),
+            source.name(),
+            if scales == 1 { "" } else { "s" }
+        ));
+    }
 }
 
 /// What the metadata of a result says about how it was made: nothing of the machine, so that the same job gives the

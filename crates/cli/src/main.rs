@@ -1,7 +1,7 @@
 //! The `impasto` program: paints a photograph in the style of a painting.
 //!
 //! ```text
-//! args (clap) ─▶ settings, output ─▶ Job, or all Problems at once ─▶ stylize ⇄ progress, interrupt ─▶ files
+//! args (clap) ─▶ settings, output ─▶ Job, or all Problems at once ─▶ stylize, gallery ⇄ progress, interrupt ─▶ files
 //!            └─▶ inspect, models, recipe, styles, completions, bench
 //! ```
 //!
@@ -11,6 +11,7 @@ mod args;
 mod bench;
 mod bench_load;
 mod checkpoint;
+mod gallery;
 mod inspect;
 mod interrupt;
 mod job;
@@ -112,6 +113,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
             let job = job::Job::new(&args, cli.quiet)?;
             Ok(stylize::run(job)?)
         }
+        Command::Gallery(args) => gallery::run(&args, cli.quiet),
         Command::Inspect(Inspect::Loss(args)) => inspect::loss(&args),
         Command::Inspect(Inspect::Encoder(args)) => inspect::encoder(&args),
         Command::Models(command) => models::run(&command),

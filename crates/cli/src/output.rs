@@ -114,7 +114,8 @@ pub fn check_folder(folder: &Path, problems: &mut Problems) {
     ));
 }
 
-fn is_input(path: &Path, inputs: &[PathBuf]) -> bool {
+/// Whether a path leads to one of the pictures to read.
+pub fn is_input(path: &Path, inputs: &[PathBuf]) -> bool {
     let same = |other: &PathBuf| match (fs::canonicalize(path), fs::canonicalize(other)) {
         (Ok(path), Ok(other)) => path == other,
         _ => false,
@@ -122,6 +123,7 @@ fn is_input(path: &Path, inputs: &[PathBuf]) -> bool {
     inputs.iter().any(same)
 }
 
-fn short(stem: &str) -> String {
+/// As much of a name as goes into the name of a result.
+pub fn short(stem: &str) -> String {
     stem.chars().take(STEM).collect()
 }

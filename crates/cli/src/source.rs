@@ -1,6 +1,9 @@
 //! Pictures as the command line names them: a file, or a built-in picture such as `@swirls`.
 
+use anyhow::Context;
 use impasto::{Picture, examples};
+use sha2::{Digest, Sha256};
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
@@ -62,6 +65,22 @@ impl Source {
         }
     }
 
+    /// The SHA-256 of its bytes, in hexadecimal.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn digest(&self) -> anyhow::Result<String> {
+        let bytes = match self {
+            Source::File(path) => Cow::Owned(
+                std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?,
+            ),
+            Source::BuiltIn(name) => {
+                Cow::Borrowed(examples::find(name).map_or(&[][..], |e| e.bytes))
+            }
+        };
+        Ok(sha256(&bytes))
+    }
+
     /// Its name without folder and extension.
     pub fn stem(&self) -> String {
         match self {
@@ -84,6 +103,14 @@ impl Source {
         }
     }
 
+    /// Its name as it was given.
+    pub fn full_name(&self) -> String {
+        match self {
+            Source::File(path) => path.display().to_string(),
+            Source::BuiltIn(_) => self.name(),
+        }
+    }
+
     /// The file, if it is one.
     pub fn file(&self) -> Option<&Path> {
         match self {
@@ -91,6 +118,12 @@ impl Source {
             Source::BuiltIn(_) => None,
         }
     }
+}
+
+/// The SHA-256 of bytes, in hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    let digest = Sha256::digest(bytes);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -137,7 +137,7 @@ fn quoted(word: &str) -> String {
 }
 
 /// One line that says what became of a content.
-fn summary(
+pub fn summary(
     picture: &Picture,
     report: &Report,
     output: &Path,

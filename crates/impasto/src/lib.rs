@@ -45,6 +45,7 @@ pub mod optim;
 pub mod picture;
 pub mod recipe;
 mod report;
+pub mod sheet;
 
 pub use encoder::{Encoder, LayerName, WeightedLayer};
 pub use error::{Error, Result};
@@ -53,4 +54,6 @@ pub use method::{Inspection, Style, Stylized, Stylizer};
 pub use observer::{Event, Ignore, Observer, Scale, Step, TermValue};
 pub use picture::Picture;
 pub use recipe::{Problem, Quality, Recipe, Size};
-pub use report::{Page, Report, ScaleReport, Setback, StepReport};
+pub use report::{
+    Cell, Comparison, Contender, Gallery, Page, Plate, Report, ScaleReport, Setback, StepReport,
+};

@@ -2,6 +2,7 @@
 
 mod bench;
 mod checkpoint;
+mod gallery;
 #[path = "../../../weights/tests/hub/mod.rs"]
 mod hub;
 mod inspect;

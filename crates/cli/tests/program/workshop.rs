@@ -92,10 +92,19 @@ impl Workshop {
         self.stylizing(arguments).output().unwrap().into()
     }
 
+    /// Runs `impasto gallery` the same way.
+    pub fn gallery(&self, arguments: &str) -> Said {
+        self.painting("gallery", arguments).output().unwrap().into()
+    }
+
     /// The program, about to do so.
     pub fn stylizing(&self, arguments: &str) -> Command {
+        self.painting("stylize", arguments)
+    }
+
+    fn painting(&self, command: &str, arguments: &str) -> Command {
         let mut program = self.program();
-        program.arg("stylize").arg("--encoder").arg(tiny());
+        program.arg(command).arg("--encoder").arg(tiny());
         if !arguments.contains("--steps") {
             program.args(["--steps", "2"]);
         }
@@ -109,7 +118,7 @@ pub fn tiny() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../impasto/tests/golden/tiny.safetensors")
 }
 
-/// A run of `impasto stylize --progress json` that is still going on.
+/// A run of `impasto stylize` or another command with `--progress json` that is still going on.
 pub struct Running {
     child: Child,
     stdout: BufReader<ChildStdout>,
@@ -117,7 +126,12 @@ pub struct Running {
 
 impl Running {
     pub fn start(shop: &Workshop, arguments: &str) -> Self {
-        let mut program = shop.stylizing(&format!("{arguments} --progress json"));
+        Self::start_command(shop, "stylize", arguments)
+    }
+
+    /// Runs another painting command.
+    pub fn start_command(shop: &Workshop, command: &str, arguments: &str) -> Self {
+        let mut program = shop.painting(command, &format!("{arguments} --progress json"));
         program.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = program.spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());

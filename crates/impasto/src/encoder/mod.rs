@@ -10,6 +10,7 @@
 //! linear maps behind a layer that imitate another network's layer of the same name; where there is a head, the
 //! name means the head.
 
+mod digest;
 mod layer_name;
 mod names;
 mod stand_in;

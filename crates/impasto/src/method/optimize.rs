@@ -157,6 +157,11 @@ impl Stylizer {
         Ok(())
     }
 
+    /// The device of the job.
+    pub fn device(&self) -> &dyn Device {
+        self.device.as_ref()
+    }
+
     /// The name of the encoder.
     pub fn encoder(&self) -> &str {
         &self.encoder

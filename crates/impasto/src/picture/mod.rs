@@ -26,7 +26,7 @@ pub use encode::{Format, SaveOptions};
 pub use error::PictureError;
 pub use resize::{Filter, fit_long_side, resize_planes};
 pub(crate) use save::flush_folder;
-pub use save::write_whole;
+pub use save::{is_temporary, write_whole};
 
 /// Bits per sample of the file a picture came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -41,6 +41,16 @@ pub(crate) fn flush_folder(path: &Path) {
     let _ = File::open(folder).and_then(|folder| folder.sync_all());
 }
 
+/// Whether a file is one that [`write_whole`] has not renamed yet, or never will because its program was ended.
+pub fn is_temporary(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.starts_with(PREFIX) && name.ends_with(SUFFIX)
+}
+
+/// How the names of temporary files begin and end.
+const PREFIX: &str = ".impasto-";
+const SUFFIX: &str = ".tmp";
+
 /// A new file beside `target`, with the permissions that any new file gets.
 fn create_beside(target: &Path) -> io::Result<(PathBuf, File)> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -48,7 +58,7 @@ fn create_beside(target: &Path) -> io::Result<(PathBuf, File)> {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         // Not made from the target's name, which may already be as long as names can be.
         let temporary =
-            target.with_file_name(format!(".impasto-{}-{count}.tmp", std::process::id()));
+            target.with_file_name(format!("{PREFIX}{}-{count}{SUFFIX}", std::process::id()));
         match OpenOptions::new()
             .write(true)
             .create_new(true)

@@ -18,6 +18,7 @@ use crate::method::Style;
 use crate::picture::{
     Filter, Format, Picture, PictureError, SaveOptions, fit_long_side, write_whole,
 };
+use crate::recipe::Recipe;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -93,9 +94,13 @@ impl Page<'_> {
             sources = self.sources()?,
             losses = curves::figure(self.report),
             times = times(self.report),
-            settings = recipe(self.report),
+            settings = recipe(&self.report.recipe),
             command = command,
-            made = made(self.report),
+            made = made(
+                self.report.version,
+                &self.report.encoder,
+                &self.report.device
+            ),
             js = include_str!("page.js"),
         ))
     }
@@ -105,12 +110,7 @@ impl Page<'_> {
     /// # Errors
     /// Those of [`Page::html`], and [`PictureError::Write`] if the system refuses.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let html = self.html()?;
-        let written = write_whole(path, html.as_bytes());
-        Ok(written.map_err(|source| PictureError::Write {
-            path: path.into(),
-            source,
-        })?)
+        save(&self.html()?, path)
     }
 
     /// The content and the paintings, each with its size, and the paintings' shares if there are several.
@@ -140,23 +140,56 @@ fn source(name: &str, picture: &Picture, part: &str, share: &str) -> Result<Stri
 
 /// An `img` with the picture in it, at most `side` pixels long.
 fn image(picture: &Picture, side: usize, alt: &str) -> Result<String> {
-    let (width, height) = (picture.width(), picture.height());
-    let smaller = (width.max(height) > side).then(|| {
-        let (width, height) = fit_long_side(width, height, side);
-        picture.resized(width, height, Filter::Bicubic)
-    });
-    let picture = smaller.as_ref().unwrap_or(picture);
-    let options = SaveOptions {
-        quality: QUALITY,
-        ..SaveOptions::default()
-    };
-    Ok(format!(
-        "<img width=\"{}\" height=\"{}\" alt=\"{}\" src=\"data:image/jpeg;base64,{}\">",
-        picture.width(),
-        picture.height(),
-        escape(alt),
-        base64(&picture.encode(Format::Jpeg, &options)?)
-    ))
+    Ok(Inline::new(picture, side, QUALITY)?.tag(alt))
+}
+
+/// A picture as it stands in a page: a JPEG, spelt out.
+#[derive(Clone, Debug)]
+pub(super) struct Inline {
+    width: usize,
+    height: usize,
+    base64: String,
+}
+
+impl Inline {
+    /// The picture at no more than `side` pixels on its long side.
+    pub(super) fn new(picture: &Picture, side: usize, quality: u8) -> Result<Self> {
+        let (width, height) = (picture.width(), picture.height());
+        let smaller = (width.max(height) > side).then(|| {
+            let (width, height) = fit_long_side(width, height, side);
+            picture.resized(width, height, Filter::Bicubic)
+        });
+        let picture = smaller.as_ref().unwrap_or(picture);
+        let options = SaveOptions {
+            quality,
+            ..SaveOptions::default()
+        };
+        Ok(Self {
+            width: picture.width(),
+            height: picture.height(),
+            base64: base64(&picture.encode(Format::Jpeg, &options)?),
+        })
+    }
+
+    /// An `img` with the picture in it.
+    pub(super) fn tag(&self, alt: &str) -> String {
+        format!(
+            "<img width=\"{}\" height=\"{}\" alt=\"{}\" src=\"data:image/jpeg;base64,{}\">",
+            self.width,
+            self.height,
+            escape(alt),
+            self.base64
+        )
+    }
+}
+
+/// Writes a page. It appears complete or not at all, as pictures do.
+pub(super) fn save(html: &str, path: &Path) -> Result<()> {
+    let written = write_whole(path, html.as_bytes());
+    Ok(written.map_err(|source| PictureError::Write {
+        path: path.into(),
+        source,
+    })?)
 }
 
 fn subtitle(names: &[&str]) -> String {
@@ -174,7 +207,7 @@ fn subtitle(names: &[&str]) -> String {
 }
 
 /// `dt` and `dd` of a list, each pair in a `div`.
-fn pair(out: &mut String, name: &str, value: &str) {
+pub(super) fn pair(out: &mut String, name: &str, value: &str) {
     let (name, value) = (escape(name), escape(value));
     let _ = writeln!(out, "<div><dt>{name}</dt><dd>{value}</dd></div>");
 }
@@ -247,9 +280,10 @@ fn times(report: &Report) -> String {
     out
 }
 
-fn recipe(report: &Report) -> String {
+/// Every setting of a recipe, as tables.
+pub(super) fn recipe(recipe: &Recipe) -> String {
     let mut out = String::new();
-    for group in settings::groups(&report.recipe) {
+    for group in settings::groups(recipe) {
         let name = match group.name.as_str() {
             "" => "recipe",
             name => name,
@@ -275,22 +309,24 @@ fn recipe(report: &Report) -> String {
     out
 }
 
-fn command(line: &str) -> String {
+/// The section that shows a command line.
+pub(super) fn command(line: &str) -> String {
     format!(
         "<section>\n<h2>Run it again</h2>\n<div class=\"command\"><pre><code>{}</code></pre></div>\n</section>\n",
         escape(line)
     )
 }
 
-fn made(report: &Report) -> String {
+/// With what a picture was made, as rows of a list.
+pub(super) fn made(version: &str, encoder: &str, device: &str) -> String {
     let machine = Machine::here();
     let mut out = String::new();
     let mut row = |name: &str, value: &str| {
         let _ = writeln!(out, "<dt>{name}</dt><dd>{}</dd>", escape(value));
     };
-    row("impasto", report.version);
-    row("encoder", &report.encoder);
-    row("device", &report.device);
+    row("impasto", version);
+    row("encoder", encoder);
+    row("device", device);
     let threads = machine.threads;
     match machine.processor {
         Some(name) => row("processor", &format!("{name}, {threads} threads")),

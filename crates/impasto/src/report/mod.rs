@@ -1,6 +1,8 @@
 //! What happened in a run: settings, losses, times; as data, and as a page to look at.
 
+mod compare;
 mod curves;
+mod gallery;
 mod html;
 mod machine;
 pub(crate) mod settings;
@@ -9,6 +11,8 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+pub use compare::{Comparison, Contender};
+pub use gallery::{Cell, Gallery, Plate};
 pub use html::Page;
 
 use crate::method::Style;

@@ -5,7 +5,7 @@ use crate::picture::{Filter, Picture};
 use crate::recipe::Recipe;
 
 /// A report of scales with the given numbers of steps; `loss` says the total of a step.
-fn report(steps: &[usize], loss: impl Fn(usize) -> f64) -> Report {
+pub(super) fn report(steps: &[usize], loss: impl Fn(usize) -> f64) -> Report {
     let mut report = Report {
         version: "1.2.3",
         encoder: "lite".into(),
@@ -44,7 +44,7 @@ fn report(steps: &[usize], loss: impl Fn(usize) -> f64) -> Report {
 }
 
 /// A picture that is the same everywhere.
-fn plain(width: usize, height: usize) -> Picture {
+pub(super) fn plain(width: usize, height: usize) -> Picture {
     Picture::new(width, height, vec![0.4; 3 * width * height]).unwrap()
 }
 
@@ -67,7 +67,7 @@ fn page(report: &Report, name: &str, command: Option<&str>) -> String {
 /// What stands at `<` signs, in order: `div`, `/div`; text of scripts and style sheets is skipped.
 ///
 /// Panics on attributes without quotes and on tags that do not end.
-fn tags(html: &str) -> Vec<String> {
+pub(super) fn tags(html: &str) -> Vec<String> {
     let (mut tags, mut rest) = (Vec::new(), html);
     while let Some(start) = rest.find('<') {
         rest = &rest[start + 1..];
@@ -99,7 +99,7 @@ fn tags(html: &str) -> Vec<String> {
     tags
 }
 
-fn assert_balanced(html: &str) {
+pub(super) fn assert_balanced(html: &str) {
     let mut open = Vec::new();
     for tag in tags(html) {
         match tag.strip_prefix('/') {

@@ -1,0 +1,449 @@
+//! `impasto gallery`: every content in every style, as pictures, a labelled grid and a page.
+//!
+//! ```text
+//! contents × styles ─▶ Plan: what is finished already, what is to do ─▶ a picture after the other ─▶ grid, page
+//!                            └────── manifest ◀── an entry each ◀───────────┘
+//! ```
+//!
+//! A picture is made again if recipe, encoder or one of its inputs changed, and kept if not: the fingerprint is over
+//! these and the program's version. Device, threads and precision are no part of it.
+
+mod manifest;
+
+use crate::args::Run;
+use crate::job::{self, Setup};
+use crate::output;
+use crate::problems::Problems;
+use crate::progress::{Display, duration};
+use crate::source::{Source, sha256};
+use crate::stylize::{command_line, summary, watched};
+use crate::value::{self, Given};
+use crate::{Exit, Failure, interrupt, note, say};
+use anyhow::Context;
+use clap::{Args, ValueHint};
+use impasto::picture::{Format, Limits, SaveOptions, write_whole};
+use impasto::{Cell, Gallery, Picture, Plate, Recipe, Style, Stylizer, sheet};
+use manifest::{Entry, Manifest};
+use serde_json::json;
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The grid and the page in a gallery's folder.
+const GRID: &str = "gallery.jpg";
+const PAGE: &str = "gallery.html";
+
+/// JPEG quality of the grid.
+const GRID_QUALITY: u8 = 92;
+
+/// Sides that a picture in the grid may have.
+const SIDES: std::ops::RangeInclusive<usize> = 64..=4096;
+
+/// `impasto gallery`.
+#[derive(Args)]
+#[command(allow_negative_numbers = true)]
+pub struct Arguments {
+    /// Pictures to paint, each in every style: files, or @NAME for a built-in one
+    #[arg(value_name = "CONTENT", value_hint = ValueHint::FilePath, required = true)]
+    contents: Vec<OsString>,
+
+    /// What the run does, and where.
+    #[command(flatten)]
+    run: Run,
+
+    /// Folder of the gallery, made if need be; what is finished there is kept
+    #[arg(
+        long, short,
+        value_name = "DIR",
+        value_hint = ValueHint::DirPath,
+        default_value = "gallery",
+        help_heading = "Output"
+    )]
+    out_dir: PathBuf,
+
+    /// Long side of a picture in the grid in pixels, 64 to 4096 [default: 400]
+    #[arg(long, value_name = "N", value_parser = value::whole::<usize>(), help_heading = "Output")]
+    grid_size: Option<Given<usize>>,
+}
+
+/// Paints what is missing of a gallery.
+///
+/// # Errors
+/// What is wrong with the call; whatever keeps all of it from being painted or written.
+pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
+    let plan = Plan::new(args, quiet)?;
+    interrupt::listen()?;
+    Ok(plan.paint()?)
+}
+
+/// A valid gallery, and what of it is finished.
+struct Plan {
+    folder: PathBuf,
+    stylizer: Stylizer,
+    display: Display,
+    contents: Inputs,
+    styles: Inputs,
+    /// Row by row, one row for each content.
+    files: Vec<PathBuf>,
+    fingerprints: Vec<String>,
+    cells: Vec<Option<Cell>>,
+    manifest: Manifest,
+    side: usize,
+}
+
+/// Contents or styles.
+#[derive(Default)]
+struct Inputs {
+    sources: Vec<Source>,
+    plates: Vec<Plate>,
+}
+
+impl Plan {
+    fn new(args: &Arguments, quiet: bool) -> Result<Self, Problems> {
+        let mut problems = Problems::default();
+        let setup = Setup::new(&args.run, quiet, &mut problems);
+        let side = problems.take(&args.grid_size).unwrap_or(sheet::SIDE);
+        if !SIDES.contains(&side) {
+            problems.usage(format!(
+                "--grid-size is {side}: must be {} to {}",
+                SIDES.start(),
+                SIDES.end()
+            ));
+        }
+        let contents = Inputs::contents(args, &setup.recipe, side, &mut problems);
+        let (styles, first) = Inputs::styles(args, side, &mut problems);
+        let folder = args.out_dir.clone();
+        let files = cell_names(&contents.sources, &styles.sources, &mut problems);
+        let files: Vec<PathBuf> = files.iter().map(|name| folder.join(name)).collect();
+        let inputs = job::files(&[&contents.sources, &styles.sources], setup.start());
+        check_folder(&folder, &files, &inputs, &mut problems);
+        let (Some(manifest), Some(encoder), true) = (
+            Manifest::read(&folder, &mut problems),
+            setup.encoder(),
+            problems.is_empty(),
+        ) else {
+            return Err(problems);
+        };
+        let made_from = MadeFrom {
+            recipe: setup.recipe.clone(),
+            encoder: encoder.digest(),
+            start: setup.start().cloned(),
+        };
+        let fingerprints = match made_from.fingerprints(&contents.sources, &styles.sources) {
+            Ok(fingerprints) => fingerprints,
+            Err(error) => {
+                problems.file(format!("{error:#}"));
+                return Err(problems);
+            }
+        };
+        let progress = setup.progress;
+        let stylizer = setup.stylizer(first.into_iter().collect(), problems)?;
+        let cells = files.iter().zip(&fingerprints);
+        let cells = cells.map(|(file, fingerprint)| finished(&manifest, file, fingerprint, side));
+        let cells: Vec<_> = cells.collect();
+        Ok(Self {
+            folder,
+            stylizer,
+            display: Display::new(progress, files.len()),
+            contents,
+            styles,
+            files,
+            fingerprints,
+            cells,
+            manifest,
+            side,
+        })
+    }
+
+    fn paint(mut self) -> anyhow::Result<Exit> {
+        fs::create_dir_all(&self.folder)
+            .with_context(|| format!("cannot make the folder {}", self.folder.display()))?;
+        manifest::sweep(&self.folder);
+        self.manifest.write()?;
+        let there = self.cells.iter().flatten().count();
+        if there > 0 {
+            let all = self.cells.len();
+            note(&format!(
+                "{there} of {all} pictures are in {} already",
+                self.folder.display()
+            ));
+        }
+        let mut exit = Exit::Done;
+        for column in 0..self.styles.sources.len() {
+            for row in 0..self.contents.sources.len() {
+                let index = row * self.styles.sources.len() + column;
+                if interrupt::requested() || self.cells[index].is_some() {
+                    continue;
+                }
+                if let Err(error) = self.paint_one(row, column) {
+                    self.display.clear();
+                    say(&format!("{error:#}"));
+                    exit = Exit::Failed;
+                }
+            }
+        }
+        self.finish(there)?;
+        Ok(match interrupt::requested() {
+            true => Exit::Interrupted,
+            false => exit,
+        })
+    }
+
+    /// Paints one picture and notes it in the manifest. If Ctrl-C is pressed meanwhile, nothing is written.
+    fn paint_one(&mut self, row: usize, column: usize) -> anyhow::Result<()> {
+        let index = row * self.styles.sources.len() + column;
+        let (content, style) = (&self.contents.sources[row], &self.styles.sources[column]);
+        if self
+            .stylizer
+            .styles()
+            .first()
+            .is_none_or(|other| other.name != style.name())
+        {
+            let style = Style::new(style.name(), style.open()?, 1.0);
+            self.stylizer.set_styles(vec![style])?;
+        }
+        let options = SaveOptions {
+            settings: Some(job::describe(&self.stylizer)),
+            ..SaveOptions::default()
+        };
+        let picture = content.open()?;
+        self.display
+            .begin(&format!("{} × {}", content.name(), style.name()));
+        let stylized = watched(&mut self.stylizer, &picture, &mut self.display, None)?;
+        let (result, report) = (stylized.picture, stylized.report);
+        if report.stopped {
+            self.display.clear();
+            return Ok(());
+        }
+        let path = &self.files[index];
+        let bytes = result.encode(Format::Png, &options)?;
+        write_whole(path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
+        let entry = Entry {
+            content: content.name(),
+            style: style.name(),
+            fingerprint: self.fingerprints[index].clone(),
+            sha256: sha256(&bytes),
+            steps: report.steps.len(),
+            seconds: report.seconds,
+        };
+        let name = file_name(path);
+        self.cells[index] = Some(Cell {
+            plate: Plate::new(&name, &result, self.side)?,
+            steps: entry.steps,
+            seconds: entry.seconds,
+        });
+        self.manifest.add(&name, entry)?;
+        self.display
+            .end(&summary(&result, &report, path, None), path, &report);
+        Ok(())
+    }
+
+    /// Writes grid and page, of what there is.
+    fn finish(&self, there: usize) -> anyhow::Result<()> {
+        let command = command_line();
+        let gallery = Gallery {
+            contents: &self.contents.plates,
+            styles: &self.styles.plates,
+            cells: &self.cells,
+            recipe: self.stylizer.recipe(),
+            encoder: self.stylizer.encoder(),
+            device: &self.stylizer.device().describe(),
+            command: Some(&command),
+        };
+        let (grid, page) = (self.folder.join(GRID), self.folder.join(PAGE));
+        let options = SaveOptions {
+            quality: GRID_QUALITY,
+            ..SaveOptions::default()
+        };
+        gallery.sheet(self.side)?.save(&grid, &options)?;
+        gallery.save(&page)?;
+        let done = self.cells.iter().flatten();
+        let (count, all) = (done.clone().count(), self.cells.len());
+        let seconds: f64 = done.map(|cell| cell.seconds).sum();
+        note(&format!(
+            "wrote {} and {}: {count} of {all} pictures, {} of them painted now; {} of painting in all{}",
+            page.display(),
+            grid.display(),
+            count - there,
+            duration(seconds),
+            if count < all {
+                "; the same command continues where this one ended"
+            } else {
+                ""
+            }
+        ));
+        Ok(())
+    }
+}
+
+impl Inputs {
+    fn contents(args: &Arguments, recipe: &Recipe, side: usize, problems: &mut Problems) -> Self {
+        let mut contents = Inputs::default();
+        for name in &args.contents {
+            let source = Source::new(name);
+            if let Some(picture) = contents.add(source.clone(), side, problems) {
+                job::check_steps(&args.run.steps, recipe, &source, &picture, problems);
+            }
+        }
+        contents
+    }
+
+    /// The styles, and the first of them ready to paint in.
+    fn styles(args: &Arguments, side: usize, problems: &mut Problems) -> (Self, Option<Style>) {
+        let (mut styles, mut first) = (Inputs::default(), None);
+        for text in &args.run.objective.styles {
+            let (source, weight) = match Source::weighted(text) {
+                Ok(weighted) => weighted,
+                Err(line) => {
+                    problems.usage(line);
+                    continue;
+                }
+            };
+            let name = source.name();
+            if weight != 1.0 {
+                problems.usage(format!(
+                    "--style {name} has a weight: a gallery paints in one style at a time"
+                ));
+            }
+            let picture = styles.add(source, side, problems);
+            first = first.or(picture.map(|picture| Style::new(name, picture, 1.0)));
+        }
+        (styles, first)
+    }
+
+    /// Takes a picture in. It is handed back, for the caller to keep or to forget.
+    fn add(&mut self, source: Source, side: usize, problems: &mut Problems) -> Option<Picture> {
+        let picture = problems.open(&source);
+        if let Some(picture) = &picture {
+            match Plate::new(source.stem(), picture, side) {
+                Ok(plate) => self.plates.push(plate),
+                Err(error) => problems.file(error),
+            }
+        }
+        self.sources.push(source);
+        picture
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
+
+/// A picture that is finished.
+fn finished(manifest: &Manifest, path: &Path, fingerprint: &str, side: usize) -> Option<Cell> {
+    let name = file_name(path);
+    let (entry, bytes) = manifest.finished(&name, fingerprint)?;
+    let picture = Picture::decode(&bytes, &name, &Limits::default()).ok()?;
+    Some(Cell {
+        plate: Plate::new(&name, &picture, side).ok()?,
+        steps: entry.steps,
+        seconds: entry.seconds,
+    })
+}
+
+/// The names of all files, row by row. Names must tell the pictures apart, on disks that do not tell `A` from `a` too.
+fn cell_names(contents: &[Source], styles: &[Source], problems: &mut Problems) -> Vec<String> {
+    let before = problems.lines().len();
+    check_names("content", contents, problems);
+    check_names("style", styles, problems);
+    let alike = problems.lines().len() > before;
+    let mut names = Vec::new();
+    let mut seen: HashMap<String, (&Source, &Source)> = HashMap::new();
+    for content in contents {
+        for style in styles {
+            let (first, second) = (output::short(&content.stem()), output::short(&style.stem()));
+            let name = format!("{first}-{second}.png");
+            let other = seen.insert(name.to_lowercase(), (content, style));
+            if let (Some((one, another)), false) = (other, alike) {
+                problems.usage(format!(
+                    "{} in the style of {} and {} in the style of {} would both be {name}: rename one of them",
+                    one.name(),
+                    another.name(),
+                    content.name(),
+                    style.name()
+                ));
+            }
+            names.push(name);
+        }
+    }
+    names
+}
+
+fn check_names(part: &str, sources: &[Source], problems: &mut Problems) {
+    let mut seen: HashMap<String, &Source> = HashMap::new();
+    for source in sources {
+        let stem = output::short(&source.stem());
+        match seen.insert(stem.to_lowercase(), source) {
+            Some(other) if other == source => {
+                problems.usage(format!("{} is given twice as a {part}", source.full_name()));
+            }
+            Some(other) => problems.usage(format!(
+                "two {part}s are called {stem}, {} and {}: rename one of them",
+                other.full_name(),
+                source.full_name()
+            )),
+            None => {}
+        }
+    }
+}
+
+/// Notes why nothing can be written to the folder of a gallery, or not to these files in it.
+fn check_folder(folder: &Path, files: &[PathBuf], inputs: &[PathBuf], problems: &mut Problems) {
+    if folder.exists() && !folder.is_dir() {
+        problems.file(format!(
+            "cannot make the folder {}: there is a file of that name",
+            folder.display()
+        ));
+        return;
+    }
+    let existing = match folder.exists() {
+        true => folder,
+        false => folder.parent().unwrap_or(Path::new("")),
+    };
+    output::check_folder(existing, problems);
+    for path in files {
+        if output::is_input(path, inputs) {
+            problems.usage(format!(
+                "cannot write {}: it is one of the pictures to read; choose another folder",
+                path.display()
+            ));
+        }
+    }
+}
+
+/// What all pictures of a gallery are made from.
+struct MadeFrom {
+    recipe: Recipe,
+    /// Digest of the encoder.
+    encoder: String,
+    start: Option<Source>,
+}
+
+impl MadeFrom {
+    /// The fingerprint of each picture, row by row.
+    fn fingerprints(&self, contents: &[Source], styles: &[Source]) -> anyhow::Result<Vec<String>> {
+        let digests = |sources: &[Source]| {
+            let digests = sources.iter().map(Source::digest);
+            digests.collect::<Result<Vec<_>, _>>()
+        };
+        let (contents, styles) = (digests(contents)?, digests(styles)?);
+        let start = self.start.as_ref().map(Source::digest).transpose()?;
+        let mut fingerprints = Vec::with_capacity(contents.len() * styles.len());
+        for content in &contents {
+            for style in &styles {
+                let made_from = json!({
+                    "version": env!("CARGO_PKG_VERSION"),
+                    "recipe": self.recipe,
+                    "encoder": self.encoder,
+                    "content": content,
+                    "style": style,
+                    "start": start,
+                });
+                fingerprints.push(sha256(made_from.to_string().as_bytes()));
+            }
+        }
+        Ok(fingerprints)
+    }
+}
