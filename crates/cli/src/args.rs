@@ -124,6 +124,15 @@ pub struct Stylize {
     #[arg(long, value_name = "N", value_parser = value::whole::<usize>(), help_heading = "Output")]
     pub save_every: Option<Given<usize>>,
 
+    /// Run several recipes, by name or file, and write a contact sheet and a page with their losses side by side
+    #[arg(
+        long,
+        value_name = "RECIPE,RECIPE,...",
+        value_delimiter = ',',
+        help_heading = "Output"
+    )]
+    pub compare: Vec<OsString>,
+
     /// Write the recipe of the run, with every option given, for --recipe
     #[arg(long, value_name = "FILE.toml", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub save_recipe: Option<PathBuf>,

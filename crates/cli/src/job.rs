@@ -12,7 +12,7 @@ use impasto::recipe::names::Named;
 use impasto::recipe::{AdamSettings, Init, LbfgsSettings, OptimizerSettings, StyleSize};
 use impasto::{Encoder, Error, Picture, Recipe, Size, Style, Stylizer};
 use serde_json::json;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 /// A valid job.
@@ -56,8 +56,10 @@ pub struct Setup {
 
 impl Setup {
     /// Reads the options; what is wrong with them is noted.
-    pub fn new(run: &Run, quiet: bool, problems: &mut Problems) -> Self {
-        let mut recipe = recipe(run, problems);
+    ///
+    /// `name` is the recipe's name or file; without one, the recipe is that of the quality.
+    pub fn new(run: &Run, name: Option<&OsStr>, quiet: bool, problems: &mut Problems) -> Self {
+        let mut recipe = recipe(run, name, problems);
         let start = start(run, &mut recipe, problems);
         problems.recipe(&recipe.problems());
         let progress = problems.take(&run.progress);
@@ -91,6 +93,14 @@ impl Setup {
     /// The encoder, if there is nothing wrong with it.
     pub fn encoder(&self) -> Option<&Encoder> {
         self.encoder.as_ref()
+    }
+
+    /// Notes what is wrong with the run in these styles, which only shows when it is prepared; says nothing of it yet.
+    pub fn check(mut self, styles: &[Style], problems: &mut Problems) {
+        self.quiet = true;
+        if let Err(more) = self.stylizer(styles.to_vec(), Problems::default()) {
+            problems.extend(more);
+        }
     }
 
     /// Prepares the run with these styles.
@@ -136,7 +146,8 @@ impl Job {
     /// All problems.
     pub fn new(args: &Stylize, quiet: bool) -> Result<Self, Problems> {
         let mut problems = Problems::default();
-        let setup = Setup::new(&args.run, quiet, &mut problems);
+        let name = args.run.recipe.as_deref();
+        let setup = Setup::new(&args.run, name, quiet, &mut problems);
         let progress = setup.progress;
         let save_every = problems.take(&args.save_every);
         if save_every == Some(0) {
@@ -225,9 +236,9 @@ pub fn files(sources: &[&[Source]], start: Option<&Source>) -> Vec<PathBuf> {
 }
 
 /// The recipe asked for, by name or by quality, with the changes that were given.
-fn recipe(args: &Run, problems: &mut Problems) -> Recipe {
+fn recipe(args: &Run, name: Option<&OsStr>, problems: &mut Problems) -> Recipe {
     let mut recipe = Recipe::default();
-    if let Some(name) = &args.recipe {
+    if let Some(name) = name {
         match Recipe::named(&name.to_string_lossy()) {
             Ok(found) => recipe = found,
             Err(error) => problems.recipe_file(&error),
@@ -235,7 +246,7 @@ fn recipe(args: &Run, problems: &mut Problems) -> Recipe {
     }
     if let Some(quality) = problems.take(&args.quality) {
         quality.apply(&mut recipe);
-        if args.recipe.is_some() {
+        if name.is_some() {
             problems.usage("--recipe and --quality are both given: choose one; --steps is the work that a recipe does");
         }
     }

@@ -1,7 +1,7 @@
 //! The `impasto` program: paints a photograph in the style of a painting.
 //!
 //! ```text
-//! args (clap) ─▶ settings, output ─▶ Job, or all Problems at once ─▶ stylize, gallery ⇄ progress, interrupt ─▶ files
+//! args (clap) ─▶ settings, output ─▶ Job, or all Problems at once ─▶ stylize, compare, gallery ⇄ progress, interrupt ─▶ files
 //!            └─▶ inspect, models, recipe, styles, completions, bench
 //! ```
 //!
@@ -11,6 +11,7 @@ mod args;
 mod bench;
 mod bench_load;
 mod checkpoint;
+mod compare;
 mod gallery;
 mod inspect;
 mod interrupt;
@@ -109,6 +110,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         return Err(problems.into());
     }
     match cli.command {
+        Command::Stylize(args) if !args.compare.is_empty() => compare::run(&args, cli.quiet),
         Command::Stylize(args) => {
             let job = job::Job::new(&args, cli.quiet)?;
             Ok(stylize::run(job)?)

@@ -47,6 +47,12 @@ impl Problems {
         self.note(line);
     }
 
+    /// Notes all problems of others.
+    pub fn extend(&mut self, others: Problems) {
+        self.usage |= others.usage;
+        others.lines.iter().for_each(|line| self.note(line));
+    }
+
     fn note(&mut self, line: impl fmt::Display) {
         let line = line.to_string();
         if !self.lines.contains(&line) {

@@ -102,7 +102,8 @@ struct Inputs {
 impl Plan {
     fn new(args: &Arguments, quiet: bool) -> Result<Self, Problems> {
         let mut problems = Problems::default();
-        let setup = Setup::new(&args.run, quiet, &mut problems);
+        let name = args.run.recipe.as_deref();
+        let setup = Setup::new(&args.run, name, quiet, &mut problems);
         let side = problems.take(&args.grid_size).unwrap_or(sheet::SIDE);
         if !SIDES.contains(&side) {
             problems.usage(format!(

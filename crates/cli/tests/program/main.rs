@@ -2,6 +2,7 @@
 
 mod bench;
 mod checkpoint;
+mod compare;
 mod gallery;
 #[path = "../../../weights/tests/hub/mod.rs"]
 mod hub;

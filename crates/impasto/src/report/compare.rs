@@ -96,7 +96,7 @@ impl Comparison<'_> {
             let plate = &contender.plate;
             let _ = writeln!(
                 out,
-                "<figure id=\"g{index}\"><a href=\"#p{index}\">{}</a><figcaption><strong>{}</strong><br>{}</figcaption>\
+                "<figure id=\"g{index}\"><a href=\"#p{index}\">{}</a><figcaption><strong>{}</strong><span>{}</span></figcaption>\
                  </figure>",
                 plate.thumb(&self.alt(plate)),
                 escape(plate.name()),

@@ -1,0 +1,315 @@
+//! `impasto stylize --compare`: several recipes on one content, side by side.
+//!
+//! Each recipe is checked before the first is run. They are run one after the other, each with a network of its own that
+//! is gone before the next is made; then a contact sheet and a page with all losses are written.
+
+use crate::args::Stylize;
+use crate::job::{self, Setup};
+use crate::output;
+use crate::problems::Problems;
+use crate::progress::{Display, duration};
+use crate::settings;
+use crate::source::Source;
+use crate::stylize::{command_line, summary, watched};
+use crate::{Exit, Failure, interrupt, note, say};
+use impasto::picture::SaveOptions;
+use impasto::{Comparison, Contender, Picture, Plate, Style, sheet};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// JPEG quality of the contact sheet.
+const QUALITY: u8 = 92;
+
+/// Runs the recipes of `--compare`.
+///
+/// # Errors
+/// What is wrong with the call; whatever keeps the sheet from being written.
+pub fn run(args: &Stylize, quiet: bool) -> Result<Exit, Failure> {
+    let plan = Plan::new(args, quiet)?;
+    interrupt::listen()?;
+    Ok(plan.run(args, quiet)?)
+}
+
+/// A valid comparison.
+struct Plan {
+    source: Source,
+    content: Picture,
+    styles: Vec<Style>,
+    style_plates: Vec<Plate>,
+    recipes: Vec<Entry>,
+    display: Display,
+    sheet: PathBuf,
+    page: PathBuf,
+}
+
+/// A recipe of the comparison.
+struct Entry {
+    /// As it was given: a name or a file.
+    recipe: OsString,
+    /// As it is shown.
+    name: String,
+    /// Where its result goes.
+    output: PathBuf,
+}
+
+impl Plan {
+    fn new(args: &Stylize, quiet: bool) -> Result<Self, Problems> {
+        let mut problems = Problems::default();
+        for (option, given) in [
+            ("-o", args.output.is_some()),
+            ("--report", args.report.is_some()),
+            ("--checkpoint", args.checkpoint.checkpoint.is_some()),
+            (
+                "--checkpoint-every",
+                args.checkpoint.checkpoint_every.is_some(),
+            ),
+            ("--resume", args.checkpoint.resume),
+            ("--save-every", args.save_every.is_some()),
+            ("--save-recipe", args.save_recipe.is_some()),
+            ("--recipe", args.run.recipe.is_some()),
+            ("--quality", args.run.quality.is_some()),
+        ] {
+            if given {
+                problems.usage(format!("--compare and {option} are both given: choose one"));
+            }
+        }
+        let source = match args.contents.as_slice() {
+            [only] => Some(Source::new(only)),
+            several => {
+                problems.usage(format!(
+                    "--compare is about one content, but there are {}: compare them one by one",
+                    several.len()
+                ));
+                None
+            }
+        };
+        let content = source.as_ref().and_then(|source| problems.open(source));
+        let (styles, style_sources) = settings::styles(&args.run.objective, &mut problems);
+        let names = names(&args.compare, &mut problems);
+        let sources: Vec<Source> = source.iter().cloned().collect();
+        let stem = stem(&sources, &style_sources);
+        let folder = args.out_dir.clone().unwrap_or_default();
+        output::check_folder(&folder, &mut problems);
+        let files = Files::free(&folder, &stem, &names, args.overwrite);
+        let mut progress = None;
+        for recipe in &args.compare {
+            let setup = Setup::new(&args.run, Some(recipe), quiet, &mut problems);
+            progress.get_or_insert(setup.progress);
+            if let Some(content) = &content {
+                let source = &sources[0];
+                job::check_steps(
+                    &args.run.steps,
+                    &setup.recipe,
+                    source,
+                    content,
+                    &mut problems,
+                );
+            }
+            let inputs = job::files(&[&sources, &style_sources], setup.start());
+            for path in files.all() {
+                if output::is_input(path, &inputs) {
+                    problems.usage(format!(
+                        "cannot write {}: it is one of the pictures to read; use --out-dir",
+                        path.display()
+                    ));
+                }
+            }
+            // What only shows when everything comes together.
+            if problems.is_empty() {
+                setup.check(&styles, &mut problems);
+            }
+        }
+        let (Some(source), Some(content), true) = (source, content, problems.is_empty()) else {
+            return Err(problems);
+        };
+        let plates = styles
+            .iter()
+            .zip(&style_sources)
+            .map(|(style, source)| Plate::new(source.stem(), &style.picture, sheet::SIDE));
+        let style_plates = plates.collect::<Result<Vec<_>, _>>().map_err(|error| {
+            let mut problems = Problems::default();
+            problems.file(error);
+            problems
+        })?;
+        let recipes = args.compare.iter().zip(names).zip(files.results);
+        let recipes: Vec<_> = recipes
+            .map(|((recipe, name), output)| Entry {
+                recipe: recipe.clone(),
+                name,
+                output,
+            })
+            .collect();
+        Ok(Self {
+            source,
+            content,
+            styles,
+            style_plates,
+            display: Display::new(progress.unwrap_or_default(), recipes.len()),
+            recipes,
+            sheet: files.sheet,
+            page: files.page,
+        })
+    }
+
+    fn run(mut self, args: &Stylize, quiet: bool) -> anyhow::Result<Exit> {
+        let mut exit = Exit::Done;
+        let mut contenders = Vec::new();
+        for entry in std::mem::take(&mut self.recipes) {
+            if interrupt::requested() {
+                break;
+            }
+            match self.paint(&entry, args, quiet) {
+                Ok(contender) => contenders.push(contender),
+                Err(error) => {
+                    self.display.clear();
+                    say(&format!("{}: {error:#}", entry.name));
+                    exit = Exit::Failed;
+                }
+            }
+        }
+        let command = command_line();
+        let comparison = Comparison {
+            content: &Plate::new(self.source.stem(), &self.content, sheet::SIDE)?,
+            styles: &self.style_plates,
+            contenders: &contenders,
+            command: Some(&command),
+        };
+        let options = SaveOptions {
+            quality: QUALITY,
+            ..SaveOptions::default()
+        };
+        comparison.sheet(sheet::SIDE)?.save(&self.sheet, &options)?;
+        comparison.save(&self.page)?;
+        let seconds: f64 = contenders.iter().map(|one| one.report.seconds).sum();
+        note(&format!(
+            "wrote {} and {}: {} of {} recipes, {} of painting in all",
+            self.sheet.display(),
+            self.page.display(),
+            contenders.len(),
+            args.compare.len(),
+            duration(seconds)
+        ));
+        Ok(match interrupt::requested() {
+            true => Exit::Interrupted,
+            false => exit,
+        })
+    }
+
+    fn paint(&mut self, entry: &Entry, args: &Stylize, quiet: bool) -> anyhow::Result<Contender> {
+        let mut problems = Problems::default();
+        let setup = Setup::new(&args.run, Some(&entry.recipe), quiet, &mut problems);
+        let made = setup.stylizer(self.styles.clone(), problems);
+        let mut stylizer = made.map_err(|problems| anyhow::anyhow!(problems.lines().join("; ")))?;
+        let options = SaveOptions {
+            settings: Some(job::describe(&stylizer)),
+            ..SaveOptions::default()
+        };
+        self.display.begin(&entry.name);
+        let stylized = watched(&mut stylizer, &self.content, &mut self.display, None)?;
+        let (picture, report) = (stylized.picture, stylized.report);
+        picture.save(&entry.output, &options)?;
+        let line = summary(&picture, &report, &entry.output, None);
+        self.display.end(&line, &entry.output, &report);
+        Ok(Contender {
+            plate: Plate::new(&entry.name, &picture, sheet::SIDE)?,
+            report,
+        })
+    }
+}
+
+/// What the recipes are called: a built-in one by its name, a file by its name without folder and extension.
+fn names(recipes: &[OsString], problems: &mut Problems) -> Vec<String> {
+    let name = |recipe: &OsString| match Path::new(recipe).file_stem() {
+        Some(stem) => output::short(&stem.to_string_lossy()),
+        None => output::short(&recipe.to_string_lossy()),
+    };
+    let names: Vec<String> = recipes.iter().map(name).collect();
+    for (index, name) in names.iter().enumerate() {
+        if names[..index].contains(name) {
+            problems.usage(format!(
+                "--compare names {name} twice: leave one out, or rename a file"
+            ));
+        }
+    }
+    names
+}
+
+/// `CONTENT-STYLE`.
+fn stem(contents: &[Source], styles: &[Source]) -> String {
+    let styles: Vec<_> = styles
+        .iter()
+        .map(|style| output::short(&style.stem()))
+        .collect();
+    let content = contents.first().map(Source::stem).unwrap_or_default();
+    let (content, styles) = (output::short(&content), output::short(&styles.join("+")));
+    format!("{content}-{styles}")
+}
+
+/// The files of a comparison.
+struct Files {
+    results: Vec<PathBuf>,
+    sheet: PathBuf,
+    page: PathBuf,
+}
+
+impl Files {
+    /// `STEM-RECIPE.png` for each recipe, `STEM-compare.jpg` and `STEM-compare.html`; a number follows the stem
+    /// rather than that a file is replaced.
+    fn free(folder: &Path, stem: &str, names: &[String], overwrite: bool) -> Self {
+        let mut files = Self::of(folder, stem, names);
+        for number in 2.. {
+            if overwrite || !files.all().any(|path| path.exists()) {
+                break;
+            }
+            files = Self::of(folder, &format!("{stem}-{number}"), names);
+        }
+        files
+    }
+
+    fn of(folder: &Path, stem: &str, names: &[String]) -> Self {
+        let file = |end: &str| folder.join(format!("{stem}-{end}"));
+        Self {
+            results: names
+                .iter()
+                .map(|name| file(&format!("{name}.png")))
+                .collect(),
+            sheet: file("compare.jpg"),
+            page: file("compare.html"),
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &PathBuf> {
+        self.results.iter().chain([&self.sheet, &self.page])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_named_after_the_recipes_and_numbered_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = ["gatys2016".to_string(), "mine".to_string()];
+        let files = Files::free(folder.path(), "lake-ink", &names, false);
+        assert_eq!(files.results[1], folder.path().join("lake-ink-mine.png"));
+        std::fs::write(&files.results[1], "").unwrap();
+        let others = Files::free(folder.path(), "lake-ink", &names, false);
+        let sheet = folder.path().join("lake-ink-2-compare.jpg");
+        assert_eq!(others.sheet, sheet);
+        assert!(others.all().all(|path| !path.exists()));
+        let same = Files::free(folder.path(), "lake-ink", &names, true);
+        assert_eq!(same.results, files.results);
+    }
+
+    #[test]
+    fn recipes_are_told_apart() {
+        let mut problems = Problems::default();
+        let given = ["pytorch", "mine/warm.toml", "v1.2/cold.toml"].map(OsString::from);
+        assert_eq!(names(&given, &mut problems), ["pytorch", "warm", "cold"]);
+        assert!(problems.is_empty());
+        let given = ["warm.toml", "other/warm.toml"].map(OsString::from);
+        names(&given, &mut problems);
+        assert!(problems.lines()[0].contains("warm twice"));
+    }
+}
