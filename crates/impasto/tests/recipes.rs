@@ -1,0 +1,123 @@
+//! The recipes of the published methods against runs of independent implementations in PyTorch, step by step.
+//!
+//! The recorded losses and pictures and the script that made them are in `tests/golden/trajectories/`; the
+//! implementations are in `bench/reference/trajectory/`, where the same comparison can be made on the real network and
+//! beside TensorFlow.
+
+use impasto::compute::cpu::Precision;
+use impasto::device::{Choice, open};
+use impasto::encoder::Preprocessing;
+use impasto::recipe::{Init, OptimizerSettings};
+use impasto::{Encoder, Ignore, Picture, Recipe, Size, Style, Stylizer};
+use serde_json::Value;
+use std::path::PathBuf;
+
+fn golden(file: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests/golden", file]
+        .iter()
+        .collect()
+}
+
+fn picture(name: &str) -> Picture {
+    Picture::open(&golden(&format!("trajectories/{name}.png"))).unwrap()
+}
+
+/// Decibels between two pictures in 0..1.
+fn psnr(a: &[f32], b: &[f32]) -> f64 {
+    let squares = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2));
+    -10.0 * (squares.sum::<f64>() / a.len() as f64).log10()
+}
+
+#[test]
+fn published_methods_go_the_way_of_their_tutorials() {
+    let recorded = std::fs::read(golden("trajectories/trajectories.json")).unwrap();
+    let recorded: Value = serde_json::from_slice(&recorded).unwrap();
+    let (content, style) = (picture("content"), picture("style"));
+    let encoder = Encoder::open(&golden("tiny.safetensors"), Some(Preprocessing::Caffe)).unwrap();
+    let mut failures = Vec::new();
+    for run in recorded.as_array().unwrap() {
+        let name = run["recipe"].as_str().unwrap();
+        let expected: Vec<f64> = run["losses"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|loss| loss.as_f64().unwrap())
+            .collect();
+        let mut recipe = Recipe::named(name).unwrap();
+        recipe.size = Size::Original;
+        recipe.schedule.coarse_to_fine = false;
+        recipe.schedule.steps = vec![expected.len()];
+        // The one thing that no two programs share is their noise.
+        recipe.init = Init::Picture;
+        let adam = matches!(recipe.optimizer, OptimizerSettings::Adam(_));
+        let device = open(&Choice {
+            precision: Precision::Strict,
+            ..Choice::default()
+        });
+        let styles = vec![Style::new("style", style.clone(), 1.0)];
+        let mut stylizer = Stylizer::new(device.unwrap(), &encoder, styles, recipe)
+            .unwrap()
+            .start_from(picture(run["start"].as_str().unwrap()));
+        let got = stylizer.stylize(&content, &mut Ignore).unwrap();
+        let losses: Vec<f64> = got.report.steps.iter().map(|step| step.total).collect();
+        assert_eq!(losses.len(), expected.len(), "{name}");
+        let error = |step: usize| (losses[step] / expected[step] - 1.0).abs();
+        if error(0) > 1e-4 {
+            failures.push(format!(
+                "{name}: the first loss is {}, PyTorch has {}",
+                losses[0], expected[0]
+            ));
+        }
+        for step in 1..if adam { 20 } else { 10 } {
+            if error(step) > 1e-2 {
+                failures.push(format!(
+                    "{name}: loss {step} is {}, PyTorch has {}",
+                    losses[step], expected[step]
+                ));
+                break;
+            }
+        }
+        if let Some(file) = run["picture"].as_str() {
+            let decibels = psnr(
+                got.picture.rgb(),
+                picture(file.trim_end_matches(".png")).rgb(),
+            );
+            if decibels < 40.0 {
+                failures.push(format!(
+                    "{name}: the picture is {decibels:.1} dB from PyTorch's"
+                ));
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+}
+
+/// A method that is asked for layers the encoder lacks says so, or refuses if it must be exact.
+#[test]
+fn layers_that_the_encoder_lacks_are_named_or_refused() {
+    let device = || open(&Choice::default()).unwrap();
+    let styles = || vec![Style::new("style", picture("style"), 1.0)];
+    let encoder = Encoder::lite().unwrap();
+    let mut recipe = Recipe::named("gatys2016").unwrap();
+    let stylizer = Stylizer::new(device(), &encoder, styles(), recipe.clone()).unwrap();
+    let lines: Vec<String> = stylizer
+        .substitutions()
+        .iter()
+        .map(|substitution| format!("{}: {substitution}", substitution.term))
+        .collect();
+    assert_eq!(
+        lines,
+        [
+            "content: relu3_3 for relu4_2",
+            "style: relu3_3 for relu4_1",
+            "style: nothing for relu5_1"
+        ]
+    );
+    recipe.strict_taps = true;
+    let error = Stylizer::new(device(), &encoder, styles(), recipe)
+        .unwrap_err()
+        .to_string();
+    for part in ["relu4_2", "relu4_1", "relu5_1", "impasto models pull vgg19"] {
+        assert!(error.contains(part), "{error}");
+    }
+}
