@@ -137,6 +137,10 @@ pub struct Stylize {
     #[arg(long, value_name = "FILE.toml", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub save_recipe: Option<PathBuf>,
 
+    /// Print sizes, memory and time of each scale, and paint nothing
+    #[arg(long, help_heading = "Output")]
+    pub plan: bool,
+
     /// Write a page with pictures, losses, times and settings: one .html file that needs no other; one content only
     #[arg(long, value_name = "FILE.html", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub report: Option<PathBuf>,
@@ -383,6 +387,14 @@ pub struct Device {
         help_heading = "Device"
     )]
     pub device: Option<Given<Kind>>,
+
+    /// Memory that may be used, with its unit: larger pictures are worked on in tiles [default: 90 % of what is free]
+    #[arg(long, value_name = "SIZE", value_parser = value::bytes(), help_heading = "Device")]
+    pub memory: Option<Given<u64>>,
+
+    /// Work in tiles of at most about this side in pixels, whatever the memory; the picture is the same
+    #[arg(long, value_name = "N", value_parser = value::whole::<usize>(), help_heading = "Device")]
+    pub tile: Option<Given<usize>>,
 
     /// How the cpu works.
     #[command(flatten)]

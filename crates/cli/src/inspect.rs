@@ -1,6 +1,7 @@
 //! `impasto inspect`: losses, gradients and encoders, for people and for programs.
 
 use crate::args::{EncoderChoice, InspectEncoder, InspectLoss};
+use crate::plan;
 use crate::problems::Problems;
 use crate::source::Source;
 use crate::{Exit, Failure, npy, output, print, settings};
@@ -27,6 +28,7 @@ pub fn loss(args: &InspectLoss) -> Result<Exit, Failure> {
     if let (Some(content), Some(image)) = (&content, &image) {
         check_sizes(content, image, &mut problems);
     }
+    let limits = plan::limits(&args.device, &mut problems);
     let (styles, style_sources) = settings::styles(&args.objective, &mut problems);
     if let Some(path) = &args.gradient {
         let read = sources.iter().chain(&style_sources);
@@ -39,6 +41,7 @@ pub fn loss(args: &InspectLoss) -> Result<Exit, Failure> {
         return Err(problems.into());
     };
     let inspected = Stylizer::new(device, &encoder, styles, recipe)
+        .and_then(|stylizer| stylizer.with_limits(limits))
         .and_then(|mut stylizer| stylizer.inspect(&content, &image));
     let inspection = match inspected {
         Ok(inspection) => inspection,

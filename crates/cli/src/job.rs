@@ -2,6 +2,7 @@
 
 use crate::args::{Optimizer, Progress, Run, Stylize};
 use crate::output;
+use crate::plan;
 use crate::problems::Problems;
 use crate::settings;
 use crate::source::Source;
@@ -10,7 +11,7 @@ use impasto::compute::Device;
 use impasto::recipe::file::RecipeFile;
 use impasto::recipe::names::Named;
 use impasto::recipe::{AdamSettings, Init, LbfgsSettings, OptimizerSettings, StyleSize};
-use impasto::{Encoder, Error, Picture, Recipe, Size, Style, Stylizer};
+use impasto::{Encoder, Error, Limits, Picture, Recipe, Size, Style, Stylizer};
 use serde_json::json;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -49,6 +50,7 @@ pub struct Setup {
     /// How progress is shown.
     pub progress: Progress,
     quiet: bool,
+    limits: Limits,
     start: Option<(Source, Option<Picture>)>,
     encoder: Option<Encoder>,
     device: Option<Box<dyn Device>>,
@@ -71,7 +73,9 @@ impl Setup {
             settings::check_layers(&run.objective, encoder, problems);
         }
         let device = settings::device(&run.device, problems);
+        let limits = plan::limits(&run.device, problems);
         Self {
+            limits,
             recipe,
             progress: if quiet {
                 Progress::None
@@ -132,9 +136,14 @@ impl Setup {
         if let (false, Some(line)) = (self.quiet, stand_ins(&stylizer)) {
             crate::say(&line);
         }
-        Ok(match self.start {
+        let stylizer = match self.start {
             Some((_, Some(picture))) => stylizer.start_from(picture),
             _ => stylizer,
+        };
+        stylizer.with_limits(self.limits).map_err(|error| {
+            let mut problems = Problems::default();
+            problems.usage(error);
+            problems
         })
     }
 }

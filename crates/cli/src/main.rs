@@ -20,6 +20,7 @@ mod logger;
 mod models;
 mod npy;
 mod output;
+mod plan;
 mod problems;
 mod progress;
 mod recipe;
@@ -113,7 +114,10 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Stylize(args) if !args.compare.is_empty() => compare::run(&args, cli.quiet),
         Command::Stylize(args) => {
             let job = job::Job::new(&args, cli.quiet)?;
-            Ok(stylize::run(job)?)
+            match args.plan {
+                true => Ok(plan::show(job)?),
+                false => Ok(stylize::run(job)?),
+            }
         }
         Command::Gallery(args) => gallery::run(&args, cli.quiet),
         Command::Inspect(Inspect::Loss(args)) => inspect::loss(&args),

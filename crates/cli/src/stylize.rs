@@ -59,6 +59,7 @@ fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Resu
         settings: Some(job.settings.clone()),
         ..SaveOptions::default()
     };
+    crate::plan::log(&mut job.stylizer, &picture)?;
     display.begin(&source.name());
     let previews = job.save_every.map(|every| Previews {
         every,

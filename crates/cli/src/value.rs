@@ -84,6 +84,31 @@ pub fn whole<T: FromStr + 'static>() -> Lenient<T> {
 
 const WHOLE: &str = "must be a whole number";
 
+/// Units of memory.
+const UNITS: [(&str, u32, u32); 7] = [
+    ("kB", 10, 3),
+    ("MB", 10, 6),
+    ("GB", 10, 9),
+    ("TB", 10, 12),
+    ("MiB", 2, 20),
+    ("GiB", 2, 30),
+    ("TiB", 2, 40),
+];
+
+/// An amount of memory: a number and its unit.
+pub fn bytes() -> Lenient<u64> {
+    free(|text| {
+        let amount = UNITS.iter().find_map(|&(unit, base, power)| {
+            let number: f64 = text.strip_suffix(unit)?.trim().parse().ok()?;
+            Some(number * f64::from(base).powi(power as i32))
+        });
+        match amount {
+            Some(bytes) if (1.0..1e18).contains(&bytes) => Ok(bytes as u64),
+            _ => Err("must be a number with its unit, such as 3GB or 800MiB".into()),
+        }
+    })
+}
+
 /// Whole numbers with commas between them.
 pub fn wholes() -> Lenient<Vec<usize>> {
     free(|text| {
@@ -126,4 +151,20 @@ pub fn layers() -> Lenient<Vec<WeightedLayer>> {
 fn free<T>(read: fn(&str) -> Result<T, String>) -> Lenient<T> {
     let names = Vec::new;
     Lenient { read, names }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::bytes;
+
+    #[test]
+    fn amounts_of_memory_need_a_unit() {
+        let read = bytes().read;
+        assert_eq!(read("3GB"), Ok(3_000_000_000));
+        assert_eq!(read("1.5 GiB"), Ok(3 << 29));
+        assert_eq!(read("800MB"), Ok(800_000_000));
+        for text in ["3", "GB", "-1GB", "0MB", "nanGB", "infGB", "3 parsecs"] {
+            assert!(read(text).is_err(), "{text}");
+        }
+    }
 }

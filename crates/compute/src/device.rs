@@ -199,6 +199,9 @@ pub struct Memory {
     pub kept: usize,
     /// Most at a time in the backward pass, what is kept included, and the gradient.
     pub backward: usize,
+    /// What stays from one pass over a whole image of this size to the next, until [`Network::forget`]; of tiles,
+    /// nothing.
+    pub prepared: usize,
 }
 
 /// The statistics of one layer's features `F` `[c, h·w]` on which style losses stand.
@@ -524,8 +527,12 @@ pub trait Network: Send + Sync + fmt::Debug {
             forward: kept,
             kept,
             backward: kept + 2 * largest,
+            prepared: 0,
         })
     }
+
+    /// Lets go of what is kept from pass to pass for speed, when other networks will run.
+    fn forget(&self) {}
 
     /// Where the time of the last forward and backward pass went, from the image to the deepest layer; empty if the
     /// device does not know.

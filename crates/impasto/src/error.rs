@@ -52,6 +52,22 @@ pub enum Error {
         /// Those that are built in, the likeliest first.
         known: String,
     },
+    /// The picture does not fit into memory, not even tile by tile.
+    #[error(
+        "{width}×{height} px need {needed} of memory even tile by tile, and the limit is {limit}: {advice}"
+    )]
+    TooLarge {
+        /// Width of the scale that does not fit.
+        width: usize,
+        /// Height of the scale that does not fit.
+        height: usize,
+        /// What it needs.
+        needed: String,
+        /// What there is.
+        limit: String,
+        /// What would fit.
+        advice: String,
+    },
     /// A checkpoint cannot be used.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

@@ -46,14 +46,18 @@ pub mod picture;
 pub mod recipe;
 mod report;
 pub mod sheet;
+mod tiling;
 
 pub use encoder::{Encoder, LayerName, WeightedLayer};
 pub use error::{Error, Result};
 pub use impasto_compute as compute;
-pub use method::{Inspection, Style, Stylized, Stylizer};
+pub use method::{
+    Inspection, LEAST_TILE, Limits, Pace, Plan, ScalePlan, Style, Stylized, Stylizer,
+};
 pub use observer::{Event, Ignore, Observer, Scale, Step, TermValue};
 pub use picture::Picture;
 pub use recipe::{Problem, Quality, Recipe, Size};
 pub use report::{
     Cell, Comparison, Contender, Gallery, Page, Plate, Report, ScaleReport, Setback, StepReport,
 };
+pub use tiling::{TilePlan, free_memory};

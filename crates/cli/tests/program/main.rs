@@ -10,6 +10,7 @@ mod inspect;
 mod interrupt;
 mod lists;
 mod models;
+mod plan;
 mod problems;
 mod progress;
 mod stylize;

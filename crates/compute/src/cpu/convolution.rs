@@ -40,6 +40,21 @@ impl Convolution {
         }
     }
 
+    /// Drops transformed filters.
+    pub(super) fn forget(&self) {
+        *self.single.lock().unwrap_or_else(PoisonError::into_inner) = [None, None];
+        *self.half.lock().unwrap_or_else(PoisonError::into_inner) = [None, None];
+    }
+
+    /// Whether transformed filters are kept for images of some pixels.
+    pub(super) fn keeps_filters(context: &Context, pixels: usize) -> bool {
+        match context.filters {
+            FilterCache::Always => true,
+            FilterCache::Never => false,
+            FilterCache::Auto => pixels <= CACHE_PIXELS,
+        }
+    }
+
     /// Convolves, in the precision of the device; `pixels` are those of the image.
     pub(super) fn run(
         &self,
@@ -88,11 +103,7 @@ impl Convolution {
         job: &Job<'_>,
     ) -> Result<Arc<Filters<F>>> {
         let mut kept = cache.lock().unwrap_or_else(PoisonError::into_inner);
-        let keep = match job.context.filters {
-            FilterCache::Always => true,
-            FilterCache::Never => false,
-            FilterCache::Auto => job.pixels <= CACHE_PIXELS,
-        };
+        let keep = Self::keeps_filters(job.context, job.pixels);
         if !keep {
             *kept = [None, None];
         }

@@ -4,6 +4,7 @@
 //! with sizes for buffers. What threads need while they work, and blocks of memory that are a little larger than
 //! what they hold, come on top.
 
+use super::convolution::Convolution;
 use super::network::{CpuNetwork, keeps};
 use super::opening;
 use super::plan::{Operation, Stage, stages};
@@ -53,7 +54,7 @@ impl CpuNetwork {
         };
         let mut made: Vec<Made> = Vec::with_capacity(plan.len());
         let (mut size, mut channels, mut features) = ((h, w), self.spec.input.channels(), 0);
-        let mut filters = 0;
+        let (mut filters, mut all_filters) = (0, 0);
         for (index, stage) in plan.iter().enumerate() {
             let wanted = asked(stage);
             let before = channels;
@@ -64,7 +65,8 @@ impl CpuNetwork {
             }
             let pixels = channels.div_ceil(LANES) * size.0 * size.1;
             if index > 0 && matches!(stage.operation, Operation::Conv { .. }) {
-                filters = filters.max(before * channels * FILTER_BYTES);
+                let bytes = before * channels * FILTER_BYTES;
+                (filters, all_filters) = (filters.max(bytes), all_filters + bytes);
             }
             let strip = opens && index == 0;
             for request in &wanted {
@@ -123,6 +125,11 @@ impl CpuNetwork {
             forward: forward + features,
             kept,
             backward,
+            // Of both directions.
+            prepared: match Convolution::keeps_filters(&self.context, h * w) {
+                true => 2 * all_filters,
+                false => 0,
+            },
         })
     }
 }

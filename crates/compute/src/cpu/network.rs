@@ -487,6 +487,13 @@ impl Network for CpuNetwork {
         }
     }
 
+    fn forget(&self) {
+        self.convolutions
+            .iter()
+            .flatten()
+            .for_each(Convolution::forget);
+    }
+
     fn memory(&self, height: usize, width: usize, taps: &[TapRequest]) -> Result<Memory> {
         self.estimate((height, width), &merged(taps))
     }

@@ -9,7 +9,7 @@
 //! constant picture would score.
 
 use super::{Gradient, Loss, LossValue, Scaling, Seen, View};
-use impasto_compute::{Device, Moments, Result, Tap, Tensor};
+use impasto_compute::{Device, Moments, Patch, Result, Tap, Tensor, Window};
 
 /// The content loss at one tap.
 #[derive(Debug)]
@@ -68,5 +68,31 @@ impl Loss for ContentLoss {
         };
         self.scaling
             .finish(device, value, Gradient::Tensor(gradient), weight)
+    }
+
+    fn in_parts(&self) -> Option<Scaling> {
+        Some(self.scaling)
+    }
+
+    fn evaluate_part(
+        &self,
+        device: &dyn Device,
+        features: &Tensor,
+        place: &Window,
+        weight: f32,
+    ) -> Result<(LossValue, Tensor)> {
+        let mut target = device.zeros(features.shape())?;
+        let patch = Patch {
+            from: *place,
+            to: (0, 0),
+        };
+        device.paste(&self.target, &patch, 0.0, &mut target)?;
+        let slope = (2.0 * f64::from(weight) * self.factor) as f32;
+        let (sum, gradient) = device.squared_error(features, &target, slope)?;
+        let value = LossValue {
+            parts: vec![(self.factor, sum)],
+            ..LossValue::default()
+        };
+        Ok((value, gradient))
     }
 }

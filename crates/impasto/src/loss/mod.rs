@@ -23,7 +23,7 @@ pub mod wasserstein;
 pub use objective::{Evaluation, Objective, Term};
 
 use crate::recipe::Normalize;
-use impasto_compute::{Device, Moments, Reduction, Result, Scalar, Tap, Tensor};
+use impasto_compute::{Device, Moments, Reduction, Result, Scalar, Tap, Tensor, Window};
 use std::fmt;
 
 /// What a loss looks at.
@@ -113,6 +113,16 @@ impl LossValue {
         }
         Ok(if divisor == 0.0 { 0.0 } else { sum / divisor })
     }
+
+    /// Divides by the norm of the gradient, given the norms of parts of the gradient times the weight.
+    pub(crate) fn divide(&mut self, weight: f32, norms: Vec<Scalar>) {
+        // value / (norm/weight) = weight·value / norm.
+        self.constant *= f64::from(weight);
+        self.parts
+            .iter_mut()
+            .for_each(|(factor, _)| *factor *= f64::from(weight));
+        self.divisor = norms;
+    }
 }
 
 /// One loss with its target.
@@ -130,6 +140,32 @@ pub trait Loss: Send + Sync + fmt::Debug {
         seen: Seen<'_>,
         weight: f32,
     ) -> Result<(LossValue, Gradient)>;
+
+    /// How the loss is scaled, if it looks at features and can be summed over parts of them. Pictures are worked on
+    /// tile by tile only if all losses of features can; those of moments and of the image always can.
+    fn in_parts(&self) -> Option<Scaling> {
+        None
+    }
+
+    /// For losses that are sums over places: the value, and `weight` times the gradient, of the part of the features
+    /// that lies at `place` in the whole map. Values of parts add up. The norm of the gradient is not divided by: it
+    /// is that of all parts.
+    ///
+    /// # Errors
+    /// As [`Loss::evaluate`]; [`ComputeError::BadSetting`](impasto_compute::ComputeError::BadSetting) if the loss is
+    /// no such sum.
+    fn evaluate_part(
+        &self,
+        device: &dyn Device,
+        features: &Tensor,
+        place: &Window,
+        weight: f32,
+    ) -> Result<(LossValue, Tensor)> {
+        let _ = (device, features, place, weight);
+        Err(impasto_compute::ComputeError::BadSetting(
+            "a loss needs all features at once: it cannot be worked on tile by tile".into(),
+        ))
+    }
 }
 
 /// How a loss is scaled: the settings that every file here reads alike.
@@ -178,13 +214,7 @@ impl Scaling {
             for tensor in tensors {
                 device.scale_over(tensor, weight, &norms)?;
             }
-            // value / (norm/weight) = weight·value / norm.
-            value.constant *= f64::from(weight);
-            value
-                .parts
-                .iter_mut()
-                .for_each(|(factor, _)| *factor *= f64::from(weight));
-            value.divisor = norms;
+            value.divide(weight, norms);
         }
         Ok((value, gradient))
     }

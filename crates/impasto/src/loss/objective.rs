@@ -57,6 +57,11 @@ impl Objective {
         &self.terms
     }
 
+    /// What it asks of the network.
+    pub fn requests(&self) -> &[TapRequest] {
+        &self.requests
+    }
+
     /// The weighted sum of the values of one evaluation.
     ///
     /// # Errors

@@ -12,18 +12,20 @@
 //! of it is left after the encoder's pools is worked on at the least width that reaches the deepest layer, and
 //! brought back to its own shape at the end.
 
+use super::plan::{Limits, Plan};
 use super::run::{End, Evaluator, Run, State};
 use super::start::start;
 use super::targets::{Context, Layers, StyleCache};
 use super::unit::unit_activations;
 use crate::checkpoint::{Checkpoint, Checkpoints, Job, Keeper};
 use crate::encoder::{Encoder, Substitution};
-use crate::loss::Objective;
+use crate::loss::{Objective, Term, View};
 use crate::observer::{Event, Observer, Scale, TermValue, term_values};
 use crate::optim::Optimizer;
 use crate::picture::{Filter, Picture, fit_long_side};
 use crate::recipe::{Init, Problem, Recipe, Size, StyleSize};
 use crate::report::Report;
+use crate::tiling::{Eye, TiledNetwork};
 use crate::{Error, Result};
 use impasto_compute::{Device, Input, NetSpec, Network};
 
@@ -76,15 +78,18 @@ pub struct Inspection {
 /// An encoder, some styles and a recipe on a device, ready for any number of contents.
 #[derive(Debug)]
 pub struct Stylizer {
-    device: Box<dyn Device>,
-    network: Box<dyn Network>,
+    pub(super) device: Box<dyn Device>,
+    pub(super) network: Box<dyn Network>,
     /// The network as the encoder and the recipe's options give it.
     spec: NetSpec,
     encoder: String,
-    layers: Layers,
-    styles: Vec<Style>,
-    recipe: Recipe,
-    start: Option<Picture>,
+    pub(super) layers: Layers,
+    pub(super) styles: Vec<Style>,
+    pub(super) recipe: Recipe,
+    pub(super) start: Option<Picture>,
+    pub(super) limits: Limits,
+    /// The plan to go by, if it was made before.
+    pub(super) planned: Option<Plan>,
     checkpoints: Option<Checkpoints>,
     cache: StyleCache,
 }
@@ -116,6 +121,8 @@ impl Stylizer {
             styles,
             recipe,
             start: None,
+            limits: Limits::default(),
+            planned: None,
             checkpoints: None,
             cache: StyleCache::default(),
         })
@@ -204,9 +211,10 @@ impl Stylizer {
     /// Paints a content in the styles of the job.
     ///
     /// # Errors
-    /// [`Error::Invalid`] if the recipe starts from a picture and none was given, [`Error::Diverged`] with the last
-    /// good picture, [`Error::Checkpoint`] if the run was to go on from a checkpoint and must not begin anew, and
-    /// whatever the device reports. A run that the observer ends is no error: the picture so far is returned.
+    /// [`Error::Invalid`] if the recipe starts from a picture and none was given, [`Error::TooLarge`],
+    /// [`Error::Diverged`] with the last good picture, [`Error::Checkpoint`] if the run was to go on from a checkpoint
+    /// and must not begin anew, and whatever the device reports. A run that the observer ends is no error: the picture
+    /// so far is returned.
     pub fn stylize(&mut self, content: &Picture, observer: &mut dyn Observer) -> Result<Stylized> {
         if self.recipe.init == Init::Picture && self.start.is_none() {
             let problem = Problem::new("init", "picture", "needs a picture to start from");
@@ -221,11 +229,12 @@ impl Stylizer {
         }
         let clock = Instant::now();
         let scales = self.scales(content);
+        let plan = self.plan(content)?;
         if let Some(&coarsest) = scales.first() {
             self.prepare(content, coarsest)?;
         }
         let mut cache = std::mem::take(&mut self.cache);
-        let stylized = self.paint(content, &scales, clock, observer, &mut cache);
+        let stylized = self.paint(content, (&scales, &plan), clock, observer, &mut cache);
         self.cache = cache;
         stylized
     }
@@ -233,7 +242,7 @@ impl Stylizer {
     fn paint(
         &self,
         content: &Picture,
-        scales: &[Scale],
+        (scales, plan): (&[Scale], &Plan),
         clock: Instant,
         observer: &mut dyn Observer,
         cache: &mut StyleCache,
@@ -275,7 +284,12 @@ impl Stylizer {
             }
             let started = Instant::now();
             run.tell(&Event::ScaleStarted { index, scale });
-            let objective = self.objective(content, scale, cache)?;
+            let planned = plan.scales.get(index);
+            let tiled = self.tiled(planned.and_then(|plan| plan.tiles.as_ref()))?;
+            let styles = self.tiled(planned.and_then(|plan| plan.style_tiles.as_ref()))?;
+            let eyes = (tiled.as_ref(), styles.as_ref());
+            let objective = self.objective(content, scale, eyes, cache)?;
+            drop(styles);
             let mut here = match (resumed.take(), state.take()) {
                 (Some(resumed), _) => resumed,
                 (None, Some(coarser)) => coarser.enlarged(device, scale)?,
@@ -283,7 +297,7 @@ impl Stylizer {
             };
             let evaluator = Evaluator {
                 device,
-                network: self.network.as_ref(),
+                network: self.eye(tiled.as_ref()),
                 objective: &objective,
             };
             let end = run.scale(index, started, &evaluator, &mut here)?;
@@ -349,20 +363,28 @@ impl Stylizer {
             .map(|style| size(&style.picture))
             .collect();
         self.measure_activations(content, &sizes)?;
+        let tiled = self.tiled(self.tiles_for(content)?.as_ref())?;
         let device = self.device.as_ref();
+        let eye = self.eye(tiled.as_ref());
         let context = Context {
             device,
-            network: self.network.as_ref(),
+            network: eye,
+            styles: Eye::Whole(self.network.as_ref()),
             recipe: &self.recipe,
             layers: &self.layers,
         };
-        let objective = context.objective(content, &self.styles, &sizes, &mut self.cache)?;
+        let cache = &mut StyleCache::default();
+        let objective = context.objective(content, &self.styles, &sizes, cache)?;
+        let objective = match &tiled {
+            Some(_) => in_parts(objective)?,
+            None => objective,
+        };
         let pixels = self.recipe.pixels;
         let tensor = device.upload(
             &pixels.encode(image.rgb().to_vec()),
             &[3, image.height(), image.width()],
         )?;
-        let evaluation = objective.evaluate(device, self.network.as_ref(), &tensor)?;
+        let evaluation = eye.evaluate(device, &objective, &tensor)?;
         Ok(Inspection {
             terms: term_values(&objective, &evaluation.values)?,
             total: objective.total(&evaluation.values)?,
@@ -380,17 +402,27 @@ impl Stylizer {
         self.measure_activations(&content, &sizes)
     }
 
-    /// The objective of a content at a scale.
-    fn objective(
+    /// The network, or its tiles if there are any.
+    fn eye<'a>(&'a self, tiled: Option<&'a TiledNetwork>) -> Eye<'a> {
+        match tiled {
+            Some(tiled) => Eye::Tiles(tiled),
+            None => Eye::Whole(self.network.as_ref()),
+        }
+    }
+
+    /// The objective of a content at a scale; content and styles may be looked at tile by tile.
+    pub(super) fn objective(
         &self,
         content: &Picture,
         scale: Scale,
+        (tiled, styles): (Option<&TiledNetwork>, Option<&TiledNetwork>),
         cache: &mut StyleCache,
     ) -> Result<Objective> {
         let Scale { width, height, .. } = scale;
         let context = Context {
             device: self.device.as_ref(),
-            network: self.network.as_ref(),
+            network: self.eye(tiled),
+            styles: self.eye(styles),
             recipe: &self.recipe,
             layers: &self.layers,
         };
@@ -400,7 +432,11 @@ impl Stylizer {
             .map(|style| self.style_size(style, (width, height)))
             .collect();
         let content = content.resized(width, height, Filter::Bicubic);
-        context.objective(&content, &self.styles, &sizes, cache)
+        let objective = context.objective(&content, &self.styles, &sizes, cache)?;
+        match tiled {
+            Some(_) => in_parts(objective),
+            None => Ok(objective),
+        }
     }
 
     /// Prepares the network anew if its weights depend on the pictures; styles in the sizes given.
@@ -426,7 +462,7 @@ impl Stylizer {
     }
 
     /// What the run starts from at its first scale.
-    fn begin(&self, content: &Picture, scale: Scale) -> Result<State> {
+    pub(super) fn begin(&self, content: &Picture, scale: Scale) -> Result<State> {
         let size = (scale.height, scale.width);
         let picture = self.start.as_ref();
         let planes = start(&self.recipe, content, picture, &self.styles, size);
@@ -434,7 +470,7 @@ impl Stylizer {
     }
 
     /// Width and height of a picture at a long side, at least what the deepest layer needs.
-    fn working_size(&self, picture: &Picture, long_side: usize) -> (usize, usize) {
+    pub(super) fn working_size(&self, picture: &Picture, long_side: usize) -> (usize, usize) {
         let (width, height) = fit_long_side(picture.width(), picture.height(), long_side);
         (
             width.max(self.layers.minimum_side),
@@ -443,7 +479,7 @@ impl Stylizer {
     }
 
     /// Width and height at which a style is looked at, for a picture of some size.
-    fn style_size(&self, style: &Style, size: (usize, usize)) -> (usize, usize) {
+    pub(super) fn style_size(&self, style: &Style, size: (usize, usize)) -> (usize, usize) {
         let long_side = size.0.max(size.1);
         let mut long_side = match self.recipe.style.size {
             StyleSize::Scale(factor) => ((long_side as f32 * factor).round() as usize).max(1),
@@ -497,6 +533,27 @@ fn problems_of(styles: &[Style], recipe: &Recipe) -> Vec<Problem> {
         ));
     }
     problems
+}
+
+/// An objective that can be worked on tile by tile.
+fn in_parts(objective: Objective) -> Result<Objective> {
+    let whole = |term: &&Term| {
+        matches!(term.loss.view(), View::Features(_)) && term.loss.in_parts().is_none()
+    };
+    let problems: Vec<_> = objective
+        .terms()
+        .iter()
+        .filter(whole)
+        .map(|term| {
+            let allowed = "needs all features at once, and so cannot be worked on tile by tile: \
+                       give it more memory, or choose a smaller size";
+            Problem::new("loss", &term.name, allowed)
+        })
+        .collect();
+    match problems.is_empty() {
+        true => Ok(objective),
+        false => Err(Error::Invalid(problems)),
+    }
 }
 
 /// Everything that is wrong with recipe, styles and layers at once; the layers if nothing is.

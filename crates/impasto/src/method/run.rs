@@ -22,7 +22,8 @@ use crate::optim::{Optimizer, Parts, Unfit};
 use crate::picture::{Filter, Picture, resize_planes};
 use crate::recipe::{Keep, Recipe};
 use crate::report::{Report, ScaleReport, Setback, StepReport};
-use impasto_compute::{Device, Network, Scalar, Tensor};
+use crate::tiling::Eye;
+use impasto_compute::{Device, Scalar, Tensor};
 use std::fmt;
 use std::ops::ControlFlow;
 use std::time::Instant;
@@ -39,14 +40,14 @@ const OPTIMIZER: &str = "optimizer.";
 #[derive(Clone, Copy)]
 pub(super) struct Evaluator<'a> {
     pub(super) device: &'a dyn Device,
-    pub(super) network: &'a dyn Network,
+    pub(super) network: Eye<'a>,
     pub(super) objective: &'a Objective,
 }
 
 impl Evaluator<'_> {
     /// Values and gradient at an image.
     fn evaluate(&self, image: &Tensor) -> Result<Evaluation> {
-        Ok(self.objective.evaluate(self.device, self.network, image)?)
+        Ok(self.network.evaluate(self.device, self.objective, image)?)
     }
 }
 
@@ -78,9 +79,9 @@ struct Best {
 }
 
 /// What a step left, perhaps not yet on the host.
-struct Taken {
+pub(super) struct Taken {
     step: usize,
-    values: Vec<LossValue>,
+    pub(super) values: Vec<LossValue>,
     /// L1 norm of the gradient.
     norm: Scalar,
     /// The image before the step, where values and gradient were taken.
@@ -163,7 +164,7 @@ impl State {
         Ok(self.recipe.pixels.decode(planes))
     }
 
-    fn step(&mut self, evaluator: &Evaluator<'_>) -> Result<Taken> {
+    pub(super) fn step(&mut self, evaluator: &Evaluator<'_>) -> Result<Taken> {
         let Evaluator {
             device, objective, ..
         } = *evaluator;

@@ -10,8 +10,9 @@ use crate::loss::wasserstein::WassersteinLoss;
 use crate::loss::{Loss, Objective, Scaling, Term};
 use crate::picture::{Filter, Picture};
 use crate::recipe::{LayerNorm, LayerWeights, Problem, Recipe, StyleLoss};
+use crate::tiling::Eye;
 use crate::{Error, Result};
-use impasto_compute::{Device, Moments, NetSpec, Network, Tap, TapRequest, Tensor};
+use impasto_compute::{Device, Moments, NetSpec, Tap, TapRequest, Tensor};
 use std::collections::HashMap;
 
 /// A layer of a term, found in the encoder.
@@ -130,6 +131,29 @@ fn missing(error: &EncoderError) -> String {
     format!("{error}; `impasto models pull vgg19` installs the full network")
 }
 
+impl Layers {
+    /// What a step asks of the network.
+    pub(super) fn requests(&self, recipe: &Recipe) -> Vec<TapRequest> {
+        let content = self.content.iter().filter(|_| recipe.content.weight > 0.0);
+        let mut requests: Vec<_> = content
+            .map(|layer| TapRequest::features(layer.tap))
+            .collect();
+        for layer in self.style.iter().filter(|_| recipe.style.weight > 0.0) {
+            match requests.iter_mut().find(|other| other.tap == layer.tap) {
+                Some(other) => other.moments = true,
+                None => requests.push(TapRequest::moments(layer.tap)),
+            }
+        }
+        requests
+    }
+
+    /// What is asked of the network to look at a style.
+    pub(super) fn style_requests(&self) -> Vec<TapRequest> {
+        let style = self.style.iter();
+        style.map(|layer| TapRequest::moments(layer.tap)).collect()
+    }
+}
+
 /// What one style shows at every style layer, at one size: moments and the pixels they were taken over.
 type StyleView = Vec<(Moments, usize)>;
 
@@ -143,7 +167,10 @@ pub(super) struct StyleCache {
 #[derive(Clone, Copy)]
 pub(super) struct Context<'a> {
     pub(super) device: &'a dyn Device,
-    pub(super) network: &'a dyn Network,
+    /// Who looks at the picture and its content.
+    pub(super) network: Eye<'a>,
+    /// Who looks at the styles.
+    pub(super) styles: Eye<'a>,
     pub(super) recipe: &'a Recipe,
     pub(super) layers: &'a Layers,
 }
@@ -208,16 +235,14 @@ impl Context<'_> {
                 replay: false,
             })
             .collect();
-        let tape = self.network.forward(&image, &requests)?;
-        for layer in &self.layers.content {
-            let features = self.device.copy(tape.features(layer.tap)?)?;
-            let loss = ContentLoss::new(
-                self.device,
-                layer.tap,
-                features,
-                tape.moments(layer.tap)?,
-                self.scaling(self.recipe.content.factor),
-            )?;
+        let sights = self.network.look(self.device, &image, &requests)?;
+        drop(image);
+        for (layer, sight) in self.layers.content.iter().zip(sights) {
+            let (Some(features), Some(moments)) = (sight.features, &sight.moments) else {
+                continue;
+            };
+            let (device, scaling) = (self.device, self.scaling(self.recipe.content.factor));
+            let loss = ContentLoss::new(device, layer.tap, features, moments, scaling)?;
             terms.push(Term {
                 name: format!("content:{}", layer.name),
                 weight: self.recipe.content.weight * layer.share,
@@ -303,22 +328,12 @@ impl Context<'_> {
             &resized
         };
         let image = self.upload(style)?;
-        let requests: Vec<_> = self
-            .layers
-            .style
-            .iter()
-            .map(|layer| TapRequest::moments(layer.tap))
-            .collect();
-        let tape = self.network.forward(&image, &requests)?;
+        let requests = self.layers.style_requests();
+        let sights = self.styles.look(self.device, &image, &requests)?;
         let mut view = Vec::with_capacity(requests.len());
-        for layer in &self.layers.style {
-            let moments = tape.moments(layer.tap)?;
-            let copy = Moments {
-                mean: self.device.copy(&moments.mean)?,
-                second: self.device.copy(&moments.second)?,
-            };
-            let [_, h, w] = self.network.spec().shape_at(layer.tap, height, width)?;
-            view.push((copy, h * w));
+        for (layer, sight) in self.layers.style.iter().zip(sights) {
+            let [_, h, w] = self.styles.spec().shape_at(layer.tap, height, width)?;
+            view.extend(sight.moments.map(|moments| (moments, h * w)));
         }
         Ok(view)
     }

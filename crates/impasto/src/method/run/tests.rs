@@ -4,6 +4,7 @@ use super::*;
 use crate::checkpoint::{Checkpoints, Identity, Resume};
 use crate::loss::{Gradient, Loss, Seen, Term, View};
 use crate::recipe::{AdamSettings, Clip, LbfgsSettings, LineSearch, OptimizerSettings};
+use crate::tiling::Eye;
 use impasto_compute::cpu::{CpuDevice, CpuSettings};
 use impasto_compute::{Conv3x3, Input, Layer, NetSpec, Padding, PendingScalar};
 use std::sync::Arc;
@@ -163,7 +164,7 @@ fn run(case: Case, checkpoints: Option<&Checkpoints>, look: &mut dyn FnMut(&Even
     }]);
     let evaluator = Evaluator {
         device: &device,
-        network: network.as_ref(),
+        network: Eye::Whole(network.as_ref()),
         objective: &objective,
     };
     let mut events = Vec::new();

@@ -1,0 +1,116 @@
+//! Pictures larger than memory: exactly, tile by tile.
+//!
+//! Moments are sums over places, so those of a picture are the sums of those of its tiles; and so is the gradient.
+//! With `F_t` the features of tile `t` and `n` the places of a layer:
+//!
+//! ```text
+//! S = 1/n Σ_t F_t·F_tᵀ          L(S), dL/dS once          dL/dF_t = 1/n (dS + dSᵀ)·F_t
+//! ```
+//!
+//! The first pass over the tiles sums the moments, the second takes each tile's gradient. What would be lost by passing
+//! twice is kept small in two ways. The network may be *cut*: the front, cheap layers of large maps, is run twice, in
+//! small tiles; of the back, which is most of the work and needs wide margins, the tapes of as many tiles are kept as
+//! memory allows. And a place belongs to one tile only, so margins are as wide as the receptive field of the features
+//! and not twice that. [`TilePlan`] says which cut, how large tiles and how many tapes; [`choose`] finds the fastest
+//! plan that fits.
+//!
+//! A loss that looks at features must be a sum over places ([`Loss::in_parts`](crate::loss::Loss::in_parts)); one that
+//! is not is refused with its name. Total variation is taken of the picture itself, which is always in memory, as are
+//! the optimiser's state and the content's features: about 92 bytes a pixel with VGG-19.
+
+mod evaluate;
+mod grid;
+mod limit;
+mod network;
+mod plan;
+
+pub(crate) use evaluate::Sight;
+pub use limit::free_memory;
+pub(crate) use network::TiledNetwork;
+pub(crate) use plan::{Budget, Need, choose, feature_bytes, whole};
+
+use crate::loss::{Evaluation, Objective};
+use impasto_compute::{Device, Moments, NetSpec, Network, Result, TapRequest, Tensor};
+use serde::{Deserialize, Serialize};
+
+/// How pictures are cut, whatever their size.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct TilePlan {
+    /// Rows that belong to a tile, at most about.
+    pub height: usize,
+    /// Columns, likewise.
+    pub width: usize,
+    /// The layer of the encoder behind which the network is cut.
+    pub cut: Option<usize>,
+    /// Side of the tiles in which the front is run, at most about.
+    pub front: usize,
+    /// Tiles whose tapes are kept from the first pass to the second.
+    pub kept: usize,
+}
+
+/// A network as pictures are shown to it: whole, or tile by tile.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Eye<'a> {
+    /// Whole.
+    Whole(&'a dyn Network),
+    /// Tile by tile.
+    Tiles(&'a TiledNetwork),
+}
+
+impl Eye<'_> {
+    /// The network.
+    pub(crate) fn spec(&self) -> &NetSpec {
+        match self {
+            Eye::Whole(network) => network.spec(),
+            Eye::Tiles(tiled) => &tiled.spec,
+        }
+    }
+
+    /// What each request shows of a picture.
+    ///
+    /// # Errors
+    /// As [`Network::forward`].
+    pub(crate) fn look(
+        &self,
+        device: &dyn Device,
+        image: &Tensor,
+        requests: &[TapRequest],
+    ) -> Result<Vec<Sight>> {
+        let network = match self {
+            Eye::Whole(network) => network,
+            Eye::Tiles(tiled) => return tiled.look(device, image, requests),
+        };
+        let tape = network.forward(image, requests)?;
+        let see = |request: &TapRequest| -> Result<Sight> {
+            let mut sight = Sight::default();
+            if request.features {
+                sight.features = Some(device.copy(tape.features(request.tap)?)?);
+            }
+            if request.moments {
+                let moments = tape.moments(request.tap)?;
+                sight.moments = Some(Moments {
+                    mean: device.copy(&moments.mean)?,
+                    second: device.copy(&moments.second)?,
+                });
+            }
+            Ok(sight)
+        };
+        requests.iter().map(see).collect()
+    }
+
+    /// Values and gradient of an objective at an image `[3, h, w]`.
+    ///
+    /// # Errors
+    /// As [`Network::forward`].
+    pub(crate) fn evaluate(
+        &self,
+        device: &dyn Device,
+        objective: &Objective,
+        image: &Tensor,
+    ) -> Result<Evaluation> {
+        match self {
+            Eye::Whole(network) => objective.evaluate(device, *network, image),
+            Eye::Tiles(tiled) => tiled.evaluate(device, objective, image),
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! Which tiles: the fastest plan that fits into memory.
+//!
+//! A device says what a pass through a network needs ([`Network::memory`]); what lies around it is counted here. Work
+//! is counted per pixel in products: a convolution of `i` and `o` channels is `9·i·o/4` products, as minimal filtering
+//! needs, and [`TRAFFIC`] for each channel that is read or written; moments of `c` channels are `c²`.
+
+use super::TilePlan;
+use super::network::Geometry;
+use impasto_compute::{
+    Device, Halves, Layer, Memory, NetSpec, Network, Result, Tap, TapRequest, Window,
+};
+
+/// Products that take as long as reading or writing a channel.
+const TRAFFIC: f64 = 256.0;
+/// Sides of tiles that are tried, from the whole picture down by this factor.
+const STEP: f64 = 0.8;
+/// The least side of tiles, unless the picture is smaller.
+const LEAST: usize = 256;
+/// Sides of tiles of the front that are tried.
+const FRONTS: [usize; 6] = [256, 384, 512, 768, 1024, 1536];
+/// Bytes of a pixel of an image.
+const PIXEL: usize = 12;
+
+/// What there is.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Budget {
+    /// Bytes for the passes and the gradient of the picture.
+    pub(crate) bytes: usize,
+    /// Side of the tiles, if it is given.
+    pub(crate) tile: Option<usize>,
+    /// Whether there is a second pass, for a gradient.
+    pub(crate) gradient: bool,
+}
+
+/// What is needed.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Need {
+    /// The tiles; `None` for the picture as a whole.
+    pub(crate) tiles: Option<TilePlan>,
+    /// Bytes at most, for the passes and the gradient of the picture.
+    pub(crate) bytes: usize,
+    /// Work, in terms of that on the whole picture.
+    pub(crate) work: f64,
+    /// How many tiles there are.
+    pub(crate) count: usize,
+}
+
+/// Bytes of the features that are asked for, of a picture of `h×w`.
+pub(crate) fn feature_bytes(
+    spec: &NetSpec,
+    (h, w): (usize, usize),
+    requests: &[TapRequest],
+) -> Result<usize> {
+    let mut bytes = 0;
+    for request in requests.iter().filter(|request| request.features) {
+        let [c, h, w] = spec.shape_at(request.tap, h, w)?;
+        bytes += c.next_multiple_of(16) * h * w * size_of::<f32>();
+    }
+    Ok(bytes)
+}
+
+/// What a picture needs as a whole.
+///
+/// # Errors
+/// As [`Network::memory`].
+pub(crate) fn whole(
+    network: &dyn Network,
+    (h, w): (usize, usize),
+    requests: &[TapRequest],
+    gradient: bool,
+) -> Result<Need> {
+    let memory = network.memory(h, w, requests)?;
+    let image = PIXEL * h * w;
+    let features = feature_bytes(network.spec(), (h, w), requests)?;
+    let bytes = if gradient {
+        let losses = memory.kept + 2 * features;
+        let backward = memory.backward + features + image;
+        memory.forward.max(losses).max(backward)
+    } else {
+        memory.forward + features
+    };
+    Ok(Need {
+        tiles: None,
+        bytes: bytes + memory.prepared,
+        work: 1.0,
+        count: 1,
+    })
+}
+
+/// The fastest tiles that fit; without any, those that need least.
+///
+/// # Errors
+/// As [`Network::memory`], and whatever the device reports of halves of the network.
+pub(crate) fn choose(
+    device: &dyn Device,
+    network: &dyn Network,
+    size: (usize, usize),
+    requests: &[TapRequest],
+    budget: &Budget,
+) -> Result<Need> {
+    let spec = network.spec();
+    let mut deepest = 0;
+    for request in requests {
+        deepest = deepest.max(spec.layer_of(request.tap)?);
+    }
+    let mut best: Option<Need> = None;
+    let cuts = (0..deepest).filter(|&layer| spec.split(layer).is_ok());
+    for cut in std::iter::once(None).chain(cuts.map(Some)) {
+        let candidate = Candidate::new(device, network, cut, size, requests)?;
+        for plan in candidate.plans(budget) {
+            let need = candidate.need(&plan, budget)?;
+            let better = best.as_ref().is_none_or(|best| {
+                match (need.bytes <= budget.bytes, best.bytes <= budget.bytes) {
+                    (true, true) => need.work < best.work,
+                    (false, false) => need.bytes < best.bytes,
+                    (fits, _) => fits,
+                }
+            });
+            if better {
+                best = Some(need);
+            }
+        }
+    }
+    match best {
+        Some(best) => Ok(best),
+        None => whole(network, size, requests, budget.gradient),
+    }
+}
+
+/// A cut.
+struct Candidate<'a> {
+    spec: &'a NetSpec,
+    cut: Option<usize>,
+    size: (usize, usize),
+    requests: &'a [TapRequest],
+    front: Option<Half<'a>>,
+    back: Half<'a>,
+}
+
+/// A half of the network, and what is asked of it.
+struct Half<'a> {
+    network: Prepared<'a>,
+    requests: Vec<TapRequest>,
+    /// Work per pixel of the picture: convolutions, moments.
+    convolutions: f64,
+    moments: f64,
+}
+
+/// A network that is there, or was made to be asked.
+enum Prepared<'a> {
+    There(&'a dyn Network),
+    Made(Box<dyn Network>),
+}
+
+impl Half<'_> {
+    fn network(&self) -> &dyn Network {
+        match &self.network {
+            Prepared::There(network) => *network,
+            Prepared::Made(network) => network.as_ref(),
+        }
+    }
+
+    fn memory(&self, (h, w): (usize, usize)) -> Result<Memory> {
+        self.network().memory(h, w, &self.requests)
+    }
+
+    /// Bytes of features that a tile of `h×w`, counted in what the half reads, shows to losses.
+    fn features(&self, size: (usize, usize)) -> Result<usize> {
+        feature_bytes(self.network().spec(), size, &self.requests)
+    }
+}
+
+/// Work per pixel of what a network reads, of convolutions and of moments, down to its deepest request.
+fn work(spec: &NetSpec, requests: &[TapRequest]) -> Result<(f64, f64)> {
+    let (mut convolutions, mut moments, mut deepest) = (0.0, 0.0, 0);
+    for request in requests {
+        let layer = spec.layer_of(request.tap)?;
+        deepest = deepest.max(layer);
+        if request.moments {
+            // Those of heads are computed from those of the layer before them.
+            let side = spec.minimum_side(request.tap)?;
+            let [c, ..] = spec.shape_at(Tap::Layer(layer), side, side)?;
+            moments += (c * c) as f64 / spec.stride(layer).pow(2) as f64;
+        }
+    }
+    for (index, layer) in spec.layers.iter().enumerate().take(deepest + 1) {
+        if let Layer::Conv(conv) = layer {
+            let (i, o) = (conv.in_channels as f64, conv.out_channels as f64);
+            let area = spec.stride(index).pow(2) as f64;
+            convolutions += (9.0 / 4.0 * i * o + TRAFFIC * (i + o)) / area;
+        }
+    }
+    Ok((convolutions, moments))
+}
+
+impl<'a> Candidate<'a> {
+    fn new(
+        device: &dyn Device,
+        network: &'a dyn Network,
+        cut: Option<usize>,
+        size: (usize, usize),
+        requests: &'a [TapRequest],
+    ) -> Result<Self> {
+        let spec = network.spec();
+        let Some(layer) = cut else {
+            let (convolutions, moments) = work(spec, requests)?;
+            let back = Half {
+                network: Prepared::There(network),
+                requests: requests.to_vec(),
+                convolutions,
+                moments,
+            };
+            return Ok(Self {
+                spec,
+                cut,
+                size,
+                requests,
+                front: None,
+                back,
+            });
+        };
+        let halves = spec.split(layer)?;
+        let half = |back: bool, spec: &NetSpec, area: f64| -> Result<Half<'a>> {
+            let mut requests = here(&halves, requests, back);
+            if !back {
+                requests.push(TapRequest::features(Tap::Layer(layer)));
+            }
+            let (convolutions, moments) = work(spec, &requests)?;
+            Ok(Half {
+                network: Prepared::Made(device.network(spec)?),
+                requests,
+                convolutions: convolutions / area,
+                moments: moments / area,
+            })
+        };
+        let area = spec.stride(layer).pow(2) as f64;
+        Ok(Self {
+            spec,
+            cut,
+            size,
+            requests,
+            front: Some(half(false, &halves.front, 1.0)?),
+            back: half(true, &halves.back, area)?,
+        })
+    }
+
+    /// Plans to be tried, all of whose tapes are kept.
+    fn plans(&self, budget: &Budget) -> Vec<TilePlan> {
+        let (h, w) = self.size;
+        let longest = h.max(w);
+        let mut sides: Vec<usize> = match budget.tile {
+            Some(side) => vec![side],
+            None => std::iter::successors(Some(longest), |&side| {
+                let next = (side as f64 * STEP) as usize;
+                (next >= LEAST).then_some(next)
+            })
+            .collect(),
+        };
+        // Sides that give the same numbers of tiles are the same.
+        sides.dedup_by_key(|side| (h.div_ceil(*side), w.div_ceil(*side)));
+        let fronts = match (&self.front, budget.tile) {
+            (None, _) => vec![longest],
+            (Some(_), Some(side)) => vec![side],
+            (Some(_), None) => FRONTS.to_vec(),
+        };
+        let plan = |side: usize, front: usize| TilePlan {
+            height: h.div_ceil(h.div_ceil(side)),
+            width: w.div_ceil(w.div_ceil(side)),
+            cut: self.cut,
+            front,
+            kept: usize::MAX,
+        };
+        let fronts = &fronts;
+        sides
+            .into_iter()
+            .flat_map(|side| fronts.iter().map(move |&front| plan(side, front)))
+            .collect()
+    }
+
+    /// What a plan needs, with as many tapes kept as fit.
+    fn need(&self, plan: &TilePlan, budget: &Budget) -> Result<Need> {
+        let geometry = Geometry::new(self.spec, plan, self.size, self.requests)?;
+        let count = geometry.tiles.len();
+        let (tiles, subs) = geometry.sizes();
+        let stride = self.cut.map_or(1, |cut| self.spec.stride(cut));
+        let read = |(h, w): (usize, usize)| (h / stride, w / stride);
+        let area = |sizes: &[(usize, usize)]| sizes.iter().map(|(h, w)| h * w).sum::<usize>();
+        let largest = |sizes: &[(usize, usize)]| sizes.iter().copied().max_by_key(|(h, w)| h * w);
+        let tile = largest(&tiles).unwrap_or(self.size);
+        let back = self.back.memory(read(tile))?;
+        let image = PIXEL * self.size.0 * self.size.1;
+        // Features of a tile, and of what belongs to it.
+        let shown = self.back.features(read(tile))?;
+        let core = geometry.tiles.iter().map(|tile| tile.core.pixels()).max();
+        let own = shown * core.unwrap_or(0) / (tile.0 * tile.1).max(1);
+        // The back's input and its gradient; for an image, the crop.
+        let channels = self.back.network().spec().input.channels();
+        let input = match self.cut {
+            Some(_) => {
+                let (h, w) = read(tile);
+                channels.next_multiple_of(16) * h * w * size_of::<f32>()
+            }
+            None => PIXEL * tile.0 * tile.1,
+        };
+        let (mut front_forward, mut front_backward) = (0, 0);
+        if let (Some(front), Some(sub)) = (&self.front, largest(&subs)) {
+            let memory = front.memory(sub)?;
+            let crop = PIXEL * sub.0 * sub.1;
+            let shown = front.features(sub)?;
+            front_forward = crop + memory.forward + shown;
+            front_backward = 2 * crop + memory.backward + 2 * shown;
+        }
+        let forward = match self.cut {
+            Some(_) => (input + front_forward).max(back.forward),
+            None => input + back.forward,
+        };
+        let first = forward.max(back.kept + shown + 2 * own);
+        let tape = back.kept + own;
+        let second =
+            image + (back.backward + own + shown).max(input + front_backward.max(front_forward));
+        let peak = |kept: usize| match budget.gradient {
+            true => (kept - 1) * tape + first.max(second),
+            false => first,
+        };
+        let spare = budget.bytes.saturating_sub(peak(1));
+        let kept = (1 + spare / tape.max(1)).min(count);
+        let Half {
+            convolutions,
+            moments,
+            ..
+        } = &self.back;
+        let again = (count - kept) as f64 / count as f64;
+        let mut work =
+            area(&tiles) as f64 * (2.0 * (convolutions + moments) + again * convolutions);
+        let mut once = 2.0 * (convolutions + moments);
+        if let Some(Half {
+            convolutions,
+            moments,
+            ..
+        }) = &self.front
+        {
+            work += area(&subs) as f64 * (3.0 * convolutions + 2.0 * moments);
+            once += 2.0 * (convolutions + moments);
+        }
+        Ok(Need {
+            tiles: Some(TilePlan {
+                kept,
+                ..plan.clone()
+            }),
+            bytes: peak(kept),
+            work: work / (once * Window::whole(self.size.0, self.size.1).pixels() as f64),
+            count,
+        })
+    }
+}
+
+/// The requests of a half.
+fn here(halves: &Halves, requests: &[TapRequest], back: bool) -> Vec<TapRequest> {
+    let placed = requests.iter().filter_map(|request| {
+        let (half, tap) = halves.tap(request.tap)?;
+        (half == back).then_some(TapRequest { tap, ..*request })
+    });
+    placed.collect()
+}
