@@ -13,5 +13,6 @@ mod models;
 mod plan;
 mod problems;
 mod progress;
+mod recipe;
 mod stylize;
 mod workshop;
