@@ -64,6 +64,7 @@ impl Plan {
                 args.checkpoint.checkpoint_every.is_some(),
             ),
             ("--resume", args.checkpoint.resume),
+            ("--plan", args.plan),
             ("--save-every", args.save_every.is_some()),
             ("--save-recipe", args.save_recipe.is_some()),
             ("--recipe", args.run.recipe.is_some()),
