@@ -274,3 +274,37 @@ fn weights_beyond_all_numbers_end_the_run_clearly() {
     );
     assert!(!shop.files().contains(&"out.png".to_string()));
 }
+
+/// Pixels that nothing holds back, and steps a hundred times too long.
+const WILD: &str = r#"
+version = 1
+clip = "end"
+normalize = "none"
+reduction = "sum"
+[style]
+loss = "gram"
+weight = 1e6
+[optimizer]
+method = "lbfgs"
+learning-rate = 100.0
+"#;
+
+#[test]
+fn a_run_that_goes_astray_twice_keeps_the_last_good_picture() {
+    let shop = Workshop::new();
+    fs::write(shop.path("wild.toml"), WILD).unwrap();
+    let job =
+        "photo.png --style painting.png --recipe wild.toml --scales 20 --steps 200 -o out.png";
+    let said = shop.stylize(job);
+    assert_eq!(said.status, Some(1), "{said:?}");
+    let lines: Vec<_> = said.stderr.lines().collect();
+    for words in [
+        "back to the last good picture, and on with 0.1 of the step size",
+        "the run went astray at 20×13 px",
+        "the last good picture is in out.png",
+    ] {
+        let times = lines.iter().filter(|line| line.contains(words)).count();
+        assert_eq!(times, 1, "{words}: {said:?}");
+    }
+    assert_eq!(shop.open("out.png").width(), 20);
+}

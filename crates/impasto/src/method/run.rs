@@ -85,7 +85,7 @@ pub(super) struct Taken {
     /// L1 norm of the gradient.
     norm: Scalar,
     /// The image before the step, where values and gradient were taken.
-    before: Tensor,
+    before: Option<Tensor>,
     seconds: f64,
 }
 
@@ -169,12 +169,13 @@ impl State {
             device, objective, ..
         } = *evaluator;
         self.step += 1;
-        let before = device.copy(&self.image)?;
         let total = |values: &[LossValue]| -> Result<f64> { Ok(objective.total(values)?) };
         let (keep, step, best) = (self.recipe.keep, self.step, &mut self.best);
-        let mut is_best = false;
+        let (mut is_best, mut before) = (false, None);
         let mut evaluate = |image: &Tensor| -> Result<Evaluation> {
             let evaluation = evaluator.evaluate(image)?;
+            // Not earlier: it is amid an evaluation that memory is scarce.
+            before = Some(device.copy(image)?);
             if keep != Keep::Last {
                 let loss = total(&evaluation.values)?;
                 is_best = loss.is_finite() && best.as_ref().is_none_or(|best| loss < best.loss);
@@ -206,7 +207,9 @@ impl State {
         let back = self.good.take();
         let again = back.is_some();
         self.step = taken.step - 1 - usize::from(again);
-        self.image = back.unwrap_or(taken.before);
+        if let Some(image) = back.or(taken.before) {
+            self.image = image;
+        }
         if again {
             self.recipe.optimizer = self.recipe.optimizer.shortened(SHORTER);
         }
@@ -452,7 +455,7 @@ impl<'a> Run<'a> {
                     if !told {
                         self.tell_step(index, objective, device, state, &judged);
                     }
-                    state.good = Some(judged.before);
+                    state.good = judged.before;
                 }
                 None => {
                     late = None;
