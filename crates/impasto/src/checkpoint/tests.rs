@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::device::Choice;
-use crate::{Encoder, Event, Ignore, Picture, Recipe, Size, Style, Stylized, Stylizer};
+use crate::{Encoder, Event, Ignore, Limits, Picture, Recipe, Size, Style, Stylized, Stylizer};
 use impasto_compute::cpu::Precision;
 use std::ops::ControlFlow;
 use tempfile::TempDir;
@@ -224,6 +224,36 @@ fn another_job_is_refused_and_named() {
         }
     }
     assert_eq!(names(folder.path()), before);
+}
+
+#[test]
+fn a_run_keeps_its_tiles() {
+    let tiled = |tile| {
+        let mut recipe = recipe();
+        recipe.schedule.scales = vec![160];
+        let limits = Limits {
+            tile,
+            ..Limits::default()
+        };
+        let stylizer = stylizer(recipe, threads(1));
+        stylizer.with_limits(limits).unwrap()
+    };
+    let whole = tiled(Some(64)).stylize(&content(), &mut Ignore).unwrap();
+    let folder = TempDir::new().unwrap();
+    go(tiled(Some(64)), always(folder.path(), Resume::No), 2).unwrap();
+    let checkpoints = Checkpoints {
+        resume: Resume::Yes,
+        ..Checkpoints::new(folder.path())
+    };
+    // Whatever memory is free now, nobody asked for other tiles.
+    let (resumed, _) = go(tiled(None), checkpoints.clone(), usize::MAX).unwrap();
+    assert_eq!(resumed.picture, whole.picture);
+    let error = go(tiled(Some(96)), checkpoints, usize::MAX).unwrap_err();
+    let said = error.to_string();
+    assert!(
+        said.contains("tiles was 5") && said.contains(" and is 80×57 px at scale 1"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -265,8 +265,13 @@ impl Stylizer {
             Some(keeper) => keeper.find()?,
             None => (None, vec![]),
         };
+        let mut plan = plan.clone();
+        if let Some(saved) = &saved {
+            plan.adopt(saved, self.limits, &self.spec)?;
+        }
         let report = Report::new(&self.recipe, &self.encoder, device, &self.styles);
         let mut run = Run::new(scales, clock, report, keeper, observer);
+        run.tiles = plan.tiles();
         run.tell(&Event::Started { scales });
         run.tell_all(&notices);
         let (first, mut resumed) = match saved {

@@ -11,6 +11,7 @@
 use super::optimize::Stylizer;
 use super::run::Evaluator;
 use super::targets::StyleCache;
+use crate::checkpoint::{CheckpointError, Difference, Saved, Tiles};
 use crate::observer::Scale;
 use crate::picture::Picture;
 use crate::recipe::Problem;
@@ -18,7 +19,7 @@ use crate::tiling::{
     Budget, Eye, Need, TilePlan, TiledNetwork, choose, feature_bytes, free_memory, whole,
 };
 use crate::{Error, Result};
-use impasto_compute::Layer;
+use impasto_compute::{Layer, NetSpec};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
@@ -76,6 +77,54 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The tiles of each scale.
+    pub(super) fn tiles(&self) -> Vec<Tiles> {
+        let scales = self.scales.iter();
+        scales
+            .map(|scale| [scale.tiles.clone(), scale.style_tiles.clone()])
+            .collect()
+    }
+
+    /// Goes by the tiles of a checkpoint: with others, the last bits would differ. What memory is free does not count
+    /// then; what was asked for does.
+    ///
+    /// # Errors
+    /// [`CheckpointError::OtherJob`] if limits were given that lead to other tiles; [`CheckpointError::Damaged`] for
+    /// tiles that cannot be.
+    pub(super) fn adopt(
+        &mut self,
+        saved: &Saved,
+        limits: Limits,
+        spec: &NetSpec,
+    ) -> Result<(), CheckpointError> {
+        let (tiles, asked) = (&saved.header.tiles, self.tiles());
+        if *tiles == asked {
+            return Ok(());
+        }
+        if limits != Limits::default() {
+            return Err(CheckpointError::OtherJob {
+                path: saved.path.clone(),
+                differences: vec![Difference {
+                    field: "tiles".into(),
+                    saved: Some(in_words(tiles)),
+                    asked: Some(in_words(&asked)),
+                }],
+            });
+        }
+        let can_be = |plan: &TilePlan| {
+            let cut = plan.cut.is_none_or(|cut| cut < spec.layers.len());
+            cut && plan.height > 0 && plan.width > 0 && plan.front > 0
+        };
+        if tiles.len() != asked.len() || !tiles.iter().flatten().flatten().all(can_be) {
+            return Err(saved.damaged("its tiles are not of its schedule"));
+        }
+        for (scale, [picture, styles]) in self.scales.iter_mut().zip(tiles) {
+            scale.tiles.clone_from(picture);
+            scale.style_tiles.clone_from(styles);
+        }
+        Ok(())
+    }
+
     /// Most memory at a time over all scales, in bytes.
     pub fn bytes(&self) -> u64 {
         self.scales
@@ -105,6 +154,29 @@ impl Pace {
     /// Seconds of all steps at a scale.
     pub fn scale(&self, scale: &ScalePlan) -> f64 {
         scale.steps as f64 * self.step(scale)
+    }
+}
+
+/// Tiles for people: of each scale that has some.
+fn in_words(tiles: &[Tiles]) -> String {
+    let scales = tiles.iter().zip(1..).flat_map(|(tiles, scale)| {
+        let tiles = tiles.iter().flatten();
+        tiles.map(move |plan| {
+            let TilePlan {
+                height,
+                width,
+                cut,
+                front,
+                kept,
+            } = plan;
+            let cut = cut.map_or("uncut".into(), |cut| format!("cut behind layer {cut}"));
+            format!("{width}×{height} px at scale {scale} ({cut}, front {front}, {kept} kept)")
+        })
+    });
+    let scales: Vec<_> = scales.collect();
+    match scales.is_empty() {
+        true => "none".into(),
+        false => scales.join(", "),
     }
 }
 

@@ -15,7 +15,7 @@
 //! ends it.
 
 use crate::Result;
-use crate::checkpoint::{Header, Keeper, Notice, Past, Place, Saved};
+use crate::checkpoint::{Header, Keeper, Notice, Past, Place, Saved, Tiles};
 use crate::loss::{Evaluation, LossValue, Objective};
 use crate::observer::{Event, Observer, Scale, Step};
 use crate::optim::{Optimizer, Parts, Unfit};
@@ -298,6 +298,8 @@ pub(super) struct Run<'a> {
     /// Seconds of work before the clock was started, and those of them spent at the scale that the run was at.
     before: (f64, f64),
     report: Report,
+    /// How each scale is cut into tiles.
+    pub(super) tiles: Vec<Tiles>,
     keeper: Option<Keeper<'a>>,
     observer: &'a mut dyn Observer,
     flow: ControlFlow<()>,
@@ -331,6 +333,7 @@ impl<'a> Run<'a> {
             clock,
             before: (0.0, 0.0),
             report,
+            tiles: vec![],
             keeper,
             observer,
             flow: ControlFlow::Continue(()),
@@ -583,6 +586,7 @@ impl<'a> Run<'a> {
                 seconds,
                 scale_seconds,
             },
+            tiles: self.tiles.clone(),
             numbers: numbers
                 .into_iter()
                 .map(|(name, number)| (name, number.to_bits()))
