@@ -3,7 +3,7 @@
 //! A [`Recipe`] is plain data with public fields and a default for each; [`Recipe::problems`] says everything that
 //! is wrong with one at once. Numbers on which the literature disagrees are named settings.
 //!
-//! Recipes are written as TOML ([`file`]); those of the published methods are part of the program ([`book`]).
+//! Recipes are written as TOML ([`mod@file`]); those of the published methods are part of the program ([`book`]).
 
 pub mod book;
 pub mod file;
