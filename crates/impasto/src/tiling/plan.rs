@@ -18,6 +18,8 @@ const STEP: f64 = 0.8;
 const LEAST: usize = 256;
 /// Sides of tiles of the front that are tried.
 const FRONTS: [usize; 6] = [256, 384, 512, 768, 1024, 1536];
+/// What lies idle between tiles, waiting to be used again: this share of what passes need, and no more than this.
+const IDLE: (usize, usize) = (5, 160 << 20);
 /// Bytes of a pixel of an image.
 const PIXEL: usize = 12;
 
@@ -318,12 +320,15 @@ impl<'a> Candidate<'a> {
         let tape = back.kept + own;
         let second =
             image + (back.backward + own + shown).max(input + front_backward.max(front_forward));
-        let peak = |kept: usize| match budget.gradient {
-            true => (kept - 1) * tape + first.max(second),
-            false => first,
+        let peak = |kept: usize| {
+            let passes = match budget.gradient {
+                true => (kept - 1) * tape + first.max(second),
+                false => first,
+            };
+            passes + (passes / IDLE.0).min(IDLE.1)
         };
-        let spare = budget.bytes.saturating_sub(peak(1));
-        let kept = (1 + spare / tape.max(1)).min(count);
+        let fitting = (1..=count).rev().find(|&kept| peak(kept) <= budget.bytes);
+        let kept = fitting.unwrap_or(1);
         let Half {
             convolutions,
             moments,
