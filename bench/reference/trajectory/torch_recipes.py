@@ -306,7 +306,7 @@ def gatys(network, content, style, start, evaluations):
         for t in FIVE:
             n, m = f[t].shape[0], places(f[t])
             style_loss = style_loss + 0.2 * ((gram(f[t]) - gram(shown[t])) ** 2).sum() / (4 * n**2 * m**2)
-        return 1e-3 * content_loss + 1 * style_loss
+        return 1e-2 * content_loss + 1e4 * style_loss
 
     losses, x = run_lbfgs(255 * start, objective, evaluations)
     return losses, (x / 255).clamp(0, 1)
