@@ -345,6 +345,19 @@ pub trait Device: Send + Sync + fmt::Debug {
     /// Prepares a network: filters are transformed once, here.
     fn network(&self, spec: &NetSpec) -> Result<Box<dyn Network>>;
 
+    /// Bytes that it can still take of a memory of its own; `None` for a device that lives in that of the system, or does not
+    /// know.
+    fn free_memory(&self) -> Option<u64> {
+        None
+    }
+
+    /// Tries whether there is room for so many more bytes, by taking them and giving them back. A device whose memory is that
+    /// of the system does nothing.
+    fn reserve(&self, bytes: usize) -> Result<()> {
+        let _ = bytes;
+        Ok(())
+    }
+
     /// A second tensor with the same content.
     fn copy(&self, x: &Tensor) -> Result<Tensor>;
 

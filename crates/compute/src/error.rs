@@ -57,7 +57,9 @@ pub enum ComputeError {
         problem: String,
     },
     /// The device ran out of memory.
-    #[error("{device} has no memory left for {what} ({bytes} bytes): use a smaller size")]
+    #[error(
+        "{device} has no memory left for {what} ({bytes} bytes): use a smaller size, or tiles (--memory)"
+    )]
     OutOfMemory {
         /// The device.
         device: String,
@@ -65,6 +67,35 @@ pub enum ComputeError {
         what: String,
         /// Its size.
         bytes: usize,
+    },
+    /// The device is not there, or cannot be opened.
+    #[error("{device} is not available: {problem}")]
+    Unavailable {
+        /// The device that was asked for.
+        device: String,
+        /// Why, and what to do.
+        problem: String,
+    },
+    /// The device went away while it worked.
+    #[error(
+        "{device} was lost: {problem}; the driver may have been reset or updated, or a step took longer than it allows: \
+         start again, with a smaller size or on the cpu"
+    )]
+    Lost {
+        /// The device.
+        device: String,
+        /// What its driver says.
+        problem: String,
+    },
+    /// The device reports an error that should not be.
+    #[error(
+        "{device} failed: {problem}; this is a defect of the driver or of this program: compute on the cpu"
+    )]
+    Failed {
+        /// The device.
+        device: String,
+        /// What it reports.
+        problem: String,
     },
     /// A setting of the device that cannot be.
     #[error("{0}")]

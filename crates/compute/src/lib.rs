@@ -12,7 +12,8 @@
 //! stand about twenty small operations ([`Device`]). Every call moves megabytes, so dynamic dispatch is free
 //! and no type parameter leaks.
 //!
-//! Devices: [`mod@reference`] (naive loops in f64: the oracle) and [`cpu`] (Winograd convolutions in SIMD).
+//! Devices: [`mod@reference`] (naive loops in f64: the oracle), [`cpu`] (Winograd convolutions in SIMD) and, with the feature
+//! `gpu`, `wgpu` (compute shaders).
 //! Gradients reach the image only: there is no training here.
 //!
 //! # Example
@@ -50,6 +51,8 @@ mod error;
 pub mod reference;
 mod spec;
 mod tensor;
+#[cfg(feature = "gpu")]
+pub mod wgpu;
 
 pub use device::{
     AdamBuffers, AdamStep, Cotangent, Device, Memory, Moments, Network, Patch, Reduction,

@@ -59,7 +59,7 @@ impl Tensor {
 }
 
 /// A number that a device has not necessarily computed yet.
-pub trait PendingScalar: Send + Sync + fmt::Debug {
+pub trait PendingScalar: Any + Send + Sync + fmt::Debug {
     /// Waits for the number.
     fn wait(&self) -> Result<f64>;
 }

@@ -1,6 +1,8 @@
 //! The network engine of the cpu device against the reference device: every instruction set of this processor,
 //! paddings, pools, sizes, channels, taps and cotangents; and the reference device against finite differences.
 
+mod adapter;
+
 use impasto_compute::cpu::{CpuDevice, CpuSettings, FilterCache, Level, Precision};
 use impasto_compute::reference::ReferenceDevice;
 use impasto_compute::*;
@@ -211,9 +213,24 @@ fn settings(level: Level, precision: Precision) -> CpuSettings {
     }
 }
 
-/// Holds every available instruction set, and both exact precisions, against the reference.
+/// The cpu as it comes, and the gpu if there is one.
+fn devices() -> Result<Vec<Box<dyn Device>>> {
+    let cpu: Box<dyn Device> = Box::new(CpuDevice::new(CpuSettings::default())?);
+    Ok([cpu].into_iter().chain(adapter::gpu()).collect())
+}
+
+/// Holds every available instruction set, both exact precisions, and the gpu against the reference.
 fn conform(case: &Case) -> Result<()> {
     let expected = run(&ReferenceDevice::new(), case)?;
+    if let Some(gpu) = adapter::gpu() {
+        let named = Case {
+            name: format!("{} on {}", case.name, gpu.describe()),
+            spec: case.spec.clone(),
+            taps: case.taps.clone(),
+            ..*case
+        };
+        compare(&named, &run(&*gpu, case)?, &expected, 1e-4);
+    }
     for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
         for (precision, rtol) in [(Precision::Standard, 2e-4), (Precision::Strict, 1e-4)] {
             let device = CpuDevice::new(settings(level, precision))?;
@@ -567,10 +584,11 @@ fn repeated_steps_give_the_same_bytes() -> Result<()> {
         taps: vec![both(Tap::Layer(6)), TapRequest::moments(Tap::Layer(11))],
         repeats: 1,
     };
-    let device = CpuDevice::new(CpuSettings::default())?;
-    let first = run(&device, &case)?;
-    for _ in 0..3 {
-        assert!(run(&device, &case)?.gradient == first.gradient);
+    for device in devices()? {
+        let first = run(&*device, &case)?;
+        for _ in 0..3 {
+            assert!(run(&*device, &case)?.gradient == first.gradient);
+        }
     }
     Ok(())
 }
@@ -584,14 +602,19 @@ fn no_cotangent_means_no_gradient() -> Result<()> {
         taps: vec![both(Tap::Layer(6))],
         repeats: 0,
     };
-    let outcome = run(&CpuDevice::new(CpuSettings::default())?, &case)?;
-    assert!(outcome.gradient.iter().all(|&g| g == 0.0));
+    for device in devices()? {
+        let outcome = run(&*device, &case)?;
+        assert!(outcome.gradient.iter().all(|&g| g == 0.0));
+    }
     Ok(())
 }
 
 #[test]
 fn what_was_not_asked_is_an_error() -> Result<()> {
-    let device = CpuDevice::new(CpuSettings::default())?;
+    devices()?.iter().try_for_each(|device| refuses(&**device))
+}
+
+fn refuses(device: &dyn Device) -> Result<()> {
     let network = device.network(&small_vgg([5, 6, 7], Padding::Zero, PoolKind::Max, 1.0)?)?;
     let image = device.upload(&[0.5; 3 * 8 * 8], &[3, 8, 8])?;
     let asked = [

@@ -1,6 +1,8 @@
 //! Tiles of larger pictures: networks cut in two, moments of windows, patches. The cpu device against the reference,
 //! and tiles together against the whole.
 
+mod adapter;
+
 use impasto_compute::cpu::{CpuDevice, CpuSettings, Level, Precision};
 use impasto_compute::reference::ReferenceDevice;
 use impasto_compute::*;
@@ -78,7 +80,8 @@ fn devices() -> Vec<Box<dyn Device>> {
         Box::new(CpuDevice::new(settings).unwrap())
     });
     let reference: Box<dyn Device> = Box::new(ReferenceDevice::new());
-    std::iter::once(reference).chain(cpu).collect()
+    let all = std::iter::once(reference).chain(cpu);
+    all.chain(adapter::gpu()).collect()
 }
 
 fn image(device: &dyn Device, h: usize, w: usize) -> Tensor {

@@ -32,7 +32,7 @@ mod patches;
 mod peak;
 mod plan;
 mod pointwise;
-mod polar;
+pub(crate) mod polar;
 mod results;
 mod shared;
 mod simd;

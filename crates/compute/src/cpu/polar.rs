@@ -16,15 +16,15 @@ use super::square::{Shape, Square};
 use crate::Result;
 
 /// One polynomial, and the interval of singular values that it takes closest to 1.
-struct Step {
-    low: f64,
-    high: f64,
+pub(crate) struct Step {
+    pub(crate) low: f64,
+    pub(crate) high: f64,
     /// Of `x`, `x³` and `x⁵`.
-    coefficients: [f64; 3],
+    pub(crate) coefficients: [f64; 3],
 }
 
 /// Printed by `polar.py`. The last one leaves less than the rounding of f32.
-const STEPS: [Step; 11] = [
+pub(crate) const STEPS: [Step; 11] = [
     Step {
         low: 2.1e-06,
         high: 1.0,
@@ -85,7 +85,7 @@ const STEPS: [Step; 11] = [
 /// Room that every step leaves for rounding. At the upper end of an interval a polynomial is steep (its slope is 13 in
 /// the first ones): a singular value that rounding lifts beyond it would be lifted further by every step that follows,
 /// and grow beyond bounds.
-const ROOM: f64 = 1.0 + 1e-3;
+pub(crate) const ROOM: f64 = 1.0 + 1e-3;
 
 /// Replaces `x`, whose singular values are at least `least` and about 1 at most, by its orthogonal polar factor.
 /// Rows and columns that fill `x` up stay zero.

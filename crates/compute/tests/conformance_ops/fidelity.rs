@@ -283,3 +283,18 @@ fn fidelity_does_not_depend_on_threads() {
         });
     }
 }
+
+/// What is no number stays none: a picture that has gone astray must not look like one that has arrived.
+#[test]
+fn fidelity_of_what_is_no_number_is_none() -> Result<()> {
+    let target = covariance_of(150, 24, 90, 1.0, 1e-3);
+    for broken in [f64::NAN, f64::INFINITY] {
+        let mut covariance = target.clone();
+        covariance[5 * 25] = broken;
+        for device in devices() {
+            let (value, _) = fidelity(&*device, &covariance, &target)?;
+            assert!(value.is_nan(), "{value} on {}", device.describe());
+        }
+    }
+    Ok(())
+}

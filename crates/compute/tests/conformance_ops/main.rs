@@ -5,6 +5,8 @@
 //! An operation is run by a script that knows only `&dyn Device` and gives named results; the same script serves
 //! the comparison with the reference, the comparison of thread counts, and every device to come.
 
+#[path = "../adapter/mod.rs"]
+mod adapter;
 mod fidelity;
 mod gradients;
 mod images;
@@ -62,10 +64,11 @@ fn compare(case: &str, got: &[f64], expected: &[f64], tolerance: Tolerance) {
     );
 }
 
-/// The devices to be tested: the cpu with every instruction set that is there.
+/// The devices to be tested: the cpu with every instruction set that is there, and the gpu if there is one.
 fn devices() -> Vec<Box<dyn Device>> {
     let levels = Level::ALL.into_iter().filter(|level| level.is_available());
-    levels.map(|level| cpu(Some(level), 2)).collect()
+    let cpus = levels.map(|level| cpu(Some(level), 2));
+    cpus.chain(adapter::gpu()).collect()
 }
 
 fn cpu(level: Option<Level>, threads: usize) -> Box<dyn Device> {

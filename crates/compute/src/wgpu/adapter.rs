@@ -1,0 +1,192 @@
+//! Which adapters there are, and opening one.
+
+use super::context::{Bounds, Context, Gpu};
+use super::fault::now;
+use crate::{ComputeError, Result};
+
+/// Per cent of an adapter's memory beyond which nothing is allocated any more.
+const MEMORY_PER_CENT: u8 = 95;
+
+/// What an adapter is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum AdapterKind {
+    /// A graphics card of its own.
+    Discrete,
+    /// Part of the processor.
+    Integrated,
+    /// Lent by a host to a virtual machine, or of a kind that the driver does not tell.
+    Virtual,
+    /// No hardware: the processor plays one.
+    Software,
+}
+
+/// An adapter that the system offers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdapterInfo {
+    /// By which it is chosen.
+    pub index: usize,
+    /// As its driver calls it.
+    pub name: String,
+    /// The graphics interface, such as `Vulkan`.
+    pub backend: String,
+    /// Driver and its version; may be empty.
+    pub driver: String,
+    /// What it is.
+    pub kind: AdapterKind,
+    /// Whether it multiplies 16-bit floats.
+    pub half: bool,
+    /// Bytes of its memory, where its driver tells; of anything but a discrete card that is the system's.
+    pub memory: Option<u64>,
+    /// What it can take.
+    pub bounds: Bounds,
+}
+
+/// The adapters of this system, in the order of the system. None, where there is no driver.
+pub fn adapters() -> Vec<AdapterInfo> {
+    let all = all().into_iter().enumerate();
+    all.map(|(index, adapter)| info(index, &adapter)).collect()
+}
+
+fn all() -> Vec<wgpu::Adapter> {
+    if wgpu::Instance::enabled_backend_features().is_empty() {
+        return Vec::new();
+    }
+    let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+        backends: wgpu::Backends::PRIMARY,
+        flags: wgpu::InstanceFlags::empty(),
+        memory_budget_thresholds: wgpu::MemoryBudgetThresholds {
+            for_resource_creation: Some(MEMORY_PER_CENT),
+            for_device_loss: None,
+        },
+        ..wgpu::InstanceDescriptor::new_without_display_handle()
+    });
+    let adapters = now(instance.enumerate_adapters(wgpu::Backends::PRIMARY)).unwrap_or_default();
+    let computes = |adapter: &wgpu::Adapter| {
+        let flags = adapter.get_downlevel_capabilities().flags;
+        flags.contains(wgpu::DownlevelFlags::COMPUTE_SHADERS)
+    };
+    adapters.into_iter().filter(computes).collect()
+}
+
+fn info(index: usize, adapter: &wgpu::Adapter) -> AdapterInfo {
+    let info = adapter.get_info();
+    AdapterInfo {
+        index,
+        name: info.name,
+        backend: format!("{:?}", info.backend),
+        driver: format!("{} {}", info.driver, info.driver_info)
+            .trim()
+            .to_string(),
+        kind: match info.device_type {
+            wgpu::DeviceType::DiscreteGpu => AdapterKind::Discrete,
+            wgpu::DeviceType::IntegratedGpu => AdapterKind::Integrated,
+            wgpu::DeviceType::VirtualGpu | wgpu::DeviceType::Other => AdapterKind::Virtual,
+            wgpu::DeviceType::Cpu => AdapterKind::Software,
+        },
+        half: adapter.features().contains(wgpu::Features::SHADER_F16),
+        memory: memory(adapter),
+        bounds: Bounds::of(&adapter.limits()),
+    }
+}
+
+/// Bytes of the largest memory that is near the adapter, where its driver is one for Vulkan.
+#[cfg(not(any(target_family = "wasm", target_vendor = "apple")))]
+fn memory(adapter: &wgpu::Adapter) -> Option<u64> {
+    // SAFETY: the handles are asked for a constant and live as long as the guard; nothing is created, changed or
+    // destroyed through them.
+    let properties = unsafe {
+        let adapter = adapter.as_hal::<wgpu::hal::api::Vulkan>()?;
+        let instance = adapter.shared_instance().raw_instance();
+        instance.get_physical_device_memory_properties(adapter.raw_physical_device())
+    };
+    let heaps = properties.memory_heaps.iter();
+    let heaps = heaps.take(properties.memory_heap_count as usize);
+    let near = heaps.filter(|heap| heap.flags.as_raw() & 1 != 0);
+    near.map(|heap| heap.size).max()
+}
+
+#[cfg(any(target_family = "wasm", target_vendor = "apple"))]
+fn memory(_: &wgpu::Adapter) -> Option<u64> {
+    None
+}
+
+/// Which adapter is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum AdapterChoice {
+    /// The best that is hardware.
+    #[default]
+    Best,
+    /// The best, even if it is software. For tests.
+    BestOrSoftware,
+    /// That of this index.
+    Index(usize),
+}
+
+/// Opens an adapter.
+pub(super) fn open(
+    choice: AdapterChoice,
+    bounds: Option<Bounds>,
+) -> Result<(Context, AdapterInfo)> {
+    let mut adapters = all();
+    let infos: Vec<AdapterInfo> = (0..).zip(&adapters).map(|(k, a)| info(k, a)).collect();
+    let best = || infos.iter().min_by_key(|info| info.kind);
+    let found = match choice {
+        AdapterChoice::Index(index) => infos.get(index),
+        AdapterChoice::BestOrSoftware => best(),
+        AdapterChoice::Best => best().filter(|info| info.kind != AdapterKind::Software),
+    };
+    let Some(found) = found.cloned() else {
+        return Err(none(choice, &infos));
+    };
+    let adapter = adapters.swap_remove(found.index);
+    let refused = |problem: String| ComputeError::Unavailable {
+        device: format!("gpu:{} ({})", found.index, found.name),
+        problem,
+    };
+    let half = wgpu::Features::SHADER_F16 & adapter.features();
+    let opened = now(adapter.request_device(&wgpu::DeviceDescriptor {
+        label: None,
+        required_features: half,
+        required_limits: adapter.limits(),
+        experimental_features: wgpu::ExperimentalFeatures::disabled(),
+        memory_hints: wgpu::MemoryHints::MemoryUsage,
+        trace: wgpu::Trace::Off,
+    }));
+    let (device, queue) = match opened {
+        Some(Ok(opened)) => opened,
+        Some(Err(error)) => return Err(refused(format!("its driver refuses: {error}"))),
+        None => return Err(refused("a browser has to open it".into())),
+    };
+    let mut real = Bounds::of(&device.limits());
+    if let (AdapterKind::Discrete, Some(memory)) = (found.kind, found.memory) {
+        real.memory = memory / 100 * u64::from(MEMORY_PER_CENT);
+    }
+    let bounds = bounds.map_or(real, |wanted| wanted.and(real));
+    let context = Context::new(Some(Gpu::new(device, queue)), "gpu", bounds)?;
+    Ok((context, found))
+}
+
+/// Why there is no such adapter, and what to do.
+fn none(choice: AdapterChoice, infos: &[AdapterInfo]) -> ComputeError {
+    let (device, problem) = match choice {
+        AdapterChoice::Index(index) if !infos.is_empty() => (
+            format!("gpu:{index}"),
+            format!("there are adapters 0 to {} only", infos.len() - 1),
+        ),
+        _ if infos.is_empty() => (
+            "gpu".into(),
+            "there is no driver for it: install that of the card with its Vulkan part (on Linux the loader \
+             libvulkan.so.1 and an ICD file too), or compute on the cpu"
+                .into(),
+        ),
+        _ => (
+            "gpu".into(),
+            format!(
+                "there is only {}, which is software and slower than the cpu device; name it as gpu:{} to take it \
+                 nevertheless",
+                infos[0].name, infos[0].index
+            ),
+        ),
+    };
+    ComputeError::Unavailable { device, problem }
+}

@@ -1,0 +1,174 @@
+// A 3×3 convolution as a product: rows are output channels, columns pixels, the depth taps times input channels.
+//
+// SOURCE: 0 a map; 1 a gradient behind ReLU and pool, spread to the places that its bits tell.
+// PADDING of a map: 0 zeros, 1 the nearest pixel, 2 mirrored.
+// TARGET: 0 as it is; 1 ReLU with bits; 2 ReLU and maximum, 3 ReLU and mean, each with bits.
+// ADD: onto what is there. MASK: zero where the bits of `mask` are.
+
+//# convolution
+struct Params {
+    m: u32, n: u32, k: u32, tiles_m: u32, tiles: u32, slice: u32, splits: u32,
+    // Of the map that is read, and its channels.
+    h: u32, w: u32, channels: u32,
+    // Pixels that the result has around the map.
+    border: u32,
+    // What a pool multiplies its result by.
+    factor: f32,
+    // What a gradient from behind a pool is multiplied by.
+    scale: f32,
+}
+
+struct Place { y: vec4i, x: vec4i, inside: vec4<bool> }
+
+// Four columns: neighbours in a row of pixels, or the corners of what a pool makes one of.
+fn place_b(n: u32) -> Place {
+    let at = vec4u(n, n + 1u, n + 2u, n + 3u);
+    let inside = at < vec4u(p.n);
+    if (TARGET >= 2u) {
+        let wide = p.w / 2u;
+        let four = n / 4u;
+        let top = i32(four / wide * 2u);
+        let left = i32(four % wide * 2u);
+        return Place(vec4i(top, top, top + 1, top + 1), vec4i(left, left + 1, left, left + 1), inside);
+    }
+    let wide = p.w + 2u * p.border;
+    return Place(vec4i(at / wide) - i32(p.border), vec4i(at % wide) - i32(p.border), inside);
+}
+
+fn place_a(m: u32) -> u32 {
+    return m;
+}
+
+fn load_a(m: u32, k: u32, end: u32, z: u32) -> vec4f {
+    if (k >= end) {
+        return vec4f();
+    }
+    let at = k * p.m + m;
+    if (m + 3u < p.m) {
+        return vec4f(get_filters(at), get_filters(at + 1u), get_filters(at + 2u), get_filters(at + 3u));
+    }
+    var four = vec4f();
+    for (var i = 0u; i < 4u; i++) {
+        if (m + i < p.m) {
+            four[i] = get_filters(at + i);
+        }
+    }
+    return four;
+}
+
+// The index that a position reads; only zeros may lie outside.
+fn padded(i: i32, n: i32) -> i32 {
+    if (PADDING == 1u) {
+        return clamp(i, 0, n - 1);
+    }
+    if (PADDING == 2u) {
+        let mirrored = select(select(i, n - 2, i >= n), 1, i < 0);
+        return select(mirrored, 0, n == 1);
+    }
+    return i;
+}
+
+fn pixel(channel: u32, y: i32, x: i32, inside: bool) -> f32 {
+    let row = padded(y, i32(p.h));
+    let column = padded(x, i32(p.w));
+    if (!inside || row < 0 || column < 0 || row >= i32(p.h) || column >= i32(p.w)) {
+        return 0.0;
+    }
+    let r = u32(row);
+    let c = u32(column);
+    if (SOURCE == 1u) {
+        let wide = p.w / 2u;
+        if (r / 2u >= p.h / 2u || c / 2u >= wide) {
+            return 0.0;
+        }
+        let four = r / 2u * wide + c / 2u;
+        let fours = p.h / 2u * wide;
+        let bit = channel % 8u * 4u + r % 2u * 2u + c % 2u;
+        if ((get_spread(channel / 8u * fours + four) >> bit & 1u) == 0u) {
+            return 0.0;
+        }
+        return p.scale * get_x(channel * fours + four);
+    }
+    return get_x((channel * p.h + r) * p.w + c);
+}
+
+fn load_b(place: Place, k: u32, end: u32, z: u32) -> vec4f {
+    if (k >= end) {
+        return vec4f();
+    }
+    let tap = k / p.channels;
+    let channel = k % p.channels;
+    let y = place.y + i32(tap / 3u) - 1;
+    let x = place.x + i32(tap % 3u) - 1;
+    return vec4f(
+        pixel(channel, y.x, x.x, place.inside.x),
+        pixel(channel, y.y, x.y, place.inside.y),
+        pixel(channel, y.z, x.z, place.inside.z),
+        pixel(channel, y.w, x.w, place.inside.w),
+    );
+}
+
+fn unwanted(m: u32, n: u32, z: u32) -> bool {
+    return false;
+}
+
+fn finish(m: u32, n: u32, z: u32, rows: array<vec4f, 8>) {
+    if (m >= p.m || n >= p.n) {
+        return;
+    }
+    var values = rows;
+    let word = m / 8u * ((p.n + 3u) / 4u) + n / 4u;
+    var bits = 0u;
+    if (MASK == 1u) {
+        bits = get_mask(word);
+    }
+    for (var r = 0u; r < 8u; r++) {
+        let channel = m + r;
+        if (channel >= p.m) {
+            break;
+        }
+        var value = values[r] + get_bias(channel);
+        if (TARGET == 1u) {
+            bits = bits | positive(value) << (r * 4u);
+            value = max(value, vec4f());
+        }
+        if (TARGET == 2u) {
+            let most = max(max(value.x, value.y), max(value.z, value.w));
+            if (most > 0.0) {
+                // The first of the greatest gets the gradient.
+                let first = select(select(select(3u, 2u, value.z == most), 1u, value.y == most), 0u, value.x == most);
+                bits = bits | 1u << (r * 4u + first);
+            }
+            set_out(channel * (p.n / 4u) + n / 4u, max(most, 0.0) * p.factor);
+            continue;
+        }
+        if (TARGET == 3u) {
+            bits = bits | positive(value) << (r * 4u);
+            let four = max(value, vec4f());
+            set_out(channel * (p.n / 4u) + n / 4u, (four.x + four.y + four.z + four.w) * 0.25 * p.factor);
+            continue;
+        }
+        for (var i = 0u; i < 4u; i++) {
+            if (n + i >= p.n) {
+                break;
+            }
+            let at = channel * p.n + n + i;
+            var result = value[i];
+            if (ADD == 1u) {
+                result = result + get_out(at);
+            }
+            if (MASK == 1u && (bits >> (r * 4u + i) & 1u) == 0u) {
+                result = 0.0;
+            }
+            set_out(at, result);
+        }
+    }
+    if (TARGET != 0u) {
+        set_bits(word, bits);
+    }
+}
+
+fn positive(value: vec4f) -> u32 {
+    let signs = select(vec4u(), vec4u(1u, 2u, 4u, 8u), value > vec4f());
+    return signs.x | signs.y | signs.z | signs.w;
+}

@@ -1,0 +1,120 @@
+//! What goes wrong on a device behind the host's back.
+//!
+//! The graphics interface reports errors where nobody waits for them, and panics if nobody listens. Here somebody does:
+//! the first error is kept, or that the device was lost, and every call that follows returns it.
+
+use crate::{ComputeError, Result};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+/// The first thing that went wrong on a device.
+#[derive(Debug, Default)]
+pub(super) struct Fault {
+    said: Mutex<Option<Said>>,
+}
+
+#[derive(Clone, Debug)]
+struct Said {
+    problem: String,
+    lost: bool,
+}
+
+impl Fault {
+    /// Listens to a device.
+    pub(super) fn of(device: &wgpu::Device) -> Arc<Self> {
+        let fault = Arc::new(Self::default());
+        let listener = Arc::clone(&fault);
+        device.on_uncaptured_error(Arc::new(move |error| {
+            listener.note(error.to_string(), false);
+        }));
+        let listener = Arc::clone(&fault);
+        device.set_device_lost_callback(move |_, message| listener.note(message, true));
+        fault
+    }
+
+    /// Keeps what went wrong, if it is the first; but a loss is kept before all else.
+    pub(super) fn note(&self, problem: String, lost: bool) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        log::debug!("the graphics interface reports: {problem}");
+        // A loss is the cause of whatever else is reported.
+        let known = said.as_ref().is_some_and(|said| said.lost || !lost);
+        if !known {
+            *said = Some(Said { problem, lost });
+        }
+    }
+
+    /// The error, if something went wrong.
+    pub(super) fn check(&self, device: &str) -> Result<()> {
+        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        match said.clone() {
+            None => Ok(()),
+            Some(Said {
+                problem,
+                lost: true,
+            }) => Err(ComputeError::Lost {
+                device: device.into(),
+                problem,
+            }),
+            Some(Said { problem, .. }) => Err(ComputeError::Failed {
+                device: device.into(),
+                problem,
+            }),
+        }
+    }
+}
+
+/// What a future of the graphics interface has ready; everywhere but in a browser that is everything.
+pub(super) fn now<T>(future: impl Future<Output = T>) -> Option<T> {
+    match pin!(future).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(value) => Some(value),
+        Poll::Pending => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Device;
+    use crate::wgpu::{AdapterChoice, GpuDevice, GpuSettings};
+
+    #[test]
+    fn a_loss_is_told_before_all_else() {
+        let fault = Fault::default();
+        assert!(fault.check("gpu").is_ok());
+        fault.note("something".into(), false);
+        fault.note("the cable is out".into(), true);
+        fault.note("another".into(), false);
+        let told = fault.check("gpu").map_err(|error| error.to_string());
+        assert!(told.is_err_and(|told| told.contains("the cable is out") && told.contains("gpu")));
+    }
+
+    /// On an adapter, if there is one.
+    #[test]
+    fn a_lost_device_is_an_error() -> Result<()> {
+        let adapter = AdapterChoice::BestOrSoftware;
+        let Ok(device) = GpuDevice::new(GpuSettings {
+            adapter,
+            bounds: None,
+        }) else {
+            return Ok(());
+        };
+        let x = device.upload(&[1.0; 9], &[9])?;
+        let sum = device.dot(&x, &x)?;
+        if let Some(gpu) = &device.context.gpu {
+            gpu.device.destroy();
+        }
+        let results = [
+            device.download(&x).map(|_| ()),
+            sum.value().map(|_| ()),
+            device.dot(&x, &x).and_then(|sum| sum.value()).map(|_| ()),
+        ];
+        for result in results {
+            assert!(
+                matches!(result, Err(ComputeError::Lost { .. })),
+                "{result:?}"
+            );
+        }
+        Ok(())
+    }
+}

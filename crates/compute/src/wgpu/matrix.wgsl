@@ -1,0 +1,126 @@
+//# covariance
+struct Params { n: u32, c: u32, ridge: f32 }
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let place = group(at, groups) * 256u + lane;
+    if (place >= p.n) {
+        return;
+    }
+    let i = place / p.c;
+    let j = place % p.c;
+    // The product of equal factors in either order: the result is symmetric.
+    var value = get_second(place) - get_mean(i) * get_mean(j);
+    if (i == j) {
+        value = value + p.ridge;
+    }
+    set_out(place, value);
+}
+
+//# trace
+struct Params { n: u32, groups: u32 }
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let g = group(at, groups);
+    var sum = 0.0;
+    for (var j = 0u; j < 16u; j++) {
+        let i = g * 4096u + j * 256u + lane;
+        if (i < p.n) {
+            sum = sum + get_x(i * (p.n + 1u));
+        }
+    }
+    let total = reduce(lane, sum);
+    if (lane == 0u && g < p.groups) {
+        set_partials(g, total);
+    }
+}
+
+//# scaled
+struct Params { n: u32, k: f32 }
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let i = group(at, groups) * 256u + lane;
+    if (i < p.n) {
+        set_out(i, p.k * get_x(i));
+    }
+}
+
+//# times_vector
+// `y = alpha·A·x + beta·y`, one row each workgroup.
+struct Params { rows: u32, columns: u32, down: u32, right: u32, alpha: f32, beta: f32 }
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let row = group(at, groups);
+    var sum = 0.0;
+    if (row < p.rows) {
+        for (var k = lane; k < p.columns; k = k + 256u) {
+            sum = sum + get_a(row * p.down + k * p.right) * get_x(k);
+        }
+    }
+    let total = reduce(lane, sum);
+    if (lane == 0u && row < p.rows) {
+        var value = p.alpha * total;
+        if (p.beta != 0.0) {
+            value = value + p.beta * get_y(row);
+        }
+        set_y(row, value);
+    }
+}
+
+//# deviation
+struct Params { c: u32, epsilon: f32 }
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let i = group(at, groups) * 256u + lane;
+    if (i < p.c) {
+        let mean = get_mean(i);
+        set_out(i, sqrt(max(get_second(i * (p.c + 1u)) - mean * mean + p.epsilon, 0.0)));
+    }
+}
+
+//# deviation_backward
+struct Params { n: u32, c: u32 }
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let place = group(at, groups) * 256u + lane;
+    if (place >= p.n) {
+        return;
+    }
+    let i = place / p.c;
+    var second = 0.0;
+    if (i == place % p.c) {
+        let deviation = get_deviation(i);
+        var first = 0.0;
+        if (deviation > 0.0) {
+            first = -get_gradient(i) * get_mean(i) / deviation;
+            second = get_gradient(i) / (2.0 * deviation);
+        }
+        set_first(i, first);
+    }
+    set_out(place, second);
+}
+
+//# head_second
+// `S = Q + (Hμ)·bᵀ + b·(Hμ)ᵀ + b·bᵀ`, and the mean.
+struct Params { n: u32, c: u32 }
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let place = group(at, groups) * 256u + lane;
+    if (place >= p.n) {
+        return;
+    }
+    let i = place / p.c;
+    let j = place % p.c;
+    let b = get_bias(i) * get_bias(j);
+    let mixed = get_linear(i) * get_bias(j) + get_bias(i) * get_linear(j);
+    set_out(place, get_out(place) + (mixed + b));
+    if (j == 0u) {
+        set_mean(i, get_linear(i) + get_bias(i));
+    }
+}

@@ -1,0 +1,260 @@
+//! The GPU: compute shaders in WGSL, through whatever graphics interface the system has.
+//!
+//! * `adapter` finds and opens one, `context` records and submits kernels, `kernel` puts their text together, `memory` is
+//!   where arrays lie, `fault` keeps what goes wrong behind the host's back, `scalar` fetches sums late;
+//! * `network` and `tape` run a network forward and backward, with `convolution`, `moments`, `heads`, and `pointwise`
+//!   between them; `gemm` is the one product of matrices that all of them share;
+//! * `vector`, `variation`, `matrix` and `fidelity` are the small operations; fidelity stands on `product`s,
+//!   `factor`s of covariances and the `polar` decomposition.
+//!
+//! Everything stays on the device and runs in the order in which it was asked for; the host waits only when it downloads or
+//! asks for the value of a scalar. Sums are cut by the size of the data and added in its order, so the same adapter gives
+//! the same bytes. A map that is larger than a binding may be, lies in several buffers. What is unsafe here is one question:
+//! how much memory an adapter has, which the graphics interface does not tell (`adapter`).
+//!
+//! It refuses nothing that the reference computes, but needs memory for it: [`GpuDevice::counting`] runs the same program
+//! without a device and tells how much.
+
+mod adapter;
+mod array;
+mod context;
+mod convolution;
+mod factor;
+mod fault;
+mod fidelity;
+mod gemm;
+mod heads;
+mod kernel;
+mod matrix;
+mod memory;
+mod moments;
+mod network;
+mod plan;
+mod pointwise;
+mod polar;
+mod product;
+mod scalar;
+#[cfg(test)]
+mod shaders;
+mod tape;
+mod trial;
+mod variation;
+mod vector;
+
+pub use adapter::{AdapterChoice, AdapterInfo, AdapterKind, adapters};
+pub use context::Bounds;
+
+use crate::{
+    AdamBuffers, AdamStep, Device, Moments, NetSpec, Network, Patch, Reduction, Result, Scalar,
+    Tensor, TotalVariation,
+};
+use context::Context;
+use std::sync::Arc;
+
+/// Settings of a [`GpuDevice`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GpuSettings {
+    /// Which adapter.
+    pub adapter: AdapterChoice,
+    /// Bounds that are stricter than the adapter's own. For tests.
+    pub bounds: Option<Bounds>,
+}
+
+/// A GPU as a device.
+#[derive(Clone, Debug)]
+pub struct GpuDevice {
+    context: Arc<Context>,
+    adapter: Option<AdapterInfo>,
+}
+
+impl GpuDevice {
+    /// Opens an adapter.
+    ///
+    /// # Errors
+    /// [`ComputeError::Unavailable`](crate::ComputeError::Unavailable) where there is none, or its driver refuses.
+    pub fn new(settings: GpuSettings) -> Result<Self> {
+        let (context, adapter) = adapter::open(settings.adapter, settings.bounds)?;
+        Ok(Self {
+            context: Arc::new(context),
+            adapter: Some(adapter),
+        })
+    }
+
+    /// A device that computes nothing and counts the memory that it would need. What it downloads is zeros, and every
+    /// scalar is 1.
+    ///
+    /// # Errors
+    /// None that a caller could cause.
+    pub fn counting(bounds: Bounds) -> Result<Self> {
+        Ok(Self {
+            context: Arc::new(Context::new(None, "gpu", bounds)?),
+            adapter: None,
+        })
+    }
+
+    /// The adapter; none for a device that counts.
+    pub fn adapter(&self) -> Option<&AdapterInfo> {
+        self.adapter.as_ref()
+    }
+
+    /// What it can take.
+    pub fn bounds(&self) -> Bounds {
+        self.context.bounds
+    }
+
+    /// The most bytes of its memory that were in use at once.
+    pub fn peak_bytes(&self) -> usize {
+        self.context.pool.peak()
+    }
+
+    /// Holds it against a device that is trusted, in some tenths of a second.
+    ///
+    /// # Errors
+    /// [`ComputeError::Failed`](crate::ComputeError::Failed) if their results differ by more than rounding; whatever
+    /// either device reports.
+    pub fn self_test(&self, trusted: &dyn Device) -> Result<()> {
+        trial::compare(self, trusted)
+    }
+}
+
+impl Device for GpuDevice {
+    fn name(&self) -> &str {
+        "gpu"
+    }
+
+    fn describe(&self) -> String {
+        match &self.adapter {
+            None => "gpu: none, memory is counted".into(),
+            Some(adapter) => {
+                let software = match adapter.kind {
+                    AdapterKind::Software => ", software",
+                    _ => "",
+                };
+                let AdapterInfo {
+                    index,
+                    name,
+                    backend,
+                    ..
+                } = adapter;
+                format!("gpu:{index}: {name}, {backend}{software}, f32")
+            }
+        }
+    }
+
+    /// Drivers round differently, and so may versions of one.
+    fn arithmetic(&self) -> Option<String> {
+        let driver = self.adapter.as_ref().map(|adapter| &adapter.driver);
+        Some(format!("{}, {}", self.describe(), driver?))
+    }
+
+    fn upload(&self, values: &[f32], shape: &[usize]) -> Result<Tensor> {
+        array::upload(&self.context, values, shape)
+    }
+
+    fn download(&self, tensor: &Tensor) -> Result<Vec<f32>> {
+        self.context
+            .read(array::get(&self.context, "download", tensor)?)
+    }
+
+    fn network(&self, spec: &NetSpec) -> Result<Box<dyn Network>> {
+        let context = Arc::clone(&self.context);
+        Ok(Box::new(network::GpuNetwork::new(context, spec.clone())?))
+    }
+
+    fn free_memory(&self) -> Option<u64> {
+        self.context.pool.free()
+    }
+
+    fn reserve(&self, bytes: usize) -> Result<()> {
+        self.context.pool.reserve(bytes)
+    }
+
+    fn copy(&self, x: &Tensor) -> Result<Tensor> {
+        vector::copy(&self.context, x)
+    }
+
+    fn zeros(&self, shape: &[usize]) -> Result<Tensor> {
+        let array = self.context.pool.take(shape.iter().product())?;
+        self.context.clear(&array);
+        Ok(array::put(array, shape))
+    }
+
+    fn paste(&self, x: &Tensor, patch: &Patch, b: f32, y: &mut Tensor) -> Result<()> {
+        vector::paste(&self.context, x, patch, b, y)
+    }
+
+    fn axpby(&self, a: f32, x: &Tensor, b: f32, y: &mut Tensor) -> Result<()> {
+        vector::axpby(&self.context, a, x, b, y)
+    }
+
+    fn dot(&self, x: &Tensor, y: &Tensor) -> Result<Scalar> {
+        vector::dot(&self.context, x, y)
+    }
+
+    fn sum_abs(&self, x: &Tensor) -> Result<Scalar> {
+        vector::sum_abs(&self.context, x)
+    }
+
+    fn max_abs(&self, x: &Tensor) -> Result<Scalar> {
+        vector::max_abs(&self.context, x)
+    }
+
+    fn clamp(&self, x: &mut Tensor, low: f32, high: f32) -> Result<()> {
+        vector::clamp(&self.context, x, low, high)
+    }
+
+    fn squared_error(&self, x: &Tensor, t: &Tensor, k: f32) -> Result<(Scalar, Tensor)> {
+        vector::squared_error(&self.context, x, t, k)
+    }
+
+    fn scale_over(&self, x: &mut Tensor, k: f32, divisor: &[Scalar]) -> Result<()> {
+        vector::scale_over(&self.context, x, k, divisor)
+    }
+
+    fn adam(&self, buffers: AdamBuffers<'_>, step: &AdamStep) -> Result<()> {
+        vector::adam(&self.context, buffers, step)
+    }
+
+    fn total_variation(
+        &self,
+        image: &Tensor,
+        kind: TotalVariation,
+        reduction: Reduction,
+        k: f32,
+    ) -> Result<(Scalar, Tensor)> {
+        variation::total_variation(&self.context, image, kind, reduction, k)
+    }
+
+    fn covariance(&self, moments: &Moments, ridge: f32) -> Result<Tensor> {
+        matrix::covariance(&self.context, moments, ridge)
+    }
+
+    fn trace(&self, matrix: &Tensor) -> Result<Scalar> {
+        matrix::trace(&self.context, matrix)
+    }
+
+    fn covariance_backward(&self, moments: &Moments, gradient: &Tensor, k: f32) -> Result<Moments> {
+        matrix::covariance_backward(&self.context, moments, gradient, k)
+    }
+
+    fn cholesky(&self, covariance: &Tensor) -> Result<Tensor> {
+        fidelity::cholesky(&self.context, covariance)
+    }
+
+    fn fidelity(&self, covariance: &Tensor, target_factor: &Tensor) -> Result<(Scalar, Tensor)> {
+        fidelity::fidelity(&self.context, covariance, target_factor)
+    }
+
+    fn standard_deviation(&self, moments: &Moments, epsilon: f32) -> Result<Tensor> {
+        matrix::standard_deviation(&self.context, moments, epsilon)
+    }
+
+    fn standard_deviation_backward(
+        &self,
+        moments: &Moments,
+        deviation: &Tensor,
+        gradient: &Tensor,
+    ) -> Result<Moments> {
+        matrix::standard_deviation_backward(&self.context, moments, deviation, gradient)
+    }
+}

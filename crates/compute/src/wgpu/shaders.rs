@@ -1,0 +1,186 @@
+//! Every shader that a device could run, parsed and validated without a device.
+//!
+//! A device that only counts goes the way of any other, and keeps the text of the kernels that would have run.
+
+use super::{Bounds, GpuDevice};
+use crate::{
+    AdamBuffers, AdamStep, Conv3x3, Cotangent, Device, Head, Input, InputNorm, Layer, Moments,
+    NetSpec, Padding, Patch, Pool, PoolKind, Reduction, Result, Tap, TapRequest, TotalVariation,
+    Window,
+};
+use std::sync::PoisonError;
+use wgpu::naga::front::wgsl;
+use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
+
+/// Two blocks with a pool between them, a pool of its own, and a head.
+fn spec(padding: Padding, kind: PoolKind, channels: [usize; 3]) -> Result<NetSpec> {
+    let conv = |from: usize, to: usize| {
+        Conv3x3::new(from, to, padding, vec![0.0; 9 * from * to], vec![0.0; to]).map(Layer::Conv)
+    };
+    let pool = Layer::Pool(Pool { kind, factor: 1.0 });
+    let [a, b, c] = channels;
+    let layers = vec![
+        conv(3, a)?,
+        Layer::Relu,
+        conv(a, b)?,
+        Layer::Relu,
+        pool.clone(),
+        conv(b, c)?,
+        Layer::Relu,
+        pool,
+    ];
+    let head = Head {
+        after: 6,
+        out_channels: 5,
+        weight: vec![0.0; 5 * c].into(),
+        bias: vec![0.0; 5].into(),
+    };
+    let norm = InputNorm {
+        mean: [0.5; 3],
+        scale: [2.0; 3],
+    };
+    Ok(NetSpec {
+        input: Input::Image(norm),
+        layers,
+        heads: vec![head],
+    })
+}
+
+/// Both passes, with something asked of each of these taps.
+fn passes(device: &GpuDevice, spec: &NetSpec, side: usize, taps: &[Tap]) -> Result<()> {
+    let network = device.network(spec)?;
+    let image = device.zeros(&[3, side, side])?;
+    let both = |tap| TapRequest {
+        moments: true,
+        ..TapRequest::features(tap)
+    };
+    let requests: Vec<TapRequest> = taps.iter().copied().map(both).collect();
+    let tape = network.forward(&image, &requests)?;
+    let mut cotangents = Vec::new();
+    for &tap in taps {
+        let (features, moments) = (tape.features(tap)?, tape.moments(tap)?);
+        let moments = Moments {
+            mean: device.copy(&moments.mean)?,
+            second: device.copy(&moments.second)?,
+        };
+        // Twice, so that gradients are added up.
+        cotangents.push(Cotangent::features(tap, device.copy(features)?));
+        cotangents.push(Cotangent::features(tap, device.copy(features)?));
+        cotangents.push(Cotangent::moments(tap, moments));
+    }
+    tape.backward(cotangents)?;
+    Ok(())
+}
+
+fn networks(device: &GpuDevice) -> Result<()> {
+    let (head, all) = (Tap::Head(0), [0, 1, 3, 4, 6, 7].map(Tap::Layer));
+    for padding in [Padding::Zero, Padding::Replicate, Padding::Reflect] {
+        for kind in [PoolKind::Max, PoolKind::Average, PoolKind::L2] {
+            let small = spec(padding, kind, [5, 6, 7])?;
+            passes(device, &small, 11, &all)?;
+            passes(device, &small, 11, &[head, Tap::Layer(7)])?;
+            // Tiles for large maps.
+            passes(device, &spec(padding, kind, [9, 70, 140])?, 300, &[head])?;
+        }
+    }
+    Ok(())
+}
+
+fn operations(device: &GpuDevice) -> Result<()> {
+    let shape = [3, 9, 11];
+    let mut images = Vec::new();
+    for _ in 0..4 {
+        images.push(device.zeros(&shape)?);
+    }
+    let [image, first, second, average] = &mut images[..] else {
+        return Ok(());
+    };
+    let x = device.upload(&[0.5; 297], &shape)?;
+    let patch = Patch {
+        from: Window::whole(3, 4),
+        to: (1, 2),
+    };
+    device.paste(&x, &patch, 1.0, image)?;
+    device.axpby(1.0, &x, 2.0, image)?;
+    let sum = device.dot(&x, image)?;
+    device.sum_abs(&x)?;
+    device.max_abs(&x)?;
+    device.clamp(image, 0.0, 1.0)?;
+    device.squared_error(&x, image, 1.0)?;
+    device.scale_over(image, 1.0, &[sum])?;
+    for kind in [
+        TotalVariation::L1,
+        TotalVariation::L2,
+        TotalVariation::NinePoint,
+    ] {
+        device.total_variation(&x, kind, Reduction::Mean, 1.0)?;
+    }
+    let step = AdamStep {
+        learning_rate: 0.1,
+        beta1: 0.9,
+        beta2: 0.99,
+        epsilon: 1e-8,
+        correction1: 0.1,
+        correction2: 0.01,
+        clamp: None,
+        average_decay: 0.9,
+    };
+    let buffers = AdamBuffers {
+        image,
+        gradient: &x,
+        first,
+        second,
+        average,
+    };
+    device.adam(buffers, &step)?;
+
+    let c = 70;
+    let moments = Moments {
+        mean: device.zeros(&[c])?,
+        second: device.zeros(&[c, c])?,
+    };
+    let covariance = device.covariance(&moments, 1e-4)?;
+    device.trace(&covariance)?;
+    device.covariance_backward(&moments, &covariance, 1.0)?;
+    let factor = device.cholesky(&covariance)?;
+    device.fidelity(&covariance, &factor)?;
+    // A factor from elsewhere takes another way.
+    device.fidelity(&covariance, &covariance)?;
+    let deviation = device.standard_deviation(&moments, 1e-8)?;
+    device.standard_deviation_backward(&moments, &deviation, &deviation)?;
+    Ok(())
+}
+
+#[test]
+fn every_shader_is_valid() -> Result<()> {
+    let mut validator = Validator::new(ValidationFlags::all(), Capabilities::empty());
+    // Maps in one buffer each, and in several.
+    for buffer in [1 << 30, 16 << 10] {
+        let device = GpuDevice::counting(Bounds {
+            buffer,
+            shared: 48 << 10,
+            buffers: 1 << 20,
+            ..Bounds::default()
+        })?;
+        operations(&device)?;
+        if buffer > 1 << 20 {
+            networks(&device)?;
+        } else {
+            let small = spec(Padding::Reflect, PoolKind::Max, [20, 21, 22])?;
+            passes(&device, &small, 23, &[Tap::Layer(3), Tap::Layer(6)])?;
+        }
+        let shaders = device.context.shaders.lock();
+        let shaders = shaders.unwrap_or_else(PoisonError::into_inner);
+        assert!(shaders.len() > 40, "{} only", shaders.len());
+        for (name, text) in shaders.iter() {
+            let module = match wgsl::parse_str(text) {
+                Ok(module) => module,
+                Err(error) => panic!("{name}: {}", error.emit_to_string(text)),
+            };
+            if let Err(error) = validator.validate(&module) {
+                panic!("{name}: {}", error.emit_to_string(text));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,413 @@
+//! A forward pass that can be walked back, to the gradient of the image.
+//!
+//! From the deepest stage to the first: the gradient towards a node is the sum of what the losses say about it and of
+//! what the stage behind it hands back. The convolution behind adds to it and applies the ReLU mask as it writes.
+
+use super::array::{foreign, get, get_mut, put};
+use super::context::Context;
+use super::convolution::{Backward, Source};
+use super::memory::Array;
+use super::moments::{self, From};
+use super::network::{GpuNetwork, Node, Size};
+use super::plan::{Behind, Operation, Stage};
+use super::pointwise::{self, PoolMemory};
+use super::vector;
+use crate::{
+    ComputeError, Cotangent, Moments, Padding, PoolKind, Result, Tap, Tape, Tensor, Window,
+};
+
+/// One forward pass.
+#[derive(Debug)]
+pub(super) struct GpuTape<'a> {
+    pub(super) network: &'a GpuNetwork,
+    /// What the network read.
+    pub(super) input: Size,
+    /// Where moments are taken, in places of the image.
+    pub(super) window: Window,
+    pub(super) plan: Vec<Stage>,
+    /// What each stage of the plan has made.
+    pub(super) nodes: Vec<Node>,
+    pub(super) seen: Vec<Seen>,
+}
+
+/// What was asked of one tap.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) tap: Tap,
+    pub(super) node: usize,
+    /// Whether its features were asked for; those of a layer are the map of its node.
+    pub(super) asked: bool,
+    /// Whether a gradient towards moments may come that were not computed.
+    pub(super) replay: bool,
+    /// Whether nobody wants to see its features any more.
+    pub(super) released: bool,
+    /// Those of a head.
+    pub(super) features: Option<Tensor>,
+    pub(super) moments: Option<Moments>,
+}
+
+/// What the losses say about one node.
+#[derive(Default)]
+struct Said {
+    moments: Option<Moments>,
+    features: Vec<Array>,
+    /// The same of heads, by the index of the head.
+    heads: Vec<(usize, Array)>,
+}
+
+impl GpuTape<'_> {
+    fn context(&self) -> &Context {
+        &self.network.context
+    }
+
+    /// Whether the backward pass, or whoever holds the tape, needs the map of a node.
+    pub(super) fn keeps(&self, node: usize) -> bool {
+        let is_l2 = |stage: &Stage| matches!(stage.operation, Operation::Pool(pool) if pool.kind == PoolKind::L2);
+        let l2 = self.plan.get(node + 1).is_some_and(is_l2);
+        let looked_at = |seen: &Seen| {
+            let layer = matches!(seen.tap, Tap::Layer(_));
+            let features = seen.asked && !seen.released && layer;
+            let moments = seen.moments.is_some() || seen.replay;
+            seen.node == node && (moments || features)
+        };
+        l2 || self.seen.iter().any(looked_at)
+    }
+
+    /// The window in the map of a node.
+    pub(super) fn window_at(&self, node: usize) -> Window {
+        self.window
+            .at_stride(self.network.spec.stride(self.plan[node].last))
+    }
+
+    fn find(&self, tap: Tap, view: &str) -> Result<&Seen> {
+        self.seen
+            .iter()
+            .find(|seen| seen.tap == tap)
+            .ok_or_else(|| missing(tap, view))
+    }
+
+    /// Sorts the cotangents by node, and checks them.
+    fn sort(&self, cotangents: Vec<Cotangent>) -> Result<Vec<Said>> {
+        let context = self.context();
+        let mut said: Vec<Said> = self.nodes.iter().map(|_| Said::default()).collect();
+        for cotangent in cotangents {
+            let tap = cotangent.tap;
+            let seen = self.find(tap, "features and moments")?;
+            let (said, node) = (&mut said[seen.node], &self.nodes[seen.node]);
+            let channels = match tap {
+                Tap::Layer(_) => node.size.channels,
+                Tap::Head(head) => self.network.spec.heads[head].out_channels,
+            };
+            if let Some(features) = cotangent.features {
+                if !seen.asked {
+                    return Err(missing(tap, "features"));
+                }
+                let expected = [channels, node.size.h, node.size.w];
+                fits("a gradient towards features", &features, &expected)?;
+                let array = take(context, features)?;
+                match tap {
+                    Tap::Layer(_) => said.features.push(array),
+                    Tap::Head(head) => said.heads.push((head, array)),
+                }
+            }
+            if let Some(towards) = cotangent.moments {
+                if seen.moments.is_none() && !seen.replay {
+                    return Err(missing(tap, "moments"));
+                }
+                let square = [channels, channels];
+                for (towards, expected) in
+                    [(&towards.mean, &square[..1]), (&towards.second, &square)]
+                {
+                    get(context, "backward", towards)?;
+                    fits("a gradient towards moments", towards, expected)?;
+                }
+                match (tap, &mut said.moments) {
+                    (Tap::Layer(_), Some(total)) => {
+                        add(context, &towards.mean, &mut total.mean)?;
+                        add(context, &towards.second, &mut total.second)?;
+                    }
+                    (Tap::Layer(_), none) => *none = Some(towards),
+                    (Tap::Head(head), total) => {
+                        let total = match total {
+                            Some(total) => total,
+                            none => none.insert(self.silence(node.size.channels)?),
+                        };
+                        self.network.heads[head].moments_backward(context, &towards, total)?;
+                    }
+                }
+            }
+        }
+        Ok(said)
+    }
+
+    /// Zero gradient towards moments.
+    fn silence(&self, channels: usize) -> Result<Moments> {
+        let zeros = |shape: &[usize]| -> Result<Tensor> {
+            let array = self.context().pool.take(shape.iter().product())?;
+            self.context().clear(&array);
+            Ok(put(array, shape))
+        };
+        Ok(Moments {
+            mean: zeros(&[channels])?,
+            second: zeros(&[channels, channels])?,
+        })
+    }
+
+    /// The sum of what the losses say about a node and of `sum`, if there is anything.
+    fn collect(
+        &mut self,
+        node: usize,
+        said: Said,
+        mut sum: Option<Array>,
+    ) -> Result<Option<Array>> {
+        let context = &self.network.context;
+        let window = self.window_at(node);
+        let node = &mut self.nodes[node];
+        for features in said.features {
+            match &mut sum {
+                None => sum = Some(features),
+                Some(sum) => vector::add(context, 1.0, &features, 1.0, sum)?,
+            }
+        }
+        for (head, gradient) in said.heads {
+            let mixing = self.network.heads[head].gradient(node.size);
+            match &sum {
+                Some(sum) => mixing.run(context, From::Onto(&gradient), sum)?,
+                None => {
+                    let out = context.pool.take(node.size.len())?;
+                    mixing.run(context, From::Map(&gradient), &out)?;
+                    sum = Some(out);
+                }
+            }
+        }
+        match (said.moments, node.map.take()) {
+            (Some(towards), Some(map)) => {
+                let map = take(context, map)?;
+                moments::backward(context, node.size, &window, map, &towards, sum).map(Some)
+            }
+            (_, map) => {
+                node.map = map;
+                Ok(sum)
+            }
+        }
+    }
+
+    /// The gradient towards node `index`, from that towards the node behind it.
+    fn step(&mut self, index: usize, behind: Option<Array>, said: Said) -> Result<Option<Array>> {
+        let Some(gradient) = behind else {
+            let sum = self.collect(index, said, None)?;
+            return self.masked(index, sum);
+        };
+        match self.plan[index + 1].operation {
+            Operation::Conv { layer, .. } => {
+                let sum = self.collect(index, said, None)?;
+                self.through_convolution(index, layer, &gradient, sum)
+                    .map(Some)
+            }
+            Operation::Relu => {
+                let behind = &self.nodes[index + 1];
+                if let Some(bits) = &behind.bits {
+                    pointwise::mask(self.context(), behind.size, &gradient, bits)?;
+                }
+                let sum = self.collect(index, said, Some(gradient))?;
+                self.masked(index, sum)
+            }
+            Operation::Pool(pool) => {
+                let context = self.context();
+                let (node, pooled) = (&self.nodes[index], &self.nodes[index + 1]);
+                let out = context.pool.take(node.size.len())?;
+                let memory = PoolMemory {
+                    bits: pooled.bits.as_ref(),
+                    map: match pool.kind {
+                        PoolKind::L2 => Some(node.array(context)?),
+                        PoolKind::Max | PoolKind::Average => None,
+                    },
+                };
+                pointwise::unpool(context, &pool, node.size, &gradient, memory, &out)?;
+                let sum = self.collect(index, said, Some(out))?;
+                self.masked(index, sum)
+            }
+        }
+    }
+
+    /// Applies the ReLU mask of the stage that made a node.
+    fn masked(&self, index: usize, sum: Option<Array>) -> Result<Option<Array>> {
+        if let (Some(sum), Some(bits)) = (&sum, self.mask(index)) {
+            pointwise::mask(self.context(), self.nodes[index].size, sum, bits)?;
+        }
+        Ok(sum)
+    }
+
+    /// The ReLU mask of a node whose stage is a convolution with a ReLU.
+    fn mask(&self, index: usize) -> Option<&Array> {
+        match self.plan[index].operation {
+            Operation::Conv {
+                behind: Behind::Relu,
+                ..
+            } => self.nodes[index].bits.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Backwards through the convolution behind a node, on top of `sum`.
+    fn through_convolution(
+        &self,
+        index: usize,
+        layer: usize,
+        gradient: &Array,
+        sum: Option<Array>,
+    ) -> Result<Array> {
+        let size = self.nodes[index].size;
+        let add = sum.is_some();
+        let out = match sum {
+            Some(sum) => sum,
+            None => self.context().pool.take(size.len())?,
+        };
+        self.convolve_back(
+            layer,
+            self.source(index + 1, gradient),
+            size,
+            &out,
+            add,
+            self.mask(index),
+        )?;
+        Ok(out)
+    }
+
+    /// What the convolution that made a node reads of the gradient towards it.
+    fn source<'b>(&'b self, index: usize, gradient: &'b Array) -> Source<'b> {
+        match (self.plan[index].operation, &self.nodes[index].bits) {
+            (
+                Operation::Conv {
+                    behind: Behind::ReluPool(pool),
+                    ..
+                },
+                Some(bits),
+            ) => Source::Spread(gradient, bits, pool),
+            _ => Source::Map(gradient),
+        }
+    }
+
+    /// Backwards through the convolution of a layer, to a map of some size.
+    fn convolve_back(
+        &self,
+        layer: usize,
+        source: Source<'_>,
+        size: Size,
+        out: &Array,
+        add: bool,
+        mask: Option<&Array>,
+    ) -> Result<()> {
+        let context = self.context();
+        let convolution = self.network.convolution(layer)?;
+        let (padding, pixels) = (convolution.padding, (size.h, size.w));
+        if padding == Padding::Zero {
+            let target = Backward {
+                out,
+                add,
+                mask,
+                border: 0,
+            };
+            return convolution.backward(context, pixels, source, target);
+        }
+        let bordered = context
+            .pool
+            .take(size.channels * (size.h + 2) * (size.w + 2))?;
+        let target = Backward {
+            out: &bordered,
+            add: false,
+            mask: None,
+            border: 1,
+        };
+        convolution.backward(context, pixels, source, target)?;
+        pointwise::fold(context, padding, size, &bordered, out, add, mask)
+    }
+
+    fn run(mut self, cotangents: Vec<Cotangent>) -> Result<Tensor> {
+        let mut gradient: Option<Array> = None;
+        for (index, said) in self.sort(cotangents)?.into_iter().enumerate().rev() {
+            gradient = self.step(index, gradient, said)?;
+            // What lies behind is not needed any more.
+            if let Some(behind) = self.nodes.get_mut(index + 1) {
+                behind.bits = None;
+                behind.map = None;
+            }
+        }
+        let image = self.input;
+        let out = self.context().pool.take(image.len())?;
+        match gradient {
+            Some(gradient) => {
+                let source = self.source(0, &gradient);
+                self.convolve_back(0, source, image, &out, false, None)?;
+            }
+            None => self.context().clear(&out),
+        }
+        self.context().flush()?;
+        Ok(put(out, &image.shape()))
+    }
+}
+
+fn missing(tap: Tap, view: &str) -> ComputeError {
+    ComputeError::NoSuchTap {
+        tap: tap.to_string(),
+        problem: format!("its {view} were not asked for in the forward pass"),
+    }
+}
+
+fn add(context: &Context, x: &Tensor, sum: &mut Tensor) -> Result<()> {
+    let x = get(context, "backward", x)?;
+    vector::add(context, 1.0, x, 1.0, get_mut(context, "backward", sum)?)
+}
+
+fn fits(what: &'static str, got: &Tensor, expected: &[usize]) -> Result<()> {
+    if got.shape() == expected {
+        return Ok(());
+    }
+    Err(ComputeError::Shape {
+        what,
+        expected: expected.to_vec(),
+        got: got.shape().to_vec(),
+    })
+}
+
+/// The array of a tensor that is used up.
+fn take(context: &Context, mut tensor: Tensor) -> Result<Array> {
+    let array = tensor
+        .storage_mut::<Array>()
+        .filter(|array| array.is_of(&context.pool))
+        .ok_or_else(|| foreign(context, "backward"))?;
+    Ok(array.take())
+}
+
+impl Tape for GpuTape<'_> {
+    fn features(&self, tap: Tap) -> Result<&Tensor> {
+        let seen = self.find(tap, "features")?;
+        let features = match (seen.asked && !seen.released, &seen.features) {
+            (true, Some(own)) => Some(own),
+            (true, None) => self.nodes[seen.node].map.as_ref(),
+            (false, _) => None,
+        };
+        features.ok_or_else(|| missing(tap, "features"))
+    }
+
+    fn moments(&self, tap: Tap) -> Result<&Moments> {
+        let seen = self.find(tap, "moments")?;
+        seen.moments.as_ref().ok_or_else(|| missing(tap, "moments"))
+    }
+
+    fn release(&mut self) {
+        for seen in &mut self.seen {
+            seen.released = true;
+            seen.features = None;
+        }
+        for index in 0..self.nodes.len() {
+            if !self.keeps(index) {
+                self.nodes[index].map = None;
+            }
+        }
+    }
+
+    fn backward(self: Box<Self>, cotangents: Vec<Cotangent>) -> Result<Tensor> {
+        self.run(cotangents)
+    }
+}

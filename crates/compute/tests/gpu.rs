@@ -1,0 +1,303 @@
+//! What is the gpu device's own: bounds of adapters, memory, sums that are fetched late, and what it refuses. Needs the
+//! feature `gpu`; what runs on an adapter goes without where there is none.
+
+#![cfg(feature = "gpu")]
+
+mod adapter;
+
+use impasto_compute::cpu::{CpuDevice, CpuSettings};
+use impasto_compute::reference::ReferenceDevice;
+use impasto_compute::wgpu::{AdapterChoice, Bounds, GpuDevice, GpuSettings};
+use impasto_compute::*;
+
+/// A device of its own with stricter bounds, where there is an adapter.
+fn bounded(change: impl FnOnce(&mut Bounds)) -> Option<GpuDevice> {
+    adapter::gpu()?;
+    let open = |bounds| {
+        let adapter = AdapterChoice::BestOrSoftware;
+        GpuDevice::new(GpuSettings { adapter, bounds })
+    };
+    let mut bounds = open(None).ok()?.bounds();
+    change(&mut bounds);
+    open(Some(bounds)).ok()
+}
+
+fn noise(seed: u64, n: usize) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    let mut next = || {
+        state = state
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
+    };
+    (0..n).map(|_| next()).collect()
+}
+
+/// Convolutions of some channels, each with a ReLU; a pool in front of those marked.
+fn vgg(
+    channels: &[(usize, bool)],
+    padding: Padding,
+    weight: impl Fn(usize) -> Vec<f32>,
+) -> NetSpec {
+    let mut layers = Vec::new();
+    let mut inputs = 3;
+    for &(outputs, pooled) in channels {
+        if pooled {
+            layers.push(Layer::Pool(Pool {
+                kind: PoolKind::Max,
+                factor: 1.0,
+            }));
+        }
+        let mut weight = weight(outputs * inputs * 9);
+        let scale = 1.7 * (2.0 / (inputs as f32 * 9.0)).sqrt();
+        weight.iter_mut().for_each(|w| *w *= scale);
+        let bias = vec![0.1; outputs];
+        let conv = Conv3x3::new(inputs, outputs, padding, weight, bias);
+        layers.push(Layer::Conv(conv.expect("the lengths fit")));
+        layers.push(Layer::Relu);
+        inputs = outputs;
+    }
+    NetSpec {
+        input: Input::Image(InputNorm {
+            mean: [0.5; 3],
+            scale: [4.0; 3],
+        }),
+        layers,
+        heads: vec![],
+    }
+}
+
+/// Moments, features and the gradient of a step.
+fn step(device: &dyn Device, spec: &NetSpec, (h, w): (usize, usize)) -> Result<Vec<Vec<f32>>> {
+    let network = device.network(spec)?;
+    let image = device.upload(&noise(3, 3 * h * w), &[3, h, w])?;
+    let (style, content) = (Tap::Layer(1), Tap::Layer(spec.layers.len() - 1));
+    let taps = [TapRequest::moments(style), TapRequest::features(content)];
+    let tape = network.forward(&image, &taps)?;
+    let (moments, features) = (tape.moments(style)?, tape.features(content)?);
+    let target = device.zeros(moments.second.shape())?;
+    let (_, second) = device.squared_error(&moments.second, &target, 1.0)?;
+    let zeros = device.zeros(features.shape())?;
+    let (sum, towards) = device.squared_error(features, &zeros, 1e-2)?;
+    let mean = device.copy(&moments.mean)?;
+    let mut seen = vec![
+        device.download(&moments.second)?,
+        device.download(features)?,
+        vec![sum.value()? as f32],
+    ];
+    let gradient = tape.backward(vec![
+        Cotangent::moments(style, Moments { mean, second }),
+        Cotangent::features(content, towards),
+    ])?;
+    seen.push(device.download(&gradient)?);
+    Ok(seen)
+}
+
+fn assert_close(case: &str, got: &[Vec<f32>], expected: &[Vec<f32>]) {
+    for (index, (got, expected)) in got.iter().zip(expected).enumerate() {
+        let largest = expected.iter().fold(0.0_f32, |max, v| max.max(v.abs()));
+        for (got, expected) in got.iter().zip(expected) {
+            assert!(
+                (got - expected).abs() <= 1e-4 * largest,
+                "{case}, result {index}: {got} instead of {expected} of {largest}"
+            );
+        }
+    }
+}
+
+/// With 32 KiB to a binding and 16 workgroups to a dimension, maps lie in up to five buffers and grids are folded.
+#[test]
+fn large_maps_lie_in_several_buffers() -> Result<()> {
+    let Some(device) = bounded(|bounds| {
+        bounds.buffer = 32 << 10;
+        bounds.groups = 16;
+    }) else {
+        return Ok(());
+    };
+    for padding in [Padding::Zero, Padding::Reflect] {
+        let spec = vgg(&[(20, false), (24, false), (33, true)], padding, |n| {
+            noise(9, n)
+        });
+        let size = (37, 41);
+        let expected = step(&ReferenceDevice::new(), &spec, size)?;
+        assert_close("32 KiB", &step(&device, &spec, size)?, &expected);
+    }
+    Ok(())
+}
+
+/// A kernel that cannot see all buffers of its maps is refused with advice.
+#[test]
+fn too_many_buffers_are_refused() {
+    let Some(device) = bounded(|bounds| {
+        bounds.buffer = 4 << 10;
+        bounds.buffers = 8;
+    }) else {
+        return;
+    };
+    let spec = vgg(&[(20, false), (24, false)], Padding::Zero, |n| noise(9, n));
+    let refused = step(&device, &spec, (37, 41));
+    assert!(
+        matches!(refused, Err(ComputeError::OutOfMemory { .. })),
+        "{refused:?}"
+    );
+}
+
+/// Sums are right whenever they are fetched, also long after their place in the ring was taken by another one.
+#[test]
+fn sums_may_be_fetched_late() -> Result<()> {
+    // The ring is a buffer: of 64 sums here.
+    let Some(device) = bounded(|bounds| bounds.buffer = 256) else {
+        return Ok(());
+    };
+    let ones = device.upload(&[1.0; 50], &[50])?;
+    let mut growing = device.zeros(&[50])?;
+    let mut sums = Vec::new();
+    for _ in 0..200 {
+        device.axpby(1.0, &ones, 1.0, &mut growing)?;
+        sums.push(device.dot(&growing, &ones)?);
+    }
+    for (index, sum) in sums.iter().enumerate().rev() {
+        assert_eq!(sum.value()?, 50.0 * (index + 1) as f64);
+    }
+    // A sum that left the ring, and one that is still there, as divisors.
+    for sum in [&sums[3], &sums[199]] {
+        let mut x = device.copy(&ones)?;
+        device.scale_over(&mut x, sum.value()? as f32, std::slice::from_ref(sum))?;
+        assert!(device.download(&x)?.iter().all(|v| (v - 1.0).abs() < 1e-6));
+    }
+    Ok(())
+}
+
+/// What the adapter computes is what the cpu computes; that is how an adapter is trusted.
+#[test]
+fn the_adapter_passes_its_trial() -> Result<()> {
+    let Some(device) = bounded(|_| ()) else {
+        return Ok(());
+    };
+    device.self_test(&CpuDevice::new(CpuSettings::default())?)
+}
+
+#[test]
+fn an_adapter_that_is_not_there_is_refused() {
+    let settings = GpuSettings {
+        adapter: AdapterChoice::Index(4711),
+        bounds: None,
+    };
+    let refused = GpuDevice::new(settings);
+    assert!(matches!(refused, Err(ComputeError::Unavailable { .. })));
+}
+
+/// What does not fit is refused, beforehand and on the way, and the device works on.
+#[test]
+fn too_little_memory_is_refused() -> Result<()> {
+    let Some(device) = bounded(|bounds| bounds.memory = 1 << 20) else {
+        return Ok(());
+    };
+    let refused = |result: Result<()>| matches!(result, Err(ComputeError::OutOfMemory { .. }));
+    assert!(refused(device.reserve(1 << 20)));
+    let spec = vgg(&[(20, false), (24, false)], Padding::Zero, |n| noise(9, n));
+    assert!(refused(step(&device, &spec, (137, 141)).map(|_| ())));
+    let small = (17, 21);
+    let expected = step(&ReferenceDevice::new(), &spec, small)?;
+    assert_close("1 MiB", &step(&device, &spec, small)?, &expected);
+    Ok(())
+}
+
+/// The channels of VGG-19 down to relu5_1.
+const VGG19: [(usize, bool); 13] = [
+    (64, false),
+    (64, false),
+    (128, true),
+    (128, false),
+    (256, true),
+    (256, false),
+    (256, false),
+    (256, false),
+    (512, true),
+    (512, false),
+    (512, false),
+    (512, false),
+    (512, true),
+];
+
+/// One step of VGG-19 with five Gram matrices, content and Adam, on a device that only counts.
+fn counted(side: usize) -> Result<(usize, Memory)> {
+    let bounds = Bounds {
+        buffer: (1 << 31) - 1,
+        shared: 48 << 10,
+        buffers: 32,
+        invocations: 1024,
+        ..Bounds::default()
+    };
+    let device = GpuDevice::counting(bounds)?;
+    let spec = vgg(&VGG19, Padding::Zero, |n| vec![0.0; n]);
+    let network = device.network(&spec)?;
+    let shape = [3, side, side];
+    let mut images = Vec::new();
+    for _ in 0..4 {
+        images.push(device.zeros(&shape)?);
+    }
+    let [image, first, second, average] = &mut images[..] else {
+        return Ok((0, Memory::default()));
+    };
+    // relu1_1, relu2_1, relu3_1, relu4_1, relu5_1; relu4_2.
+    let styles = [1, 6, 11, 20, 29].map(Tap::Layer);
+    let content = Tap::Layer(22);
+    let mut taps = styles.map(TapRequest::moments).to_vec();
+    taps.push(TapRequest::features(content));
+    let memory = network.memory(side, side, &taps)?;
+    let target = device.zeros(&[512, side / 8, side / 8])?;
+    for _ in 0..3 {
+        let tape = network.forward(image, &taps)?;
+        let (_, towards) = device.squared_error(tape.features(content)?, &target, 1.0)?;
+        let mut cotangents = vec![Cotangent::features(content, towards)];
+        for style in styles {
+            let moments = tape.moments(style)?;
+            let (mean, second) = (device.copy(&moments.mean)?, device.copy(&moments.second)?);
+            cotangents.push(Cotangent::moments(style, Moments { mean, second }));
+        }
+        let gradient = tape.backward(cotangents)?;
+        let step = AdamStep {
+            learning_rate: 0.1,
+            beta1: 0.9,
+            beta2: 0.99,
+            epsilon: 1e-8,
+            correction1: 0.1,
+            correction2: 0.01,
+            clamp: None,
+            average_decay: 0.9,
+        };
+        let buffers = AdamBuffers {
+            image,
+            gradient: &gradient,
+            first,
+            second,
+            average,
+        };
+        device.adam(buffers, &step)?;
+    }
+    Ok((device.peak_bytes(), memory))
+}
+
+#[test]
+fn a_step_of_vgg19_at_2048_px_takes_at_most_4_gb() -> Result<()> {
+    let (bytes, memory) = counted(2048)?;
+    println!("2048 px: {} MB, {memory:?}", bytes >> 20);
+    assert!(bytes <= 4_000_000_000, "{bytes} bytes");
+    // What is told beforehand is what it takes, but for images, targets and filters.
+    let told = memory.forward.max(memory.backward);
+    assert!(
+        told <= bytes && bytes - told < 600 << 20,
+        "{told} of {bytes}"
+    );
+    Ok(())
+}
+
+/// Buffers are used again: a second size does not add to the first for long.
+#[test]
+fn memory_grows_with_the_picture() -> Result<()> {
+    let (small, _) = counted(256)?;
+    let (large, _) = counted(512)?;
+    assert!(large > small && large < 4 * small);
+    Ok(())
+}
