@@ -3,6 +3,7 @@
 
     python bench/run.py --sizes 256,512 --rounds 5 --iters 5 --threads 2 --output results.json
     python bench/run.py --contenders impasto-f32,torch-tuned --program target/release/impasto
+    python bench/run.py --gpu --output gpu.json
     python bench/run.py --list
 
 A round runs every contender once, a different one first each time, so that a machine that slows down slows all of them. A
@@ -31,6 +32,11 @@ def ours(precision, *more):
         return [a.program, "bench", "step", *given, "--precision", precision, "--steps", str(a.iters), *more, "--json"]
 
     return command
+
+
+def on_gpu(a, size):
+    given = ["--encoder", "vgg19", "--random-weights", "--size", str(size), "--device", a.device]
+    return [a.program, "bench", "step", *given, "--steps", str(a.iters), "--json"]
 
 
 def script(name, variant):
@@ -63,9 +69,14 @@ CONTENDERS = {
     "torch-avx2": (script("torch_step.py", "avx2"), "PyTorch float32, held to AVX2"),
     "tensorflow": (script("tensorflow_step.py", "graph"), "TensorFlow tf.function"),
     "tensorflow-xla": (script("tensorflow_step.py", "xla"), "TensorFlow tf.function with XLA"),
+    "impasto-gpu": (on_gpu, "this project on a graphics card, float32"),
+    "cuda-f32": (script("torch_cuda.py", "f32"), "PyTorch CUDA, TF32 off, its fastest form"),
+    "cuda-tf32": (script("torch_cuda.py", "tf32"), "PyTorch CUDA, TF32 on, its fastest form"),
+    "cuda-bf16": (script("torch_cuda.py", "bf16"), "PyTorch CUDA, bfloat16 autocast, its fastest form"),
     "burn": (rust("burn_step"), "burn flex (build peers/rust first)"),
     "candle": (rust("candle_step"), "candle CPU (build peers/rust first)"),
 }
+ON_GPU = "impasto-gpu,cuda-f32,cuda-tf32,cuda-bf16"
 USUAL = "impasto-f32,impasto-bf16,torch-f32,torch-tuned,torch-compiled,torch-bf16,tensorflow"
 
 
@@ -146,8 +157,10 @@ def table(size, names, rows, busiest):
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--contenders", default=USUAL)
-    p.add_argument("--sizes", default="256,512")
+    p.add_argument("--gpu", action="store_true", help="the contenders on a graphics card, up to 2048 px")
+    p.add_argument("--device", default="gpu", help="the graphics card of ours, as impasto devices lists it")
+    p.add_argument("--contenders")
+    p.add_argument("--sizes")
     p.add_argument("--rounds", type=int, default=3)
     p.add_argument("--iters", type=int, default=5, help="timed steps of one run")
     p.add_argument("--threads", type=int, default=2)
@@ -157,6 +170,8 @@ def main():
     p.add_argument("--output", help="where to write every run and the summary as JSON")
     p.add_argument("--list", action="store_true", help="say what the contenders are")
     a = p.parse_args()
+    a.contenders = a.contenders or (ON_GPU if a.gpu else USUAL)
+    a.sizes = a.sizes or ("512,1024,2048" if a.gpu else "256,512")
     if a.list:
         for name, (_, meaning) in CONTENDERS.items():
             print(f"{name:16} {meaning}")

@@ -63,6 +63,8 @@ pub enum Command {
     Recipe(RecipeCommand),
     /// List the built-in pictures
     Styles,
+    /// List what can do the work on this machine
+    Devices,
     /// Measure speed
     #[command(subcommand)]
     Bench(Bench),
@@ -379,11 +381,11 @@ pub struct EncoderChoice {
 /// Where it runs.
 #[derive(Args)]
 pub struct Device {
-    /// What does the work; reference is slow and exact
+    /// What does the work, gpu:N for one of several; reference is slow and exact
     #[arg(
         long,
         value_parser = value::named::<Kind>(),
-        help = default("What does the work; reference is slow and exact", Kind::default().name()),
+        help = default("What does the work, gpu:N for one of several; reference is slow and exact", Kind::default().name()),
         help_heading = "Device"
     )]
     pub device: Option<Given<Kind>>,
@@ -543,9 +545,9 @@ pub struct BenchStep {
     )]
     pub steps: Option<Given<usize>>,
 
-    /// How the cpu works.
+    /// Where it runs.
     #[command(flatten)]
-    pub cpu: Cpu,
+    pub device: Device,
 
     /// Where models are kept.
     #[command(flatten)]

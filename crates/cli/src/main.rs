@@ -12,6 +12,7 @@ mod bench;
 mod bench_load;
 mod checkpoint;
 mod compare;
+mod devices;
 mod gallery;
 mod inspect;
 mod interrupt;
@@ -124,6 +125,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Inspect(Inspect::Encoder(args)) => inspect::encoder(&args),
         Command::Models(command) => models::run(&command),
         Command::Recipe(command) => recipe::run(&command),
+        Command::Devices => Ok(devices::list()?),
         Command::Styles => Ok(styles::list()?),
         Command::Bench(Bench::Step(args)) => bench::step(&args),
         Command::Bench(Bench::Load(args)) => bench_load::load(&args),

@@ -81,14 +81,14 @@ pub fn device(args: &args::Device, problems: &mut Problems) -> Option<Box<dyn co
         threads: problems.take(&args.cpu.threads),
         precision: problems.take(&args.cpu.precision).unwrap_or_default(),
     };
-    if choice.kind == Kind::Reference {
+    if matches!(choice.kind, Kind::Reference | Kind::Gpu(_)) {
         for (option, given) in [
             ("--threads", args.cpu.threads.is_some()),
             ("--precision", args.cpu.precision.is_some()),
         ] {
             if given {
                 problems.usage(format!(
-                    "{option} goes with --device cpu only: the reference has one of each"
+                    "{option} goes with --device cpu only: the reference and the gpu have one of each"
                 ));
             }
         }

@@ -1,18 +1,23 @@
 //! Which device does the work.
+//!
+//! The GPU is there in builds with the feature `gpu`; without it, asking for one is an error that says so. A GPU that nobody
+//! asked for is taken only if it is hardware and computes right ([`Kind::Auto`]).
 
 use crate::recipe::names::Named;
 use impasto_compute::cpu::{CpuDevice, CpuSettings, Precision};
 use impasto_compute::reference::ReferenceDevice;
-use impasto_compute::{Device, Result};
+use impasto_compute::{ComputeError, Device, Result};
 
-/// The devices of this build, by name.
+/// The devices, by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Kind {
-    /// The best that there is: the CPU.
+    /// A GPU if there is a real one that passes its self-test, else the CPU.
     #[default]
     Auto,
     /// The CPU, in vector instructions on all its cores.
     Cpu,
+    /// A GPU: the best one that is hardware, or that of an index of [`gpus`], be it software.
+    Gpu(Option<usize>),
     /// Naive loops in f64: slow, and right.
     Reference,
 }
@@ -21,8 +26,25 @@ impl Named for Kind {
     const NAMES: &'static [(&'static str, Self)] = &[
         ("auto", Kind::Auto),
         ("cpu", Kind::Cpu),
+        ("gpu", Kind::Gpu(None)),
         ("reference", Kind::Reference),
     ];
+
+    /// As for all settings, and `gpu:N`.
+    fn from_name(text: &str) -> std::result::Result<Self, String> {
+        if let Some(index) = text.strip_prefix("gpu:") {
+            return match index.parse() {
+                Ok(index) => Ok(Kind::Gpu(Some(index))),
+                Err(_) => Err("a GPU is named by its number, as gpu:0".into()),
+            };
+        }
+        match Self::NAMES.iter().find(|(name, _)| *name == text) {
+            Some((_, value)) => Ok(*value),
+            None => Err(format!(
+                "{text:?} is none of auto, cpu, gpu, gpu:N, reference"
+            )),
+        }
+    }
 }
 
 impl Named for Precision {
@@ -47,17 +69,187 @@ pub struct Choice {
 /// Opens a device.
 ///
 /// # Errors
-/// A setting that this machine cannot follow.
+/// A setting that this machine cannot follow; [`ComputeError::Unavailable`] for a GPU that is not there.
 pub fn open(choice: &Choice) -> Result<Box<dyn Device>> {
     match choice.kind {
-        Kind::Auto | Kind::Cpu => {
-            let (threads, precision) = (choice.threads, choice.precision);
-            Ok(Box::new(CpuDevice::new(CpuSettings {
-                threads,
-                precision,
-                ..CpuSettings::default()
-            })?))
-        }
+        Kind::Auto => auto(choice),
+        Kind::Cpu => Ok(Box::new(cpu(choice)?)),
+        Kind::Gpu(index) => gpu::open(index),
         Kind::Reference => Ok(Box::new(ReferenceDevice::new())),
+    }
+}
+
+fn cpu(choice: &Choice) -> Result<CpuDevice> {
+    CpuDevice::new(CpuSettings {
+        threads: choice.threads,
+        precision: choice.precision,
+        ..CpuSettings::default()
+    })
+}
+
+/// A GPU that works, else the CPU. What is said of the CPU's work is a choice for it.
+fn auto(choice: &Choice) -> Result<Box<dyn Device>> {
+    let cpu = cpu(choice)?;
+    if choice.threads.is_some() || choice.precision != Precision::default() {
+        return Ok(Box::new(cpu));
+    }
+    match gpu::trusted(&cpu) {
+        Ok(gpu) => Ok(gpu),
+        Err(error @ ComputeError::Unavailable { .. }) => {
+            log::info!("no gpu is taken: {error}");
+            Ok(Box::new(cpu))
+        }
+        Err(error) => {
+            log::warn!("the gpu is not used: {error}");
+            Ok(Box::new(cpu))
+        }
+    }
+}
+
+/// A GPU of this machine, as [`gpus`] lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gpu {
+    /// By which it is chosen: [`Kind::Gpu`].
+    pub index: usize,
+    /// As its driver calls it.
+    pub name: String,
+    /// What it is in a word, and the graphics interface: `discrete, Vulkan`.
+    pub kind: String,
+    /// Whether the processor plays it.
+    pub software: bool,
+    /// Driver and its version; may be empty.
+    pub driver: String,
+    /// Whether it multiplies 16-bit floats.
+    pub half: bool,
+    /// Bytes of its memory, where its driver tells; all but discrete cards share that of the system.
+    pub memory: Option<u64>,
+    /// Bytes of its largest buffer. Larger maps lie in several.
+    pub largest_buffer: u64,
+}
+
+/// The GPUs of this machine; none in a build without them.
+///
+/// # Errors
+/// [`ComputeError::Unavailable`] in a build without them.
+pub fn gpus() -> Result<Vec<Gpu>> {
+    gpu::list()
+}
+
+#[cfg(feature = "gpu")]
+mod gpu {
+    use super::Gpu;
+    use impasto_compute::wgpu::{AdapterChoice, AdapterKind, GpuDevice, GpuSettings, adapters};
+    use impasto_compute::{Device, Result};
+
+    fn device(adapter: AdapterChoice) -> Result<GpuDevice> {
+        GpuDevice::new(GpuSettings {
+            adapter,
+            ..GpuSettings::default()
+        })
+    }
+
+    pub(super) fn open(index: Option<usize>) -> Result<Box<dyn Device>> {
+        let choice = index.map_or(AdapterChoice::Best, AdapterChoice::Index);
+        let device = device(choice)?;
+        if let Some(adapter) = device.adapter()
+            && adapter.kind == AdapterKind::Software
+        {
+            log::warn!(
+                "{} is software: the cpu device is faster, and computes the same",
+                adapter.name
+            );
+        }
+        Ok(Box::new(device))
+    }
+
+    /// The best GPU that is hardware, if it computes what another device computes.
+    pub(super) fn trusted(other: &dyn Device) -> Result<Box<dyn Device>> {
+        let device = device(AdapterChoice::Best)?;
+        device.self_test(other)?;
+        Ok(Box::new(device))
+    }
+
+    pub(super) fn list() -> Result<Vec<Gpu>> {
+        let all = adapters().into_iter();
+        Ok(all
+            .map(|adapter| {
+                let kind = match adapter.kind {
+                    AdapterKind::Discrete => "discrete",
+                    AdapterKind::Integrated => "integrated",
+                    AdapterKind::Virtual => "virtual or unknown",
+                    AdapterKind::Software => "software",
+                };
+                Gpu {
+                    index: adapter.index,
+                    name: adapter.name,
+                    kind: format!("{kind}, {}", adapter.backend),
+                    software: adapter.kind == AdapterKind::Software,
+                    driver: adapter.driver,
+                    half: adapter.half,
+                    memory: adapter.memory,
+                    largest_buffer: adapter.bounds.buffer,
+                }
+            })
+            .collect())
+    }
+}
+
+#[cfg(not(feature = "gpu"))]
+mod gpu {
+    use super::Gpu;
+    use impasto_compute::{ComputeError, Device, Result};
+
+    fn none<T>() -> Result<T> {
+        Err(ComputeError::Unavailable {
+            device: "gpu".into(),
+            problem: "this program was built without it; build it with --features gpu, or compute on the cpu"
+                .into(),
+        })
+    }
+
+    pub(super) fn open(_: Option<usize>) -> Result<Box<dyn Device>> {
+        none()
+    }
+
+    pub(super) fn trusted(_: &dyn Device) -> Result<Box<dyn Device>> {
+        none()
+    }
+
+    pub(super) fn list() -> Result<Vec<Gpu>> {
+        none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gpus_are_named_by_number() {
+        assert_eq!(Kind::from_name("gpu:3"), Ok(Kind::Gpu(Some(3))));
+        assert_eq!(Kind::from_name("gpu"), Ok(Kind::Gpu(None)));
+        assert_eq!(Kind::from_name("cpu"), Ok(Kind::Cpu));
+        for wrong in ["gpu:", "gpu:x", "gpu:-1", "cuda"] {
+            assert!(Kind::from_name(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_is_refused_with_advice() {
+        let choice = Choice {
+            kind: Kind::Gpu(Some(999)),
+            ..Choice::default()
+        };
+        let told = open(&choice).map(|device| device.describe());
+        assert!(
+            matches!(told, Err(ComputeError::Unavailable { .. })),
+            "{told:?}"
+        );
+    }
+
+    #[test]
+    fn auto_takes_no_software() -> Result<()> {
+        assert!(!open(&Choice::default())?.describe().contains("software"));
+        Ok(())
     }
 }

@@ -74,3 +74,12 @@ fn the_examples_of_the_help_are_calls_that_are_understood() {
         said.refused(2, &["--seed is x"]);
     }
 }
+
+#[test]
+fn devices_are_listed() {
+    let said = Workshop::new().run("devices").done();
+    for name in ["cpu ", "gpu", "reference ", "auto "] {
+        let listed = said.stdout.lines().any(|line| line.starts_with(name));
+        assert!(listed, "{name}: {said:?}");
+    }
+}

@@ -2,6 +2,7 @@
 
 mod optimize;
 mod plan;
+mod room;
 mod run;
 mod start;
 mod targets;

@@ -13,6 +13,7 @@
 //! brought back to its own shape at the end.
 
 use super::plan::{Limits, Plan};
+use super::room;
 use super::run::{End, Evaluator, Run, State};
 use super::start::start;
 use super::targets::{Context, Layers, StyleCache};
@@ -233,6 +234,7 @@ impl Stylizer {
         if let Some(&coarsest) = scales.first() {
             self.prepare(content, coarsest)?;
         }
+        room::check(self.device.as_ref(), &plan)?;
         let mut cache = std::mem::take(&mut self.cache);
         let stylized = self.paint(content, (&scales, &plan), clock, observer, &mut cache);
         self.cache = cache;

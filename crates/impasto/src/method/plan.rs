@@ -341,7 +341,10 @@ impl Stylizer {
             _ if !self.network.has_tiles() => None,
             Some(limit) => Some(limit as usize),
             // What the program and its pictures take is no longer free.
-            None => free_memory().map(|free| base + (SHARE * free as f64) as usize),
+            None => {
+                let free = self.device.free_memory().or_else(free_memory);
+                free.map(|free| base + (SHARE * free as f64) as usize)
+            }
         };
         Surroundings {
             base,

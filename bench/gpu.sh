@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# The comparison on a machine with a graphics card, in one command: builds this project, says what the machine offers, tests
+# the device, and times a step of VGG-19 at 512, 1024 and 2048 px against PyTorch CUDA. Needs Rust, a Vulkan driver
+# (docs/gpu.md) and a Python with torch; writes gpu.json.
+#
+#     bench/gpu.sh                         # the best card
+#     DEVICE=gpu:1 PYTHON=venv/bin/python bench/gpu.sh
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cargo build --release --locked -p impasto-cli --features gpu
+program=target/release/impasto
+"$program" devices
+cargo test --release --locked -p impasto-compute --features gpu --test gpu --test conformance_network
+for size in 64 512; do
+  for run in first second; do
+    echo "stylize at $size px, $run run:"
+    time "$program" stylize @lake --style @swirls --size "$size" --device "${DEVICE:-gpu}" --progress none -o "gpu-$size.png"
+    rm -f "gpu-$size.png"
+  done
+done
+python="${PYTHON:-python3}"
+"$python" bench/run.py --gpu --python "$python" --device "${DEVICE:-gpu}" --program "$program" \
+  --rounds 3 --iters 20 --output gpu.json
