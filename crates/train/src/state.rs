@@ -1,0 +1,149 @@
+//! What a training that was cut off goes on from: one file, written to a temporary name and renamed.
+//!
+//! It holds weights, the optimiser's memory, the teacher's projections, the step, and the hash of everything that the
+//! training was made from: it goes on from its own checkpoint alone. Pictures of earlier runs lie beside it, one file for each time
+//! they were made.
+
+use crate::adamw::AdamW;
+use crate::student::{Parameter, Shape};
+use crate::teacher::Target;
+use anyhow::{Context, Result, bail};
+use impasto_weights::{Checkpoint, Precision, WeightTensor, write_safetensors};
+use std::path::Path;
+
+/// A training at a step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct State {
+    /// The weights.
+    pub parameters: Vec<Parameter>,
+    /// The optimiser; its step is the training's.
+    pub optimizer: AdamW,
+    /// The teacher's projections.
+    pub targets: Vec<Target>,
+    /// Losses of each head, summed over the steps since they were last reported, and those steps.
+    pub losses: (Vec<f64>, usize),
+    /// Seconds that the training has taken.
+    pub seconds: f64,
+}
+
+const PARTS: [&str; 4] = ["weights", "first", "second", "average"];
+
+impl State {
+    /// Writes the state of the training `identity`.
+    pub fn write(&self, path: &Path, identity: &str) -> Result<()> {
+        let mut file = Checkpoint::default();
+        let mut put = |name: String, shape: &[usize], values: &[f32]| {
+            let tensor = WeightTensor {
+                shape: shape.to_vec(),
+                values: values.to_vec(),
+            };
+            file.tensors.insert(name, tensor);
+        };
+        for (index, parameter) in self.parameters.iter().enumerate() {
+            let memory = &self.optimizer;
+            let values = [
+                &parameter.values,
+                &memory.first[index],
+                &memory.second[index],
+                &memory.average[index],
+            ];
+            for (part, values) in PARTS.into_iter().zip(values) {
+                put(
+                    format!("{part}.{}", parameter.name),
+                    &parameter.shape,
+                    values,
+                );
+            }
+        }
+        for target in &self.targets {
+            let shape = [target.components, target.channels];
+            put(
+                format!("projection.{}", target.layer),
+                &shape,
+                &target.projection,
+            );
+        }
+        let numbers = self
+            .targets
+            .iter()
+            .map(|target| (target.kept, target.scale));
+        let numbers: Vec<_> = numbers.collect();
+        for (key, value) in [
+            ("training", serde_json::to_string(identity)?),
+            ("step", serde_json::to_string(&self.optimizer.step)?),
+            ("losses", serde_json::to_string(&self.losses)?),
+            ("seconds", serde_json::to_string(&self.seconds)?),
+            ("targets", serde_json::to_string(&numbers)?),
+        ] {
+            file.metadata.insert(key.into(), value);
+        }
+        Ok(write_safetensors(path, &file, Precision::F32)?)
+    }
+
+    /// Reads the state of the training `identity`.
+    pub fn read(path: &Path, identity: &str, shape: &Shape) -> Result<Self> {
+        let mut file = Checkpoint::open(path).with_context(|| {
+            format!(
+                "there is nothing to go on from in {}: begin without --resume",
+                path.display()
+            )
+        })?;
+        if get::<String>(&file, "training")? != identity {
+            bail!(
+                "{} is of another training: configuration, pictures, teacher and start must be the same; \
+                 begin without --resume in another folder",
+                path.display()
+            );
+        }
+        let mut take = |name: String, shape: &[usize]| match file.tensors.remove(&name) {
+            Some(tensor) if tensor.shape == shape => Ok(tensor.values),
+            _ => bail!("{} lacks {name} of shape {shape:?}", path.display()),
+        };
+        let (mut parameters, mut memories) = (vec![], [vec![], vec![], vec![]]);
+        for (name, shape) in shape.parameters() {
+            for (part, memory) in PARTS[1..].iter().zip(&mut memories) {
+                memory.push(take(format!("{part}.{name}"), &shape)?);
+            }
+            let values = take(format!("{}.{name}", PARTS[0]), &shape)?;
+            parameters.push(Parameter {
+                name,
+                shape,
+                values,
+            });
+        }
+        let numbers: Vec<(f64, f64)> = get(&file, "targets")?;
+        let mut targets = Vec::new();
+        for (&(layer, components), (kept, scale)) in shape.heads.iter().zip(numbers) {
+            let name = format!("projection.{layer}");
+            let Some(tensor) = file.tensors.remove(&name) else {
+                bail!("{} lacks {name}", path.display());
+            };
+            targets.push(Target {
+                layer,
+                channels: tensor.values.len() / components,
+                components,
+                projection: tensor.values,
+                kept,
+                scale,
+            });
+        }
+        let [first, second, average] = memories;
+        Ok(Self {
+            parameters,
+            optimizer: AdamW {
+                step: get(&file, "step")?,
+                first,
+                second,
+                average,
+            },
+            targets,
+            losses: get(&file, "losses")?,
+            seconds: get(&file, "seconds")?,
+        })
+    }
+}
+
+fn get<T: serde::de::DeserializeOwned>(file: &Checkpoint, key: &str) -> Result<T> {
+    let text = file.metadata.get(key).map_or("null", String::as_str);
+    serde_json::from_str(text).with_context(|| format!("the checkpoint does not say its {key}"))
+}
