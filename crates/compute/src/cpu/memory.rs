@@ -2,7 +2,8 @@
 //!
 //! A step of style transfer asks for the same hundred buffers every time. Fresh memory costs up to 0.1 ms per page
 //! fault on a virtual machine, more than computing on it, so a dropped [`Buffer`] goes back to its [`Pool`] and the
-//! next request of about its size gets it. Blocks that no forward pass has used for a while are given back to the
+//! next request of about its size gets it; large ones of nearly their size, because what is kept from pass to pass would
+//! hold the rest as well. Blocks that no forward pass has used for a while are given back to the
 //! system, so a run from small to large sizes keeps the buffers of one size only; and so are, on images of several
 //! megapixels, idle blocks that are of no use for a large request.
 //!
@@ -147,6 +148,14 @@ impl Pool {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The largest block that a request may get.
+    fn most(bytes: usize) -> usize {
+        match bytes {
+            LARGE.. => bytes.saturating_add(bytes / 4),
+            _ => 2 * bytes + (1 << 16),
+        }
+    }
+
     /// A buffer of `len` numbers whose content is whatever its last user left.
     pub(super) fn take<T: Number>(self: &Arc<Self>, len: usize) -> Result<Buffer<T>> {
         let out_of_memory = || ComputeError::OutOfMemory {
@@ -161,9 +170,7 @@ impl Pool {
                 .blocks
                 .iter()
                 .enumerate()
-                .filter(|(_, block)| {
-                    (bytes..=bytes.saturating_mul(2).saturating_add(1 << 16)).contains(&block.size)
-                })
+                .filter(|(_, block)| (bytes..=Self::most(bytes)).contains(&block.size))
                 .min_by_key(|(_, block)| block.size)
                 .map(|(index, _)| index);
             best.map(|index| idle.blocks.swap_remove(index))
@@ -305,6 +312,17 @@ mod tests {
         let place = large.as_ptr();
         drop(large);
         assert_ne!(pool.take::<f32>(1000)?.as_ptr(), place);
+        Ok(())
+    }
+
+    #[test]
+    fn a_large_request_takes_a_block_of_nearly_its_size() -> Result<()> {
+        let pool = Arc::new(Pool::default());
+        let large = pool.take::<f32>(3 << 20)?;
+        let place = large.as_ptr();
+        drop(large);
+        assert_ne!(pool.take::<f32>(2 << 20)?.as_ptr(), place);
+        assert_eq!(pool.take::<f32>(5 << 19)?.as_ptr(), place);
         Ok(())
     }
 
