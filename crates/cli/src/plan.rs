@@ -36,8 +36,13 @@ fn way(scale: &ScalePlan) -> String {
         kept if kept >= scale.tile_count => "all".into(),
         kept => kept.to_string(),
     };
+    let of = if scale.tile_count == 1 {
+        "tile of"
+    } else {
+        "tiles of"
+    };
     format!(
-        "{} tiles of {}×{}, {kept} remembered; {:.0} % more work",
+        "{} {of} {}×{}, {kept} remembered; {:.0} % more work",
         scale.tile_count,
         tiles.width,
         tiles.height,
@@ -131,6 +136,7 @@ mod tests {
                 width: 2048,
                 cut: Some(11),
                 front: 512,
+                front_kept: true,
                 kept: 3,
             }),
             tile_count: 4,

@@ -225,6 +225,42 @@ fn pictures_are_those_of_the_whole_for_any_number_of_threads() {
 }
 
 #[test]
+fn every_way_to_remember_takes_the_same_steps() {
+    let content = picture(1, 200, 150);
+    let mut recipe = recipe(StyleLoss::Gram, Normalize::Target);
+    recipe.schedule.scales = vec![200];
+    recipe.schedule.steps = vec![2];
+    let encoder = Encoder::lite().unwrap();
+    let losses = |limits, change: &dyn Fn(&mut TilePlan)| -> Vec<f64> {
+        let stylizer = stylizer(&encoder, &recipe, limits);
+        let mut plan = stylizer.plan(&content).unwrap();
+        plan.scales[0].tiles.iter_mut().for_each(change);
+        let mut stylizer = stylizer.following(plan);
+        let stylized = stylizer.stylize(&content, &mut Ignore).unwrap();
+        let steps = &stylized.report.steps;
+        steps.iter().map(|step| step.total).collect()
+    };
+    let expected = losses(no_limits(), &|_| ());
+    // Uncut, behind the first pool, behind a layer whose moments are asked for.
+    for cut in [None, Some(4), Some(6)] {
+        for front_kept in [false, true] {
+            for kept in [1, usize::MAX] {
+                let got = losses(tiles(64), &|plan| {
+                    (plan.cut, plan.front_kept, plan.kept, plan.front) =
+                        (cut, front_kept, kept, 64);
+                });
+                for (got, expected) in got.iter().zip(&expected) {
+                    assert!(
+                        (got - expected).abs() < 1e-4 * expected,
+                        "cut {cut:?}, front kept: {front_kept}, {kept} kept: {got} {expected}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn less_memory_means_tiles_and_then_a_refusal_that_says_what_fits() {
     let content = Picture::new(1600, 1200, vec![0.5; 3 * 1600 * 1200]).unwrap();
     let recipe = recipe(StyleLoss::Gram, Normalize::Target);

@@ -167,10 +167,12 @@ fn in_words(tiles: &[Tiles]) -> String {
                 width,
                 cut,
                 front,
+                front_kept,
                 kept,
             } = plan;
             let cut = cut.map_or("uncut".into(), |cut| format!("cut behind layer {cut}"));
-            format!("{width}×{height} px at scale {scale} ({cut}, front {front}, {kept} kept)")
+            let front_kept = if *front_kept { " kept" } else { "" };
+            format!("{width}×{height} px at scale {scale} ({cut}, front {front}{front_kept}, {kept} kept)")
         })
     });
     let scales: Vec<_> = scales.collect();

@@ -8,11 +8,11 @@
 //!
 //! Sums are over tiles in their order, and each tile is the work of all threads, so results do not depend on threads.
 
-use super::network::{Course, Part, TiledNetwork, Towards, TowardsView};
+use super::network::{Course, Part, Tapes, TiledNetwork, Towards, TowardsView};
 use crate::loss::{Evaluation, Gradient, LossValue, Objective, Seen, Term, View};
 use crate::recipe::Normalize;
 use impasto_compute::{
-    ComputeError, Device, Moments, Patch, Result, Scalar, TapRequest, Tape, Tensor, Window,
+    ComputeError, Device, Moments, Patch, Result, Scalar, TapRequest, Tensor, Window,
 };
 
 /// What a request shows of a whole picture.
@@ -26,7 +26,7 @@ pub(crate) struct Sight {
 
 /// What the first pass leaves of a tile for the second.
 struct Kept<'a> {
-    tape: Option<Box<dyn Tape + 'a>>,
+    tapes: Tapes<'a>,
     /// Gradients towards features, by term; not yet normalised by all of them.
     features: Vec<(usize, Tensor)>,
 }
@@ -79,7 +79,7 @@ impl TiledNetwork {
             }
         }
         for tile in &course.tiles {
-            course.forward(image, tile, &mut |part| {
+            course.forward(image, tile, false, &mut |part| {
                 let sight = &mut sights[part.request];
                 sum(device, &part, &mut sight.moments)?;
                 if let (Some(all), Some(features)) = (&mut sight.features, &part.features) {
@@ -128,9 +128,9 @@ impl TiledNetwork {
         sums.resize_with(requests.len(), || None);
         let count = course.tiles.len();
         for (place, tile) in course.tiles.iter().enumerate() {
-            let keep = place + self.plan.kept.max(1) >= count;
+            let keep = place >= count.saturating_sub(self.plan.kept.max(1));
             let mut features = Vec::new();
-            let tape = course.forward(image, tile, &mut |part| {
+            let mut tapes = course.forward(image, tile, keep, &mut |part| {
                 sum(device, &part, &mut sums[part.request])?;
                 let gradients = pass.look_at(&part, true)?;
                 if keep && !course.is_front(part.request) {
@@ -138,11 +138,8 @@ impl TiledNetwork {
                 }
                 Ok(())
             })?;
-            let tape = tape.filter(|_| keep).map(|mut tape| {
-                tape.release();
-                tape
-            });
-            kept.push(keep.then_some(Kept { tape, features }));
+            tapes.release();
+            kept.push(keep.then_some(Kept { tapes, features }));
         }
         let (mut gradient, moments) = pass.once(image, &sums)?;
         drop(sums);
@@ -164,7 +161,7 @@ impl TiledNetwork {
                 }
                 Ok(said)
             };
-            course.backward(image, tile, kept.tape, said, &mut answer, &mut gradient)?;
+            course.backward(image, tile, kept.tapes, said, &mut answer, &mut gradient)?;
         }
         Ok(Evaluation {
             values: pass.values,
@@ -277,18 +274,15 @@ impl<'o> Pass<'o> {
         image: &Tensor,
         tile: &super::network::Tile,
     ) -> Result<Kept<'a>> {
-        let tape = course.again(image, tile)?;
+        let mut tapes = course.again(image, tile)?;
         let mut features = Vec::new();
-        if let Some(tape) = &tape {
+        if let Some(tape) = &tapes.back {
             for part in course.back_parts(&**tape, tile)? {
                 features.extend(self.look_at(&part, false)?);
             }
         }
-        let tape = tape.map(|mut tape| {
-            tape.release();
-            tape
-        });
-        Ok(Kept { tape, features })
+        tapes.release();
+        Ok(Kept { tapes, features })
     }
 
     /// The gradients towards moments of some requests.

@@ -8,9 +8,9 @@
 //! ```
 //!
 //! The first pass over the tiles sums the moments, the second takes each tile's gradient. What would be lost by passing
-//! twice is kept small in two ways. The network may be *cut*: the front, cheap layers of large maps, is run twice, in
-//! small tiles; of the back, which is most of the work and needs wide margins, the tapes of as many tiles are kept as
-//! memory allows. And a place belongs to one tile only, so margins are as wide as the receptive field of the features
+//! twice is kept small in two ways. The network may be *cut*: the front, cheap layers of large maps, is run in small
+//! tiles, and what the backward pass needs of it may be remembered with the tape of the back, or not; tapes of as many
+//! tiles are kept from the first pass to the second as memory allows. And a place belongs to one tile only, so margins are as wide as the receptive field of the features
 //! and not twice that. [`TilePlan`] says which cut, how large tiles and how many tapes; [`choose`] finds the fastest
 //! plan that fits.
 //!
@@ -44,6 +44,8 @@ pub struct TilePlan {
     pub cut: Option<usize>,
     /// Side of the tiles in which the front is run, at most about.
     pub front: usize,
+    /// Whether tapes are kept with those of the front; otherwise it is run once more for its gradient.
+    pub front_kept: bool,
     /// Tiles whose tapes are kept from the first pass to the second.
     pub kept: usize,
 }

@@ -24,7 +24,7 @@ pub(crate) struct TiledNetwork {
     back: Box<dyn Network>,
 }
 
-/// The layers up to the cut, which are run twice rather than remembered.
+/// The layers up to the cut.
 #[derive(Debug)]
 struct Front {
     halves: Halves,
@@ -39,17 +39,34 @@ pub(super) struct Tile {
     /// The same with its margin: what the back sees.
     pub(super) around: Window,
     /// The tiles of the front that make up `around`.
-    subs: Vec<Sub>,
+    pub(super) subs: Vec<Sub>,
 }
 
 /// A tile of the front.
 #[derive(Clone, Debug)]
-struct Sub {
+pub(super) struct Sub {
     /// What it gives to the back.
     core: Window,
     around: Window,
     /// What of it belongs to the tile itself.
     owned: Window,
+}
+
+/// What is remembered of a pass over a tile.
+#[derive(Default)]
+pub(super) struct Tapes<'a> {
+    /// Of the back, if a request lies there.
+    pub(super) back: Option<Box<dyn Tape + 'a>>,
+    /// Of the front, by its tiles, if the plan keeps them.
+    front: Vec<Option<Box<dyn Tape + 'a>>>,
+}
+
+impl Tapes<'_> {
+    /// Lets go of features.
+    pub(super) fn release(&mut self) {
+        let all = self.front.iter_mut().flatten().chain(&mut self.back);
+        all.for_each(|tape| tape.release());
+    }
 }
 
 /// What a tile shows of one request.
@@ -127,12 +144,14 @@ impl TiledNetwork {
             let here = placed.iter().filter(|(back, ..)| *back == wanted);
             here.map(|(_, index, request)| (*index, *request)).collect()
         };
+        let front = half(false);
         Ok(Course {
             network: self,
             device,
             size,
             requests,
-            front: half(false),
+            front_kept: self.plan.front_kept && may_keep(&front),
+            front,
             back: half(true),
             tiles: geometry.tiles,
         })
@@ -211,38 +230,44 @@ pub(super) struct Course<'a> {
     /// Indices of requests and what they are for each half.
     front: Vec<(usize, TapRequest)>,
     back: Vec<(usize, TapRequest)>,
+    /// Whether tapes of the front are kept.
+    front_kept: bool,
     pub(super) tiles: Vec<Tile>,
 }
 
 impl<'a> Course<'a> {
-    /// The first pass over a tile: shows what its part of every request is, and keeps the tape of the back.
+    /// The first pass over a tile: shows what its part of every request is. Tapes of the front are kept if they are
+    /// wanted and the plan says so.
     pub(super) fn forward(
         &self,
         image: &Tensor,
         tile: &Tile,
+        keep: bool,
         look: &mut Look<'_>,
-    ) -> Result<Option<Box<dyn Tape + 'a>>> {
-        self.pass(image, tile, Some(look))
+    ) -> Result<Tapes<'a>> {
+        self.pass(image, tile, keep, Some(look))
     }
 
-    /// The tape of a tile whose moments are known already.
-    pub(super) fn again(&self, image: &Tensor, tile: &Tile) -> Result<Option<Box<dyn Tape + 'a>>> {
-        self.pass(image, tile, None)
+    /// The tapes of a tile whose moments are known already.
+    pub(super) fn again(&self, image: &Tensor, tile: &Tile) -> Result<Tapes<'a>> {
+        self.pass(image, tile, true, None)
     }
 
     fn pass(
         &self,
         image: &Tensor,
         tile: &Tile,
+        keep: bool,
         mut look: Option<&mut Look<'_>>,
-    ) -> Result<Option<Box<dyn Tape + 'a>>> {
+    ) -> Result<Tapes<'a>> {
         let network = self.network;
-        let input = match &network.front {
-            Some(front) => self.run_front(front, image, tile, &mut look)?,
-            None => Some(self.crop(image, &tile.around)?),
+        let keep = keep && self.front_kept;
+        let (input, front) = match &network.front {
+            Some(front) => self.run_front(front, image, tile, keep, &mut look)?,
+            None => (Some(self.crop(image, &tile.around)?), vec![]),
         };
         let Some(input) = input else {
-            return Ok(None);
+            return Ok(Tapes { back: None, front });
         };
         let requests = asked(&self.back, look.is_some(), true);
         let window = tile
@@ -255,7 +280,10 @@ impl<'a> Course<'a> {
                 look(part)?;
             }
         }
-        Ok(Some(tape))
+        Ok(Tapes {
+            back: Some(tape),
+            front,
+        })
     }
 
     /// The features of requests of the back, as a tape shows them.
@@ -276,14 +304,17 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Features at the cut for a tile, margin included; nothing if no request lies behind the cut.
+    /// Features at the cut for a tile, margin included; nothing if no request lies behind the cut. And the tapes of the
+    /// front's tiles, if they are to be kept.
     fn run_front(
         &self,
         front: &'a Front,
         image: &Tensor,
         tile: &Tile,
+        keep: bool,
         look: &mut Option<&mut Look<'_>>,
-    ) -> Result<Option<Tensor>> {
+    ) -> Result<(Option<Tensor>, Vec<Option<Box<dyn Tape + 'a>>>)> {
+        let mut tapes = Vec::new();
         let deep = !self.back.is_empty();
         let cut = Tap::Layer(front.halves.last);
         let shape = front
@@ -299,18 +330,16 @@ impl<'a> Course<'a> {
             let owns = sub.owned.pixels() > 0;
             let looks = look.is_some() && owns && !self.front.is_empty();
             if !(deep || looks) {
+                tapes.push(None);
                 continue;
             }
-            let mut requests = asked(&self.front, true, looks);
-            if !looks {
-                requests.clear();
-            }
+            let mut requests = asked(&self.front, look.is_some(), owns && (looks || keep));
             if deep {
                 requests.push(TapRequest::features(cut));
             }
             let window = sub.owned_or_core().within(&sub.around);
             let crop = self.crop(image, &sub.around)?;
-            let tape = front.network.forward_tile(crop, &window, &requests)?;
+            let mut tape = front.network.forward_tile(crop, &window, &requests)?;
             if let Some(input) = &mut input {
                 let core = sub.core.at_stride(stride);
                 let around = sub.around.at_stride(stride);
@@ -326,8 +355,15 @@ impl<'a> Course<'a> {
                     look(part)?;
                 }
             }
+            tapes.push(match keep {
+                true => {
+                    tape.release();
+                    Some(tape)
+                }
+                false => None,
+            });
         }
-        Ok(input)
+        Ok((input, tapes))
     }
 
     /// What a tape shows of the part of each request that belongs to a tile.
@@ -383,18 +419,19 @@ impl<'a> Course<'a> {
         Ok(part)
     }
 
-    /// The second pass over a tile: adds its part of the gradient. `tape` is that of the first pass; `answer` gives the
-    /// gradients of the parts that the front shows once more, `said` those of what the back has shown.
+    /// The second pass over a tile: adds its part of the gradient. `tapes` are those of the first pass; `answer` gives
+    /// the gradients of the front and of the parts that it shows once more, `said` those of what the back has shown.
     pub(super) fn backward(
         &self,
         image: &Tensor,
         tile: &Tile,
-        tape: Option<Box<dyn Tape + 'a>>,
+        tapes: Tapes<'a>,
         said: Vec<Towards<'_>>,
         answer: &mut Answer<'_, '_>,
         gradient: &mut Tensor,
     ) -> Result<()> {
-        let input = match tape {
+        let mut kept = tapes.front.into_iter();
+        let input = match tapes.back {
             Some(tape) => {
                 let said = self.cotangents(&self.back, said, &tile.core, &tile.around)?;
                 Some(tape.backward(said)?)
@@ -410,23 +447,31 @@ impl<'a> Course<'a> {
         let cut = Tap::Layer(front.halves.last);
         let stride = self.input_stride();
         for sub in &tile.subs {
+            let kept = kept.next().flatten();
             let owns = sub.owned.pixels() > 0 && !self.front.is_empty();
             if !(owns || input.is_some()) {
                 continue;
             }
-            let mut requests = match owns {
-                true => asked(&self.front, false, true),
-                false => vec![],
+            let shows = kept.is_none();
+            let mut tape = match kept {
+                Some(tape) => tape,
+                None => {
+                    let mut requests = asked(&self.front, false, owns);
+                    if input.is_some() {
+                        requests.push(TapRequest::features(cut));
+                    }
+                    let window = sub.owned_or_core().within(&sub.around);
+                    let crop = self.crop(image, &sub.around)?;
+                    front.network.forward_tile(crop, &window, &requests)?
+                }
             };
-            if input.is_some() {
-                requests.push(TapRequest::features(cut));
-            }
-            let window = sub.owned_or_core().within(&sub.around);
-            let crop = self.crop(image, &sub.around)?;
-            let mut tape = front.network.forward_tile(crop, &window, &requests)?;
             let mut cotangents = vec![];
             if owns {
-                let shown = without_moments(&self.front);
+                // Tapes of the front are kept only where it shows nothing.
+                let shown = match shows {
+                    true => without_moments(&self.front),
+                    false => vec![],
+                };
                 let parts = self.parts(&*tape, &shown, &sub.owned, &sub.around)?;
                 let said = answer(parts)?;
                 cotangents = self.cotangents(&self.front, said, &sub.owned, &sub.around)?;
@@ -517,6 +562,12 @@ impl Sub {
             _ => self.owned,
         }
     }
+}
+
+/// Whether tapes of a front can be kept: what losses of features say is asked of each part when its turn comes, and the
+/// features would have to be kept as well.
+fn may_keep(requests: &[(usize, TapRequest)]) -> bool {
+    requests.iter().all(|(_, request)| !request.features)
 }
 
 /// Requests for a pass that computes moments, or for one that replays them.

@@ -246,6 +246,17 @@ impl<'a> Candidate<'a> {
         })
     }
 
+    /// Whether tapes of the front can be kept: those of a front whose features no loss wants.
+    fn may_keep_front(&self) -> bool {
+        self.front.as_ref().is_some_and(|front| {
+            // The last request is for what the back reads.
+            let [asked @ .., _] = front.requests.as_slice() else {
+                return false;
+            };
+            asked.iter().all(|request| !request.features)
+        })
+    }
+
     /// Plans to be tried, all of whose tapes are kept.
     fn plans(&self, budget: &Budget) -> Vec<TilePlan> {
         let (h, w) = self.size;
@@ -265,18 +276,24 @@ impl<'a> Candidate<'a> {
             (Some(_), Some(side)) => vec![side],
             (Some(_), None) => FRONTS.to_vec(),
         };
-        let plan = |side: usize, front: usize| TilePlan {
-            height: h.div_ceil(h.div_ceil(side)),
-            width: w.div_ceil(w.div_ceil(side)),
-            cut: self.cut,
-            front,
-            kept: usize::MAX,
+        let front_kept: &[bool] = match self.may_keep_front() {
+            true => &[true, false],
+            false => &[false],
         };
-        let fronts = &fronts;
-        sides
-            .into_iter()
-            .flat_map(|side| fronts.iter().map(move |&front| plan(side, front)))
-            .collect()
+        let mut plans = Vec::with_capacity(sides.len() * fronts.len() * front_kept.len());
+        for side in sides {
+            for &front in &fronts {
+                plans.extend(front_kept.iter().map(|&front_kept| TilePlan {
+                    height: h.div_ceil(h.div_ceil(side)),
+                    width: w.div_ceil(w.div_ceil(side)),
+                    cut: self.cut,
+                    front,
+                    front_kept,
+                    kept: usize::MAX,
+                }));
+            }
+        }
+        plans
     }
 
     /// What a plan needs, with as many tapes kept as fit.
@@ -304,22 +321,26 @@ impl<'a> Candidate<'a> {
             }
             None => PIXEL * tile.0 * tile.1,
         };
-        let (mut front_forward, mut front_backward) = (0, 0);
+        let (mut front_forward, mut front_backward, mut front_tape) = (0, 0, 0);
         if let (Some(front), Some(sub)) = (&self.front, largest(&subs)) {
             let memory = front.memory(sub)?;
             let crop = PIXEL * sub.0 * sub.1;
             let shown = front.features(sub)?;
             front_forward = crop + memory.forward + shown;
             front_backward = 2 * crop + memory.backward + 2 * shown;
+            if plan.front_kept {
+                let subs = geometry.tiles.iter().map(|tile| tile.subs.len()).max();
+                front_tape = subs.unwrap_or(0) * memory.kept;
+            }
         }
         let forward = match self.cut {
             Some(_) => (input + front_forward).max(back.forward),
             None => input + back.forward,
         };
-        let first = forward.max(back.kept + shown + 2 * own);
-        let tape = back.kept + own;
-        let second =
-            image + (back.backward + own + shown).max(input + front_backward.max(front_forward));
+        let first = front_tape + forward.max(back.kept + shown + 2 * own);
+        let tape = front_tape + back.kept + own;
+        let backward = (back.backward + own + shown).max(input + front_backward.max(front_forward));
+        let second = image + front_tape + backward;
         let peak = |kept: usize| {
             let passes = match budget.gradient {
                 true => (kept - 1) * tape + first.max(second),
@@ -344,7 +365,8 @@ impl<'a> Candidate<'a> {
             ..
         }) = &self.front
         {
-            work += area(&subs) as f64 * (3.0 * convolutions + 2.0 * moments);
+            let again = again + if plan.front_kept { 0.0 } else { 1.0 };
+            work += area(&subs) as f64 * (2.0 * (convolutions + moments) + again * convolutions);
             once += 2.0 * (convolutions + moments);
         }
         Ok(Need {
