@@ -153,6 +153,8 @@ fn measure() -> Result<Recipe> {
     recipe.style.layers = layers(&["relu1_1", "relu2_1", "relu3_1"])?;
     recipe.style.loss = StyleLoss::Gram;
     recipe.variation.weight = 0.0;
+    // Another layer in their place would be another verdict.
+    recipe.strict_taps = true;
     Ok(recipe)
 }
 

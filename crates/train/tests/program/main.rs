@@ -1,0 +1,5 @@
+//! `impasto-train` from outside, on generated pictures and random networks of a few channels.
+
+mod encoder;
+mod judge;
+mod workshop;
