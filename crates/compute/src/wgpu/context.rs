@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const BATCH: usize = 64;
 /// Multiply-adds after which kernels are submitted, so that a slow adapter is not taken for one that hangs: drivers end
 /// a submission that takes seconds.
-const WORK: usize = 100_000_000_000;
+const WORK: u64 = 100_000_000_000;
 /// Submissions by which the host may be ahead of the device.
 const AHEAD: usize = 24;
 /// Bytes of parameters of one kernel; no adapter asks for a greater alignment.
@@ -118,7 +118,7 @@ struct Recorder {
     params: Vec<u8>,
     kernels: usize,
     /// Multiply-adds of them, as far as they count.
-    work: usize,
+    work: u64,
     /// Sums so far, and those whose values are already on their way.
     sums: u64,
     batch: Option<Arc<Batch>>,
@@ -197,7 +197,7 @@ impl Context {
     }
 
     /// Notes how many multiply-adds the last kernel takes.
-    pub(super) fn worked(&self, count: usize) -> Result<()> {
+    pub(super) fn worked(&self, count: u64) -> Result<()> {
         let Some(gpu) = &self.gpu else { return Ok(()) };
         let mut recorder = self.recorder();
         recorder.work += count;

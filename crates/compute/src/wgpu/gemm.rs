@@ -167,7 +167,8 @@ impl Product<'_> {
             groups: tiles,
             batches: self.splits * self.batches,
         })?;
-        context.worked(rows * columns * depth * self.batches)
+        let work = [rows, columns, depth, self.batches];
+        context.worked(work.map(|n| n as u64).into_iter().product())
     }
 }
 
