@@ -57,9 +57,12 @@ pub(super) struct Sub {
 pub(super) struct Tapes<'a> {
     /// Of the back, if a request lies there.
     pub(super) back: Option<Box<dyn Tape + 'a>>,
-    /// Of the front, by its tiles, if the plan keeps them.
-    front: Vec<Option<Box<dyn Tape + 'a>>>,
+    /// Of the front.
+    front: FrontTapes<'a>,
 }
+
+/// Tapes of the front, by its tiles, if the plan keeps them.
+type FrontTapes<'a> = Vec<Option<Box<dyn Tape + 'a>>>;
 
 impl Tapes<'_> {
     /// Lets go of features.
@@ -313,7 +316,7 @@ impl<'a> Course<'a> {
         tile: &Tile,
         keep: bool,
         look: &mut Option<&mut Look<'_>>,
-    ) -> Result<(Option<Tensor>, Vec<Option<Box<dyn Tape + 'a>>>)> {
+    ) -> Result<(Option<Tensor>, FrontTapes<'a>)> {
         let mut tapes = Vec::new();
         let deep = !self.back.is_empty();
         let cut = Tap::Layer(front.halves.last);
