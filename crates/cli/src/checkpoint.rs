@@ -2,6 +2,7 @@
 
 use crate::output;
 use crate::problems::Problems;
+use crate::settings;
 use crate::value::{self, Given};
 use clap::{Args, ValueHint};
 use impasto::checkpoint::{Checkpoints, Notice, Resume};
@@ -13,8 +14,6 @@ use std::time::Duration;
 const LEAST: Duration = Duration::from_secs(120);
 /// More than a day is a slip of the pen.
 const MOST: f32 = 86_400.0;
-/// The environment variable that names the folder where nothing is kept that cannot be made again.
-const CACHE_VARIABLE: &str = "IMPASTO_CACHE";
 
 /// Whether a run is saved and goes on.
 #[derive(Args)]
@@ -76,7 +75,7 @@ impl Options {
                 output::check_folder(folder, problems);
                 Some(folder.clone())
             }
-            None => usual_folder(),
+            None => settings::cache_folder().map(|cache| cache.join("checkpoints")),
         };
         let Some(folder) = folder else {
             if wanted.is_some() {
@@ -98,14 +97,6 @@ impl Options {
         };
         (!self.no_checkpoint).then_some(checkpoints)
     }
-}
-
-fn usual_folder() -> Option<PathBuf> {
-    let cache = match std::env::var_os(CACHE_VARIABLE) {
-        Some(folder) if !folder.is_empty() => PathBuf::from(folder),
-        _ => dirs::cache_dir()?.join("impasto"),
-    };
-    Some(cache.join("checkpoints"))
 }
 
 /// What is said of checkpoints to everybody, and what only to those who asked for it.

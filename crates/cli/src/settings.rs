@@ -10,7 +10,7 @@ use impasto::encoder::EncoderError;
 use impasto::recipe::{StyleLoss, StyleTerm};
 use impasto::{Encoder, Recipe, Style, WeightedLayer};
 use impasto_weights::Store;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Changes a recipe as the options say that shape the loss.
 pub fn shape_loss(recipe: &mut Recipe, args: &args::Objective, problems: &mut Problems) {
@@ -73,6 +73,17 @@ pub fn check_layers(args: &args::Objective, encoder: &Encoder, problems: &mut Pr
     check("--style-layers", &args.style_layers);
 }
 
+/// The environment variable that names the folder where nothing is kept that cannot be made again.
+const CACHE_VARIABLE: &str = "IMPASTO_CACHE";
+
+/// That folder: of checkpoints, and of what a GPU has measured of itself.
+pub fn cache_folder() -> Option<PathBuf> {
+    match std::env::var_os(CACHE_VARIABLE) {
+        Some(folder) if !folder.is_empty() => Some(PathBuf::from(folder)),
+        _ => Some(dirs::cache_dir()?.join("impasto")),
+    }
+}
+
 /// Opens the device.
 pub fn device(args: &args::Device, problems: &mut Problems) -> Option<Box<dyn compute::Device>> {
     let before = problems.lines().len();
@@ -96,7 +107,7 @@ pub fn device(args: &args::Device, problems: &mut Problems) -> Option<Box<dyn co
     if problems.lines().len() > before {
         return None;
     }
-    impasto::device::open(&choice)
+    impasto::device::open_tuned(&choice, cache_folder().as_deref())
         .map_err(|error| problems.usage(error))
         .ok()
 }

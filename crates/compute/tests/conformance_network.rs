@@ -216,20 +216,23 @@ fn settings(level: Level, precision: Precision) -> CpuSettings {
 /// The cpu as it comes, and the gpu if there is one.
 fn devices() -> Result<Vec<Box<dyn Device>>> {
     let cpu: Box<dyn Device> = Box::new(CpuDevice::new(CpuSettings::default())?);
-    Ok([cpu].into_iter().chain(adapter::gpu()).collect())
+    Ok([cpu].into_iter().chain(adapter::gpu(false)).collect())
 }
 
 /// Holds every available instruction set, both exact precisions, and the gpu against the reference.
 fn conform(case: &Case) -> Result<()> {
     let expected = run(&ReferenceDevice::new(), case)?;
-    if let Some(gpu) = adapter::gpu() {
+    for (winograd, rtol) in [(false, 1e-4), (true, 2e-4)] {
+        let Some(gpu) = adapter::gpu(winograd) else {
+            continue;
+        };
         let named = Case {
             name: format!("{} on {}", case.name, gpu.describe()),
             spec: case.spec.clone(),
             taps: case.taps.clone(),
             ..*case
         };
-        compare(&named, &run(&*gpu, case)?, &expected, 1e-4);
+        compare(&named, &run(&*gpu, case)?, &expected, rtol);
     }
     for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
         for (precision, rtol) in [(Precision::Standard, 2e-4), (Precision::Strict, 1e-4)] {

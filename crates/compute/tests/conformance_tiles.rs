@@ -81,7 +81,7 @@ fn devices() -> Vec<Box<dyn Device>> {
     });
     let reference: Box<dyn Device> = Box::new(ReferenceDevice::new());
     let all = std::iter::once(reference).chain(cpu);
-    all.chain(adapter::gpu()).collect()
+    all.chain(adapter::gpu(true)).collect()
 }
 
 fn image(device: &dyn Device, h: usize, w: usize) -> Tensor {

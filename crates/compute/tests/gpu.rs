@@ -7,15 +7,18 @@ mod adapter;
 
 use impasto_compute::cpu::{CpuDevice, CpuSettings};
 use impasto_compute::reference::ReferenceDevice;
-use impasto_compute::wgpu::{AdapterChoice, Bounds, GpuDevice, GpuSettings};
+use impasto_compute::wgpu::{AdapterChoice, Bounds, Convolutions, GpuDevice, GpuSettings};
 use impasto_compute::*;
 
 /// A device of its own with stricter bounds, where there is an adapter.
 fn bounded(change: impl FnOnce(&mut Bounds)) -> Option<GpuDevice> {
-    adapter::gpu()?;
+    adapter::gpu(false)?;
     let open = |bounds| {
-        let adapter = AdapterChoice::BestOrSoftware;
-        GpuDevice::new(GpuSettings { adapter, bounds })
+        GpuDevice::new(GpuSettings {
+            adapter: AdapterChoice::BestOrSoftware,
+            bounds,
+            convolutions: Convolutions::Winograd,
+        })
     };
     let mut bounds = open(None).ok()?.bounds();
     change(&mut bounds);
@@ -105,23 +108,66 @@ fn assert_close(case: &str, got: &[Vec<f32>], expected: &[Vec<f32>]) {
     }
 }
 
-/// With 32 KiB to a binding and 16 workgroups to a dimension, maps lie in up to five buffers and grids are folded.
+/// With some KiB to a binding and some workgroups to a dimension, maps lie in several buffers and grids are folded. Of
+/// fewer than 36 workgroups Winograd's filtering has no use.
 #[test]
 fn large_maps_lie_in_several_buffers() -> Result<()> {
-    let Some(device) = bounded(|bounds| {
-        bounds.buffer = 32 << 10;
-        bounds.groups = 16;
-    }) else {
-        return Ok(());
-    };
-    for padding in [Padding::Zero, Padding::Reflect] {
-        let spec = vgg(&[(20, false), (24, false), (33, true)], padding, |n| {
-            noise(9, n)
-        });
-        let size = (37, 41);
-        let expected = step(&ReferenceDevice::new(), &spec, size)?;
-        assert_close("32 KiB", &step(&device, &spec, size)?, &expected);
+    for (buffer, groups) in [(32 << 10, 16), (64 << 10, 40)] {
+        let Some(device) = bounded(|bounds| {
+            bounds.buffer = buffer;
+            bounds.groups = groups;
+        }) else {
+            return Ok(());
+        };
+        for padding in [Padding::Zero, Padding::Reflect] {
+            let channels = [(20, false), (24, false), (33, true)];
+            let spec = vgg(&channels, padding, |n| noise(9, n));
+            let size = (37, 40);
+            let expected = step(&ReferenceDevice::new(), &spec, size)?;
+            assert_close("in pieces", &step(&device, &spec, size)?, &expected);
+        }
     }
+    Ok(())
+}
+
+/// A shape is measured once, goes the same way in later runs, and gives what it gave while it was measured.
+#[test]
+fn ways_are_measured_and_kept() -> Result<()> {
+    if adapter::gpu(false).is_none() {
+        return Ok(());
+    }
+    let folder = std::env::temp_dir().join(format!("impasto-ways-{}", std::process::id()));
+    let open = || {
+        GpuDevice::new(GpuSettings {
+            adapter: AdapterChoice::BestOrSoftware,
+            convolutions: Convolutions::Measured(folder.clone()),
+            ..GpuSettings::default()
+        })
+    };
+    let channels = [(8, false), (16, true)];
+    let spec = vgg(&channels, Padding::Zero, |n| noise(9, n));
+    let size = (20, 24);
+    let first = step(&open()?, &spec, size)?;
+    let kept = || -> Vec<String> {
+        let files = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        files
+            .filter_map(|file| std::fs::read_to_string(file.path()).ok())
+            .collect()
+    };
+    let written = kept();
+    let [text] = &written[..] else {
+        panic!("{written:?}");
+    };
+    // 8 to 16 forward and 16 to 8 backward; three channels go directly without being measured.
+    assert_eq!(text.lines().count(), 2, "{text}");
+    assert_eq!(step(&open()?, &spec, size)?, first);
+    assert_eq!(kept(), written);
+    std::fs::remove_dir_all(&folder).ok();
+    assert_close(
+        "measured",
+        &first,
+        &step(&ReferenceDevice::new(), &spec, size)?,
+    );
     Ok(())
 }
 
@@ -181,7 +227,7 @@ fn the_adapter_passes_its_trial() -> Result<()> {
 fn an_adapter_that_is_not_there_is_refused() {
     let settings = GpuSettings {
         adapter: AdapterChoice::Index(4711),
-        bounds: None,
+        ..GpuSettings::default()
     };
     let refused = GpuDevice::new(settings);
     assert!(matches!(refused, Err(ComputeError::Unavailable { .. })));

@@ -7,6 +7,7 @@ use crate::recipe::names::Named;
 use impasto_compute::cpu::{CpuDevice, CpuSettings, Precision};
 use impasto_compute::reference::ReferenceDevice;
 use impasto_compute::{ComputeError, Device, Result};
+use std::path::Path;
 
 /// The devices, by name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -71,10 +72,19 @@ pub struct Choice {
 /// # Errors
 /// A setting that this machine cannot follow; [`ComputeError::Unavailable`] for a GPU that is not there.
 pub fn open(choice: &Choice) -> Result<Box<dyn Device>> {
+    open_tuned(choice, None)
+}
+
+/// Opens a device as [`open`] does. A GPU measures which way to compute each shape of convolution is the faster one, and
+/// keeps that in a folder of caches, if there is one; without one it does not measure.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_tuned(choice: &Choice, cache: Option<&Path>) -> Result<Box<dyn Device>> {
     match choice.kind {
-        Kind::Auto => auto(choice),
+        Kind::Auto => auto(choice, cache),
         Kind::Cpu => Ok(Box::new(cpu(choice)?)),
-        Kind::Gpu(index) => gpu::open(index),
+        Kind::Gpu(index) => gpu::open(index, cache),
         Kind::Reference => Ok(Box::new(ReferenceDevice::new())),
     }
 }
@@ -88,12 +98,12 @@ fn cpu(choice: &Choice) -> Result<CpuDevice> {
 }
 
 /// A GPU that works, else the CPU. What is said of the CPU's work is a choice for it.
-fn auto(choice: &Choice) -> Result<Box<dyn Device>> {
+fn auto(choice: &Choice, cache: Option<&Path>) -> Result<Box<dyn Device>> {
     let cpu = cpu(choice)?;
     if choice.threads.is_some() || choice.precision != Precision::default() {
         return Ok(Box::new(cpu));
     }
-    match gpu::trusted(&cpu) {
+    match gpu::trusted(&cpu, cache) {
         Ok(gpu) => Ok(gpu),
         Err(error @ ComputeError::Unavailable { .. }) => {
             log::info!("no gpu is taken: {error}");
@@ -138,33 +148,40 @@ pub fn gpus() -> Result<Vec<Gpu>> {
 #[cfg(feature = "gpu")]
 mod gpu {
     use super::Gpu;
-    use impasto_compute::wgpu::{AdapterChoice, AdapterKind, GpuDevice, GpuSettings, adapters};
+    use impasto_compute::wgpu::{
+        AdapterChoice, AdapterKind, Convolutions, GpuDevice, GpuSettings, adapters,
+    };
     use impasto_compute::{Device, Result};
+    use std::path::Path;
 
-    fn device(adapter: AdapterChoice) -> Result<GpuDevice> {
+    fn device(adapter: AdapterChoice, cache: Option<&Path>) -> Result<GpuDevice> {
+        let folder = cache.map(|cache| cache.join("tuning"));
         GpuDevice::new(GpuSettings {
             adapter,
+            convolutions: folder.map_or(Convolutions::Direct, Convolutions::Measured),
             ..GpuSettings::default()
         })
     }
 
-    pub(super) fn open(index: Option<usize>) -> Result<Box<dyn Device>> {
+    pub(super) fn open(index: Option<usize>, cache: Option<&Path>) -> Result<Box<dyn Device>> {
+        let named = index.and_then(|index| adapters().into_iter().nth(index));
         let choice = index.map_or(AdapterChoice::Best, AdapterChoice::Index);
-        let device = device(choice)?;
-        if let Some(adapter) = device.adapter()
-            && adapter.kind == AdapterKind::Software
-        {
-            log::warn!(
-                "{} is software: the cpu device is faster, and computes the same",
-                adapter.name
-            );
+        match named.filter(|adapter| adapter.kind == AdapterKind::Software) {
+            None => Ok(Box::new(device(choice, cache)?)),
+            Some(adapter) => {
+                log::warn!(
+                    "{} is software: the cpu device is faster, and computes the same",
+                    adapter.name
+                );
+                // Measuring would take longer than it saves.
+                Ok(Box::new(device(choice, None)?))
+            }
         }
-        Ok(Box::new(device))
     }
 
     /// The best GPU that is hardware, if it computes what another device computes.
-    pub(super) fn trusted(other: &dyn Device) -> Result<Box<dyn Device>> {
-        let device = device(AdapterChoice::Best)?;
+    pub(super) fn trusted(other: &dyn Device, cache: Option<&Path>) -> Result<Box<dyn Device>> {
+        let device = device(AdapterChoice::Best, cache)?;
         device.self_test(other)?;
         Ok(Box::new(device))
     }
@@ -198,6 +215,7 @@ mod gpu {
 mod gpu {
     use super::Gpu;
     use impasto_compute::{ComputeError, Device, Result};
+    use std::path::Path;
 
     fn none<T>() -> Result<T> {
         Err(ComputeError::Unavailable {
@@ -207,11 +225,11 @@ mod gpu {
         })
     }
 
-    pub(super) fn open(_: Option<usize>) -> Result<Box<dyn Device>> {
+    pub(super) fn open(_: Option<usize>, _: Option<&Path>) -> Result<Box<dyn Device>> {
         none()
     }
 
-    pub(super) fn trusted(_: &dyn Device) -> Result<Box<dyn Device>> {
+    pub(super) fn trusted(_: &dyn Device, _: Option<&Path>) -> Result<Box<dyn Device>> {
         none()
     }
 

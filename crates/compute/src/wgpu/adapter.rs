@@ -1,7 +1,9 @@
 //! Which adapters there are, and opening one.
 
+use super::GpuSettings;
 use super::context::{Bounds, Context, Gpu};
 use super::fault::now;
+use super::tuning::Tuning;
 use crate::{ComputeError, Result};
 
 /// Per cent of an adapter's memory beyond which nothing is allocated any more.
@@ -123,10 +125,8 @@ pub enum AdapterChoice {
 }
 
 /// Opens an adapter.
-pub(super) fn open(
-    choice: AdapterChoice,
-    bounds: Option<Bounds>,
-) -> Result<(Context, AdapterInfo)> {
+pub(super) fn open(settings: &GpuSettings) -> Result<(Context, AdapterInfo)> {
+    let choice = settings.adapter;
     let mut adapters = all();
     let infos: Vec<AdapterInfo> = (0..).zip(&adapters).map(|(k, a)| info(k, a)).collect();
     let best = || infos.iter().min_by_key(|info| info.kind);
@@ -161,8 +161,10 @@ pub(super) fn open(
     if let (AdapterKind::Discrete, Some(memory)) = (found.kind, found.memory) {
         real.memory = memory / 100 * u64::from(MEMORY_PER_CENT);
     }
-    let bounds = bounds.map_or(real, |wanted| wanted.and(real));
-    let context = Context::new(Some(Gpu::new(device, queue)), "gpu", bounds)?;
+    let bounds = settings.bounds.map_or(real, |wanted| wanted.and(real));
+    let driver = format!("{} {} {}", found.name, found.backend, found.driver);
+    let tuning = Tuning::new(&settings.convolutions, &driver);
+    let context = Context::new(Some(Gpu::new(device, queue)), "gpu", bounds, tuning)?;
     Ok((context, found))
 }
 

@@ -8,6 +8,7 @@ use super::fault::{Fault, now};
 use super::kernel::{Launch, bindings};
 use super::memory::{Array, Pool};
 use super::scalar::Batch;
+use super::tuning::Tuning;
 use crate::{ComputeError, Result};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -34,6 +35,7 @@ pub(super) struct Context {
     pub(super) name: String,
     pub(super) bounds: Bounds,
     pub(super) pool: Arc<Pool>,
+    pub(super) tuning: Tuning,
     /// A ring of sums that nobody has asked for yet.
     pub(super) sums: Array,
     pipelines: Mutex<HashMap<String, Arc<Pipeline>>>,
@@ -141,21 +143,15 @@ impl Gpu {
             params,
         }
     }
-
-    /// The error, if something went wrong.
-    fn check(&self, name: &str) -> Result<()> {
-        let told = self.fault.check(name);
-        if told.is_ok() {
-            return told;
-        }
-        // A loss is told by a callback that runs when the device is asked, and may come behind what follows from it.
-        let _ = self.device.poll(wgpu::PollType::Poll);
-        self.fault.check(name)
-    }
 }
 
 impl Context {
-    pub(super) fn new(gpu: Option<Gpu>, name: &str, bounds: Bounds) -> Result<Self> {
+    pub(super) fn new(
+        gpu: Option<Gpu>,
+        name: &str,
+        bounds: Bounds,
+        tuning: Tuning,
+    ) -> Result<Self> {
         let device = gpu.as_ref().map(|gpu| gpu.device.clone());
         let pool = Arc::new(Pool::new(device, name, &bounds));
         // In one piece, so that values that follow each other lie next to each other.
@@ -165,6 +161,7 @@ impl Context {
             name: name.into(),
             bounds,
             pool,
+            tuning,
             sums,
             pipelines: Mutex::default(),
             recorder: Mutex::default(),
@@ -210,7 +207,7 @@ impl Context {
     /// The error of the device, if something went wrong.
     pub(super) fn check(&self) -> Result<()> {
         let gpu = self.gpu.as_ref();
-        gpu.map_or(Ok(()), |gpu| gpu.check(&self.name))
+        gpu.map_or(Ok(()), |gpu| gpu.fault.check(&self.name))
     }
 
     /// Records a kernel that writes a sum to the place it is given, and returns that and the batch in which its value will
@@ -414,7 +411,7 @@ impl Context {
                     .write_buffer(buffer, 0, &bytes[range.start * 4..range.end * 4]);
             }
         }
-        gpu.check(&self.name)
+        gpu.fault.check(&self.name)
     }
 
     /// Reads an array whole; waits for the device.
@@ -461,10 +458,19 @@ impl Context {
     /// Waits for the device.
     pub(super) fn wait(&self, gpu: &Gpu, how: wgpu::PollType) -> Result<()> {
         let done = gpu.device.poll(how);
-        gpu.check(&self.name)?;
+        gpu.fault.check(&self.name)?;
         match done {
             Ok(_) => Ok(()),
             Err(error) => Err(self.failed(format!("waiting for it failed: {error}"))),
+        }
+    }
+
+    /// Waits until everything is done.
+    pub(super) fn settle(&self) -> Result<()> {
+        self.flush()?;
+        match &self.gpu {
+            Some(gpu) => self.wait(gpu, wgpu::PollType::wait_indefinitely()),
+            None => Ok(()),
         }
     }
 
@@ -481,7 +487,7 @@ impl Context {
 
     fn submit(&self, gpu: &Gpu, recorder: &mut Recorder) -> Result<()> {
         if recorder.encoder.is_none() {
-            return gpu.check(&self.name);
+            return gpu.fault.check(&self.name);
         }
         recorder.pass = None;
         let batch = match recorder.batch.take() {

@@ -1,8 +1,10 @@
-//! 3×3 convolutions, forward and backward, as products of matrices whose right operand is gathered from the map.
+//! 3×3 convolutions, forward and backward.
 //!
-//! Nothing is unrolled in memory: a workgroup gathers the pixels of its tile, slice by slice of the depth, into what it
-//! shares. Bias, ReLU and pool happen in registers as the tile is written, and one bit per element is kept of them; a
-//! gradient that comes from behind a pool is spread to its places as it is read.
+//! There are two ways ([`tuning`](super::tuning) chooses): by Winograd's filtering, and directly, as a product of matrices
+//! whose right operand is gathered from the map. Nothing is unrolled in memory then: a workgroup gathers the pixels of its
+//! tile, slice by slice of the depth, into what it shares. Either way bias, ReLU and pool happen in registers as the result is
+//! written, and one bit per element is kept of them; a gradient that comes from behind a pool is spread to its places as it is
+//! read.
 
 use super::array::from_plain;
 use super::context::Context;
@@ -12,6 +14,8 @@ use super::memory::Array;
 use super::network::Size;
 use super::plan::Behind;
 use super::pointwise;
+use super::tuning::Way;
+use super::winograd;
 use crate::{Conv3x3, Padding, Pool, PoolKind, Result};
 
 const CONVOLUTION: Kernel = Kernel {
@@ -111,48 +115,23 @@ impl Convolution {
         out: &Array,
         bits: Option<&Array>,
     ) -> Result<()> {
-        let (target, factor) = match behind {
-            Behind::Nothing => (0, 1.0),
-            Behind::Relu => (1, 1.0),
-            Behind::ReluPool(pool) if pool.kind == PoolKind::Max => (2, pool.factor),
-            Behind::ReluPool(pool) => (3, pool.factor),
-        };
-        let pixels = match behind {
-            Behind::ReluPool(_) => size.h / 2 * (size.w / 2) * 4,
-            Behind::Nothing | Behind::Relu => size.area(),
-        };
-        let constants = [
-            ("SOURCE", 0),
-            ("PADDING", pointwise::padding(self.padding)),
-            ("TARGET", target),
-            ("ADD", 0),
-            ("MASK", 0),
-        ];
-        Product {
-            kernel: &CONVOLUTION,
-            tile: Tile::suggested(self.outputs, pixels, &context.bounds),
-            along: [Along::Side; 2],
-            size: [self.outputs, pixels, 9 * self.inputs],
-            splits: 1,
-            batches: 1,
-            constants: &constants,
-            operands: &[
-                Some(&self.forward),
-                Some(&self.bias),
-                Some(x),
-                None,
-                None,
-                Some(out),
-                bits,
-            ],
-            params: &[
-                Param::U(size.h),
-                Param::U(size.w),
-                Param::U(self.inputs),
-                Param::U(0),
-                Param::F(factor),
-                Param::F(1.0),
-            ],
+        Job {
+            filters: &self.forward,
+            inputs: self.inputs,
+            outputs: self.outputs,
+            bias: Some(&self.bias),
+            x,
+            h: size.h,
+            w: size.w,
+            spread: None,
+            scale: 1.0,
+            padding: self.padding,
+            border: 0,
+            behind,
+            out,
+            add: false,
+            mask: None,
+            bits,
         }
         .run(context)
     }
@@ -165,55 +144,145 @@ impl Convolution {
         source: Source<'_>,
         target: Backward<'_>,
     ) -> Result<()> {
-        let Backward {
-            out,
-            add,
-            mask,
-            border,
-        } = target;
         let (x, spread, scale) = match source {
             Source::Map(x) => (x, None, 1.0),
             Source::Spread(x, bits, pool) => {
-                let share = if pool.kind == PoolKind::Average {
-                    0.25
-                } else {
-                    1.0
+                let share = match pool.kind {
+                    PoolKind::Average => 0.25,
+                    PoolKind::Max | PoolKind::L2 => 1.0,
                 };
                 (x, Some(bits), share * pool.factor)
             }
         };
-        let constants = [
-            ("SOURCE", u32::from(spread.is_some())),
-            ("PADDING", 0),
-            ("TARGET", 0),
-            ("ADD", u32::from(add)),
-            ("MASK", u32::from(mask.is_some())),
-        ];
-        let pixels = (h + 2 * border) * (w + 2 * border);
+        Job {
+            filters: &self.backward,
+            inputs: self.outputs,
+            outputs: self.inputs,
+            bias: None,
+            x,
+            h,
+            w,
+            spread,
+            scale,
+            padding: Padding::Zero,
+            border: target.border,
+            behind: Behind::Nothing,
+            out: target.out,
+            add: target.add,
+            mask: target.mask,
+            bits: None,
+        }
+        .run(context)
+    }
+}
+
+/// One pass through a convolution, whichever way it goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Job<'a> {
+    /// `[tap, input, output]`.
+    pub(super) filters: &'a Array,
+    pub(super) inputs: usize,
+    pub(super) outputs: usize,
+    pub(super) bias: Option<&'a Array>,
+    /// A map of height and width, or a gradient behind a pool of one.
+    pub(super) x: &'a Array,
+    pub(super) h: usize,
+    pub(super) w: usize,
+    /// Where a gradient behind a pool belongs, and what it is multiplied by.
+    pub(super) spread: Option<&'a Array>,
+    pub(super) scale: f32,
+    /// What lies around the map.
+    pub(super) padding: Padding,
+    /// Pixels that the result has around the map.
+    pub(super) border: usize,
+    pub(super) behind: Behind,
+    pub(super) out: &'a Array,
+    /// Whether it is added to what is there.
+    pub(super) add: bool,
+    pub(super) mask: Option<&'a Array>,
+    pub(super) bits: Option<&'a Array>,
+}
+
+impl Job<'_> {
+    /// Height and width of the result before it is pooled.
+    pub(super) fn results(&self) -> [usize; 2] {
+        [self.h + 2 * self.border, self.w + 2 * self.border]
+    }
+
+    /// Constants for what it reads.
+    pub(super) fn before(&self) -> [(&'static str, u32); 2] {
+        [
+            ("SOURCE", u32::from(self.spread.is_some())),
+            ("PADDING", pointwise::padding(self.padding)),
+        ]
+    }
+
+    /// Constants for what happens to its results.
+    pub(super) fn after(&self) -> [(&'static str, u32); 3] {
+        let target = match self.behind {
+            Behind::Nothing => 0,
+            Behind::Relu => 1,
+            Behind::ReluPool(pool) if pool.kind == PoolKind::Max => 2,
+            Behind::ReluPool(_) => 3,
+        };
+        [
+            ("TARGET", target),
+            ("ADD", u32::from(self.add)),
+            ("MASK", u32::from(self.mask.is_some())),
+        ]
+    }
+
+    /// What a pool multiplies its results by.
+    pub(super) fn factor(&self) -> f32 {
+        match self.behind {
+            Behind::ReluPool(pool) => pool.factor,
+            Behind::Nothing | Behind::Relu => 1.0,
+        }
+    }
+
+    fn run(&self, context: &Context) -> Result<()> {
+        self.go(context, context.tuning.way(context, self)?)
+    }
+
+    /// Goes a way, which must suit it.
+    pub(super) fn go(&self, context: &Context, way: Way) -> Result<()> {
+        match way {
+            Way::Direct => self.direct(context),
+            Way::Winograd => winograd::run(context, self),
+        }
+    }
+
+    /// As a product of matrices.
+    fn direct(&self, context: &Context) -> Result<()> {
+        let pixels = match self.behind {
+            Behind::ReluPool(_) => self.h / 2 * (self.w / 2) * 4,
+            Behind::Nothing | Behind::Relu => self.results().into_iter().product(),
+        };
+        let ([source, padding], [target, add, mask]) = (self.before(), self.after());
         Product {
             kernel: &CONVOLUTION,
-            tile: Tile::suggested(self.inputs, pixels, &context.bounds),
+            tile: Tile::suggested(self.outputs, pixels, &context.bounds),
             along: [Along::Side; 2],
-            size: [self.inputs, pixels, 9 * self.outputs],
+            size: [self.outputs, pixels, 9 * self.inputs],
             splits: 1,
             batches: 1,
-            constants: &constants,
+            constants: &[source, padding, target, add, mask],
             operands: &[
-                Some(&self.backward),
-                None,
-                Some(x),
-                spread,
-                mask,
-                Some(out),
-                None,
+                Some(self.filters),
+                self.bias,
+                Some(self.x),
+                self.spread,
+                self.mask,
+                Some(self.out),
+                self.bits,
             ],
             params: &[
-                Param::U(h),
-                Param::U(w),
-                Param::U(self.outputs),
-                Param::U(border),
-                Param::F(1.0),
-                Param::F(scale),
+                Param::U(self.h),
+                Param::U(self.w),
+                Param::U(self.inputs),
+                Param::U(self.border),
+                Param::F(self.factor()),
+                Param::F(self.scale),
             ],
         }
         .run(context)

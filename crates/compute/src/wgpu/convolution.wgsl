@@ -1,9 +1,45 @@
-// A 3×3 convolution as a product: rows are output channels, columns pixels, the depth taps times input channels.
+// 3×3 convolutions: what they read of a map, as a product of matrices and as the patches of Winograd's filtering.
 //
 // SOURCE: 0 a map; 1 a gradient behind ReLU and pool, spread to the places that its bits tell.
 // PADDING of a map: 0 zeros, 1 the nearest pixel, 2 mirrored.
 // TARGET: 0 as it is; 1 ReLU with bits; 2 ReLU and maximum, 3 ReLU and mean, each with bits.
 // ADD: onto what is there. MASK: zero where the bits of `mask` are.
+
+// The index that a position reads; only zeros may lie outside.
+fn padded(i: i32, n: i32) -> i32 {
+    if (PADDING == 1u) {
+        return clamp(i, 0, n - 1);
+    }
+    if (PADDING == 2u) {
+        let mirrored = select(select(i, n - 2, i >= n), 1, i < 0);
+        return select(mirrored, 0, n == 1);
+    }
+    return i;
+}
+
+fn pixel(channel: u32, y: i32, x: i32) -> f32 {
+    let row = padded(y, i32(p.h));
+    let column = padded(x, i32(p.w));
+    if (row < 0 || column < 0 || row >= i32(p.h) || column >= i32(p.w)) {
+        return 0.0;
+    }
+    let r = u32(row);
+    let c = u32(column);
+    if (SOURCE == 1u) {
+        let wide = p.w / 2u;
+        if (r / 2u >= p.h / 2u || c / 2u >= wide) {
+            return 0.0;
+        }
+        let four = r / 2u * wide + c / 2u;
+        let fours = p.h / 2u * wide;
+        let bit = channel % 8u * 4u + r % 2u * 2u + c % 2u;
+        if (((get_spread(channel / 8u * fours + four) >> bit) & 1u) == 0u) {
+            return 0.0;
+        }
+        return p.scale * get_x(channel * fours + four);
+    }
+    return get_x((channel * p.h + r) * p.w + c);
+}
 
 //# convolution
 struct Params {
@@ -18,21 +54,21 @@ struct Params {
     scale: f32,
 }
 
-struct Place { y: vec4i, x: vec4i, inside: vec4<bool> }
+struct Place { y: vec4i, x: vec4i }
 
-// Four columns: neighbours in a row of pixels, or the corners of what a pool makes one of.
+// Four columns: neighbours in a row of pixels, or the corners of what a pool makes one of. Those beyond the last read
+// something and are not written.
 fn place_b(n: u32) -> Place {
     let at = vec4u(n, n + 1u, n + 2u, n + 3u);
-    let inside = at < vec4u(p.n);
     if (TARGET >= 2u) {
         let wide = p.w / 2u;
         let four = n / 4u;
         let top = i32(four / wide * 2u);
         let left = i32(four % wide * 2u);
-        return Place(vec4i(top, top, top + 1, top + 1), vec4i(left, left + 1, left, left + 1), inside);
+        return Place(vec4i(top, top, top + 1, top + 1), vec4i(left, left + 1, left, left + 1));
     }
     let wide = p.w + 2u * p.border;
-    return Place(vec4i(at / wide) - i32(p.border), vec4i(at % wide) - i32(p.border), inside);
+    return Place(vec4i(at / wide) - i32(p.border), vec4i(at % wide) - i32(p.border));
 }
 
 fn place_a(m: u32) -> u32 {
@@ -56,42 +92,6 @@ fn load_a(m: u32, k: u32, end: u32, z: u32) -> vec4f {
     return four;
 }
 
-// The index that a position reads; only zeros may lie outside.
-fn padded(i: i32, n: i32) -> i32 {
-    if (PADDING == 1u) {
-        return clamp(i, 0, n - 1);
-    }
-    if (PADDING == 2u) {
-        let mirrored = select(select(i, n - 2, i >= n), 1, i < 0);
-        return select(mirrored, 0, n == 1);
-    }
-    return i;
-}
-
-fn pixel(channel: u32, y: i32, x: i32, inside: bool) -> f32 {
-    let row = padded(y, i32(p.h));
-    let column = padded(x, i32(p.w));
-    if (!inside || row < 0 || column < 0 || row >= i32(p.h) || column >= i32(p.w)) {
-        return 0.0;
-    }
-    let r = u32(row);
-    let c = u32(column);
-    if (SOURCE == 1u) {
-        let wide = p.w / 2u;
-        if (r / 2u >= p.h / 2u || c / 2u >= wide) {
-            return 0.0;
-        }
-        let four = r / 2u * wide + c / 2u;
-        let fours = p.h / 2u * wide;
-        let bit = channel % 8u * 4u + r % 2u * 2u + c % 2u;
-        if ((get_spread(channel / 8u * fours + four) >> bit & 1u) == 0u) {
-            return 0.0;
-        }
-        return p.scale * get_x(channel * fours + four);
-    }
-    return get_x((channel * p.h + r) * p.w + c);
-}
-
 fn load_b(place: Place, k: u32, end: u32, z: u32) -> vec4f {
     if (k >= end) {
         return vec4f();
@@ -101,10 +101,10 @@ fn load_b(place: Place, k: u32, end: u32, z: u32) -> vec4f {
     let y = place.y + i32(tap / 3u) - 1;
     let x = place.x + i32(tap % 3u) - 1;
     return vec4f(
-        pixel(channel, y.x, x.x, place.inside.x),
-        pixel(channel, y.y, x.y, place.inside.y),
-        pixel(channel, y.z, x.z, place.inside.z),
-        pixel(channel, y.w, x.w, place.inside.w),
+        pixel(channel, y.x, x.x),
+        pixel(channel, y.y, x.y),
+        pixel(channel, y.z, x.z),
+        pixel(channel, y.w, x.w),
     );
 }
 
@@ -129,7 +129,7 @@ fn finish(m: u32, n: u32, z: u32, rows: array<vec4f, 8>) {
         }
         var value = values[r] + get_bias(channel);
         if (TARGET == 1u) {
-            bits = bits | positive(value) << (r * 4u);
+            bits = bits | (positive(value) << (r * 4u));
             value = max(value, vec4f());
         }
         if (TARGET == 2u) {
@@ -137,13 +137,13 @@ fn finish(m: u32, n: u32, z: u32, rows: array<vec4f, 8>) {
             if (most > 0.0) {
                 // The first of the greatest gets the gradient.
                 let first = select(select(select(3u, 2u, value.z == most), 1u, value.y == most), 0u, value.x == most);
-                bits = bits | 1u << (r * 4u + first);
+                bits = bits | (1u << (r * 4u + first));
             }
             set_out(channel * (p.n / 4u) + n / 4u, max(most, 0.0) * p.factor);
             continue;
         }
         if (TARGET == 3u) {
-            bits = bits | positive(value) << (r * 4u);
+            bits = bits | (positive(value) << (r * 4u));
             let four = max(value, vec4f());
             set_out(channel * (p.n / 4u) + n / 4u, (four.x + four.y + four.z + four.w) * 0.25 * p.factor);
             continue;
@@ -157,7 +157,7 @@ fn finish(m: u32, n: u32, z: u32, rows: array<vec4f, 8>) {
             if (ADD == 1u) {
                 result = result + get_out(at);
             }
-            if (MASK == 1u && (bits >> (r * 4u + i) & 1u) == 0u) {
+            if (MASK == 1u && ((bits >> (r * 4u + i)) & 1u) == 0u) {
                 result = 0.0;
             }
             set_out(at, result);
@@ -171,4 +171,53 @@ fn finish(m: u32, n: u32, z: u32, rows: array<vec4f, 8>) {
 fn positive(value: vec4f) -> u32 {
     let signs = select(vec4u(), vec4u(1u, 2u, 4u, 8u), value > vec4f());
     return signs.x | signs.y | signs.z | signs.w;
+}
+
+//# patches
+// `Bᵀ d B` of the patches of 6×6 under some tiles of 4×4 results: `[point][channel][tile]`, see winograd.rs.
+struct Params {
+    n: u32, tiles: u32, first: u32, across: u32,
+    h: u32, w: u32, border: u32, scale: f32,
+}
+
+fn patched(d: array<f32, 6>) -> array<f32, 6> {
+    // Even and odd part of the polynomials through both pairs of points.
+    let even_p = d[4] - Q2 * d[2];
+    let odd_p = P * (d[3] - Q2 * d[1]);
+    let even_q = d[4] - P2 * d[2];
+    let odd_q = Q * (d[3] - P2 * d[1]);
+    return array<f32, 6>(
+        P2 * Q2 * d[0] + (d[4] - (P2 + Q2) * d[2]),
+        even_p + odd_p,
+        even_p - odd_p,
+        even_q + odd_q,
+        even_q - odd_q,
+        P2 * Q2 * d[1] + (d[5] - (P2 + Q2) * d[3]),
+    );
+}
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let i = group(at, groups) * 256u + lane;
+    if (i >= p.n) {
+        return;
+    }
+    let channel = i / p.tiles;
+    let tile = p.first + i % p.tiles;
+    let top = i32(tile / p.across * 4u) - i32(p.border) - 1;
+    let left = i32(tile % p.across * 4u) - i32(p.border) - 1;
+    var half: array<array<f32, 6>, 6>;
+    for (var x = 0; x < 6; x++) {
+        var column: array<f32, 6>;
+        for (var y = 0; y < 6; y++) {
+            column[y] = pixel(channel, top + y, left + x);
+        }
+        half[x] = patched(column);
+    }
+    for (var a = 0u; a < 6u; a++) {
+        let row = patched(array<f32, 6>(half[0][a], half[1][a], half[2][a], half[3][a], half[4][a], half[5][a]));
+        for (var b = 0u; b < 6u; b++) {
+            set_out((a * 6u + b) * p.n + i, row[b]);
+        }
+    }
 }

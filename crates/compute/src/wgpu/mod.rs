@@ -2,14 +2,15 @@
 //!
 //! * `adapter` finds and opens one, `context` records and submits kernels, `kernel` puts their text together, `memory` is
 //!   where arrays lie, `fault` keeps what goes wrong behind the host's back, `scalar` fetches sums late;
-//! * `network` and `tape` run a network forward and backward, with `convolution`, `moments`, `heads`, and `pointwise`
-//!   between them; `gemm` is the one product of matrices that all of them share;
+//! * `network` and `tape` run a network forward and backward, with `convolution` (directly or by `winograd`, as `tuning`
+//!   has measured), `moments`, `heads`, and `pointwise` between them; `gemm` is the one product of matrices that all of them
+//!   share;
 //! * `vector`, `variation`, `matrix` and `fidelity` are the small operations; fidelity stands on `product`s,
 //!   `factor`s of covariances and the `polar` decomposition.
 //!
 //! Everything stays on the device and runs in the order in which it was asked for; the host waits only when it downloads or
 //! asks for the value of a scalar. Sums are cut by the size of the data and added in its order, so the same adapter gives
-//! the same bytes. A map that is larger than a binding may be, lies in several buffers. What is unsafe here is one question:
+//! the same bytes, as long as it goes the same ways. A map that is larger than a binding may be, lies in several buffers. What is unsafe here is one question:
 //! how much memory an adapter has, which the graphics interface does not tell (`adapter`).
 //!
 //! It refuses nothing that the reference computes, but needs memory for it: [`GpuDevice::counting`] runs the same program
@@ -38,11 +39,14 @@ mod scalar;
 mod shaders;
 mod tape;
 mod trial;
+mod tuning;
 mod variation;
 mod vector;
+mod winograd;
 
 pub use adapter::{AdapterChoice, AdapterInfo, AdapterKind, adapters};
 pub use context::Bounds;
+pub use tuning::Convolutions;
 
 use crate::{
     AdamBuffers, AdamStep, Device, Moments, NetSpec, Network, Patch, Reduction, Result, Scalar,
@@ -50,14 +54,17 @@ use crate::{
 };
 use context::Context;
 use std::sync::Arc;
+use tuning::Tuning;
 
 /// Settings of a [`GpuDevice`].
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct GpuSettings {
     /// Which adapter.
     pub adapter: AdapterChoice,
     /// Bounds that are stricter than the adapter's own. For tests.
     pub bounds: Option<Bounds>,
+    /// How convolutions are computed.
+    pub convolutions: Convolutions,
 }
 
 /// A GPU as a device.
@@ -73,7 +80,7 @@ impl GpuDevice {
     /// # Errors
     /// [`ComputeError::Unavailable`](crate::ComputeError::Unavailable) where there is none, or its driver refuses.
     pub fn new(settings: GpuSettings) -> Result<Self> {
-        let (context, adapter) = adapter::open(settings.adapter, settings.bounds)?;
+        let (context, adapter) = adapter::open(&settings)?;
         Ok(Self {
             context: Arc::new(context),
             adapter: Some(adapter),
@@ -87,7 +94,7 @@ impl GpuDevice {
     /// None that a caller could cause.
     pub fn counting(bounds: Bounds) -> Result<Self> {
         Ok(Self {
-            context: Arc::new(Context::new(None, "gpu", bounds)?),
+            context: Arc::new(Context::new(None, "gpu", bounds, Tuning::default())?),
             adapter: None,
         })
     }

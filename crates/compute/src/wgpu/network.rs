@@ -11,6 +11,7 @@ use super::heads::HeadMatrices;
 use super::memory::Array;
 use super::plan::{Behind, Operation, Stage, stages};
 use super::tape::{GpuTape, Seen};
+use super::tuning::Tuning;
 use super::{moments, pointwise};
 use crate::{
     ComputeError, Cotangent, Input, Layer, Memory, Moments, NetSpec, Network, PoolKind, Result,
@@ -301,7 +302,12 @@ impl Network for GpuNetwork {
 
     /// Both passes run on a device that only counts.
     fn memory(&self, height: usize, width: usize, taps: &[TapRequest]) -> Result<Memory> {
-        let context = Arc::new(Context::new(None, &self.context.name, self.context.bounds)?);
+        let context = Arc::new(Context::new(
+            None,
+            &self.context.name,
+            self.context.bounds,
+            Tuning::default(),
+        )?);
         let network = Self::new(Arc::clone(&context), self.spec.clone())?;
         let pool = &context.pool;
         let filters = pool.used();

@@ -43,7 +43,7 @@ fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u
         for (var i = 0u; i < min(4u, p.area - pixel); i++) {
             let place = (first + r) * p.area + pixel + i;
             let value = get_x(place);
-            bits = bits | select(0u, 1u, value > 0.0) << (r * 4u + i);
+            bits = bits | (select(0u, 1u, value > 0.0) << (r * 4u + i));
             set_out(place, max(value, 0.0));
         }
     }
@@ -65,7 +65,7 @@ fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u
     let bits = get_mask(word);
     for (var r = 0u; r < min(8u, p.channels - first); r++) {
         for (var i = 0u; i < min(4u, p.area - pixel); i++) {
-            if ((bits >> (r * 4u + i) & 1u) == 0u) {
+            if (((bits >> (r * 4u + i)) & 1u) == 0u) {
                 set_out((first + r) * p.area + pixel + i, 0.0);
             }
         }
@@ -101,7 +101,7 @@ fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u
                     chosen = i;
                 }
             }
-            bits = bits | 1u << (r * 4u + chosen);
+            bits = bits | (1u << (r * 4u + chosen));
         } else if (KIND == 1u) {
             result = (value.x + value.y + value.z + value.w) * 0.25;
         } else {
@@ -138,7 +138,7 @@ fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u
     var value = get_gradient(source) * p.factor;
     if (KIND == 0u) {
         let bit = channel % 8u * 4u + y % 2u * 2u + x % 2u;
-        if ((get_bits(channel / 8u * high * wide + four) >> bit & 1u) == 0u) {
+        if (((get_bits(channel / 8u * high * wide + four) >> bit) & 1u) == 0u) {
             value = 0.0;
         }
     } else if (KIND == 1u) {
@@ -202,7 +202,7 @@ fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u
         let area = p.h * p.w;
         let pixel = place % area;
         let bits = get_mask(channel / 8u * ((area + 3u) / 4u) + pixel / 4u);
-        if ((bits >> (channel % 8u * 4u + pixel % 4u) & 1u) == 0u) {
+        if (((bits >> (channel % 8u * 4u + pixel % 4u)) & 1u) == 0u) {
             sum = 0.0;
         }
     }

@@ -3,37 +3,33 @@
 
 use impasto_compute::Device;
 
-/// The GPU, or why there is none.
+/// The GPU, opened once for each way in which convolutions are computed.
 #[cfg(feature = "gpu")]
-fn open() -> Result<impasto_compute::wgpu::GpuDevice, String> {
-    use impasto_compute::wgpu::{AdapterChoice, GpuDevice, GpuSettings};
-    GpuDevice::new(GpuSettings {
-        adapter: AdapterChoice::BestOrSoftware,
-        ..GpuSettings::default()
-    })
-    .map_err(|error| error.to_string())
-}
-
-/// The GPU, opened once.
-#[cfg(feature = "gpu")]
-pub fn gpu() -> Option<Box<dyn Device>> {
+pub fn gpu(winograd: bool) -> Option<Box<dyn Device>> {
+    use impasto_compute::wgpu::{AdapterChoice, Convolutions, GpuDevice, GpuSettings};
     use std::sync::OnceLock;
-    static OPENED: OnceLock<Option<impasto_compute::wgpu::GpuDevice>> = OnceLock::new();
-    let opened = OPENED.get_or_init(|| {
-        let opened = open();
+    static OPENED: [OnceLock<Option<GpuDevice>>; 2] = [const { OnceLock::new() }; 2];
+    let opened = OPENED[usize::from(winograd)].get_or_init(|| {
+        let opened = GpuDevice::new(GpuSettings {
+            adapter: AdapterChoice::BestOrSoftware,
+            convolutions: match winograd {
+                true => Convolutions::Winograd,
+                false => Convolutions::Direct,
+            },
+            ..GpuSettings::default()
+        });
         match &opened {
             Ok(device) => eprintln!("tests run on {} too", device.describe()),
             Err(reason) => eprintln!("skipped on the gpu: {reason}"),
         }
         opened.ok()
     });
-    opened
-        .clone()
-        .map(|device| Box::new(device) as Box<dyn Device>)
+    let device = opened.clone()?;
+    Some(Box::new(device))
 }
 
 /// No GPU.
 #[cfg(not(feature = "gpu"))]
-pub fn gpu() -> Option<Box<dyn Device>> {
+pub fn gpu(_: bool) -> Option<Box<dyn Device>> {
     None
 }

@@ -68,7 +68,7 @@ fn compare(case: &str, got: &[f64], expected: &[f64], tolerance: Tolerance) {
 fn devices() -> Vec<Box<dyn Device>> {
     let levels = Level::ALL.into_iter().filter(|level| level.is_available());
     let cpus = levels.map(|level| cpu(Some(level), 2));
-    cpus.chain(adapter::gpu()).collect()
+    cpus.chain(adapter::gpu(false)).collect()
 }
 
 fn cpu(level: Option<Level>, threads: usize) -> Box<dyn Device> {
