@@ -390,11 +390,11 @@ pub struct Device {
     )]
     pub device: Option<Given<Kind>>,
 
-    /// Memory that may be used, with its unit: larger pictures are worked on in tiles [default: 90 % of what is free]
+    /// Memory that may be used, with its unit: larger pictures are worked on in strips or tiles [default: 90 % of what is free]
     #[arg(long, value_name = "SIZE", value_parser = value::bytes(), help_heading = "Device")]
     pub memory: Option<Given<u64>>,
 
-    /// Work in tiles of at most about this side in pixels, whatever the memory; the picture is the same
+    /// Work in strips of about so many rows (on a card, tiles of this side), whatever the memory; the picture is the same
     #[arg(long, value_name = "N", value_parser = value::whole::<usize>(), help_heading = "Device")]
     pub tile: Option<Given<usize>>,
 

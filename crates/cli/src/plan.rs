@@ -5,7 +5,7 @@ use crate::job::{Content, Job};
 use crate::problems::Problems;
 use crate::progress::duration;
 use crate::{Exit, print};
-use impasto::{LEAST_TILE, Limits, Pace, Plan, ScalePlan, Stylizer};
+use impasto::{Cut, LEAST_TILE, Limits, Pace, Plan, ScalePlan, Stylizer};
 
 /// What a run may use, as the options say.
 pub fn limits(args: &args::Device, problems: &mut Problems) -> Limits {
@@ -29,8 +29,11 @@ fn amount(bytes: u64) -> String {
 
 /// How a scale is worked on.
 fn way(scale: &ScalePlan) -> String {
-    let Some(tiles) = &scale.tiles else {
-        return "as a whole".into();
+    let more = 100.0 * (scale.work - 1.0);
+    let tiles = match &scale.cut {
+        None => return "as a whole".into(),
+        Some(Cut::Strips(_)) => return format!("in strips; {more:.0} % more work"),
+        Some(Cut::Tiles(tiles)) => tiles,
     };
     let kept = match tiles.kept {
         kept if kept >= scale.tile_count => "all".into(),
@@ -42,11 +45,8 @@ fn way(scale: &ScalePlan) -> String {
         "tiles of"
     };
     format!(
-        "{} {of} {}×{}, {kept} remembered; {:.0} % more work",
-        scale.tile_count,
-        tiles.width,
-        tiles.height,
-        100.0 * (scale.work - 1.0)
+        "{} {of} {}×{}, {kept} remembered; {more:.0} % more work",
+        scale.tile_count, tiles.width, tiles.height,
     )
 }
 
@@ -131,21 +131,28 @@ mod tests {
             width: 4096,
             height: 3072,
             steps: 30,
-            tiles: Some(impasto::TilePlan {
+            cut: Some(Cut::Tiles(impasto::TilePlan {
                 height: 1536,
                 width: 2048,
                 cut: Some(11),
                 front: 512,
                 front_kept: true,
                 kept: 3,
-            }),
+            })),
             tile_count: 4,
-            style_tiles: None,
+            style_cut: None,
             bytes: 2_900_000_000,
             work: 1.25,
         };
+        let strips = ScalePlan {
+            cut: Some(Cut::Strips(impasto::StripPlan {
+                rows: None,
+                kept: vec![4],
+            })),
+            ..scale.clone()
+        };
         let plan = Plan {
-            scales: vec![scale],
+            scales: vec![scale, strips],
             limit: Some(3_000_000_000),
         };
         let pace = Pace {
@@ -159,6 +166,7 @@ mod tests {
             rows[1]
         );
         assert!(rows[1].ends_with("4 tiles of 2048×1536, 3 remembered; 25 % more work"));
-        assert!(rows[2].ends_with("limit 3.00 GB"));
+        assert!(rows[2].ends_with("in strips; 25 % more work"));
+        assert!(rows[3].ends_with("limit 3.00 GB"));
     }
 }

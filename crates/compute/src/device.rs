@@ -34,6 +34,9 @@ pub struct TapRequest {
     /// Whether a gradient towards moments will be given that need not be computed: those that an earlier pass over
     /// the same image has seen.
     pub replay: bool,
+    /// Of a picture that runs strip by strip: whether its features will be shown part by part on the way back
+    /// ([`Tape::backward_in_parts`]), so that they need not exist as a whole.
+    pub parts: bool,
 }
 
 impl TapRequest {
@@ -44,6 +47,7 @@ impl TapRequest {
             features: true,
             moments: false,
             replay: false,
+            parts: false,
         }
     }
 
@@ -54,6 +58,7 @@ impl TapRequest {
             features: false,
             moments: true,
             replay: false,
+            parts: false,
         }
     }
 
@@ -64,9 +69,56 @@ impl TapRequest {
             features: false,
             moments: false,
             replay: true,
+            parts: false,
+        }
+    }
+
+    /// Asks for the features of a tap, part by part on the way back.
+    pub fn parts(tap: Tap) -> Self {
+        Self {
+            tap,
+            features: false,
+            moments: false,
+            replay: false,
+            parts: true,
         }
     }
 }
+
+/// How a picture runs through a network in strips of full width: whatever its height, of most maps only some rows
+/// exist at a time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Strips {
+    /// Rows of the image at a time, at most about; `None` for as many as the device likes.
+    pub rows: Option<usize>,
+    /// Layers whose maps are kept for the way back; what else is needed there is made again from these.
+    pub kept: Vec<usize>,
+}
+
+/// A way to run a picture in strips, and what it takes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StripsPlan {
+    /// What is kept.
+    pub strips: Strips,
+    /// What a pass needs; nothing stays prepared.
+    pub memory: Memory,
+    /// Products per product of a pass over the whole picture, forward and backward.
+    pub work: f64,
+}
+
+/// Some rows of the features of a tap, shown on the way back.
+#[derive(Clone, Copy, Debug)]
+pub struct Part<'a> {
+    /// Where.
+    pub tap: Tap,
+    /// Which part of the map `[c, h, w]`.
+    pub place: Window,
+    /// The features, `[c, place.height, place.width]`.
+    pub features: &'a Tensor,
+}
+
+/// Says the gradient towards a part of features, of its shape, if it has one.
+pub type Answer<'a> = dyn FnMut(&Part<'_>) -> Result<Option<Tensor>> + Send + 'a;
 
 /// A rectangle of pixels of an image or of places of a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -516,6 +568,46 @@ pub trait Network: Send + Sync + fmt::Debug {
         ))
     }
 
+    /// Whether it runs whole pictures in strips of full width, with these taps ([`Network::forward_strips`]).
+    fn has_strips(&self, taps: &[TapRequest]) -> bool {
+        let _ = taps;
+        false
+    }
+
+    /// Runs an image like [`Network::forward`], in strips: the same values to the last bit, in less memory, and parts of
+    /// the work done once more for the gradient.
+    ///
+    /// # Errors
+    /// As [`Network::forward`]; [`ComputeError::BadSetting`](crate::ComputeError::BadSetting) if it
+    /// [has none](Network::has_strips).
+    fn forward_strips<'a>(
+        &'a self,
+        image: &'a Tensor,
+        strips: &Strips,
+        taps: &[TapRequest],
+    ) -> Result<Box<dyn Tape + 'a>> {
+        let _ = (image, strips, taps);
+        Err(ComputeError::BadSetting(
+            "this device does not work strip by strip: use --device cpu, or a smaller size".into(),
+        ))
+    }
+
+    /// The ways to run an image of `height`×`width` in strips of some rows, if it [has them](Network::has_strips): from
+    /// the one that takes least memory to the one that takes least work.
+    ///
+    /// # Errors
+    /// As [`Network::forward`].
+    fn strips(
+        &self,
+        height: usize,
+        width: usize,
+        rows: Option<usize>,
+        taps: &[TapRequest],
+    ) -> Result<Vec<StripsPlan>> {
+        let _ = (height, width, rows, taps);
+        Ok(vec![])
+    }
+
     /// What a pass over an image of `height`×`width` needs, whole or as a tile; an estimate, from above where the
     /// device does not know better: every map in f32, and two more.
     ///
@@ -544,7 +636,7 @@ pub trait Network: Send + Sync + fmt::Debug {
         })
     }
 
-    /// Lets go of what is kept from pass to pass for speed, when other networks will run.
+    /// Lets go of what is kept from pass to pass for speed, when other networks will run or memory is wanted elsewhere.
     fn forget(&self) {}
 
     /// Where the time of the last forward and backward pass went, from the image to the deepest layer; empty if the
@@ -577,4 +669,18 @@ pub trait Tape {
     /// # Errors
     /// [`ComputeError::NoSuchTap`](crate::ComputeError::NoSuchTap) for a tap, or a view of it, that was not asked for.
     fn backward(self: Box<Self>, cotangents: Vec<Cotangent>) -> Result<Tensor>;
+
+    /// The same, where features that were asked for [in parts](TapRequest::parts) are shown part by part, each once, and
+    /// the gradient towards them is answered.
+    ///
+    /// # Errors
+    /// As [`Tape::backward`], and whatever `answer` says.
+    fn backward_in_parts(
+        self: Box<Self>,
+        cotangents: Vec<Cotangent>,
+        answer: &mut Answer<'_>,
+    ) -> Result<Tensor> {
+        let _ = answer;
+        self.backward(cotangents)
+    }
 }

@@ -55,8 +55,8 @@ mod tensor;
 pub mod wgpu;
 
 pub use device::{
-    AdamBuffers, AdamStep, Cotangent, Device, Memory, Moments, Network, Patch, Reduction,
-    StageTime, Tap, TapRequest, Tape, TotalVariation, Window,
+    AdamBuffers, AdamStep, Answer, Cotangent, Device, Memory, Moments, Network, Part, Patch,
+    Reduction, StageTime, Strips, StripsPlan, Tap, TapRequest, Tape, TotalVariation, Window,
 };
 pub use error::{ComputeError, Result};
 pub use spec::{Conv3x3, Halves, Head, Input, InputNorm, Layer, NetSpec, Padding, Pool, PoolKind};

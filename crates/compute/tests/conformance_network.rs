@@ -112,6 +112,7 @@ fn both(tap: Tap) -> TapRequest {
         features: true,
         moments: true,
         replay: false,
+        parts: false,
     }
 }
 
@@ -775,6 +776,7 @@ fn any_case() -> impl Strategy<Value = Case> {
                     features,
                     moments,
                     replay: false,
+                    parts: false,
                 })
                 .collect(),
             repeats,

@@ -95,6 +95,7 @@ fn both(tap: Tap) -> TapRequest {
         features: true,
         moments: true,
         replay: false,
+        parts: false,
     }
 }
 

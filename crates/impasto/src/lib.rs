@@ -60,4 +60,4 @@ pub use recipe::{Problem, Quality, Recipe, Size};
 pub use report::{
     Cell, Comparison, Contender, Gallery, Page, Plate, Report, ScaleReport, Setback, StepReport,
 };
-pub use tiling::{TilePlan, free_memory};
+pub use tiling::{Cut, StripPlan, TilePlan, free_memory};

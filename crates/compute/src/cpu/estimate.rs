@@ -6,9 +6,9 @@
 
 use super::convolution::Convolution;
 use super::network::{CpuNetwork, keeps};
-use super::opening;
 use super::plan::{Operation, Stage, stages};
 use super::simd::{LANES, Lanes};
+use super::sweep;
 use crate::{Input, Memory, Result, Tap, TapRequest};
 
 /// Products of a tile and transformed filters, per pair of channels: 36 floats for every 9.
@@ -49,7 +49,7 @@ impl CpuNetwork {
             here.map(|(request, _)| *request).collect()
         };
         let opens = match self.spec.input {
-            Input::Image(_) => opening::applies(&self.spec, &plan, &asked(&plan[0])),
+            Input::Image(_) => sweep::opens(&self.spec, &plan, &asked(&plan[0])),
             Input::Features(_) => false,
         };
         let mut made: Vec<Made> = Vec::with_capacity(plan.len());
@@ -82,7 +82,7 @@ impl CpuNetwork {
             let lasting: Vec<_> = wanted.iter().map(moments).collect();
             made.push(Made {
                 map: if strip {
-                    opening::STRIP_BYTES
+                    2 * sweep::STEP_BYTES
                 } else {
                     pixels * size_of::<Lanes>()
                 },

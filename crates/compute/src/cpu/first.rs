@@ -6,6 +6,7 @@
 
 use super::Context;
 use super::memory::Buffer;
+use super::results::Bits;
 use super::shared::Shared;
 use super::simd::{Isa, LANES, Lanes, with_simd};
 use super::strip::Strip;
@@ -53,18 +54,29 @@ impl FirstFilters {
     }
 }
 
-/// The image `[3, h, w]` prepared and continued by one pixel: `[3, h+2, w+2]`.
+/// An image `[3, h, w]` prepared and continued by one pixel, `[3, h+2, w+2]`, or some rows of that.
+#[derive(Debug)]
+pub(super) struct Prepared {
+    values: Buffer,
+    /// Counted from the border.
+    first: usize,
+    rows: usize,
+}
+
+/// Prepares what some rows of the convolution read of an image.
 pub(super) fn prepare(
     context: &Context,
     image: &[f32],
     norm: &InputNorm,
     padding: Padding,
     (h, w): (usize, usize),
-) -> Result<Buffer> {
-    let mut prepared: Buffer = context.pool.take(COLOURS * (h + 2) * (w + 2))?;
-    let rows = prepared.par_chunks_exact_mut(w + 2).enumerate();
+    read_by: Range<usize>,
+) -> Result<Prepared> {
+    let (first, count) = (read_by.start, read_by.len() + 2);
+    let mut values: Buffer = context.pool.take(COLOURS * count * (w + 2))?;
+    let rows = values.par_chunks_exact_mut(w + 2).enumerate();
     rows.for_each(|(index, row)| {
-        let (colour, y) = (index / (h + 2), index % (h + 2));
+        let (colour, y) = (index / count, first + index % count);
         let Some(y) = padding.source(y as isize - 1, h) else {
             row.fill(0.0);
             return;
@@ -78,7 +90,11 @@ pub(super) fn prepare(
             row[place] = padding.source(x, w).map_or(0.0, |x| row[x + 1]);
         }
     });
-    Ok(prepared)
+    Ok(Prepared {
+        values,
+        first,
+        rows: count,
+    })
 }
 
 /// What is computed, and what becomes of it.
@@ -89,19 +105,19 @@ pub(super) struct FirstTarget<'a> {
     pub(super) strip: Strip,
     /// Whether a ReLU follows.
     pub(super) relu: bool,
-    /// Where it is positive, for the whole map.
-    pub(super) bits: Option<&'a mut [u16]>,
+    /// Where it is positive.
+    pub(super) bits: Option<Bits<'a>>,
 }
 
 /// One forward pass.
 struct Forward<'a> {
     filters: &'a FirstFilters,
     bias: &'a [Lanes],
-    image: &'a [f32],
+    image: &'a Prepared,
     out: Shared<'a, Lanes>,
     strip: Strip,
     relu: bool,
-    bits: Option<Shared<'a, u16>>,
+    bits: Option<Bits<'a>>,
 }
 
 /// Convolves some rows of a prepared image.
@@ -109,7 +125,7 @@ pub(super) fn forward(
     context: &Context,
     filters: &FirstFilters,
     bias: &[Lanes],
-    image: &[f32],
+    image: &Prepared,
     target: FirstTarget<'_>,
 ) {
     let pass = Forward {
@@ -119,7 +135,7 @@ pub(super) fn forward(
         out: Shared::new(target.out),
         strip: target.strip,
         relu: target.relu,
-        bits: target.bits.map(Shared::new),
+        bits: target.bits,
     };
     target.rows.into_par_iter().for_each(|y| {
         with_simd!(context.token, simd => pass.row(simd, y));
@@ -169,7 +185,7 @@ impl Forward<'_> {
         simd.vectorize(
             #[inline(always)]
             || {
-                let (h, w) = (self.strip.h, self.strip.w);
+                let (image, w) = (self.image, self.strip.w);
                 let len = S::f32s::LEN;
                 let panel = |c: usize| block + c * len / LANES;
                 let lanes = |c: usize| c * len % LANES..c * len % LANES + len;
@@ -181,8 +197,8 @@ impl Forward<'_> {
                     }
                 }
                 for line in 0..9 {
-                    let row = line / 3 * (h + 2) + y + line % 3;
-                    let row = &self.image[row * (w + 2) + x..][..R + 2];
+                    let row = line / 3 * image.rows + y - image.first + line % 3;
+                    let row = &image.values[row * (w + 2) + x..][..R + 2];
                     for kx in 0..3 {
                         let mut columns = [S::f32s::splat(simd, 0.0); C];
                         for c in 0..C {
@@ -219,14 +235,13 @@ impl Forward<'_> {
     fn rectify<S: Isa>(&self, simd: S, block: usize, y: usize, x: usize, count: usize) {
         let zero = S::f32s::splat(simd, 0.0);
         let start = block * self.strip.pixels() + self.strip.place(y, x);
-        let place = (block * self.strip.h + y) * self.strip.w + x;
         // SAFETY: a row belongs to one task.
         let out = unsafe { self.out.part(start, count) };
-        // SAFETY: as above.
-        let mut bits = self
-            .bits
-            .as_ref()
-            .map(|bits| unsafe { bits.part(place, count) });
+        let mut bits = self.bits.as_ref().map(|bits| {
+            let place = block * bits.strip.pixels() + bits.strip.place(y, x);
+            // SAFETY: as above.
+            unsafe { bits.words.part(place, count) }
+        });
         for (r, pixel) in out.iter_mut().enumerate() {
             for lane in (0..LANES).step_by(S::f32s::LEN) {
                 let part = &mut pixel[lane..lane + S::f32s::LEN];
@@ -240,22 +255,22 @@ impl Forward<'_> {
     }
 }
 
-/// Some rows of the gradient towards the image and its border, `[3, h+2, w+2]`, from that towards the result, of which
-/// the rows beside them must be in the strip.
+/// Some rows of the gradient towards the image and its border, `[3, h+2, w+2]`, of which some are in memory, from that
+/// towards the result, of which the rows beside them must be in the strip.
 pub(super) fn backward(
     context: &Context,
     filters: &FirstFilters,
     gradient: &[Lanes],
     strip: Strip,
     rows: Range<usize>,
-    bordered: &mut [f32],
+    (bordered, place): (&mut [f32], Strip),
 ) {
-    let (ph, pw) = (strip.h + 2, strip.w + 2);
+    let pw = place.w;
     let shared = Shared::new(bordered);
     rows.into_par_iter().for_each(|row| {
         let mut lines: [&mut [f32]; COLOURS] = std::array::from_fn(|colour| {
             // SAFETY: a row of each colour belongs to one task.
-            unsafe { shared.part((colour * ph + row) * pw, pw) }
+            unsafe { shared.part(colour * place.pixels() + place.place(row, 0), pw) }
         });
         let pass = Backward {
             filters,
@@ -267,34 +282,64 @@ pub(super) fn backward(
     });
 }
 
-/// The gradient towards the image as it came, `[3, h, w]`, from that towards the prepared one.
+/// The gradient towards an image and its border, some rows of which are in memory, and the first.
+pub(super) struct Bordered<'a> {
+    pub(super) values: &'a [f32],
+    pub(super) strip: Strip,
+    /// The row above the image, `[3, w+2]`.
+    pub(super) top: &'a [f32],
+}
+
+impl Bordered<'_> {
+    fn row(&self, colour: usize, row: usize) -> &[f32] {
+        let pw = self.strip.w;
+        match row {
+            0 => &self.top[colour * pw..][..pw],
+            row => &self.values[colour * self.strip.pixels() + self.strip.place(row, 0)..][..pw],
+        }
+    }
+}
+
+/// How many of the first rows of an image of height `h` are complete when `rows` of its gradient with the border are.
+pub(super) fn complete(padding: Padding, rows: usize, h: usize) -> usize {
+    match rows {
+        all if all >= h + 2 => h,
+        // Those that the row below the image is folded into wait for it.
+        some => some
+            .saturating_sub(1)
+            .min(padding.source(h as isize, h).unwrap_or(h)),
+    }
+}
+
+/// Some rows of the gradient towards the image as it came, `[3, h, w]`, from that towards the prepared one.
 pub(super) fn unprepare(
-    bordered: &[f32],
+    bordered: &Bordered<'_>,
     norm: &InputNorm,
     padding: Padding,
     (h, w): (usize, usize),
+    rows: Range<usize>,
     out: &mut [f32],
 ) {
-    let (ph, pw) = (h + 2, w + 2);
-    out.par_chunks_exact_mut(w)
-        .enumerate()
-        .for_each(|(index, line)| {
-            let (colour, y) = (index / h, index % h);
-            line.fill(0.0);
-            for row in readers(padding, y, h) {
-                let row = &bordered[(colour * ph + row) * pw..][..pw];
-                line.iter_mut()
-                    .zip(&row[1..])
-                    .for_each(|(sum, value)| *sum += value);
-                for (place, x) in [(0, -1), (w + 1, w as isize)] {
-                    if let Some(x) = padding.source(x, w) {
-                        line[x] += row[place];
-                    }
+    let (shared, first, count) = (Shared::new(out), rows.start, rows.len());
+    (0..COLOURS * count).into_par_iter().for_each(|index| {
+        let (colour, y) = (index / count, first + index % count);
+        // SAFETY: a row of each colour belongs to one task.
+        let line = unsafe { shared.part((colour * h + y) * w, w) };
+        line.fill(0.0);
+        for row in readers(padding, y, h) {
+            let row = bordered.row(colour, row);
+            line.iter_mut()
+                .zip(&row[1..])
+                .for_each(|(sum, value)| *sum += value);
+            for (place, x) in [(0, -1), (w + 1, w as isize)] {
+                if let Some(x) = padding.source(x, w) {
+                    line[x] += row[place];
                 }
             }
-            line.iter_mut()
-                .for_each(|value| *value *= norm.scale[colour]);
-        });
+        }
+        line.iter_mut()
+            .for_each(|value| *value *= norm.scale[colour]);
+    });
 }
 
 /// The places of a map with a border that read pixel `i` of `n`, counted from the border's start.

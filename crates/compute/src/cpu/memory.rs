@@ -4,8 +4,8 @@
 //! fault on a virtual machine, more than computing on it, so a dropped [`Buffer`] goes back to its [`Pool`] and the
 //! next request of about its size gets it; large ones of nearly their size, because what is kept from pass to pass would
 //! hold the rest as well. Blocks that no forward pass has used for a while are given back to the
-//! system, so a run from small to large sizes keeps the buffers of one size only; and so are, on images of several
-//! megapixels, idle blocks that are of no use for a large request.
+//! system, so a run from small to large sizes keeps the buffers of one size only. And what is in use and what lies idle
+//! together are never much more than the last passes have had in use at a time.
 //!
 //! Large blocks are aligned to huge pages and advised to use them (Linux): a map of 1 GB then needs 512 page table
 //! entries instead of 262144.
@@ -28,8 +28,8 @@ const HUGE_PAGE: usize = 2 << 20;
 const NATURAL: usize = 8;
 /// Passes after which an unused block is given back to the system.
 const PATIENCE: u64 = 3;
-/// Bytes that may lie idle while a large block is asked of the system: beyond, memory is worth more than the few
-/// milliseconds that its pages cost. Images of a megapixel stay below.
+/// Bytes that may lie idle when most are in use: beyond, memory is worth more than the few milliseconds that its pages
+/// cost.
 const MAX_IDLE: usize = 160 << 20;
 
 /// What a buffer may hold: numbers for which every bit pattern is a value.
@@ -120,17 +120,33 @@ pub(super) struct Pool {
 struct Idle {
     blocks: Vec<Block>,
     pass: u64,
+    /// Bytes in use, and the most that were in each of the last passes.
+    used: usize,
+    most_used: [usize; PATIENCE as usize],
 }
 
 impl Idle {
-    /// Frees the largest blocks until no more than `bytes` are left.
-    fn shrink(&mut self, bytes: usize) {
-        self.blocks.sort_unstable_by_key(|block| block.size);
+    /// Counts what was handed out.
+    fn hand_out(&mut self, bytes: usize) {
+        self.used += bytes;
+        let most = &mut self.most_used[(self.pass % PATIENCE) as usize];
+        *most = self.used.max(*most);
+    }
+
+    /// Gives blocks back until there is room for `bytes` more, below what passes have in use and a little idle.
+    fn make_room(&mut self, bytes: usize) {
+        let wanted = self.used + bytes;
+        let most = self.most_used.iter().fold(wanted, |a, &b| a.max(b));
+        let allowed = most + MAX_IDLE - wanted;
         let mut sum: usize = self.blocks.iter().map(|block| block.size).sum();
-        while sum > bytes
-            && let Some(largest) = self.blocks.pop()
-        {
-            sum -= largest.size;
+        // The least that is enough, so that little has to be asked for again.
+        self.blocks.sort_unstable_by_key(|block| block.size);
+        while sum > allowed && !self.blocks.is_empty() {
+            let enough = self
+                .blocks
+                .partition_point(|block| block.size < sum - allowed);
+            let block = self.blocks.remove(enough.min(self.blocks.len() - 1));
+            sum -= block.size;
         }
     }
 }
@@ -173,15 +189,21 @@ impl Pool {
                 .filter(|(_, block)| (bytes..=Self::most(bytes)).contains(&block.size))
                 .min_by_key(|(_, block)| block.size)
                 .map(|(index, _)| index);
-            best.map(|index| idle.blocks.swap_remove(index))
+            let block = best.map(|index| idle.blocks.swap_remove(index));
+            if let Some(block) = &block {
+                idle.hand_out(block.size);
+            }
+            block
         };
         let block = match recycled {
             Some(block) => block,
             None => {
                 if bytes >= LARGE {
-                    self.lock().shrink(MAX_IDLE);
+                    self.lock().make_room(bytes);
                 }
-                Block::new(bytes).ok_or_else(out_of_memory)?
+                let block = Block::new(bytes).ok_or_else(out_of_memory)?;
+                self.lock().hand_out(block.size);
+                block
             }
         };
         let mut buffer = Buffer {
@@ -203,10 +225,17 @@ impl Pool {
         Ok(buffer)
     }
 
+    /// Gives all idle blocks back to the system.
+    pub(super) fn forget(&self) {
+        self.lock().blocks.clear();
+    }
+
     /// Marks the start of a forward pass, and frees what the last few have not used.
     pub(super) fn next_pass(&self) {
         let mut idle = self.lock();
         idle.pass += 1;
+        let current = (idle.pass % PATIENCE) as usize;
+        idle.most_used[current] = idle.used;
         let oldest = idle.pass.saturating_sub(PATIENCE);
         idle.blocks.retain(|block| block.last_pass >= oldest);
     }
@@ -279,6 +308,7 @@ impl<T: Number> Drop for Buffer<T> {
         if let Some(mut block) = self.block.take() {
             let mut idle = self.pool.lock();
             block.last_pass = idle.pass;
+            idle.used -= block.size;
             idle.blocks.push(block);
         }
     }
@@ -338,20 +368,25 @@ mod tests {
     }
 
     #[test]
-    fn idle_blocks_make_room_the_largest_first() -> Result<()> {
-        let pool = Arc::new(Pool::default());
-        let blocks = [1 << 10, 1 << 20, 1 << 18].map(|len| pool.take::<f32>(len));
-        drop(blocks);
-        let sizes = |pool: &Pool| -> Vec<usize> {
-            pool.lock().blocks.iter().map(|block| block.size).collect()
+    fn the_least_is_given_back_that_makes_room() {
+        let megabytes = |n: usize| n << 20;
+        let mut idle = Idle::default();
+        for size in [200, 40, 100] {
+            idle.blocks.extend(Block::new(megabytes(size)));
+        }
+        idle.most_used[0] = megabytes(100);
+        let sizes = |idle: &Idle| -> Vec<usize> {
+            idle.blocks.iter().map(|block| block.size >> 20).collect()
         };
-        pool.lock().shrink(8 << 20);
-        assert_eq!(sizes(&pool), [4 << 10, 1 << 20, 4 << 20]);
-        pool.lock().shrink(2 << 20);
-        assert_eq!(sizes(&pool), [4 << 10, 1 << 20]);
-        pool.lock().shrink(0);
-        assert_eq!(sizes(&pool), [0; 0]);
-        Ok(())
+        // More are wanted than were ever in use: 160 may lie idle, and 200 are enough to give back.
+        idle.make_room(megabytes(150));
+        assert_eq!(sizes(&idle), [40, 100]);
+        // Where more have been in use, all may stay.
+        idle.hand_out(megabytes(400));
+        idle.used = 0;
+        idle.blocks.extend(Block::new(megabytes(200)));
+        idle.make_room(megabytes(150));
+        assert_eq!(sizes(&idle), [40, 100, 200]);
     }
 
     #[test]

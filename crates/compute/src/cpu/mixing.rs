@@ -8,7 +8,7 @@ use super::format::{Format, Half, Single};
 use super::memory::Buffer;
 use super::shared::Shared;
 use super::simd::{Isa, LANES, Lanes, with_simd};
-use crate::Result;
+use crate::{Head, Result};
 use fearless_simd::prelude::*;
 use rayon::prelude::*;
 
@@ -65,6 +65,13 @@ pub(super) enum Operand<'a> {
         x: &'a [Lanes],
         out: &'a mut [Lanes],
     },
+    /// `out = W·x + b + add`, where `x` lies elsewhere in its map.
+    Across {
+        x: &'a [Lanes],
+        there: Pixels,
+        out: &'a mut [Lanes],
+        add: Option<&'a [Lanes]>,
+    },
     /// `out += W·x + b`.
     Onto {
         x: &'a [Lanes],
@@ -101,6 +108,24 @@ impl Matrix {
             columns: Columns::Single(panels),
             bias: lanes,
         }
+    }
+
+    /// What a head makes of the channels of its trunk.
+    pub(super) fn of_head(head: &Head, inputs: usize) -> Self {
+        Self::new(
+            (head.out_channels, inputs),
+            |out, k| head.weight[out * inputs + k],
+            |out| head.bias[out],
+        )
+    }
+
+    /// The way back through a head, to the channels of its trunk.
+    pub(super) fn back_through_head(head: &Head, inputs: usize) -> Self {
+        Self::new(
+            (inputs, head.out_channels),
+            |out, k| head.weight[k * inputs + out],
+            |_| 0.0,
+        )
     }
 
     /// The same matrix, rounded to bfloat16 and multiplied in it, for processors that do that.
@@ -145,8 +170,9 @@ impl Matrix {
         let block = (BLOCK_BYTES / (bytes * PIXELS)).max(1) * PIXELS;
         let (x, out, add, onto) = match operand {
             Operand::InPlace { map, add } => (None, map, add, false),
-            Operand::Into { x, out } => (Some(x), out, None, false),
-            Operand::Onto { x, out } => (Some(x), out, None, true),
+            Operand::Into { x, out } => (Some((x, pixels)), out, None, false),
+            Operand::Across { x, there, out, add } => (Some((x, there)), out, add, false),
+            Operand::Onto { x, out } => (Some((x, pixels)), out, None, true),
         };
         let shared = Shared::new(out);
         (0..pixels.count.div_ceil(block))
@@ -162,7 +188,10 @@ impl Matrix {
                 for (b, to) in v.chunks_exact_mut(count * F::WORDS).enumerate() {
                     let place = b * pixels.stride + start;
                     let from = match x {
-                        Some(x) => &x[place..place + count],
+                        Some((x, there)) => {
+                            let place = b * there.stride + there.start + index * block;
+                            &x[place..place + count]
+                        }
                         // SAFETY: only this task touches pixels `start..start + count`.
                         None => unsafe { shared.part(place, count) },
                     };

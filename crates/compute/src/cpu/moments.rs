@@ -3,9 +3,10 @@
 //! With `F` `[c, n]` the features as a matrix: `μ = F·1/n`, `S = F·Fᵀ/n`; and backwards
 //! `dF = ((dS + dSᵀ)·F + dμ·1ᵀ)/n`, which overwrites `F` in place, block of pixels by block of pixels.
 //!
-//! Pixels are cut into a fixed number of groups, each summed by one task: products in f32 while they stay in
-//! registers (a few hundred pixels), then in f64. The groups are added in order, so the result does not depend on the
-//! number of threads. Only blocks on and above the diagonal are computed.
+//! Pixels are cut into pieces, which are dealt to a fixed number of groups, each summed by one task: products in f32
+//! while they stay in registers (a piece of a few hundred pixels), then in f64. The groups are added in order, so the
+//! result depends neither on the number of threads nor on how many rows there are at a time. Only blocks on and above
+//! the diagonal are computed.
 
 use super::array::{get, put};
 use super::kernel::Rows;
@@ -19,119 +20,133 @@ use rayon::prelude::*;
 
 /// Size of the features that are multiplied before sums move to f64: a part of the second-level cache.
 const CHUNK_BYTES: usize = 384 << 10;
-/// Pixels of a group at least, and groups at most.
-const GROUP_PIXELS: usize = 512;
+/// Pixels of a piece at least, if there are as many, and groups at most.
+const PIECE_PIXELS: usize = 256;
 const GROUPS: usize = 32;
 /// Sums of all groups together, in numbers.
 const GROUP_SUMS: usize = 8 * 512 * 512;
+/// Lines of a band are a multiple of the height of every tile, and no more than this.
+const BAND: (usize, usize) = (4, 64);
 
 /// Some pixels of every block of channels of a map: lines of equal length at equal distances.
 #[derive(Clone, Copy)]
 pub(super) struct Lines {
     /// Pixels from one block of channels to the next.
-    stride: usize,
-    start: usize,
+    pub(super) stride: usize,
+    pub(super) start: usize,
     /// Pixels from one line to the next.
-    pitch: usize,
-    count: usize,
-    width: usize,
-}
-
-impl Lines {
-    /// `height` lines of `width` pixels, which are one line if there is nothing between them.
-    pub(super) fn of(
-        stride: usize,
-        start: usize,
-        pitch: usize,
-        (height, width): (usize, usize),
-    ) -> Self {
-        let (count, width) = match pitch == width {
-            true => (1, height * width),
-            false => (height, width),
-        };
-        Self {
-            stride,
-            start,
-            pitch,
-            count,
-            width,
-        }
-    }
-
-    /// The first pixels and lengths of what is part `index` of `parts`: pieces of a single line, or some lines.
-    fn part(&self, index: usize, parts: usize) -> impl Iterator<Item = (usize, usize)> {
-        let share = |n: usize, index: usize| n * index / parts;
-        let (lines, columns) = if self.count == 1 {
-            (0..1, share(self.width, index)..share(self.width, index + 1))
-        } else {
-            (
-                share(self.count, index)..share(self.count, index + 1),
-                0..self.width,
-            )
-        };
-        let Self { start, pitch, .. } = *self;
-        lines.map(move |line| (start + line * pitch + columns.start, columns.len()))
-    }
+    pub(super) pitch: usize,
+    pub(super) count: usize,
+    pub(super) width: usize,
 }
 
 /// Sums over the pixels seen so far.
+///
+/// Lines come in bands, bands are cut into pieces, and pieces are dealt to groups in turn. All this depends on the size
+/// of the map alone: however its lines arrive, the sums are the same to the last bit.
 pub(super) struct Accumulator {
     channels: usize,
-    pixels: usize,
+    /// Lines of a band.
+    band: usize,
+    /// Pieces of a band.
+    pieces: usize,
     groups: usize,
+    width: usize,
+    height: usize,
+    /// Lines seen so far.
+    lines: usize,
     /// Per group, the second moment `[c, c]` on and above the block diagonal, then the mean `[c]`; `c` in blocks.
     partial: Buffer<f64>,
 }
 
 impl Accumulator {
-    /// No pixels yet; `at_once` of them will be added at a time.
-    pub(super) fn new(context: &Context, channels: usize, at_once: usize) -> Result<Self> {
+    /// No pixels yet of `height` lines of `width`, which lie behind each other without a gap or do not.
+    pub(super) fn new(
+        context: &Context,
+        channels: usize,
+        (height, width): (usize, usize),
+        gapless: bool,
+    ) -> Result<Self> {
         let padded = channels.next_multiple_of(LANES);
         let size = padded * (padded + 1);
-        let groups = (at_once / GROUP_PIXELS).clamp(1, GROUPS.min((GROUP_SUMS / size).max(1)));
+        let band = match gapless {
+            true => {
+                let lines = PIECE_PIXELS.div_ceil(width.max(1)).next_power_of_two();
+                lines.clamp(BAND.0, BAND.1)
+            }
+            false => 1,
+        };
+        let chunk = (CHUNK_BYTES / (padded * size_of::<f32>())).max(PIECE_PIXELS);
+        let pieces = (band * width).div_ceil(chunk).max(1);
+        let groups = height.div_ceil(band) * pieces;
+        let groups = groups.clamp(1, GROUPS.min((GROUP_SUMS / size).max(1)));
         let partial = context.pool.take(groups * size)?;
         Ok(Self {
             channels,
-            pixels: 0,
+            band,
+            pieces,
             groups,
+            width,
+            height,
+            lines: 0,
             partial,
         })
     }
 
-    /// Adds some pixels of a map.
+    /// Lines seen so far.
+    pub(super) fn lines(&self) -> usize {
+        self.lines
+    }
+
+    /// How many of the first `made` lines can be added: whole bands, or all there are.
+    pub(super) fn ready(&self, made: usize) -> usize {
+        match made >= self.height {
+            true => self.height,
+            false => made / self.band * self.band,
+        }
+    }
+
+    /// Adds lines of a map behind those seen: as many as are [ready](Accumulator::ready).
     pub(super) fn add(&mut self, context: &Context, map: &[Lanes], lines: Lines) {
         let blocks = self.channels.div_ceil(LANES);
         let padded = blocks * LANES;
-        let chunk = (CHUNK_BYTES / (padded * size_of::<f32>())).max(GROUP_PIXELS / 2);
-        // The first pixels of a group set its sums, the others add to them.
-        let first = self.pixels == 0;
-        let count = self.groups;
+        let (band, pieces, count) = (self.band, self.pieces, self.groups);
+        let first = self.lines / band * pieces;
+        let last = first + lines.count.div_ceil(band) * pieces;
         let groups = self.partial.par_chunks_exact_mut(padded * (padded + 1));
         groups.enumerate().for_each(|(group, sums)| {
-            let mut fresh = first;
-            for (start, length) in lines.part(group, count) {
-                for skipped in (0..length).step_by(chunk) {
-                    let rows = Rows {
-                        data: &map[start + skipped..],
-                        stride: lines.stride,
-                        count: chunk.min(length - skipped),
-                    };
-                    with_simd!(context.token, simd => add_chunk(simd, rows, blocks, fresh, sums));
-                    fresh = false;
+            // The first of its pieces that is not seen yet.
+            let start = first + (group + count - first % count) % count;
+            for index in (start..last).step_by(count) {
+                // The first piece of a group sets its sums, the others add to them.
+                let fresh = index < count;
+                let (down, piece) = ((index - first) / pieces * band, index % pieces);
+                let length = band.min(lines.count - down) * lines.width;
+                let share = |piece: usize| length * piece / pieces;
+                let begin = lines.start + down * lines.pitch + share(piece);
+                let pixels = share(piece + 1) - share(piece);
+                if pixels == 0 {
+                    if fresh {
+                        sums.fill(0.0);
+                    }
+                    continue;
                 }
-            }
-            if fresh {
-                sums.fill(0.0);
+                let rows = Rows {
+                    data: &map[begin..],
+                    stride: lines.stride,
+                    count: pixels,
+                };
+                with_simd!(context.token, simd => add_chunk(simd, rows, blocks, fresh, sums));
             }
         });
-        self.pixels += lines.count * lines.width;
+        self.lines += lines.count;
     }
 
     /// The moments.
     pub(super) fn finish(self, context: &Context) -> Result<Moments> {
         let channels = self.channels;
         let padded = channels.next_multiple_of(LANES);
-        let n = self.pixels as f64;
+        let n = (self.lines * self.width) as f64;
         // Sums of all groups, in their order, from `start` on.
         let total = |start: usize, out: &mut [f32]| {
             for (chunk, out) in out.chunks_mut(LANES).enumerate() {
@@ -336,12 +351,15 @@ mod tests {
                         map[c / LANES * pixels + p][c % LANES] = value(c, p);
                     }
                 }
-                let mut total = Accumulator::new(&device.context, channels, pixels)?;
-                total.add(
-                    &device.context,
-                    &map,
-                    Lines::of(pixels, 0, pixels, (1, pixels)),
-                );
+                let mut total = Accumulator::new(&device.context, channels, (1, pixels), true)?;
+                let lines = Lines {
+                    stride: pixels,
+                    start: 0,
+                    pitch: pixels,
+                    count: 1,
+                    width: pixels,
+                };
+                total.add(&device.context, &map, lines);
                 let moments = total.finish(&device.context)?;
                 let (mean, second) = (get("test", &moments.mean)?, get("test", &moments.second)?);
                 let n = pixels as f32;

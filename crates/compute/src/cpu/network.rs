@@ -3,26 +3,26 @@
 //! The layers up to the deepest tap are grouped into stages ([`plan`](super::plan)); each stage makes one map. A map
 //! is dropped as soon as the next stage has read it, unless its moments or features were asked for (their gradient
 //! needs it) or an L2 pool reads it. Of everything else one bit per element is kept. The first two stages usually run
-//! strip by strip, so that the largest map never exists ([`opening`](super::opening)).
+//! row by row, so that the largest map never exists ([`sweep`](super::sweep)).
 
 use super::array::{self, get};
 use super::convolution::Convolution;
 use super::filters::Direction;
 use super::first::{self, FirstFilters, FirstTarget};
 use super::memory::Buffer;
-use super::opening;
 use super::patches::Source;
 use super::plan::{Behind, Operation, Stage, stages};
-use super::results::Target;
+use super::results::{Bits, FusedPool, Mask, Target};
 use super::shared::Shared;
 use super::simd::{LANES, Lanes};
 use super::strip::Strip;
+use super::sweep::{self, Ground, Sweep};
 use super::tape::CpuTape;
 use super::winograd::Extent;
 use super::{Context, pointwise};
 use crate::{
-    ComputeError, Input, InputNorm, Layer, Memory, NetSpec, Network, PoolKind, Result, StageTime,
-    Tap, TapRequest, Tape, Tensor, Window,
+    ComputeError, Input, InputNorm, Layer, Memory, NetSpec, Network, Padding, PoolKind, Result,
+    StageTime, Strips, StripsPlan, Tap, TapRequest, Tape, Tensor, Window,
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -48,6 +48,14 @@ pub(super) struct Node {
     pub(super) map: Map,
     /// Signs or places of maxima, for the backward pass of the stage.
     pub(super) bits: Option<Buffer<u16>>,
+}
+
+/// Where a stage writes: map and bits, and which of their rows are there.
+pub(super) struct Room<'a> {
+    pub(super) map: &'a mut [Lanes],
+    pub(super) strip: Strip,
+    pub(super) bits: &'a mut [u16],
+    pub(super) bits_strip: Strip,
 }
 
 /// Who holds a map.
@@ -81,12 +89,25 @@ impl Node {
     }
 
     /// Map and bits, to be written; empty where there are none.
-    fn parts(&mut self) -> (&mut [Lanes], &mut [u16]) {
-        let map = match &mut self.map {
-            Map::Kept(buffer) => buffer.lanes_mut(),
-            Map::Dropped | Map::Shown(_) => &mut [],
-        };
-        (map, self.bits.as_deref_mut().unwrap_or_default())
+    fn room(&mut self) -> Room<'_> {
+        let strip = Strip::whole(self.h, self.w);
+        Room {
+            map: match &mut self.map {
+                Map::Kept(buffer) => buffer.lanes_mut(),
+                Map::Dropped | Map::Shown(_) => &mut [],
+            },
+            strip,
+            bits: self.bits.as_deref_mut().unwrap_or_default(),
+            bits_strip: strip,
+        }
+    }
+
+    /// The bits, to be read.
+    pub(super) fn mask(&self) -> Option<Mask<'_>> {
+        self.bits.as_deref().map(|words| Mask {
+            words,
+            strip: Strip::whole(self.h, self.w),
+        })
     }
 }
 
@@ -132,6 +153,14 @@ impl CpuNetwork {
         }
     }
 
+    /// Drops transformed filters.
+    pub(super) fn forget_filters(&self) {
+        self.convolutions
+            .iter()
+            .flatten()
+            .for_each(Convolution::forget);
+    }
+
     /// The convolution of a layer.
     pub(super) fn convolution(&self, layer: usize) -> Result<&Convolution> {
         let convolution = self.convolutions.get(layer).and_then(Option::as_ref);
@@ -139,16 +168,17 @@ impl CpuNetwork {
     }
 
     /// The forward pass, on the device's threads.
-    fn start(&self, job: Job<'_>, taps: &[TapRequest]) -> Result<Box<dyn Tape + '_>> {
+    fn start<'a>(&'a self, job: Job<'a, '_>, taps: &[TapRequest]) -> Result<Box<dyn Tape + 'a>> {
         let tape = self.context.threads.install(|| self.run(job, taps))?;
         Ok(Box::new(tape))
     }
 
-    fn run(&self, job: Job<'_>, taps: &[TapRequest]) -> Result<CpuTape<'_>> {
+    fn run<'a>(&'a self, job: Job<'a, '_>, taps: &[TapRequest]) -> Result<CpuTape<'a>> {
         let Job {
             input,
             size,
             window,
+            strips,
         } = job;
         let (h, w) = size;
         self.context.pool.next_pass();
@@ -173,13 +203,21 @@ impl CpuNetwork {
             window,
             nodes: Vec::with_capacity(plan.len()),
             seen: Vec::with_capacity(requests.len()),
-            opening: None,
+            sweep: None,
+            strips: strips.is_some(),
             plan,
         };
         // Filters are not kept for tiles: there are many of them, and memory is what they save.
         let pixels = match window {
             Some(_) => usize::MAX,
             None => h * w,
+        };
+        let route = |plan: &[Stage], wanted: &[TapRequest]| match strips {
+            Some(strips) => {
+                let views: Vec<_> = plan.iter().map(&asked).collect();
+                Some(sweep::plan::through(plan, &views, strips))
+            }
+            None => sweep::plan::opening(&self.spec, plan, wanted, pixels),
         };
         let mut times = Vec::with_capacity(tape.plan.len());
         let mut clock = Instant::now();
@@ -192,21 +230,33 @@ impl CpuNetwork {
                 map: Map::Kept(map),
                 bits: None,
             }),
-            Pass::Image(image) if opening::applies(&self.spec, &tape.plan, &wanted) => {
-                let moments = wanted.iter().any(|request| request.moments);
-                let window = tape.window_at(0);
-                let ([first, second], sums, image) =
-                    opening::forward(self, image, &tape, moments.then_some(&window), pixels)?;
-                tape.nodes.push(first);
-                self.look(&mut tape, &wanted, sums)?;
-                tape.nodes.push(second);
-                let wanted = asked(&tape.plan[1]);
-                self.look(&mut tape, &wanted, None)?;
-                tape.opening = Some(image);
-                // The two stages are one, whose time goes by the name of the second.
-                times.push(StageTime::default());
+            Pass::Image(_) | Pass::Lasting(_) if let Some(route) = route(&tape.plan, &wanted) => {
+                let ground = match input {
+                    Pass::Lasting(image) => Ground::Image(image),
+                    Pass::Image(image) => Ground::whole(self, image, size)?,
+                    Pass::Features(_) => return Err(not_a_convolution(0)),
+                };
+                let mut sweep = Sweep::new(self, ground, size, &tape.plan, &route)?;
+                let stages = sweep.len();
+                let views: Vec<_> = tape.plan[..stages].iter().map(&asked).collect();
+                let shown = sweep.forward(&views, |node| tape.window_at(node))?;
+                let last = stages == tape.plan.len();
+                for (index, (shown, requests)) in shown.into_iter().zip(&views).enumerate() {
+                    let mut node = sweep.node(index);
+                    let ends = index + 1 == stages && !last;
+                    if ends {
+                        let (map, bits) = sweep.take_last();
+                        node.map = map.map_or(Map::Dropped, Map::Kept);
+                        node.bits = bits;
+                    }
+                    tape.nodes.push(node);
+                    self.look(&mut tape, requests, (!ends).then_some(shown))?;
+                }
+                tape.sweep = Some(sweep);
+                // Its stages are one, whose time goes by the name of the last.
+                times.resize(stages - 1, StageTime::default());
             }
-            Pass::Image(image) => {
+            Pass::Image(image) | Pass::Lasting(image) => {
                 let node = self.first_stage(&tape.plan[0], image, size)?;
                 tape.nodes.push(node);
                 self.look(&mut tape, &wanted, None)?;
@@ -240,15 +290,20 @@ impl CpuNetwork {
     fn first_stage(&self, stage: &Stage, image: &[f32], size: (usize, usize)) -> Result<Node> {
         let convolution = self.convolution(0)?;
         let padding = convolution.spec.padding;
-        let prepared = first::prepare(&self.context, image, self.norm()?, padding, size)?;
+        let prepared =
+            first::prepare(&self.context, image, self.norm()?, padding, size, 0..size.0)?;
         let mut node = self.room(stage, 3, size)?;
-        let (out, bits) = node.parts();
+        let room = node.room();
+        let relu = !room.bits.is_empty();
         let target = FirstTarget {
             rows: 0..size.0,
-            out,
-            strip: Strip::whole(size.0, size.1),
-            relu: !bits.is_empty(),
-            bits: (!bits.is_empty()).then_some(bits),
+            out: room.map,
+            strip: room.strip,
+            relu,
+            bits: relu.then(|| Bits {
+                words: Shared::new(room.bits),
+                strip: room.bits_strip,
+            }),
         };
         first::forward(
             &self.context,
@@ -268,13 +323,23 @@ impl CpuNetwork {
         match stage.operation {
             // Nothing lies before it.
             Operation::Read => {}
-            Operation::Relu => {
-                let (out, bits) = node.parts();
-                pointwise::relu(&self.context, x, out, bits);
-            }
-            Operation::Pool(pool) => {
-                let (out, bits) = node.parts();
-                pointwise::pool(&self.context, &pool, x, size, out, bits);
+            Operation::Relu | Operation::Pool(_) => {
+                let rows = 0..node.h;
+                let room = node.room();
+                let from = (x, Strip::whole(size.0, size.1));
+                let noted = !room.bits.is_empty();
+                let bits = Bits {
+                    words: Shared::new(room.bits),
+                    strip: room.bits_strip,
+                };
+                let out = (room.map, room.strip);
+                match stage.operation {
+                    Operation::Pool(pool) => {
+                        let bits = noted.then_some(&bits);
+                        pointwise::pool(&self.context, &pool, from, out, bits, rows);
+                    }
+                    _ => pointwise::relu(&self.context, from, out, &bits, rows),
+                }
             }
             Operation::Conv { layer, .. } => {
                 let source = Source::Map {
@@ -283,7 +348,7 @@ impl CpuNetwork {
                     padding: self.convolution(layer)?.spec.padding,
                 };
                 let extent = Extent::whole(before.h, before.w);
-                self.convolve_into(stage, source, &mut node, extent, pixels)?;
+                self.convolve_into(stage, source, node.room(), extent, pixels)?;
             }
         }
         Ok(node)
@@ -330,12 +395,12 @@ impl CpuNetwork {
         })
     }
 
-    /// Runs a convolution and what is fused behind it, into a node that has room for it.
+    /// Runs a convolution and what is fused behind it, into where there is room for it.
     pub(super) fn convolve_into(
         &self,
         stage: &Stage,
         source: Source<'_>,
-        node: &mut Node,
+        room: Room<'_>,
         extent: Extent,
         pixels: usize,
     ) -> Result<()> {
@@ -344,9 +409,11 @@ impl CpuNetwork {
         };
         let convolution = self.convolution(layer)?;
         let bias = convolution.bias.as_slice();
-        let strip = Strip::whole(node.h, node.w);
-        let (out, bits) = node.parts();
-        let (out, bits) = (Shared::new(out), Shared::new(bits));
+        let (out, strip) = (Shared::new(room.map), room.strip);
+        let bits = Bits {
+            words: Shared::new(room.bits),
+            strip: room.bits_strip,
+        };
         let target = match behind {
             Behind::Nothing => Target::Linear {
                 out,
@@ -355,9 +422,15 @@ impl CpuNetwork {
                 accumulate: false,
                 mask: None,
             },
-            Behind::Relu => Target::Relu { out, bias, bits },
+            Behind::Relu => Target::Relu {
+                out,
+                strip,
+                bias,
+                bits,
+            },
             Behind::ReluPool { pool, factor } => Target::ReluPool {
                 out,
+                strip,
                 bias,
                 bits,
                 pool,
@@ -367,21 +440,92 @@ impl CpuNetwork {
         let direction = Direction::Forward;
         convolution.run(&self.context, direction, pixels, source, target, extent)
     }
+
+    /// Convolves a gradient back into some rows of that towards a map of `h×w` pixels; or, with a border, into those of
+    /// the bordered map.
+    pub(super) fn convolve_back(
+        &self,
+        back: Return<'_>,
+        (out, strip): (&mut [Lanes], Strip),
+        extent: Extent,
+    ) -> Result<()> {
+        let Return {
+            stage,
+            gradient,
+            mask,
+            accumulate,
+            pixels,
+        } = back;
+        let Operation::Conv { layer, behind } = stage.operation else {
+            return Err(not_a_convolution(stage.last));
+        };
+        let source = match (behind, gradient.bits) {
+            (Behind::ReluPool { pool, factor }, Some(bits)) => Source::Unpooled {
+                gradient: gradient.map,
+                strip: gradient.strip,
+                bits,
+                scale: match pool {
+                    FusedPool::Max => factor,
+                    FusedPool::Average => factor / 4.0,
+                },
+            },
+            _ => Source::Map {
+                data: gradient.map,
+                strip: gradient.strip,
+                padding: Padding::Zero,
+            },
+        };
+        let target = Target::Linear {
+            out: Shared::new(out),
+            strip,
+            bias: None,
+            accumulate,
+            mask: mask.filter(|_| extent.border == 0),
+        };
+        let convolution = self.convolution(layer)?;
+        let direction = Direction::Backward;
+        convolution.run(&self.context, direction, pixels, source, target, extent)
+    }
+}
+
+/// The way back through a convolution.
+pub(super) struct Return<'a> {
+    /// The stage that convolves.
+    pub(super) stage: Stage,
+    /// The gradient towards its map.
+    pub(super) gradient: Gradient<'a>,
+    /// The ReLU mask of the map that it reads.
+    pub(super) mask: Option<Mask<'a>>,
+    /// Whether the result is added to what is there.
+    pub(super) accumulate: bool,
+    /// Pixels by which filters are kept.
+    pub(super) pixels: usize,
+}
+
+/// A gradient, and the bits of the map towards which it is.
+pub(super) struct Gradient<'a> {
+    pub(super) map: &'a [Lanes],
+    pub(super) strip: Strip,
+    pub(super) bits: Option<Mask<'a>>,
 }
 
 /// What a forward pass goes over.
-struct Job<'a> {
-    input: Pass<'a>,
+struct Job<'a, 'i> {
+    input: Pass<'a, 'i>,
     /// Height and width.
     size: (usize, usize),
     /// Where moments are taken, of a tile.
     window: Option<Window>,
+    /// How it goes strip by strip.
+    strips: Option<&'i Strips>,
 }
 
 /// What passes through the network.
-enum Pass<'a> {
+enum Pass<'a, 'i> {
     /// An image, row-major.
-    Image(&'a [f32]),
+    Image(&'i [f32]),
+    /// An image that outlives the tape.
+    Lasting(&'a [f32]),
     /// Features, in blocks.
     Features(Buffer),
 }
@@ -413,6 +557,7 @@ fn merged(taps: &[TapRequest]) -> Vec<TapRequest> {
                 known.features |= request.features;
                 known.moments |= request.moments;
                 known.replay |= request.replay;
+                known.parts |= request.parts;
             }
             None => merged.push(*request),
         }
@@ -442,6 +587,7 @@ impl Network for CpuNetwork {
                 input,
                 size,
                 window,
+                strips: None,
             },
             taps,
         )
@@ -468,6 +614,7 @@ impl Network for CpuNetwork {
                         input,
                         size,
                         window,
+                        strips: None,
                     },
                     taps,
                 )
@@ -480,6 +627,7 @@ impl Network for CpuNetwork {
                         input,
                         size,
                         window,
+                        strips: None,
                     },
                     taps,
                 )
@@ -487,11 +635,46 @@ impl Network for CpuNetwork {
         }
     }
 
+    fn has_strips(&self, taps: &[TapRequest]) -> bool {
+        sweep::plan::applies(&self.spec, &merged(taps))
+    }
+
+    fn forward_strips<'a>(
+        &'a self,
+        image: &'a Tensor,
+        strips: &Strips,
+        taps: &[TapRequest],
+    ) -> Result<Box<dyn Tape + 'a>> {
+        if !self.has_strips(taps) {
+            return Err(ComputeError::BadSetting(
+                "this network does not run strip by strip: it has paddings or pools that do not"
+                    .into(),
+            ));
+        }
+        let job = Job {
+            input: Pass::Lasting(get("forward", image)?),
+            size: self.spec.size_of(image.shape())?,
+            window: None,
+            strips: Some(strips),
+        };
+        let tape = self.start(job, taps)?;
+        self.forget_filters();
+        Ok(tape)
+    }
+
+    fn strips(
+        &self,
+        height: usize,
+        width: usize,
+        rows: Option<usize>,
+        taps: &[TapRequest],
+    ) -> Result<Vec<StripsPlan>> {
+        self.estimate_strips((height, width), rows, &merged(taps))
+    }
+
     fn forget(&self) {
-        self.convolutions
-            .iter()
-            .flatten()
-            .for_each(Convolution::forget);
+        self.forget_filters();
+        self.context.pool.forget();
     }
 
     fn memory(&self, height: usize, width: usize, taps: &[TapRequest]) -> Result<Memory> {

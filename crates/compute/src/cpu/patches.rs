@@ -5,6 +5,7 @@
 //! values and spread them by their bits.
 
 use super::format::Format;
+use super::results::Mask;
 use super::shared::Shared;
 use super::simd::{Isa, LANES, Lanes};
 use super::strip::Strip;
@@ -22,14 +23,13 @@ pub(super) enum Source<'a> {
         strip: Strip,
         padding: Padding,
     },
-    /// The gradient towards a pooled map of `h×w` pixels, spread over twice its size: `scale` times the value where
+    /// The gradient towards a pooled map, spread over twice its size: `scale` times the value where
     /// the bit of the place is set, zero elsewhere.
     Unpooled {
         gradient: &'a [Lanes],
+        strip: Strip,
         /// `[⌈c/16⌉][h][w][4]`.
-        bits: &'a [u16],
-        h: usize,
-        w: usize,
+        bits: Mask<'a>,
         scale: f32,
     },
 }
@@ -84,13 +84,13 @@ pub(super) fn load<S: Isa, const M: usize, const A: usize, W: Tile<M, A>, F: For
                 }
                 Source::Unpooled {
                     gradient,
+                    strip,
                     bits,
-                    h,
-                    w,
                     scale,
                 } => {
-                    let plane = &gradient[block * h * w..][..h * w];
-                    let bits = &bits.as_chunks::<4>().0[block * h * w..][..h * w];
+                    let plane = strip.plane(gradient, block);
+                    let noted = bits.strip.pixels();
+                    let words_of = &bits.words.as_chunks::<4>().0[block * noted..][..noted];
                     let mut values = [[zero; WINDOW]; WINDOW];
                     let mut words = [[[0; 4]; WINDOW]; WINDOW];
                     // The patch starts at an odd place, the second of a pair, unless there is a border.
@@ -98,11 +98,12 @@ pub(super) fn load<S: Isa, const M: usize, const A: usize, W: Tile<M, A>, F: For
                     for i in 0..WINDOW {
                         for j in 0..WINDOW {
                             let (y, x) = (first_row + i as isize, first_column + j as isize);
-                            if (0..h as isize).contains(&y) && (0..w as isize).contains(&x) {
-                                let place = y as usize * w + x as usize;
-                                values[i][j] =
-                                    S::f32s::from_slice(simd, &plane[place][lanes.clone()]) * scale;
-                                words[i][j] = bits[place];
+                            // Rows that are not there yet are not read by any result that counts.
+                            if strip.has_row(y) && (0..strip.w as isize).contains(&x) {
+                                let (y, x) = (y as usize, x as usize);
+                                let value = &plane[strip.place(y, x)][lanes.clone()];
+                                values[i][j] = S::f32s::from_slice(simd, value) * scale;
+                                words[i][j] = words_of[bits.strip.place(y, x)];
                             }
                         }
                     }

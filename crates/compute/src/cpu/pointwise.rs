@@ -3,18 +3,27 @@
 //! All are passes over rows of pixels; the plan of a network uses them only where a tap stands in the way of fusing.
 
 use super::Context;
+use super::results::{Bits, Mask};
 use super::shared::Shared;
 use super::simd::{Isa, LANES, Lanes, with_simd};
+use super::strip::Strip;
 use super::winograd::{masked, put_bits};
 use crate::{Pool, PoolKind};
 use fearless_simd::prelude::*;
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Pixels of one task.
 const PIXELS: usize = 4096;
 
-/// `out = max(x, 0)`, and where it is positive.
-pub(super) fn relu(context: &Context, x: &[Lanes], out: &mut [Lanes], bits: &mut [u16]) {
+/// `out = max(x, 0)` in some rows of every block of channels, and where it is positive.
+pub(super) fn relu(
+    context: &Context,
+    (x, from): (&[Lanes], Strip),
+    (out, to): (&mut [Lanes], Strip),
+    bits: &Bits<'_>,
+    rows: Range<usize>,
+) {
     #[inline(always)]
     fn on<S: Isa>(simd: S, x: &[Lanes], out: &mut [Lanes], bits: &mut [u16]) {
         let zero = S::f32s::splat(simd, 0.0);
@@ -28,16 +37,35 @@ pub(super) fn relu(context: &Context, x: &[Lanes], out: &mut [Lanes], bits: &mut
             }
         }
     }
-    let outputs = out.par_chunks_mut(PIXELS).zip(bits.par_chunks_mut(PIXELS));
-    x.par_chunks(PIXELS)
-        .zip(outputs)
-        .for_each(|(x, (out, bits))| {
-            with_simd!(context.token, simd => on(simd, x, out, bits));
-        });
+    let (blocks, w) = (out.len() / to.pixels().max(1), to.w);
+    let out = Shared::new(out);
+    each_row(blocks, rows, |block, y| {
+        let x = &from.plane(x, block)[from.place(y, 0)..][..w];
+        let place = block * bits.strip.pixels() + bits.strip.place(y, 0);
+        // SAFETY: a row belongs to one task.
+        let (out, bits) = unsafe {
+            let out = out.part(block * to.pixels() + to.place(y, 0), w);
+            (out, bits.words.part(place, w))
+        };
+        with_simd!(context.token, simd => on(simd, x, out, bits));
+    });
 }
 
-/// `x = mask ⊙ x`.
-pub(super) fn mask(context: &Context, x: &mut [Lanes], bits: &[u16]) {
+/// A task for each of some rows of each block of channels.
+fn each_row(blocks: usize, rows: Range<usize>, task: impl Fn(usize, usize) + Sync + Send) {
+    let (first, count) = (rows.start, rows.len());
+    (0..blocks * count)
+        .into_par_iter()
+        .for_each(|index| task(index / count, first + index % count));
+}
+
+/// `x = mask ⊙ x` in some rows of every block of channels.
+pub(super) fn mask(
+    context: &Context,
+    (x, strip): (&mut [Lanes], Strip),
+    mask: Mask<'_>,
+    rows: Range<usize>,
+) {
     #[inline(always)]
     fn on<S: Isa>(simd: S, x: &mut [Lanes], bits: &[u16]) {
         for (x, &bits) in x.iter_mut().zip(bits) {
@@ -47,11 +75,14 @@ pub(super) fn mask(context: &Context, x: &mut [Lanes], bits: &[u16]) {
             }
         }
     }
-    x.par_chunks_mut(PIXELS)
-        .zip(bits.par_chunks(PIXELS))
-        .for_each(|(x, bits)| {
-            with_simd!(context.token, simd => on(simd, x, bits));
-        });
+    let (blocks, w) = (x.len() / strip.pixels().max(1), strip.w);
+    let x = Shared::new(x);
+    each_row(blocks, rows, |block, y| {
+        // SAFETY: a row belongs to one task.
+        let x = unsafe { x.part(block * strip.pixels() + strip.place(y, 0), w) };
+        let bits = &mask.words[block * mask.strip.pixels() + mask.strip.place(y, 0)..][..w];
+        with_simd!(context.token, simd => on(simd, x, bits));
+    });
 }
 
 /// `sum += x`.
@@ -71,59 +102,50 @@ pub(super) fn add(context: &Context, x: &[Lanes], sum: &mut [Lanes]) {
         });
 }
 
-/// The values of the four places that a pooled place is made of, and the places, in reading order.
+/// The values of the four places of two rows that a pooled place is made of, in reading order.
 #[inline(always)]
-fn window<S: Isa>(
-    simd: S,
-    plane: &[Lanes],
-    w: usize,
-    y: usize,
-    x: usize,
-    lane: usize,
-) -> [(usize, S::f32s); 4] {
-    let corner = 2 * y * w + 2 * x;
-    [corner, corner + 1, corner + w, corner + w + 1].map(|place| {
-        let value = S::f32s::from_slice(simd, &plane[place][lane..lane + S::f32s::LEN]);
-        (place, value)
-    })
+fn window<S: Isa>(simd: S, two: &[Lanes], w: usize, x: usize, lane: usize) -> [S::f32s; 4] {
+    let corner = 2 * x;
+    [corner, corner + 1, corner + w, corner + w + 1]
+        .map(|place| S::f32s::from_slice(simd, &two[place][lane..lane + S::f32s::LEN]))
 }
 
-/// Pools a map of `h×w` pixels. Maxima note in `bits` `[blocks][h/2][w/2][4]` which place they came from.
+/// Makes some rows of a pooled map. Maxima note in `bits` `[blocks][h/2][w/2][4]` which place they came from.
 pub(super) fn pool(
     context: &Context,
     pool: &Pool,
-    x: &[Lanes],
-    (h, w): (usize, usize),
-    out: &mut [Lanes],
-    bits: &mut [u16],
+    (x, from): (&[Lanes], Strip),
+    (out, to): (&mut [Lanes], Strip),
+    bits: Option<&Bits<'_>>,
+    rows: Range<usize>,
 ) {
-    let (ph, pw) = (h / 2, w / 2);
-    let noted = pool.kind == PoolKind::Max;
-    let bits = Shared::new(bits);
-    out.par_chunks_exact_mut(pw)
-        .enumerate()
-        .for_each(|(row, out)| {
-            let (block, y) = (row / ph, row % ph);
-            let plane = &x[block * h * w..][..h * w];
-            // SAFETY: a row belongs to one task.
-            let bits = noted.then(|| unsafe { bits.part(row * pw * 4, pw * 4) });
-            with_simd!(context.token, simd => pool_row(simd, pool, plane, w, y, out, bits));
+    let (blocks, pw) = (out.len() / to.pixels().max(1), to.w);
+    let out = Shared::new(out);
+    each_row(blocks, rows, |block, y| {
+        let two = &from.plane(x, block)[from.place(2 * y, 0)..][..2 * from.w];
+        // SAFETY: a row belongs to one task.
+        let out = unsafe { out.part(block * to.pixels() + to.place(y, 0), pw) };
+        let bits = bits.map(|bits| {
+            let place = block * bits.strip.pixels() + bits.strip.place(y, 0);
+            // SAFETY: as above.
+            unsafe { bits.words.part(place * 4, pw * 4) }
         });
+        with_simd!(context.token, simd => pool_row(simd, pool, two, from.w, out, bits));
+    });
 }
 
 #[inline(always)]
 fn pool_row<S: Isa>(
     simd: S,
     pool: &Pool,
-    plane: &[Lanes],
+    two: &[Lanes],
     w: usize,
-    y: usize,
     out: &mut [Lanes],
     mut bits: Option<&mut [u16]>,
 ) {
     for (x, out) in out.iter_mut().enumerate() {
         for lane in (0..LANES).step_by(S::f32s::LEN) {
-            let [a, b, c, d] = window(simd, plane, w, y, x, lane).map(|(_, value)| value);
+            let [a, b, c, d] = window(simd, two, w, x, lane);
             let value = match pool.kind {
                 PoolKind::Max => {
                     let most = a.max(b).max(c.max(d));
@@ -158,38 +180,37 @@ fn norm<S: Isa>(_: S, [a, b, c, d]: [S::f32s; 4]) -> S::f32s {
 #[derive(Clone, Copy)]
 pub(super) enum PoolMemory<'a> {
     /// Where each maximum came from.
-    Max(&'a [u16]),
+    Max(Mask<'a>),
     /// Nothing: it is spread evenly.
     Average,
-    /// What was pooled.
-    L2(&'a [Lanes]),
+    /// What was pooled, and its strip.
+    L2(&'a [Lanes], Strip),
 }
 
-/// The gradient towards a pooled map of `h×w` pixels, from that towards the pool.
+/// Some rows of the gradient towards what was pooled, from that towards the pool.
 pub(super) fn unpool(
     context: &Context,
     factor: f32,
     memory: PoolMemory<'_>,
-    gradient: &[Lanes],
-    (h, w): (usize, usize),
-    out: &mut [Lanes],
+    (gradient, from): (&[Lanes], Strip),
+    (out, to): (&mut [Lanes], Strip),
+    rows: Range<usize>,
 ) {
-    let (ph, pw) = (h / 2, w / 2);
-    out.par_chunks_exact_mut(w)
-        .enumerate()
-        .for_each(|(row, out)| {
-            let (block, y) = (row / h, row % h);
-            out[2 * pw..].fill([0.0; LANES]);
-            if y / 2 >= ph {
-                out.fill([0.0; LANES]);
-                return;
-            }
-            let place = (block * ph + y / 2) * pw;
-            let gradient = &gradient[place..][..pw];
-            with_simd!(context.token, simd => {
-                unpool_row(simd, factor, memory, gradient, (block * h * w, place), (y, w), out);
-            });
+    let (blocks, w, pw) = (out.len() / to.pixels().max(1), to.w, from.w);
+    let out = Shared::new(out);
+    each_row(blocks, rows, |block, y| {
+        // SAFETY: a row belongs to one task.
+        let out = unsafe { out.part(block * to.pixels() + to.place(y, 0), w) };
+        out[2 * pw..].fill([0.0; LANES]);
+        if y / 2 >= from.h {
+            out.fill([0.0; LANES]);
+            return;
+        }
+        let gradient = &from.plane(gradient, block)[from.place(y / 2, 0)..][..pw];
+        with_simd!(context.token, simd => {
+            unpool_row(simd, factor, memory, gradient, (block, y), w, out);
         });
+    });
 }
 
 #[inline(always)]
@@ -198,8 +219,8 @@ fn unpool_row<S: Isa>(
     factor: f32,
     memory: PoolMemory<'_>,
     gradient: &[Lanes],
-    (plane, place): (usize, usize),
-    (y, w): (usize, usize),
+    (block, y): (usize, usize),
+    w: usize,
     out: &mut [Lanes],
 ) {
     let zero = S::f32s::splat(simd, 0.0);
@@ -208,13 +229,14 @@ fn unpool_row<S: Isa>(
             let g = S::f32s::from_slice(simd, &gradient[lane..lane + S::f32s::LEN]) * factor;
             let pair = match memory {
                 PoolMemory::Max(bits) => [0, 1].map(|right| {
-                    let word = bits[(place + x) * 4 + y % 2 * 2 + right];
+                    let place = block * bits.strip.pixels() + bits.strip.place(y / 2, x);
+                    let word = bits.words[place * 4 + y % 2 * 2 + right];
                     masked(simd, word, lane, g)
                 }),
                 PoolMemory::Average => [g * 0.25; 2],
-                PoolMemory::L2(pooled) => {
-                    let four =
-                        window(simd, &pooled[plane..], w, y / 2, x, lane).map(|(_, value)| value);
+                PoolMemory::L2(pooled, strip) => {
+                    let two = &strip.plane(pooled, block)[strip.place(y / 2 * 2, 0)..];
+                    let four = window(simd, two, w, x, lane);
                     let norm = norm(simd, four);
                     let ratio = norm.simd_gt(zero).select(g / norm, zero);
                     [four[y % 2 * 2] * ratio, four[y % 2 * 2 + 1] * ratio]

@@ -16,6 +16,19 @@ pub(super) enum FusedPool {
     Average,
 }
 
+/// Bits of a map, to be written, some rows of which are in memory.
+pub(super) struct Bits<'a> {
+    pub(super) words: Shared<'a, u16>,
+    pub(super) strip: Strip,
+}
+
+/// Bits of a map, to be read.
+#[derive(Clone, Copy)]
+pub(super) struct Mask<'a> {
+    pub(super) words: &'a [u16],
+    pub(super) strip: Strip,
+}
+
 /// What becomes of the result.
 pub(super) enum Target<'a> {
     /// `out = mask ⊙ (result + bias + [out])`.
@@ -26,20 +39,23 @@ pub(super) enum Target<'a> {
         bias: Option<&'a [Lanes]>,
         /// Whether what `out` holds is added.
         accumulate: bool,
-        /// One bit per element of the whole map; where it is not set, the result is zero.
-        mask: Option<&'a [u16]>,
+        /// One bit per element; where it is not set, the result is zero.
+        mask: Option<Mask<'a>>,
     },
     /// `out = max(result + bias, 0)`, and where it is positive.
     Relu {
         out: Shared<'a, Lanes>,
+        strip: Strip,
         bias: &'a [Lanes],
-        bits: Shared<'a, u16>,
+        bits: Bits<'a>,
     },
     /// The same, pooled: `[⌈c/16⌉][h/2][w/2]`, and which of each four the gradient goes to.
     ReluPool {
         out: Shared<'a, Lanes>,
+        /// Of the pooled map.
+        strip: Strip,
         bias: &'a [Lanes],
-        bits: Shared<'a, u16>,
+        bits: Bits<'a>,
         pool: FusedPool,
         factor: f32,
     },
@@ -68,16 +84,10 @@ pub(super) fn store<S: Isa, const M: usize, const A: usize, W: Tile<M, A>>(
             };
             // A whole tile needs no checks.
             if top + M <= h && left + M <= w {
-                put(simd, target, (h, w), &tile, result, (M, M));
+                put(simd, target, &tile, result, (M, M));
             } else {
-                put(
-                    simd,
-                    target,
-                    (h, w),
-                    &tile,
-                    result,
-                    (M.min(h - top), M.min(w - left)),
-                );
+                let size = (M.min(h - top), M.min(w - left));
+                put(simd, target, &tile, result, size);
             }
         }
     }
@@ -95,7 +105,6 @@ struct Place {
 fn put<S: Isa, const M: usize>(
     simd: S,
     target: &Target<'_>,
-    (h, w): (usize, usize),
     tile: &Place,
     result: [[S::f32s; M]; M],
     (rows, columns): (usize, usize),
@@ -121,10 +130,13 @@ fn put<S: Isa, const M: usize>(
                 None => zero,
             };
             for i in 0..rows {
-                let start = block * strip.rows * w + strip.place(top + i, left);
+                let start = block * strip.pixels() + strip.place(top + i, left);
                 // SAFETY: a task writes only the pixels of its tiles.
                 let row = unsafe { out.part(start, columns) };
-                let mask = mask.map(|mask| &mask[(block * h + top + i) * w + left..][..columns]);
+                let mask = mask.map(|mask| {
+                    let start = block * mask.strip.pixels() + mask.strip.place(top + i, left);
+                    &mask.words[start..start + columns]
+                });
                 for j in 0..columns {
                     let place = &mut row[j][lanes.clone()];
                     let mut value = result[i][j] + bias;
@@ -138,12 +150,19 @@ fn put<S: Isa, const M: usize>(
                 }
             }
         }
-        Target::Relu { out, bias, bits } => {
+        Target::Relu {
+            out,
+            strip,
+            bias,
+            bits,
+        } => {
             let bias = S::f32s::from_slice(simd, &bias[block][lanes.clone()]);
             for i in 0..rows {
-                let start = (block * h + top + i) * w + left;
+                let start = block * strip.pixels() + strip.place(top + i, left);
+                let noted = block * bits.strip.pixels() + bits.strip.place(top + i, left);
                 // SAFETY: as above.
-                let (row, bits) = unsafe { (out.part(start, columns), bits.part(start, columns)) };
+                let (row, bits) =
+                    unsafe { (out.part(start, columns), bits.words.part(noted, columns)) };
                 for j in 0..columns {
                     let value = (result[i][j] + bias).max(zero);
                     value.store_slice(&mut row[j][lanes.clone()]);
@@ -153,6 +172,7 @@ fn put<S: Isa, const M: usize>(
         }
         Target::ReluPool {
             out,
+            strip,
             bias,
             bits,
             pool,
@@ -160,12 +180,14 @@ fn put<S: Isa, const M: usize>(
         } => {
             let bias = S::f32s::from_slice(simd, &bias[block][lanes.clone()]);
             for i in 0..rows / 2 {
-                let start = (block * (h / 2) + top / 2 + i) * (w / 2) + left / 2;
+                let (y, x) = (top / 2 + i, left / 2);
+                let start = block * strip.pixels() + strip.place(y, x);
+                let noted = block * bits.strip.pixels() + bits.strip.place(y, x);
                 // SAFETY: as above; tiles are of even size, so no two share a pooled pixel.
                 let (row, bits) = unsafe {
                     (
                         out.part(start, columns / 2),
-                        bits.part(start * 4, columns / 2 * 4),
+                        bits.words.part(noted * 4, columns / 2 * 4),
                     )
                 };
                 for j in 0..columns / 2 {

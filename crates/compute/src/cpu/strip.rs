@@ -11,6 +11,8 @@ pub(super) struct Strip {
     pub(super) w: usize,
     pub(super) first: usize,
     pub(super) rows: usize,
+    /// Rows for which each block of channels has room.
+    pub(super) room: usize,
 }
 
 impl Strip {
@@ -21,12 +23,13 @@ impl Strip {
             w,
             first: 0,
             rows: h,
+            room: h,
         }
     }
 
-    /// Pixels of a block of channels that are in memory.
+    /// Pixels from one block of channels to the next.
     pub(super) fn pixels(&self) -> usize {
-        self.rows * self.w
+        self.room * self.w
     }
 
     /// One block of channels.
@@ -49,6 +52,12 @@ impl Strip {
             n as isize,
         );
         top >= *rows.start() && left >= 0 && top + n <= *rows.end() && left + n <= self.w as isize
+    }
+
+    /// Whether a row is in memory.
+    #[inline(always)]
+    pub(super) fn has_row(&self, y: isize) -> bool {
+        y >= self.first as isize && y < (self.first + self.rows) as isize
     }
 
     /// The place of the first pixel of the row that position `y` reads, or `None` for a row of zeros.

@@ -5,24 +5,24 @@
 //! convolution behind adds to it and applies the ReLU mask as it writes, so no further map is needed.
 
 use super::array::{self, get, get_mut, put, take};
-use super::filters::Direction;
+use super::first::Bordered;
 use super::memory::Buffer;
 use super::mixing::{Matrix, Operand, Pixels};
 use super::moments;
-use super::network::{CpuNetwork, Map, Node};
-use super::opening;
-use super::patches::Source;
+use super::network::{CpuNetwork, Gradient, Map, Node, Return};
 use super::plan::{Behind, NO_LAYER, Operation, Stage};
 use super::pointwise::{self, PoolMemory};
-use super::results::{FusedPool, Target};
-use super::shared::Shared;
+use super::results::Mask;
 use super::simd::{LANES, Lanes};
 use super::strip::Strip;
+use super::sweep::Sweep;
+use super::sweep::backward::Known;
 use super::views::{Features, Seen};
 use super::winograd::Extent;
 use super::{first, fold, heads, window};
 use crate::{
-    ComputeError, Cotangent, Input, Moments, Padding, PoolKind, Result, Tap, Tape, Tensor, Window,
+    Answer, ComputeError, Cotangent, Input, Moments, Padding, PoolKind, Result, Tap, Tape, Tensor,
+    Window,
 };
 use std::time::Instant;
 
@@ -38,18 +38,20 @@ pub(super) struct CpuTape<'a> {
     /// What each stage of the plan has made.
     pub(super) nodes: Vec<Node>,
     pub(super) seen: Vec<Seen>,
-    /// The prepared image, if the first two stages run strip by strip.
-    pub(super) opening: Option<Buffer>,
+    /// Whether all stages run strip by strip.
+    pub(super) strips: bool,
+    /// The first stages, if they run row by row.
+    pub(super) sweep: Option<Sweep<'a>>,
 }
 
 /// What the losses say about one node.
 #[derive(Default)]
-struct Said {
-    moments: Option<Moments>,
+pub(super) struct Said {
+    pub(super) moments: Option<Moments>,
     /// Gradients towards the features, in blocks.
-    features: Vec<Buffer>,
+    pub(super) features: Vec<Buffer>,
     /// The same of heads, by the index of the head.
-    heads: Vec<(usize, Buffer)>,
+    pub(super) heads: Vec<(usize, Buffer)>,
 }
 
 impl CpuTape<'_> {
@@ -152,11 +154,7 @@ impl CpuTape<'_> {
         }
         for (head, gradient) in said.heads {
             let head = &self.network.spec.heads[head];
-            let matrix = Matrix::new(
-                (node.channels, head.out_channels),
-                |out, k| head.weight[k * node.channels + out],
-                |_| 0.0,
-            );
+            let matrix = Matrix::back_through_head(head, node.channels);
             let x = gradient.lanes();
             match &mut sum {
                 Some(sum) => {
@@ -216,8 +214,10 @@ impl CpuTape<'_> {
             }
             Operation::Relu => {
                 let mut gradient = gradient;
-                if let Some(bits) = &self.nodes[index + 1].bits {
-                    pointwise::mask(context, gradient.lanes_mut(), bits);
+                let relu = &self.nodes[index + 1];
+                if let Some(mask) = relu.mask() {
+                    let map = (gradient.lanes_mut(), Strip::whole(relu.h, relu.w));
+                    pointwise::mask(context, map, mask, 0..relu.h);
                 }
                 let sum = self.collect(index, said, Some(gradient))?;
                 Ok(self.masked(index, sum))
@@ -225,18 +225,19 @@ impl CpuTape<'_> {
             Operation::Pool(pool) => {
                 let (node, pooled) = (&self.nodes[index], &self.nodes[index + 1]);
                 let mut out = context.pool.take(node.len() * LANES)?;
-                let memory = match (pool.kind, &pooled.bits) {
-                    (PoolKind::Max, Some(bits)) => PoolMemory::Max(bits),
-                    (PoolKind::L2, _) => PoolMemory::L2(node.lanes()?),
+                let whole = |node: &Node| Strip::whole(node.h, node.w);
+                let memory = match (pool.kind, pooled.mask()) {
+                    (PoolKind::Max, Some(mask)) => PoolMemory::Max(mask),
+                    (PoolKind::L2, _) => PoolMemory::L2(node.lanes()?, whole(node)),
                     (PoolKind::Average, _) | (PoolKind::Max, None) => PoolMemory::Average,
                 };
                 pointwise::unpool(
                     context,
                     pool.factor,
                     memory,
-                    gradient.lanes(),
-                    (node.h, node.w),
-                    out.lanes_mut(),
+                    (gradient.lanes(), whole(pooled)),
+                    (out.lanes_mut(), whole(node)),
+                    0..node.h,
                 );
                 let sum = self.collect(index, said, Some(out))?;
                 Ok(self.masked(index, sum))
@@ -246,19 +247,21 @@ impl CpuTape<'_> {
 
     /// Applies the ReLU mask of the stage that made a node.
     fn masked(&self, index: usize, mut sum: Option<Buffer>) -> Option<Buffer> {
-        if let (Some(sum), Some(bits)) = (&mut sum, self.mask(index)) {
-            pointwise::mask(&self.network.context, sum.lanes_mut(), bits);
+        if let (Some(sum), Some(mask)) = (&mut sum, self.mask(index)) {
+            let node = &self.nodes[index];
+            let map = (sum.lanes_mut(), Strip::whole(node.h, node.w));
+            pointwise::mask(&self.network.context, map, mask, 0..node.h);
         }
         sum
     }
 
     /// The ReLU mask of a node whose stage is a convolution with a ReLU.
-    pub(super) fn mask(&self, index: usize) -> Option<&[u16]> {
+    fn mask(&self, index: usize) -> Option<Mask<'_>> {
         match self.plan[index].operation {
             Operation::Conv {
                 behind: Behind::Relu,
                 ..
-            } => self.nodes[index].bits.as_deref(),
+            } => self.nodes[index].mask(),
             _ => None,
         }
     }
@@ -280,10 +283,25 @@ impl CpuTape<'_> {
             None => context.pool.take(node.len() * LANES)?,
         };
         let padding = self.network.convolution(layer)?.spec.padding;
-        let whole = Strip::whole(h, w);
+        let next = &self.nodes[index + 1];
+        let back = Return {
+            stage: self.plan[index + 1],
+            gradient: Gradient {
+                map: gradient,
+                strip: Strip::whole(next.h, next.w),
+                bits: next.mask(),
+            },
+            mask: self.mask(index),
+            accumulate: accumulate && padding == Padding::Zero,
+            pixels: match self.window {
+                Some(_) => usize::MAX,
+                None => self.size.0 * self.size.1,
+            },
+        };
         if padding == Padding::Zero {
             let extent = Extent::whole(h, w);
-            self.convolve_back(index, gradient, out.lanes_mut(), whole, accumulate, extent)?;
+            let to = (out.lanes_mut(), Strip::whole(h, w));
+            self.network.convolve_back(back, to, extent)?;
         } else {
             let (ph, pw) = (h + 2, w + 2);
             let mut bordered = context.pool.take(node.len() / (h * w) * ph * pw * LANES)?;
@@ -291,9 +309,9 @@ impl CpuTape<'_> {
                 border: 1,
                 ..Extent::whole(ph, pw)
             };
-            let strip = Strip::whole(ph, pw);
-            self.convolve_back(index, gradient, bordered.lanes_mut(), strip, false, extent)?;
-            let mask = self.mask(index);
+            let to = (bordered.lanes_mut(), Strip::whole(ph, pw));
+            self.network.convolve_back(back, to, extent)?;
+            let mask = self.mask(index).map(|mask| mask.words);
             let bordered = bordered.lanes();
             fold::fold(
                 context,
@@ -308,61 +326,11 @@ impl CpuTape<'_> {
         Ok(out)
     }
 
-    /// Convolves the gradient towards node `index + 1` back into some rows of that towards node `index`, where the ReLU
-    /// mask of that node applies; or, with a border, into those of the bordered map, where it does not.
-    pub(super) fn convolve_back(
-        &self,
-        index: usize,
-        gradient: &[Lanes],
-        out: &mut [Lanes],
-        strip: Strip,
-        accumulate: bool,
-        extent: Extent,
-    ) -> Result<()> {
-        let context = &self.network.context;
-        let (node, next) = (&self.nodes[index], &self.nodes[index + 1]);
-        let Operation::Conv { layer, behind } = self.plan[index + 1].operation else {
-            return Ok(());
-        };
-        let source = match (behind, &next.bits) {
-            (Behind::ReluPool { pool, factor }, Some(bits)) => Source::Unpooled {
-                gradient,
-                bits,
-                h: next.h,
-                w: next.w,
-                scale: match pool {
-                    FusedPool::Max => factor,
-                    FusedPool::Average => factor / 4.0,
-                },
-            },
-            _ => Source::Map {
-                data: gradient,
-                strip: Strip::whole(node.h, node.w),
-                padding: Padding::Zero,
-            },
-        };
-        let target = Target::Linear {
-            out: Shared::new(out),
-            strip,
-            bias: None,
-            accumulate,
-            mask: self.mask(index).filter(|_| extent.border == 0),
-        };
-        let pixels = match self.window {
-            Some(_) => usize::MAX,
-            None => self.size.0 * self.size.1,
-        };
-        let convolution = self.network.convolution(layer)?;
-        convolution.run(context, Direction::Backward, pixels, source, target, extent)
-    }
-
-    fn run(mut self, cotangents: Vec<Cotangent>) -> Result<Tensor> {
+    fn run(mut self, cotangents: Vec<Cotangent>, answer: &mut Answer<'_>) -> Result<Tensor> {
         let (h, w) = self.size;
         let network = self.network;
         let context = &network.context;
-        let opening = self.opening.take();
         let mut gradient: Option<Buffer> = None;
-        let mut bordered = None;
         let mut clock = Instant::now();
         let mut record = |stage: usize| {
             if let Some(time) = network.recorded().get_mut(stage) {
@@ -370,16 +338,16 @@ impl CpuTape<'_> {
             }
             clock = Instant::now();
         };
-        for (index, said) in self.sort(cotangents)?.into_iter().enumerate().rev() {
-            if let (0, Some(image)) = (index, &opening) {
-                let behind = gradient.take();
-                if behind.is_some() || said.moments.is_some() {
-                    let (behind, towards) = (behind.as_deref(), said.moments.as_ref());
-                    bordered = Some(opening::backward(&self, image, behind, towards)?);
-                }
-                record(1);
-                break;
-            }
+        let mut said = self.sort(cotangents)?;
+        let sweep = self.sweep.take();
+        // Behind the last stage of a sweep, if others follow, the gradient is there as a whole.
+        let swept = sweep.as_ref().map_or(0, |sweep| match sweep.len() {
+            all if all == self.nodes.len() => all,
+            some => some - 1,
+        });
+        let behind = said.split_off(swept);
+        for (index, said) in behind.into_iter().enumerate().rev() {
+            let index = swept + index;
             gradient = self.step(index, gradient, said)?;
             record(index + 1);
             // What lies behind is not needed any more.
@@ -388,6 +356,34 @@ impl CpuTape<'_> {
                 behind.bits = None;
             }
         }
+        if let Some(mut sweep) = sweep {
+            let behind = gradient.take();
+            if swept < sweep.len() {
+                sweep.give_last(self.nodes[swept].bits.take());
+                said.push(Said::default());
+            }
+            let windows = (0..sweep.len()).map(|node| self.window_at(node));
+            let shown = |node: usize| {
+                let here = self.seen.iter();
+                let here = here.filter(|seen| seen.parts && seen.node == node);
+                let mut taps: Vec<Tap> = here.map(|seen| seen.tap).collect();
+                // In the order in which gradients of a whole are added: layers before heads.
+                taps.sort();
+                taps
+            };
+            let known = Known {
+                behind,
+                said: said.into_iter().zip(windows).collect(),
+                parts: (0..sweep.len()).map(shown).collect(),
+                answer,
+            };
+            let towards = sweep.backward(known)?;
+            if self.strips {
+                network.forget_filters();
+            }
+            record(sweep.len() - 1);
+            return Ok(put(towards, &[3, h, w]));
+        }
         if let Input::Features(channels) = network.spec.input {
             let shape = [channels, h, w];
             return match gradient {
@@ -395,27 +391,31 @@ impl CpuTape<'_> {
                 None => array::zeros(context, &shape),
             };
         }
-        let bordered = match (bordered, gradient) {
-            (Some(bordered), _) => bordered,
-            (None, Some(gradient)) => {
-                let mut bordered = context.pool.take(3 * (h + 2) * (w + 2))?;
-                let strip = Strip::whole(h, w);
-                first::backward(
-                    context,
-                    network.first()?,
-                    gradient.lanes(),
-                    strip,
-                    0..h + 2,
-                    &mut bordered,
-                );
+        let place = Strip::whole(h + 2, w + 2);
+        let bordered = match gradient {
+            Some(gradient) => {
+                let mut bordered = context.pool.take(3 * place.pixels())?;
+                let (strip, rows) = (Strip::whole(h, w), 0..h + 2);
+                let to = (&mut bordered[..], place);
+                first::backward(context, network.first()?, gradient.lanes(), strip, rows, to);
                 record(0);
                 bordered
             }
-            (None, None) => context.pool.zeros(3 * (h + 2) * (w + 2))?,
+            None => context.pool.zeros(3 * place.pixels())?,
+        };
+        let top: Vec<f32> = bordered
+            .chunks_exact(place.pixels())
+            .flat_map(|plane| &plane[..place.w])
+            .copied()
+            .collect();
+        let bordered = Bordered {
+            values: &bordered,
+            strip: place,
+            top: &top,
         };
         let mut out = context.pool.take(3 * h * w)?;
         let padding = network.convolution(0)?.spec.padding;
-        first::unprepare(&bordered, network.norm()?, padding, (h, w), &mut out);
+        first::unprepare(&bordered, network.norm()?, padding, (h, w), 0..h, &mut out);
         Ok(put(out, &[3, h, w]))
     }
 }
@@ -484,7 +484,15 @@ impl Tape for CpuTape<'_> {
     }
 
     fn backward(self: Box<Self>, cotangents: Vec<Cotangent>) -> Result<Tensor> {
+        self.backward_in_parts(cotangents, &mut |_| Ok(None))
+    }
+
+    fn backward_in_parts(
+        self: Box<Self>,
+        cotangents: Vec<Cotangent>,
+        answer: &mut Answer<'_>,
+    ) -> Result<Tensor> {
         let context = std::sync::Arc::clone(&self.network.context);
-        context.threads.install(|| self.run(cotangents))
+        context.threads.install(|| self.run(cotangents, answer))
     }
 }

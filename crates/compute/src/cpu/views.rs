@@ -4,6 +4,7 @@ use super::array::{Layout, put, put_blocked};
 use super::mixing::{Matrix, Operand, Pixels};
 use super::network::{CpuNetwork, Map, Node};
 use super::simd::LANES;
+use super::sweep::Shown;
 use super::tape::CpuTape;
 use super::{heads, window};
 use crate::{Head, Moments, Result, Tap, TapRequest, Tensor};
@@ -18,6 +19,8 @@ pub(super) struct Seen {
     pub(super) moments: Option<Moments>,
     /// Whether a gradient towards moments may come that were not computed.
     pub(super) replay: bool,
+    /// Whether its features are shown part by part on the way back.
+    pub(super) parts: bool,
 }
 
 /// Where the features of a tap are.
@@ -34,12 +37,12 @@ pub(super) enum Features {
 }
 
 impl CpuNetwork {
-    /// Computes what the taps behind the last node of a tape asked for; `known` are its moments, if they are.
+    /// Computes what the taps behind the last node of a tape asked for; `known` is what was seen of it already.
     pub(super) fn look(
         &self,
         tape: &mut CpuTape<'_>,
         requests: &[TapRequest],
-        known: Option<Moments>,
+        known: Option<Shown>,
     ) -> Result<()> {
         let Some(index) = tape.nodes.len().checked_sub(1) else {
             return Ok(());
@@ -47,6 +50,11 @@ impl CpuNetwork {
         let window = tape.window_at(index);
         let (node, seen) = (&mut tape.nodes[index], &mut tape.seen);
         let wanted = requests.iter().any(|request| request.moments);
+        let (known, shown) = match known {
+            Some(shown) => (shown.moments, Some(shown.features)),
+            None => (None, None),
+        };
+        let mut shown = shown.map(Vec::into_iter);
         let mut trunk = match known {
             None if wanted => Some(window::moments(
                 &self.context,
@@ -69,6 +77,10 @@ impl CpuNetwork {
                 _ => None,
             };
             let features = match head {
+                _ if let Some(shown) = &mut shown => match shown.next().flatten() {
+                    Some(tensor) => Features::Own(tensor),
+                    None => Features::Unasked,
+                },
                 _ if !request.features => Features::Unasked,
                 None => self.show(node)?,
                 Some(head) => Features::Own(self.head_features(node, head)?),
@@ -79,6 +91,7 @@ impl CpuNetwork {
                 features,
                 moments,
                 replay: request.replay,
+                parts: request.parts,
             });
         }
         // The trunk's own moments go to its own tap, when the heads have read them.
@@ -116,11 +129,7 @@ impl CpuNetwork {
             .context
             .pool
             .take(head.out_channels.div_ceil(LANES) * node.pixels() * LANES)?;
-        let matrix = Matrix::new(
-            (head.out_channels, node.channels),
-            |out, k| head.weight[out * node.channels + k],
-            |out| head.bias[out],
-        );
+        let matrix = Matrix::of_head(head, node.channels);
         let operand = Operand::Into {
             x: node.lanes()?,
             out: out.lanes_mut(),

@@ -64,13 +64,16 @@ pub(super) fn moments(
     (h, w): (usize, usize),
     window: &Window,
 ) -> Result<Moments> {
-    let mut total = Accumulator::new(context, channels, window.pixels())?;
-    let first = window.top * w + window.left;
-    total.add(
-        context,
-        map,
-        Lines::of(h * w, first, w, (window.height, window.width)),
-    );
+    let size = (window.height, window.width);
+    let mut total = Accumulator::new(context, channels, size, window.width == w)?;
+    let lines = Lines {
+        stride: h * w,
+        start: window.top * w + window.left,
+        pitch: w,
+        count: window.height,
+        width: window.width,
+    };
+    total.add(context, map, lines);
     total.finish(context)
 }
 

@@ -17,7 +17,7 @@
 use super::{CheckpointError, Identity};
 use crate::picture::flush_folder;
 use crate::report::{ScaleReport, Setback, StepReport};
-use crate::tiling::TilePlan;
+use crate::tiling::Cut;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ use std::io::{self, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 const MAGIC: [u8; 8] = *b"impasto\0";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Bytes before the header.
 const HEAD: u64 = 20;
 /// Bytes of the checksum.
@@ -43,16 +43,16 @@ pub(crate) struct Header {
     pub(crate) place: Place,
     /// What had happened.
     pub(crate) past: Past,
-    /// How each scale is cut into tiles.
-    pub(crate) tiles: Vec<Tiles>,
+    /// How each scale is cut.
+    pub(crate) cuts: Vec<Cuts>,
     /// The bits of numbers of the run and its optimiser, which JSON would not always keep.
     pub(crate) numbers: BTreeMap<String, u64>,
     /// Names and shapes of the tensors.
     pub(crate) tensors: Vec<(String, Vec<usize>)>,
 }
 
-/// The tiles in which the picture and the styles are looked at, `None` for as a whole.
-pub(crate) type Tiles = [Option<TilePlan>; 2];
+/// How the picture and the styles are cut to be looked at, `None` for as a whole.
+pub(crate) type Cuts = [Option<Cut>; 2];
 
 /// A place in a run; later ones are greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -351,7 +351,7 @@ mod tests {
                 seconds: 0.1 + 0.2,
                 ..Past::default()
             },
-            tiles: vec![[None, None]],
+            cuts: vec![[None, None]],
             numbers: [("steps".to_string(), f64::NAN.to_bits())].into(),
             tensors: vec![("image".into(), vec![3, 1, 2]), ("none".into(), vec![0])],
         };

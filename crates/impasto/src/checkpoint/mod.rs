@@ -24,7 +24,7 @@ mod identity;
 mod tests;
 
 pub use error::CheckpointError;
-pub(crate) use file::{Header, Past, Place, Saved, Tiles};
+pub(crate) use file::{Cuts, Header, Past, Place, Saved};
 pub use identity::Difference;
 pub(crate) use identity::{Identity, Job};
 

@@ -230,6 +230,8 @@ fn another_job_is_refused_and_named() {
 fn a_run_keeps_its_tiles() {
     let tiled = |tile| {
         let mut recipe = recipe();
+        // Such networks do not run in strips.
+        recipe.encoder.pooling = impasto_compute::PoolKind::L2;
         recipe.schedule.scales = vec![160];
         let limits = Limits {
             tile,
@@ -254,6 +256,30 @@ fn a_run_keeps_its_tiles() {
         said.contains("tiles was 5") && said.contains(" and is 80×57 px at scale 1"),
         "{said}"
     );
+}
+
+#[test]
+fn strips_are_nobodys_business() {
+    let in_strips = |tile| {
+        let mut recipe = recipe();
+        recipe.schedule.scales = vec![160];
+        let limits = Limits {
+            tile,
+            ..Limits::default()
+        };
+        let stylizer = stylizer(recipe, threads(1));
+        stylizer.with_limits(limits).unwrap()
+    };
+    let whole = in_strips(None).stylize(&content(), &mut Ignore).unwrap();
+    let folder = TempDir::new().unwrap();
+    go(in_strips(Some(64)), always(folder.path(), Resume::No), 2).unwrap();
+    let checkpoints = Checkpoints {
+        resume: Resume::Yes,
+        ..Checkpoints::new(folder.path())
+    };
+    // Begun in strips of 64 rows, finished in others: the bytes of the whole.
+    let (resumed, _) = go(in_strips(Some(96)), checkpoints, usize::MAX).unwrap();
+    assert_eq!(resumed.picture, whole.picture);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! The weighted sum that is minimised.
 
 use super::{Gradient, Loss, LossValue, Seen, View};
-use impasto_compute::{Cotangent, Device, Network, Result, TapRequest, Tensor};
+use crate::recipe::Normalize;
+use impasto_compute::{Cotangent, Device, Network, Part, Result, Strips, Tap, TapRequest, Tensor};
 
 /// One weighted loss with a name.
 #[derive(Debug)]
@@ -74,7 +75,7 @@ impl Objective {
         Ok(total)
     }
 
-    /// Values and gradient at an image `[3, h, w]` in 0..1.
+    /// Values and gradient at an image `[3, h, w]` in 0..1, which runs through the network as a whole or in strips.
     ///
     /// # Errors
     /// Whatever the device reports.
@@ -82,55 +83,115 @@ impl Objective {
         &self,
         device: &dyn Device,
         network: &dyn Network,
+        strips: Option<&Strips>,
         image: &Tensor,
     ) -> Result<Evaluation> {
-        let mut values = Vec::with_capacity(self.terms.len());
-        let mut cotangents = Vec::new();
-        let mut pixels: Option<Tensor> = None;
-        let mut add_to_pixels = |gradient: Tensor| match &mut pixels {
-            Some(sum) => device.axpby(1.0, &gradient, 1.0, sum),
-            slot => {
-                *slot = Some(gradient);
-                Ok(())
+        let mut values = vec![LossValue::default(); self.terms.len()];
+        let mut gradient = match self.requests.is_empty() {
+            true => None,
+            false => Some(self.of_features(device, network, strips, image, &mut values)?),
+        };
+        // Losses of the image come last: their gradients are as large as the image, and passes need the memory.
+        for (term, value) in self.terms.iter().zip(&mut values) {
+            if term.loss.view() != View::Image {
+                continue;
             }
-        };
-        let tape = match self.requests.as_slice() {
-            [] => None,
-            requests => Some(network.forward(image, requests)?),
-        };
-        for term in &self.terms {
-            let (value, gradient) = match (term.loss.view(), &tape) {
-                (View::Features(tap), Some(tape)) => {
-                    term.loss
-                        .evaluate(device, Seen::Tensor(tape.features(tap)?), term.weight)?
-                }
-                (View::Moments(tap), Some(tape)) => {
-                    term.loss
-                        .evaluate(device, Seen::Moments(tape.moments(tap)?), term.weight)?
-                }
-                _ => term
-                    .loss
-                    .evaluate(device, Seen::Tensor(image), term.weight)?,
-            };
-            values.push(value);
-            match (term.loss.view(), gradient) {
-                (View::Features(tap), Gradient::Tensor(g)) => {
-                    cotangents.push(Cotangent::features(tap, g))
-                }
-                (View::Moments(tap), Gradient::Moments(g)) => {
-                    cotangents.push(Cotangent::moments(tap, g))
-                }
-                (_, Gradient::Tensor(g)) => add_to_pixels(g)?,
-                (_, Gradient::Moments(_)) => {}
+            let (said, towards) = term
+                .loss
+                .evaluate(device, Seen::Tensor(image), term.weight)?;
+            *value = said;
+            match (towards, &mut gradient) {
+                (Gradient::Tensor(towards), Some(sum)) => device.axpby(1.0, &towards, 1.0, sum)?,
+                (Gradient::Tensor(towards), none) => *none = Some(towards),
+                (Gradient::Moments(_), _) => {}
             }
         }
-        if let Some(tape) = tape {
-            add_to_pixels(tape.backward(cotangents)?)?;
-        }
-        let gradient = match pixels {
+        let gradient = match gradient {
             Some(gradient) => gradient,
-            None => device.upload(&vec![0.0; image.len()], image.shape())?,
+            None => device.zeros(image.shape())?,
         };
         Ok(Evaluation { values, gradient })
+    }
+
+    /// The gradient of all losses of features and moments, and their values.
+    fn of_features(
+        &self,
+        device: &dyn Device,
+        network: &dyn Network,
+        strips: Option<&Strips>,
+        image: &Tensor,
+        values: &mut [LossValue],
+    ) -> Result<Tensor> {
+        let mut tape = match strips {
+            None => network.forward(image, &self.requests)?,
+            Some(strips) => network.forward_strips(image, strips, &self.strip_requests())?,
+        };
+        let in_parts = |tap| strips.is_some() && self.in_parts(tap);
+        let mut cotangents = Vec::new();
+        for (term, value) in self.terms.iter().zip(&mut *values) {
+            let (tap, seen) = match term.loss.view() {
+                View::Image => continue,
+                View::Features(tap) if in_parts(tap) => continue,
+                View::Features(tap) => (tap, Seen::Tensor(tape.features(tap)?)),
+                View::Moments(tap) => (tap, Seen::Moments(tape.moments(tap)?)),
+            };
+            let (said, towards) = term.loss.evaluate(device, seen, term.weight)?;
+            *value = said;
+            cotangents.push(match towards {
+                Gradient::Tensor(towards) => Cotangent::features(tap, towards),
+                Gradient::Moments(towards) => Cotangent::moments(tap, towards),
+            });
+        }
+        tape.release();
+        tape.backward_in_parts(cotangents, &mut |part| self.answer(device, part, values))
+    }
+
+    /// What the losses of some features say about a part of them; their values are added up.
+    fn answer(
+        &self,
+        device: &dyn Device,
+        part: &Part<'_>,
+        values: &mut [LossValue],
+    ) -> Result<Option<Tensor>> {
+        let mut gradient: Option<Tensor> = None;
+        for (term, value) in self.terms.iter().zip(values) {
+            if term.loss.view() != View::Features(part.tap) {
+                continue;
+            }
+            let (said, towards) =
+                term.loss
+                    .evaluate_part(device, part.features, &part.place, term.weight)?;
+            value.constant += said.constant;
+            value.parts.extend(said.parts);
+            match &mut gradient {
+                Some(sum) => device.axpby(1.0, &towards, 1.0, sum)?,
+                none => *none = Some(towards),
+            }
+        }
+        Ok(gradient)
+    }
+
+    /// Whether the features of a tap can be looked at part by part: all losses of them are sums over places, and none is
+    /// divided by what is known only when all have been seen.
+    fn in_parts(&self, tap: Tap) -> bool {
+        let here = self.terms.iter();
+        let mut here = here.filter(|term| term.loss.view() == View::Features(tap));
+        here.all(|term| {
+            let scaling = term.loss.in_parts();
+            scaling.is_some_and(|scaling| scaling.normalize != Normalize::Gradient)
+        })
+    }
+
+    /// What it asks of a network that runs in strips.
+    fn strip_requests(&self) -> Vec<TapRequest> {
+        let request = |request: &TapRequest| {
+            let parts = request.features && self.in_parts(request.tap);
+            TapRequest {
+                features: request.features && !parts,
+                parts,
+                ..*request
+            }
+        };
+        self.requests.iter().map(request).collect()
     }
 }

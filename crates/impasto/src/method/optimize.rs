@@ -26,7 +26,7 @@ use crate::optim::Optimizer;
 use crate::picture::{Filter, Picture, fit_long_side};
 use crate::recipe::{Init, Problem, Recipe, Size, StyleSize};
 use crate::report::Report;
-use crate::tiling::{Eye, TiledNetwork};
+use crate::tiling::{Eye, Prepared};
 use crate::{Error, Result};
 use impasto_compute::{Device, Input, NetSpec, Network};
 
@@ -273,7 +273,7 @@ impl Stylizer {
         }
         let report = Report::new(&self.recipe, &self.encoder, device, &self.styles);
         let mut run = Run::new(scales, clock, report, keeper, observer);
-        run.tiles = plan.tiles();
+        run.cuts = plan.cuts();
         run.tell(&Event::Started { scales });
         run.tell_all(&notices);
         let (first, mut resumed) = match saved {
@@ -292,9 +292,9 @@ impl Stylizer {
             let started = Instant::now();
             run.tell(&Event::ScaleStarted { index, scale });
             let planned = plan.scales.get(index);
-            let tiled = self.tiled(planned.and_then(|plan| plan.tiles.as_ref()))?;
-            let styles = self.tiled(planned.and_then(|plan| plan.style_tiles.as_ref()))?;
-            let eyes = (tiled.as_ref(), styles.as_ref());
+            let cut = self.prepared(planned.and_then(|plan| plan.cut.as_ref()))?;
+            let styles = self.prepared(planned.and_then(|plan| plan.style_cut.as_ref()))?;
+            let eyes = (cut.as_ref(), styles.as_ref());
             let objective = self.objective(content, scale, eyes, cache)?;
             drop(styles);
             let mut here = match (resumed.take(), state.take()) {
@@ -304,7 +304,7 @@ impl Stylizer {
             };
             let evaluator = Evaluator {
                 device,
-                network: self.eye(tiled.as_ref()),
+                network: self.eye(cut.as_ref()),
                 objective: &objective,
             };
             let end = run.scale(index, started, &evaluator, &mut here)?;
@@ -322,6 +322,10 @@ impl Stylizer {
                 "needs at least one scale",
             )]));
         };
+        if plan.scales.iter().any(|scale| scale.cut.is_some()) {
+            // The picture is encoded in memory that the passes do not need any more.
+            self.network.forget();
+        }
         let Scale { width, height, .. } = state.scale;
         let (report, keeper) = run.finish(&state);
         let picture = self.finish(
@@ -370,9 +374,9 @@ impl Stylizer {
             .map(|style| size(&style.picture))
             .collect();
         self.measure_activations(content, &sizes)?;
-        let tiled = self.tiled(self.tiles_for(content)?.as_ref())?;
+        let cut = self.prepared(self.cut_for(content)?.as_ref())?;
         let device = self.device.as_ref();
-        let eye = self.eye(tiled.as_ref());
+        let eye = self.eye(cut.as_ref());
         let context = Context {
             device,
             network: eye,
@@ -382,9 +386,9 @@ impl Stylizer {
         };
         let cache = &mut StyleCache::default();
         let objective = context.objective(content, &self.styles, &sizes, cache)?;
-        let objective = match &tiled {
-            Some(_) => in_parts(objective)?,
-            None => objective,
+        let objective = match &cut {
+            Some(Prepared::Tiles(_)) => in_parts(objective)?,
+            _ => objective,
         };
         let pixels = self.recipe.pixels;
         let tensor = device.upload(
@@ -409,26 +413,27 @@ impl Stylizer {
         self.measure_activations(&content, &sizes)
     }
 
-    /// The network, or its tiles if there are any.
-    fn eye<'a>(&'a self, tiled: Option<&'a TiledNetwork>) -> Eye<'a> {
-        match tiled {
-            Some(tiled) => Eye::Tiles(tiled),
+    /// The network, as pictures are shown to it that are cut or not.
+    fn eye<'a>(&'a self, cut: Option<&'a Prepared>) -> Eye<'a> {
+        match cut {
+            Some(Prepared::Tiles(tiled)) => Eye::Tiles(tiled),
+            Some(Prepared::Strips(strips)) => Eye::Strips(self.network.as_ref(), strips),
             None => Eye::Whole(self.network.as_ref()),
         }
     }
 
-    /// The objective of a content at a scale; content and styles may be looked at tile by tile.
+    /// The objective of a content at a scale; content and styles may be cut to be looked at.
     pub(super) fn objective(
         &self,
         content: &Picture,
         scale: Scale,
-        (tiled, styles): (Option<&TiledNetwork>, Option<&TiledNetwork>),
+        (cut, styles): (Option<&Prepared>, Option<&Prepared>),
         cache: &mut StyleCache,
     ) -> Result<Objective> {
         let Scale { width, height, .. } = scale;
         let context = Context {
             device: self.device.as_ref(),
-            network: self.eye(tiled),
+            network: self.eye(cut),
             styles: self.eye(styles),
             recipe: &self.recipe,
             layers: &self.layers,
@@ -440,9 +445,9 @@ impl Stylizer {
             .collect();
         let content = content.resized(width, height, Filter::Bicubic);
         let objective = context.objective(&content, &self.styles, &sizes, cache)?;
-        match tiled {
-            Some(_) => in_parts(objective),
-            None => Ok(objective),
+        match cut {
+            Some(Prepared::Tiles(_)) => in_parts(objective),
+            _ => Ok(objective),
         }
     }
 

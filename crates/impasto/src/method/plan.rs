@@ -11,15 +11,16 @@
 use super::optimize::Stylizer;
 use super::run::Evaluator;
 use super::targets::StyleCache;
-use crate::checkpoint::{CheckpointError, Difference, Saved, Tiles};
+use crate::checkpoint::{CheckpointError, Cuts, Difference, Saved};
 use crate::observer::Scale;
 use crate::picture::Picture;
-use crate::recipe::Problem;
+use crate::recipe::{Normalize, Problem};
 use crate::tiling::{
-    Budget, Eye, Need, TilePlan, TiledNetwork, choose, feature_bytes, free_memory, whole,
+    Budget, Cut, Eye, Need, Prepared, StripPlan, TilePlan, TiledNetwork, choose, feature_bytes,
+    free_memory, whole,
 };
 use crate::{Error, Result};
-use impasto_compute::{Layer, NetSpec};
+use impasto_compute::{Layer, NetSpec, Strips};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
@@ -41,7 +42,7 @@ const SIDE: usize = 16;
 pub struct Limits {
     /// Bytes of memory, everything included; `None` for nine tenths of what is free.
     pub memory: Option<u64>,
-    /// Work in tiles of at most about this side in pixels, whatever the memory.
+    /// Work in tiles of at most about this side in pixels, or in strips of as many rows, whatever the memory.
     pub tile: Option<usize>,
 }
 
@@ -54,20 +55,20 @@ pub struct ScalePlan {
     pub height: usize,
     /// Steps.
     pub steps: usize,
-    /// The tiles in which the picture is worked on; `None` for as a whole.
-    pub tiles: Option<TilePlan>,
-    /// How many there are.
+    /// How the picture is cut to be worked on; `None` for as a whole.
+    pub cut: Option<Cut>,
+    /// How many tiles there are.
     pub tile_count: usize,
-    /// The tiles in which styles are looked at.
-    pub style_tiles: Option<TilePlan>,
+    /// How styles are cut to be looked at.
+    pub style_cut: Option<Cut>,
     /// Most memory at a time, in bytes, everything included: an estimate.
     pub bytes: u64,
     /// Work per pixel, in terms of that on a whole picture.
     pub work: f64,
 }
 
-/// The plan of a run. It is a part of the job: a run that is resumed with other tiles gives the same picture up to
-/// rounding, and only with the same tiles the same bytes.
+/// The plan of a run. Its tiles are a part of the job: a run that is resumed with others gives the same picture up to
+/// rounding, and only with the same tiles the same bytes. Strips give the same bytes as the whole.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// The scales, coarse to fine.
@@ -77,11 +78,11 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The tiles of each scale.
-    pub(super) fn tiles(&self) -> Vec<Tiles> {
+    /// How each scale is cut.
+    pub(super) fn cuts(&self) -> Vec<Cuts> {
         let scales = self.scales.iter();
         scales
-            .map(|scale| [scale.tiles.clone(), scale.style_tiles.clone()])
+            .map(|scale| [scale.cut.clone(), scale.style_cut.clone()])
             .collect()
     }
 
@@ -97,8 +98,9 @@ impl Plan {
         limits: Limits,
         spec: &NetSpec,
     ) -> Result<(), CheckpointError> {
-        let (tiles, asked) = (&saved.header.tiles, self.tiles());
-        if *tiles == asked {
+        let (cuts, asked) = (&saved.header.cuts, self.cuts());
+        let mut pairs = cuts.iter().flatten().zip(asked.iter().flatten());
+        if cuts.len() == asked.len() && pairs.all(|(one, other)| Cut::same_bits(one, other)) {
             return Ok(());
         }
         if limits != Limits::default() {
@@ -106,21 +108,24 @@ impl Plan {
                 path: saved.path.clone(),
                 differences: vec![Difference {
                     field: "tiles".into(),
-                    saved: Some(in_words(tiles)),
+                    saved: Some(in_words(cuts)),
                     asked: Some(in_words(&asked)),
                 }],
             });
         }
-        let can_be = |plan: &TilePlan| {
-            let cut = plan.cut.is_none_or(|cut| cut < spec.layers.len());
-            cut && plan.height > 0 && plan.width > 0 && plan.front > 0
+        let can_be = |cut: &Cut| match cut {
+            Cut::Strips(_) => true,
+            Cut::Tiles(plan) => {
+                let cut = plan.cut.is_none_or(|cut| cut < spec.layers.len());
+                cut && plan.height > 0 && plan.width > 0 && plan.front > 0
+            }
         };
-        if tiles.len() != asked.len() || !tiles.iter().flatten().flatten().all(can_be) {
+        if cuts.len() != asked.len() || !cuts.iter().flatten().flatten().all(can_be) {
             return Err(saved.damaged("its tiles are not of its schedule"));
         }
-        for (scale, [picture, styles]) in self.scales.iter_mut().zip(tiles) {
-            scale.tiles.clone_from(picture);
-            scale.style_tiles.clone_from(styles);
+        for (scale, [picture, styles]) in self.scales.iter_mut().zip(cuts) {
+            scale.cut.clone_from(picture);
+            scale.style_cut.clone_from(styles);
         }
         Ok(())
     }
@@ -158,10 +163,10 @@ impl Pace {
 }
 
 /// Tiles for people: of each scale that has some.
-fn in_words(tiles: &[Tiles]) -> String {
-    let scales = tiles.iter().zip(1..).flat_map(|(tiles, scale)| {
-        let tiles = tiles.iter().flatten();
-        tiles.map(move |plan| {
+fn in_words(cuts: &[Cuts]) -> String {
+    let scales = cuts.iter().zip(1..).flat_map(|(cuts, scale)| {
+        let cuts = cuts.iter().flatten();
+        cuts.map(move |cut| {
             let TilePlan {
                 height,
                 width,
@@ -169,7 +174,10 @@ fn in_words(tiles: &[Tiles]) -> String {
                 front,
                 front_kept,
                 kept,
-            } = plan;
+            } = match cut {
+                Cut::Strips(_) => return format!("strips at scale {scale}"),
+                Cut::Tiles(plan) => plan,
+            };
             let cut = cut.map_or("uncut".into(), |cut| format!("cut behind layer {cut}"));
             let front_kept = if *front_kept { " kept" } else { "" };
             format!("{width}×{height} px at scale {scale} ({cut}, front {front}{front_kept}, {kept} kept)")
@@ -303,25 +311,34 @@ impl Stylizer {
         })
     }
 
-    /// The tiles of a picture of some size, on its own: for [`Stylizer::inspect`].
-    pub(super) fn tiles_for(&self, content: &Picture) -> Result<Option<TilePlan>> {
+    /// How a picture of some size is cut, on its own: for [`Stylizer::inspect`].
+    pub(super) fn cut_for(&self, content: &Picture) -> Result<Option<Cut>> {
         let scale = Scale {
             width: content.width(),
             height: content.height(),
             steps: 1,
         };
         let plan = self.plan_scale(scale, 0, &self.surroundings(content))?;
-        Ok(plan.tiles)
+        Ok(plan.cut)
     }
 
-    /// A network for a plan of tiles, if there is one; the whole one makes room for it.
-    pub(super) fn tiled(&self, plan: Option<&TilePlan>) -> Result<Option<TiledNetwork>> {
-        let Some(plan) = plan else {
+    /// A network for pictures that are cut, if they are; the whole one makes room for it.
+    pub(super) fn prepared(&self, cut: Option<&Cut>) -> Result<Option<Prepared>> {
+        let Some(cut) = cut else {
             return Ok(None);
         };
         self.network.forget();
         let device = self.device.as_ref();
-        Ok(Some(TiledNetwork::new(device, self.network.spec(), plan)?))
+        Ok(Some(match cut {
+            Cut::Strips(StripPlan { rows, kept }) => Prepared::Strips(Strips {
+                rows: *rows,
+                kept: kept.clone(),
+            }),
+            Cut::Tiles(plan) => {
+                let tiled = TiledNetwork::new(device, self.network.spec(), plan)?;
+                Prepared::Tiles(Box::new(tiled))
+            }
+        }))
     }
 
     fn surroundings(&self, content: &Picture) -> Surroundings {
@@ -377,7 +394,7 @@ impl Stylizer {
             bytes = bytes.max(enlarging);
         }
         // Styles are looked at while the coarser state waits; the largest decides.
-        let mut style_tiles = None;
+        let mut style_cut = None;
         let sizes = self
             .styles
             .iter()
@@ -387,21 +404,21 @@ impl Stylizer {
             let requests = self.layers.style_requests();
             let need = fit((height, width), &requests, fixed, false)?;
             bytes = bytes.max(fixed + need.bytes);
-            style_tiles = need.tiles;
+            style_cut = need.cut;
         }
         Ok(ScalePlan {
             width: scale.width,
             height: scale.height,
             steps: scale.steps,
-            tiles: need.tiles,
+            cut: need.cut,
             tile_count: need.count,
-            style_tiles,
+            style_cut,
             bytes: bytes as u64,
             work: need.work,
         })
     }
 
-    /// What a picture needs: as a whole if it fits, else in tiles.
+    /// What a picture needs: as a whole if it fits, else cut.
     fn fit(
         &self,
         size: (usize, usize),
@@ -424,6 +441,7 @@ impl Stylizer {
             bytes,
             tile,
             gradient,
+            in_parts: self.recipe.normalize != Normalize::Gradient,
         };
         Ok(choose(
             self.device.as_ref(),

@@ -15,7 +15,7 @@
 //! ends it.
 
 use crate::Result;
-use crate::checkpoint::{Header, Keeper, Notice, Past, Place, Saved, Tiles};
+use crate::checkpoint::{Cuts, Header, Keeper, Notice, Past, Place, Saved};
 use crate::loss::{Evaluation, LossValue, Objective};
 use crate::observer::{Event, Observer, Scale, Step};
 use crate::optim::{Optimizer, Parts, Unfit};
@@ -298,8 +298,8 @@ pub(super) struct Run<'a> {
     /// Seconds of work before the clock was started, and those of them spent at the scale that the run was at.
     before: (f64, f64),
     report: Report,
-    /// How each scale is cut into tiles.
-    pub(super) tiles: Vec<Tiles>,
+    /// How each scale is cut.
+    pub(super) cuts: Vec<Cuts>,
     keeper: Option<Keeper<'a>>,
     observer: &'a mut dyn Observer,
     flow: ControlFlow<()>,
@@ -333,7 +333,7 @@ impl<'a> Run<'a> {
             clock,
             before: (0.0, 0.0),
             report,
-            tiles: vec![],
+            cuts: vec![],
             keeper,
             observer,
             flow: ControlFlow::Continue(()),
@@ -586,7 +586,7 @@ impl<'a> Run<'a> {
                 seconds,
                 scale_seconds,
             },
-            tiles: self.tiles.clone(),
+            cuts: self.cuts.clone(),
             numbers: numbers
                 .into_iter()
                 .map(|(name, number)| (name, number.to_bits()))

@@ -233,6 +233,7 @@ impl Context<'_> {
                 features: true,
                 moments: true,
                 replay: false,
+                parts: false,
             })
             .collect();
         let sights = self.network.look(self.device, &image, &requests)?;

@@ -1,4 +1,8 @@
-//! Pictures larger than memory: exactly, tile by tile.
+//! Pictures larger than memory.
+//!
+//! A device that can runs them in *strips* of full width: of most maps some rows exist at a time, every value is
+//! computed once in its place, and the bits are those of the whole ([`Network::forward_strips`]). Others, and
+//! networks that do not run so, work exactly but for rounding, tile by tile.
 //!
 //! Moments are sums over places, so those of a picture are the sums of those of its tiles; and so is the gradient.
 //! With `F_t` the features of tile `t` and `n` the places of a layer:
@@ -17,6 +21,7 @@
 //! A loss that looks at features must be a sum over places ([`Loss::in_parts`](crate::loss::Loss::in_parts)); one that
 //! is not is refused with its name. Total variation is taken of the picture itself, which is always in memory, as are
 //! the optimiser's state and the content's features: about 92 bytes a pixel with VGG-19.
+//! Strips have no such rule: what such a loss needs is there as a whole.
 
 mod evaluate;
 mod grid;
@@ -30,10 +35,10 @@ pub(crate) use network::TiledNetwork;
 pub(crate) use plan::{Budget, Need, choose, feature_bytes, whole};
 
 use crate::loss::{Evaluation, Objective};
-use impasto_compute::{Device, Moments, NetSpec, Network, Result, TapRequest, Tensor};
+use impasto_compute::{Device, Moments, NetSpec, Network, Result, Strips, TapRequest, Tensor};
 use serde::{Deserialize, Serialize};
 
-/// How pictures are cut, whatever their size.
+/// Tiles of a picture, whatever its size.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct TilePlan {
     /// Rows that belong to a tile, at most about.
@@ -50,11 +55,49 @@ pub struct TilePlan {
     pub kept: usize,
 }
 
-/// A network as pictures are shown to it: whole, or tile by tile.
+/// How a picture is cut.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cut {
+    /// Into strips of full width, one layer after the other: the same bits as of the whole.
+    Strips(StripPlan),
+    /// Into tiles, each with a margin: the same values up to rounding.
+    Tiles(TilePlan),
+}
+
+impl Cut {
+    /// Whether two ways to work on a picture, `None` for as a whole, give the same bits.
+    pub(crate) fn same_bits(one: &Option<Cut>, other: &Option<Cut>) -> bool {
+        let strips = |cut: &Option<Cut>| !matches!(cut, Some(Cut::Tiles(_)));
+        one == other || (strips(one) && strips(other))
+    }
+}
+
+/// Strips of a picture, as a device runs them ([`Strips`]).
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct StripPlan {
+    /// Rows of a strip; `None` for as many as suit each layer.
+    pub rows: Option<usize>,
+    /// Layers whose maps are kept for the way back.
+    pub kept: Vec<usize>,
+}
+
+/// A network prepared for pictures that are cut.
+#[derive(Debug)]
+pub(crate) enum Prepared {
+    /// For strips, by the whole network.
+    Strips(Strips),
+    /// For tiles.
+    Tiles(Box<TiledNetwork>),
+}
+
+/// A network as pictures are shown to it: whole, in strips, or tile by tile.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Eye<'a> {
     /// Whole.
     Whole(&'a dyn Network),
+    /// In strips.
+    Strips(&'a dyn Network, &'a Strips),
     /// Tile by tile.
     Tiles(&'a TiledNetwork),
 }
@@ -63,7 +106,7 @@ impl Eye<'_> {
     /// The network.
     pub(crate) fn spec(&self) -> &NetSpec {
         match self {
-            Eye::Whole(network) => network.spec(),
+            Eye::Whole(network) | Eye::Strips(network, _) => network.spec(),
             Eye::Tiles(tiled) => &tiled.spec,
         }
     }
@@ -78,11 +121,18 @@ impl Eye<'_> {
         image: &Tensor,
         requests: &[TapRequest],
     ) -> Result<Vec<Sight>> {
-        let network = match self {
-            Eye::Whole(network) => network,
+        let tape = match self {
+            Eye::Whole(network) => network.forward(image, requests)?,
+            Eye::Strips(network, strips) => {
+                // There is no way back to keep anything for.
+                let strips = Strips {
+                    rows: strips.rows,
+                    kept: vec![],
+                };
+                network.forward_strips(image, &strips, requests)?
+            }
             Eye::Tiles(tiled) => return tiled.look(device, image, requests),
         };
-        let tape = network.forward(image, requests)?;
         let see = |request: &TapRequest| -> Result<Sight> {
             let mut sight = Sight::default();
             if request.features {
@@ -111,7 +161,10 @@ impl Eye<'_> {
         image: &Tensor,
     ) -> Result<Evaluation> {
         match self {
-            Eye::Whole(network) => objective.evaluate(device, *network, image),
+            Eye::Whole(network) => objective.evaluate(device, *network, None, image),
+            Eye::Strips(network, strips) => {
+                objective.evaluate(device, *network, Some(strips), image)
+            }
             Eye::Tiles(tiled) => tiled.evaluate(device, objective, image),
         }
     }

@@ -4,8 +4,8 @@
 //! is counted per pixel in products: a convolution of `i` and `o` channels is `9·i·o/4` products, as minimal filtering
 //! needs, and [`TRAFFIC`] for each channel that is read or written; moments of `c` channels are `c²`.
 
-use super::TilePlan;
 use super::network::Geometry;
+use super::{Cut, StripPlan, TilePlan};
 use impasto_compute::{
     Device, Halves, Layer, Memory, NetSpec, Network, Result, Tap, TapRequest, Window,
 };
@@ -20,6 +20,8 @@ const LEAST: usize = 256;
 const FRONTS: [usize; 6] = [256, 384, 512, 768, 1024, 1536];
 /// What lies idle between tiles, waiting to be used again: this share of what passes need, and no more than this.
 const IDLE: (usize, usize) = (5, 160 << 20);
+/// Blocks of memory are a little larger than what they hold: by this share of strips.
+const STRIP_SPARE: usize = 16;
 /// Bytes of a pixel of an image.
 const PIXEL: usize = 12;
 
@@ -32,18 +34,20 @@ pub(crate) struct Budget {
     pub(crate) tile: Option<usize>,
     /// Whether there is a second pass, for a gradient.
     pub(crate) gradient: bool,
+    /// Whether losses of features can be taken part by part.
+    pub(crate) in_parts: bool,
 }
 
 /// What is needed.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Need {
-    /// The tiles; `None` for the picture as a whole.
-    pub(crate) tiles: Option<TilePlan>,
+    /// How the picture is cut; `None` for as a whole.
+    pub(crate) cut: Option<Cut>,
     /// Bytes at most, for the passes and the gradient of the picture.
     pub(crate) bytes: usize,
     /// Work, in terms of that on the whole picture.
     pub(crate) work: f64,
-    /// How many tiles there are.
+    /// How many tiles there are; 1 of strips.
     pub(crate) count: usize,
 }
 
@@ -82,14 +86,14 @@ pub(crate) fn whole(
         memory.forward + features
     };
     Ok(Need {
-        tiles: None,
+        cut: None,
         bytes: bytes + memory.prepared,
         work: 1.0,
         count: 1,
     })
 }
 
-/// The fastest tiles that fit; without any, those that need least.
+/// The fastest strips that fit, or tiles where the network does not run in strips; without any, those that need least.
 ///
 /// # Errors
 /// As [`Network::memory`], and whatever the device reports of halves of the network.
@@ -100,6 +104,9 @@ pub(crate) fn choose(
     requests: &[TapRequest],
     budget: &Budget,
 ) -> Result<Need> {
+    if network.has_strips(requests) {
+        return strips(network, size, requests, budget);
+    }
     let spec = network.spec();
     let mut deepest = 0;
     for request in requests {
@@ -129,7 +136,57 @@ pub(crate) fn choose(
     }
 }
 
-/// A cut.
+/// The fastest strips that fit; without any, those that need least.
+fn strips(
+    network: &dyn Network,
+    (h, w): (usize, usize),
+    requests: &[TapRequest],
+    budget: &Budget,
+) -> Result<Need> {
+    // Losses that are divided by the norm of their gradient are shown features as a whole.
+    let parts = |request: &TapRequest| TapRequest {
+        features: request.features && !budget.in_parts,
+        parts: request.features && budget.in_parts,
+        ..*request
+    };
+    let requests: Vec<_> = match budget.gradient {
+        true => requests.iter().map(parts).collect(),
+        false => requests.to_vec(),
+    };
+    let whole = feature_bytes(network.spec(), (h, w), &requests)?;
+    let mut best = None;
+    for plan in network.strips(h, w, budget.tile, &requests)? {
+        let memory = plan.memory;
+        let bytes = match budget.gradient {
+            true => {
+                let losses = memory.kept + 2 * whole;
+                memory.forward.max(losses).max(memory.backward + whole)
+            }
+            // Nothing is kept: the first plan is the one that keeps least.
+            false => memory.forward,
+        };
+        let need = Need {
+            cut: Some(Cut::Strips(StripPlan {
+                rows: plan.strips.rows,
+                kept: plan.strips.kept,
+            })),
+            bytes: bytes + bytes / STRIP_SPARE,
+            work: plan.work,
+            count: 1,
+        };
+        // From least memory to least work.
+        if best.is_some() && (need.bytes > budget.bytes || !budget.gradient) {
+            continue;
+        }
+        best = Some(need);
+    }
+    match best {
+        Some(best) => Ok(best),
+        None => self::whole(network, (h, w), &requests, budget.gradient),
+    }
+}
+
+/// A cut of the network.
 struct Candidate<'a> {
     spec: &'a NetSpec,
     cut: Option<usize>,
@@ -370,10 +427,10 @@ impl<'a> Candidate<'a> {
             once += 2.0 * (convolutions + moments);
         }
         Ok(Need {
-            tiles: Some(TilePlan {
+            cut: Some(Cut::Tiles(TilePlan {
                 kept,
                 ..plan.clone()
-            }),
+            })),
             bytes: peak(kept),
             work: work / (once * Window::whole(self.size.0, self.size.1).pixels() as f64),
             count,
