@@ -17,12 +17,15 @@
 //! | TensorFlow.js `model.json` with shards | `format::tfjs` |
 //!
 //! [`WeightsFile::read_vgg`] finds a VGG in any of them by its tensors' names and gives it canonical ones; the
-//! [`Store`] keeps such files by name, the registry ([`models`]) knows where they come from, and [`Store::pull`]
-//! fetches them from there, and nothing else does.
+//! [`Store`] keeps such files by name, the registry ([`models`]) knows where they come from, and `Store::pull`, which
+//! is there with the feature `pull`, fetches them from there, and nothing else does.
 //!
 //! f16, bf16, f32 and f64 are widened or narrowed to f32. The readers are our own: those that were looked at take
 //! only a path, bring ten to twenty further crates, map files into memory, or have no limit on the whole of what
 //! they allocate.
+
+// What reads headers and files with holes in them serves pulling alone.
+#![cfg_attr(not(feature = "pull"), allow(dead_code))]
 
 mod checkpoint;
 mod encoding;
@@ -32,6 +35,7 @@ mod format;
 mod hash;
 mod limits;
 mod problem;
+#[cfg(feature = "pull")]
 mod pull;
 mod registry;
 mod save;
@@ -45,6 +49,7 @@ pub use error::{Result, WeightsError};
 pub use format::Format;
 pub use hash::Checksum;
 pub use limits::Limits;
+#[cfg(feature = "pull")]
 pub use pull::{Pull, PullError, PullEvent, PullFrom, PullObserver};
 pub use registry::{Model, Origin, model, models};
 pub use save::{Precision, write_safetensors};
