@@ -7,7 +7,9 @@ mod adapter;
 
 use impasto_compute::cpu::{CpuDevice, CpuSettings};
 use impasto_compute::reference::ReferenceDevice;
-use impasto_compute::wgpu::{AdapterChoice, Bounds, Convolutions, GpuDevice, GpuSettings};
+use impasto_compute::wgpu::{
+    AdapterChoice, Bounds, Convolutions, GpuDevice, GpuSettings, Precision,
+};
 use impasto_compute::*;
 
 /// A device of its own with stricter bounds, where there is an adapter.
@@ -18,6 +20,7 @@ fn bounded(change: impl FnOnce(&mut Bounds)) -> Option<GpuDevice> {
             adapter: AdapterChoice::BestOrSoftware,
             bounds,
             convolutions: Convolutions::Winograd,
+            ..GpuSettings::default()
         })
     };
     let mut bounds = open(None).ok()?.bounds();
@@ -71,7 +74,17 @@ fn vgg(
 }
 
 /// Moments, features and the gradient of a step.
-fn step(device: &dyn Device, spec: &NetSpec, (h, w): (usize, usize)) -> Result<Vec<Vec<f32>>> {
+fn step(device: &dyn Device, spec: &NetSpec, size: (usize, usize)) -> Result<Vec<Vec<f32>>> {
+    scaled_step(device, spec, size, 1.0)
+}
+
+/// The same with losses that count `k` times.
+fn scaled_step(
+    device: &dyn Device,
+    spec: &NetSpec,
+    (h, w): (usize, usize),
+    k: f32,
+) -> Result<Vec<Vec<f32>>> {
     let network = device.network(spec)?;
     let image = device.upload(&noise(3, 3 * h * w), &[3, h, w])?;
     let (style, content) = (Tap::Layer(1), Tap::Layer(spec.layers.len() - 1));
@@ -79,10 +92,11 @@ fn step(device: &dyn Device, spec: &NetSpec, (h, w): (usize, usize)) -> Result<V
     let tape = network.forward(&image, &taps)?;
     let (moments, features) = (tape.moments(style)?, tape.features(content)?);
     let target = device.zeros(moments.second.shape())?;
-    let (_, second) = device.squared_error(&moments.second, &target, 1.0)?;
+    let (_, second) = device.squared_error(&moments.second, &target, k)?;
     let zeros = device.zeros(features.shape())?;
-    let (sum, towards) = device.squared_error(features, &zeros, 1e-2)?;
-    let mean = device.copy(&moments.mean)?;
+    let (sum, towards) = device.squared_error(features, &zeros, 0.0078125 * k)?;
+    let mut mean = device.zeros(moments.mean.shape())?;
+    device.axpby(k, &moments.mean, 0.0, &mut mean)?;
     let mut seen = vec![
         device.download(&moments.second)?,
         device.download(features)?,
@@ -246,6 +260,105 @@ fn too_little_memory_is_refused() -> Result<()> {
     let small = (17, 21);
     let expected = step(&ReferenceDevice::new(), &spec, small)?;
     assert_close("1 MiB", &step(&device, &spec, small)?, &expected);
+    Ok(())
+}
+
+/// Adapters of half precision: on both ways, and by small matrices where there are such.
+fn halves() -> Vec<GpuDevice> {
+    let mut devices = Vec::new();
+    for convolutions in [Convolutions::Direct, Convolutions::Winograd] {
+        for precision in [Precision::Half, Precision::Matrices] {
+            let opened = GpuDevice::new(GpuSettings {
+                adapter: AdapterChoice::BestOrSoftware,
+                convolutions: convolutions.clone(),
+                precision,
+                ..GpuSettings::default()
+            });
+            match opened {
+                Ok(device) => devices.push(device),
+                Err(ComputeError::Unavailable { problem, .. }) => eprintln!("skipped: {problem}"),
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+    devices
+}
+
+/// Relative distance in the Euclidean norm.
+fn distance(got: &[f32], expected: &[f32]) -> f64 {
+    let square = |x: f64| x * x;
+    let pairs = got.iter().zip(expected);
+    let error: f64 = pairs.map(|(a, b)| square(f64::from(a - b))).sum();
+    let norm: f64 = expected.iter().map(|b| square(f64::from(*b))).sum();
+    (error / norm).sqrt()
+}
+
+/// Rounding to eleven bits is seen, and is small; a loss of any size has its gradient, though 16 bits reach from 1e-7 to
+/// 65504 only: scales are powers of two, so not one digit differs.
+#[test]
+fn half_precision_is_near_at_any_scale() -> Result<()> {
+    // 200 channels at this size take the larger tile of small matrices.
+    let channels = [
+        (16, false),
+        (200, false),
+        (24, true),
+        (72, false),
+        (40, false),
+    ];
+    for device in halves() {
+        for (padding, size) in [(Padding::Zero, (40, 48)), (Padding::Reflect, (37, 41))] {
+            let spec = vgg(&channels, padding, |n| noise(9, n));
+            let case = format!("{}, {padding:?}", device.describe());
+            let expected = step(&ReferenceDevice::new(), &spec, size)?;
+            let got = step(&device, &spec, size)?;
+            for (index, (got, expected)) in got.iter().zip(&expected).enumerate() {
+                let error = distance(got, expected);
+                println!("{case}, result {index}: {error:e}");
+                assert!(error < 1e-2, "{case}, result {index}: {error:e}");
+            }
+            let error = distance(&got[3], &expected[3]);
+            assert!(error > 1e-5, "{case}: {error:e} is not rounded");
+            for k in [2_f32.powi(-70), 2_f32.powi(60)] {
+                let scaled = scaled_step(&device, &spec, size, k)?;
+                let same = scaled[3].iter().zip(&got[3]).all(|(a, b)| *a == k * b);
+                assert!(same, "{case}, losses times {k:e}");
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A way by small matrices or rounded numbers is taken only after it was measured, and what was measured is kept apart from
+/// what holds in f32.
+#[test]
+fn half_precision_is_measured_for_itself() -> Result<()> {
+    if halves().is_empty() {
+        return Ok(());
+    }
+    let folder = std::env::temp_dir().join(format!("impasto-halves-{}", std::process::id()));
+    let spec = vgg(&[(8, false), (16, true)], Padding::Zero, |n| noise(9, n));
+    let mut lines = Vec::new();
+    for precision in [Precision::Standard, Precision::Half] {
+        let device = GpuDevice::new(GpuSettings {
+            adapter: AdapterChoice::BestOrSoftware,
+            convolutions: Convolutions::Measured(folder.clone()),
+            precision,
+            ..GpuSettings::default()
+        })?;
+        let size = (20, 24);
+        let expected = step(&ReferenceDevice::new(), &spec, size)?;
+        for (got, expected) in step(&device, &spec, size)?.iter().zip(&expected) {
+            assert!(distance(got, expected) < 5e-3);
+        }
+        let files = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        let text: String = files
+            .filter_map(|file| std::fs::read_to_string(file.path()).ok())
+            .collect();
+        println!("{text}");
+        lines.push(text.lines().count());
+    }
+    std::fs::remove_dir_all(&folder).ok();
+    assert_eq!(lines, [2, 4]);
     Ok(())
 }
 

@@ -2,8 +2,9 @@
 
 use super::GpuSettings;
 use super::context::{Bounds, Context, Gpu};
+use super::cooperative::{self, Matrices};
 use super::fault::now;
-use super::tuning::Tuning;
+use super::tuning::{Precision, Tuning};
 use crate::{ComputeError, Result};
 
 /// Per cent of an adapter's memory beyond which nothing is allocated any more.
@@ -35,8 +36,10 @@ pub struct AdapterInfo {
     pub driver: String,
     /// What it is.
     pub kind: AdapterKind,
-    /// Whether it multiplies 16-bit floats.
+    /// Whether it has 16-bit floats.
     pub half: bool,
+    /// Rows of the small matrices of such floats that it multiplies as one, if it does, and if this program can use it.
+    pub matrices: Option<u32>,
     /// Bytes of its memory, where its driver tells; of anything but a discrete card that is the system's.
     pub memory: Option<u64>,
     /// What it can take.
@@ -85,10 +88,41 @@ fn info(index: usize, adapter: &wgpu::Adapter) -> AdapterInfo {
             wgpu::DeviceType::VirtualGpu | wgpu::DeviceType::Other => AdapterKind::Virtual,
             wgpu::DeviceType::Cpu => AdapterKind::Software,
         },
-        half: adapter.features().contains(wgpu::Features::SHADER_F16),
+        half: adapter.features().contains(HALF),
+        matrices: matrices(adapter).map(|matrices| matrices.size),
         memory: memory(adapter),
         bounds: Bounds::of(&adapter.limits()),
     }
+}
+
+/// What numbers of 16 bits need.
+const HALF: wgpu::Features = wgpu::Features::SHADER_F16;
+/// What products of small matrices need beyond.
+const MATRICES: wgpu::Features =
+    wgpu::Features::EXPERIMENTAL_COOPERATIVE_MATRIX.union(wgpu::Features::SUBGROUP);
+
+/// The small matrices of f16, summed in f32, that an adapter multiplies.
+fn matrices(adapter: &wgpu::Adapter) -> Option<Matrices> {
+    use wgpu::CooperativeScalarType::{F16, F32};
+    let info = adapter.get_info();
+    // Who is which part of a workgroup must be known beforehand.
+    let fixed = info.subgroup_min_size == info.subgroup_max_size;
+    if !fixed || !adapter.features().contains(HALF.union(MATRICES)) {
+        return None;
+    }
+    let offered = adapter.cooperative_matrix_properties();
+    let offers = |size: u32| {
+        let sides = |p: &wgpu::CooperativeMatrixProperties| [p.m_size, p.n_size, p.k_size];
+        let mut fitting = offered.iter().filter(|p| sides(p) == [size; 3]);
+        fitting.any(|p| p.ab_type == F16 && p.cr_type == F32)
+    };
+    let all = cooperative::SIZES.into_iter().filter(|&size| offers(size));
+    let mut all = all.map(|size| Matrices {
+        size,
+        subgroup: info.subgroup_max_size,
+    });
+    let bounds = Bounds::of(&adapter.limits());
+    all.find(|&matrices| cooperative::fits(matrices, &bounds))
 }
 
 /// Bytes of the largest memory that is near the adapter, where its driver is one for Vulkan.
@@ -143,12 +177,38 @@ pub(super) fn open(settings: &GpuSettings) -> Result<(Context, AdapterInfo)> {
         device: format!("gpu:{} ({})", found.index, found.name),
         problem,
     };
-    let half = wgpu::Features::SHADER_F16 & adapter.features();
+    let matrices = matrices(&adapter).filter(|_| settings.precision != Precision::Standard);
+    let lacks = |what: &str| {
+        refused(format!(
+            "its driver offers no {what} (on Vulkan: shaderFloat16 and 16-bit storage): compute in f32, or try a newer driver"
+        ))
+    };
+    let mut features = wgpu::Features::empty();
+    if settings.precision != Precision::Standard {
+        features = HALF;
+        if !found.half {
+            return Err(lacks("16-bit floats"));
+        }
+    }
+    if settings.precision == Precision::Matrices && matrices.is_none() {
+        return Err(lacks("products of small matrices of 16-bit floats"));
+    }
+    let experimental_features = match matrices {
+        None => wgpu::ExperimentalFeatures::disabled(),
+        Some(_) => {
+            features |= MATRICES;
+            // SAFETY: what is experimental may have bugs that safe calls run into. It is only asked for together with half
+            // precision, the only kernels that use it are this crate's, of shapes that the adapter says it has, all
+            // indices within what they load and store, and their results are held against those of plain kernels before
+            // they are used.
+            unsafe { wgpu::ExperimentalFeatures::enabled() }
+        }
+    };
     let opened = now(adapter.request_device(&wgpu::DeviceDescriptor {
         label: None,
-        required_features: half,
+        required_features: features,
         required_limits: adapter.limits(),
-        experimental_features: wgpu::ExperimentalFeatures::disabled(),
+        experimental_features,
         memory_hints: wgpu::MemoryHints::MemoryUsage,
         trace: wgpu::Trace::Off,
     }));
@@ -163,7 +223,8 @@ pub(super) fn open(settings: &GpuSettings) -> Result<(Context, AdapterInfo)> {
     }
     let bounds = settings.bounds.map_or(real, |wanted| wanted.and(real));
     let driver = format!("{} {} {}", found.name, found.backend, found.driver);
-    let tuning = Tuning::new(&settings.convolutions, &driver);
+    let precision = settings.precision;
+    let tuning = Tuning::new(&settings.convolutions, precision, matrices, &driver);
     let context = Context::new(Some(Gpu::new(device, queue)), "gpu", bounds, tuning)?;
     Ok((context, found))
 }

@@ -4,17 +4,18 @@
 //! whose right operand is gathered from the map. Nothing is unrolled in memory then: a workgroup gathers the pixels of its
 //! tile, slice by slice of the depth, into what it shares. Either way bias, ReLU and pool happen in registers as the result is
 //! written, and one bit per element is kept of them; a gradient that comes from behind a pool is spread to its places as it is
-//! read.
+//! read. Either way the numbers that are multiplied may be rounded to 16 bits ([`half`](super::half)).
 
 use super::array::from_plain;
 use super::context::Context;
-use super::gemm::{Along, Product, Tile};
+use super::gemm::{Along, Multiply, Product, Tile};
+use super::half;
 use super::kernel::{Kernel, Param, reads, reads_bits, writes, writes_bits};
 use super::memory::Array;
 use super::network::Size;
 use super::plan::Behind;
 use super::pointwise;
-use super::tuning::Way;
+use super::tuning::{Algorithm, Way};
 use super::winograd;
 use crate::{Conv3x3, Padding, Pool, PoolKind, Result};
 
@@ -27,6 +28,7 @@ const CONVOLUTION: Kernel = Kernel {
         reads("x"),
         reads_bits("spread"),
         reads_bits("mask"),
+        reads("scales"),
         writes("out"),
         writes_bits("bits"),
     ],
@@ -39,10 +41,27 @@ pub(super) struct Convolution {
     pub(super) outputs: usize,
     pub(super) padding: Padding,
     bias: Array,
-    /// `[tap, input, output]`.
-    forward: Array,
-    /// `[tap, output, input]`, taps in reverse.
-    backward: Array,
+    forward: Filters,
+    /// Taps in reverse.
+    backward: Filters,
+}
+
+/// Filters on the device.
+#[derive(Debug)]
+struct Filters {
+    /// `[tap, from, to]`.
+    values: Array,
+    /// The power of two that brings them into the range of 16 bits.
+    scale: f32,
+}
+
+impl Filters {
+    fn new(context: &Context, values: &[f32]) -> Result<Self> {
+        Ok(Self {
+            values: from_plain(context, values)?,
+            scale: half::filter_scale(values),
+        })
+    }
 }
 
 /// What a convolution reads.
@@ -73,7 +92,10 @@ impl Convolution {
             conv.weight[(output * inputs + input) * 9 + tap]
         };
         if context.gpu.is_none() {
-            let take = || context.pool.take(conv.weight.len());
+            let take = || {
+                let values = context.pool.take(conv.weight.len())?;
+                Ok(Filters { values, scale: 1.0 })
+            };
             return Ok(Self {
                 inputs,
                 outputs,
@@ -100,8 +122,8 @@ impl Convolution {
             outputs,
             padding: conv.padding,
             bias: from_plain(context, &conv.bias)?,
-            forward: from_plain(context, &forward)?,
-            backward: from_plain(context, &backward)?,
+            forward: Filters::new(context, &forward)?,
+            backward: Filters::new(context, &backward)?,
         })
     }
 
@@ -116,7 +138,8 @@ impl Convolution {
         bits: Option<&Array>,
     ) -> Result<()> {
         Job {
-            filters: &self.forward,
+            filters: &self.forward.values,
+            filter_scale: self.forward.scale,
             inputs: self.inputs,
             outputs: self.outputs,
             bias: Some(&self.bias),
@@ -155,7 +178,8 @@ impl Convolution {
             }
         };
         Job {
-            filters: &self.backward,
+            filters: &self.backward.values,
+            filter_scale: self.backward.scale,
             inputs: self.outputs,
             outputs: self.inputs,
             bias: None,
@@ -181,6 +205,8 @@ impl Convolution {
 pub(super) struct Job<'a> {
     /// `[tap, input, output]`.
     pub(super) filters: &'a Array,
+    /// The power of two that brings them into the range of 16 bits.
+    pub(super) filter_scale: f32,
     pub(super) inputs: usize,
     pub(super) outputs: usize,
     pub(super) bias: Option<&'a Array>,
@@ -201,6 +227,23 @@ pub(super) struct Job<'a> {
     pub(super) add: bool,
     pub(super) mask: Option<&'a Array>,
     pub(super) bits: Option<&'a Array>,
+}
+
+/// How numbers are multiplied on one way.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Numbers<'a> {
+    pub(super) multiply: Multiply,
+    /// The power of two of the map and its reciprocal, where numbers have 16 bits.
+    pub(super) scales: Option<&'a Array>,
+    /// The power of two of the filters.
+    pub(super) filters: f32,
+}
+
+impl Numbers<'_> {
+    /// A constant for kernels that scale.
+    pub(super) fn constant(&self) -> (&'static str, u32) {
+        ("HALF", u32::from(self.scales.is_some()))
+    }
 }
 
 impl Job<'_> {
@@ -246,14 +289,25 @@ impl Job<'_> {
 
     /// Goes a way, which must suit it.
     pub(super) fn go(&self, context: &Context, way: Way) -> Result<()> {
-        match way {
-            Way::Direct => self.direct(context),
-            Way::Winograd => winograd::run(context, self),
+        let scales = match way.multiply {
+            Multiply::Single => None,
+            Multiply::Half | Multiply::Cooperative(_) => {
+                Some(half::scales(context, self.x, self.scale)?)
+            }
+        };
+        let numbers = Numbers {
+            multiply: way.multiply,
+            scales: scales.as_ref(),
+            filters: scales.as_ref().map_or(1.0, |_| self.filter_scale),
+        };
+        match way.algorithm {
+            Algorithm::Direct => self.direct(context, numbers),
+            Algorithm::Winograd => winograd::run(context, self, numbers),
         }
     }
 
     /// As a product of matrices.
-    fn direct(&self, context: &Context) -> Result<()> {
+    fn direct(&self, context: &Context, numbers: Numbers<'_>) -> Result<()> {
         let pixels = match self.behind {
             Behind::ReluPool(_) => self.h / 2 * (self.w / 2) * 4,
             Behind::Nothing | Behind::Relu => self.results().into_iter().product(),
@@ -262,17 +316,19 @@ impl Job<'_> {
         Product {
             kernel: &CONVOLUTION,
             tile: Tile::suggested(self.outputs, pixels, &context.bounds),
+            multiply: numbers.multiply,
             along: [Along::Side; 2],
             size: [self.outputs, pixels, 9 * self.inputs],
             splits: 1,
             batches: 1,
-            constants: &[source, padding, target, add, mask],
+            constants: &[source, padding, target, add, mask, numbers.constant()],
             operands: &[
                 Some(self.filters),
                 self.bias,
                 Some(self.x),
                 self.spread,
                 self.mask,
+                numbers.scales,
                 Some(self.out),
                 self.bits,
             ],
@@ -283,6 +339,8 @@ impl Job<'_> {
                 Param::U(self.border),
                 Param::F(self.factor()),
                 Param::F(self.scale),
+                Param::F(numbers.filters),
+                Param::F(numbers.filters.recip()),
             ],
         }
         .run(context)

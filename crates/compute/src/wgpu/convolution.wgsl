@@ -4,6 +4,16 @@
 // PADDING of a map: 0 zeros, 1 the nearest pixel, 2 mirrored.
 // TARGET: 0 as it is; 1 ReLU with bits; 2 ReLU and maximum, 3 ReLU and mean, each with bits.
 // ADD: onto what is there. MASK: zero where the bits of `mask` are.
+// HALF: what is multiplied is scaled into the range of 16 bits, by a power of two of the map, whose reciprocal is kept with it,
+// and one of the filters.
+
+// What a map is multiplied by as it is read.
+fn map_scale() -> f32 {
+    if (HALF == 1u) {
+        return get_scales(0u);
+    }
+    return 1.0;
+}
 
 // The index that a position reads; only zeros may lie outside.
 fn padded(i: i32, n: i32) -> i32 {
@@ -52,6 +62,9 @@ struct Params {
     factor: f32,
     // What a gradient from behind a pool is multiplied by.
     scale: f32,
+    // What filters are multiplied by, and its reciprocal.
+    filters: f32,
+    unfilters: f32,
 }
 
 struct Place { y: vec4i, x: vec4i }
@@ -81,12 +94,12 @@ fn load_a(m: u32, k: u32, end: u32, z: u32) -> vec4f {
     }
     let at = k * p.m + m;
     if (m + 3u < p.m) {
-        return vec4f(get_filters(at), get_filters(at + 1u), get_filters(at + 2u), get_filters(at + 3u));
+        return p.filters * vec4f(get_filters(at), get_filters(at + 1u), get_filters(at + 2u), get_filters(at + 3u));
     }
     var four = vec4f();
     for (var i = 0u; i < 4u; i++) {
         if (m + i < p.m) {
-            four[i] = get_filters(at + i);
+            four[i] = p.filters * get_filters(at + i);
         }
     }
     return four;
@@ -100,7 +113,7 @@ fn load_b(place: Place, k: u32, end: u32, z: u32) -> vec4f {
     let channel = k % p.channels;
     let y = place.y + i32(tap / 3u) - 1;
     let x = place.x + i32(tap % 3u) - 1;
-    return vec4f(
+    return map_scale() * vec4f(
         pixel(channel, y.x, x.x),
         pixel(channel, y.y, x.y),
         pixel(channel, y.z, x.z),
@@ -117,6 +130,12 @@ fn finish(m: u32, n: u32, z: u32, rows: array<vec4f, 8>) {
         return;
     }
     var values = rows;
+    if (HALF == 1u) {
+        let unscale = p.unfilters * get_scales(1u);
+        for (var r = 0u; r < 8u; r++) {
+            values[r] = values[r] * unscale;
+        }
+    }
     let word = m / 8u * ((p.n + 3u) / 4u) + n / 4u;
     var bits = 0u;
     if (MASK == 1u) {
@@ -210,7 +229,7 @@ fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u
     for (var x = 0; x < 6; x++) {
         var column: array<f32, 6>;
         for (var y = 0; y < 6; y++) {
-            column[y] = pixel(channel, top + y, left + x);
+            column[y] = map_scale() * pixel(channel, top + y, left + x);
         }
         half[x] = patched(column);
     }

@@ -11,7 +11,7 @@
 //! `[A⁻¹ 0; −C⁻¹·B·A⁻¹ C⁻¹]`.
 
 use super::context::Context;
-use super::gemm::{Along, Product, Tile};
+use super::gemm::{Along, Multiply, Product, Tile};
 use super::kernel::{Kernel, Launch, Param, reads, reads_bits, writes, writes_bits};
 use super::memory::Array;
 use super::vector::each;
@@ -238,6 +238,7 @@ fn invert(context: &Context, c: usize, lower: &Array) -> Result<Array> {
             Product {
                 kernel: &HALVES,
                 tile: Tile::SMALL,
+                multiply: Multiply::Single,
                 along: [Along::Depth, Along::Side],
                 size: [side; 3],
                 splits: 1,

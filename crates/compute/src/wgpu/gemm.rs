@@ -9,12 +9,29 @@
 //! by four columns of the result (a convolution adds its bias there, applies ReLU and pools). A workgroup computes a
 //! tile; both operands pass through its shared memory in slices of the depth, and the next slice is loaded into
 //! registers while this one is multiplied. Every invocation keeps eight rows by four or eight columns in registers.
+//!
+//! Operands may be rounded to 16 bits on their way into shared memory; whoever asks for it has brought them into the range
+//! of f16 ([`half`](super::half)). Sums are in f32 always. Where an adapter has units for products of small matrices, the same
+//! three functions serve a kernel for those ([`cooperative`](super::cooperative)).
 
 use super::context::{Bounds, Context};
+use super::cooperative::{self, Matrices};
 use super::kernel::{Kernel, Launch, Param};
 use super::memory::Array;
 use crate::Result;
 use std::fmt::Write;
+
+/// How pairs of numbers are multiplied.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Multiply {
+    /// As they are.
+    #[default]
+    Single,
+    /// Rounded to f16.
+    Half,
+    /// Rounded to f16, by units of the adapter that multiply small matrices.
+    Cooperative(Matrices),
+}
 
 /// The shape of a workgroup's tile.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -76,6 +93,7 @@ impl Tile {
         [self.rows() / 4 + 1, self.columns() / 4 + 1]
     }
 
+    /// Bytes that a workgroup shares, with numbers of four bytes.
     fn shared(self) -> usize {
         let [a, b] = self.strides();
         // And the places of `reduce`, which every kernel has.
@@ -121,6 +139,7 @@ pub(super) enum Along {
 pub(super) struct Product<'a> {
     pub(super) kernel: &'a Kernel,
     pub(super) tile: Tile,
+    pub(super) multiply: Multiply,
     pub(super) along: [Along; 2],
     /// Rows, columns, depth.
     pub(super) size: [usize; 3],
@@ -136,32 +155,53 @@ pub(super) struct Product<'a> {
 
 impl Product<'_> {
     /// The depth that one slice sums.
-    fn slice(&self) -> usize {
+    fn slice(&self, depth_of_tile: usize) -> usize {
         let [_, _, depth] = self.size;
-        depth
-            .div_ceil(self.splits)
-            .next_multiple_of(self.tile.depth)
+        depth.div_ceil(self.splits).next_multiple_of(depth_of_tile)
     }
 
     pub(super) fn run(&self, context: &Context) -> Result<()> {
         let [rows, columns, depth] = self.size;
-        let tiles_m = rows.div_ceil(self.tile.rows());
-        let tiles = tiles_m * columns.div_ceil(self.tile.columns());
+        let (tile, along) = (self.tile, self.along);
+        let block = match self.multiply {
+            Multiply::Cooperative(matrices) => Some(cooperative::Block::suggested(
+                matrices,
+                [rows, columns * self.batches],
+                &context.bounds,
+            )),
+            Multiply::Single | Multiply::Half => None,
+        };
+        let [high, wide, deep] = match &block {
+            Some(block) => [block.side(), block.side(), cooperative::DEPTH],
+            None => [tile.rows(), tile.columns(), tile.depth],
+        };
+        let tiles_m = rows.div_ceil(high);
+        let tiles = tiles_m * columns.div_ceil(wide);
         let mut params = vec![
             Param::U(rows),
             Param::U(columns),
             Param::U(depth),
             Param::U(tiles_m),
             Param::U(tiles),
-            Param::U(self.slice()),
+            Param::U(self.slice(deep)),
             Param::U(self.splits),
         ];
         params.extend(self.params);
-        let name = format!("{:?}{:?}", self.tile, self.along);
+        let half = self.multiply == Multiply::Half;
+        let (name, text): (String, Box<dyn Fn() -> String>) = match block {
+            Some(block) => (
+                format!("{block:?}{along:?}"),
+                Box::new(move || cooperative::source(block, along)),
+            ),
+            None => (
+                format!("{tile:?}{along:?}{}", if half { " f16" } else { "" }),
+                Box::new(move || source(tile, along, half)),
+            ),
+        };
         context.run(&Launch {
             kernel: self.kernel,
             constants: self.constants,
-            more: Some((&name, &|| source(self.tile, self.along))),
+            more: Some((&name, &*text)),
             operands: self.operands,
             params: &params,
             groups: tiles,
@@ -173,21 +213,59 @@ impl Product<'_> {
 }
 
 /// How an operand gets into shared memory.
-struct Loads {
+pub(super) struct Loads {
     /// `a` or `b`.
-    name: char,
+    pub(super) name: char,
     /// Where the tile begins.
-    origin: &'static str,
+    pub(super) origin: &'static str,
     /// Fours of rows or columns in a slice.
-    fours: usize,
-    stride: usize,
-    along: Along,
+    pub(super) fours: usize,
+    /// Depth of a slice.
+    pub(super) depth: usize,
+    /// Those who share the loads.
+    pub(super) invocations: usize,
+    pub(super) along: Along,
+}
+
+/// Lines of a kernel that loads slices.
+#[derive(Default)]
+pub(super) struct LoadLines {
+    /// Where each load reads, before the loop.
+    pub(super) places: String,
+    /// The first slice, into registers.
+    pub(super) first: String,
+    /// A slice from registers into shared memory.
+    pub(super) store: String,
+    /// The next slice, into registers.
+    pub(super) next: String,
+}
+
+impl LoadLines {
+    /// Adds an operand; `store` tells how a four of it gets into shared memory, from its place in depth, its number and its
+    /// name.
+    pub(super) fn add(&mut self, loads: &Loads, store: impl Fn(&str, &str, &str) -> String) {
+        let Loads { name, origin, .. } = loads;
+        loads.each(|j, four, k, exists| {
+            let next = format!("next_{name}{j}");
+            let load = format!(
+                "if ({exists}) {{ {next} = load_{name}(place_{name}{j}, at + {k}, end, z); }}"
+            );
+            let store = store(k, four, &next);
+            let _ = writeln!(
+                self.places,
+                "    let place_{name}{j} = place_{name}({origin} + {four} * 4u);"
+            );
+            let _ = writeln!(self.first, "    var {next} = vec4f();\n    {load}");
+            let _ = writeln!(self.store, "        if ({exists}) {{ {store} }}");
+            let _ = writeln!(self.next, "            {load}");
+        });
+    }
 }
 
 impl Loads {
     /// Calls `each` with the number of a load, its four, its place in depth and the condition under which it exists.
-    fn each(&self, tile: Tile, mut each: impl FnMut(usize, &str, &str, &str)) {
-        let (fours, depth, invocations) = (self.fours, tile.depth, tile.invocations());
+    fn each(&self, mut each: impl FnMut(usize, &str, &str, &str)) {
+        let (fours, depth, invocations) = (self.fours, self.depth, self.invocations);
         let count = fours * depth;
         for j in 0..count.div_ceil(invocations) {
             let index = format!("(lane + {}u)", j * invocations);
@@ -217,7 +295,9 @@ impl Loads {
 }
 
 /// The kernel around `load_a`, `load_b` and `finish`.
-fn source(tile: Tile, along: [Along; 2]) -> String {
+fn source(tile: Tile, along: [Along; 2], half: bool) -> String {
+    // What shared memory holds.
+    let four = if half { "vec4<f16>" } else { "vec4f" };
     let [stride_a, stride_b] = tile.strides();
     let Tile {
         high,
@@ -230,50 +310,44 @@ fn source(tile: Tile, along: [Along; 2]) -> String {
             name: 'a',
             origin: "m0",
             fours: tile.rows() / 4,
-            stride: stride_a,
+            depth,
+            invocations: tile.invocations(),
             along: along[0],
         },
         Loads {
             name: 'b',
             origin: "n0",
             fours: tile.columns() / 4,
-            stride: stride_b,
+            depth,
+            invocations: tile.invocations(),
             along: along[1],
         },
     ];
-    let [mut places, mut first, mut store, mut next] = [const { String::new() }; 4];
-    for loads in &operands {
-        let Loads {
-            name,
-            origin,
-            stride,
-            ..
-        } = loads;
-        loads.each(tile, |j, four, k, exists| {
-            let _ = writeln!(places, "    let place_{name}{j} = place_{name}({origin} + {four} * 4u);");
-            let load = format!(
-                "if ({exists}) {{ next_{name}{j} = load_{name}(place_{name}{j}, at + {k}, end, z); }}"
-            );
-            let _ = writeln!(first, "    var next_{name}{j} = vec4f();\n    {load}");
-            let _ = writeln!(
-                store,
-                "        if ({exists}) {{ tile_{name}[{k} * {stride}u + {four}] = next_{name}{j}; }}"
-            );
-            let _ = writeln!(next, "            {load}");
+    let mut lines = LoadLines::default();
+    for (loads, stride) in operands.iter().zip([stride_a, stride_b]) {
+        let name = loads.name;
+        lines.add(loads, |k, at, next| {
+            format!("tile_{name}[{k} * {stride}u + {at}] = {four}({next});")
         });
     }
+    let LoadLines {
+        places,
+        first,
+        store,
+        next,
+    } = lines;
     let [mut sums, mut multiply, mut finish] = [const { String::new() }; 3];
     for q in 0..fours {
         let _ = writeln!(
             multiply,
-            "            let b{q} = tile_b[k * {stride_b}u + x + {}u];",
+            "            let b{q} = vec4f(tile_b[k * {stride_b}u + x + {}u]);",
             q * wide
         );
     }
     for half in 0..2 {
         let _ = writeln!(
             multiply,
-            "            let a{half} = tile_a[k * {stride_a}u + y * 2u + {half}u];"
+            "            let a{half} = vec4f(tile_a[k * {stride_a}u + y * 2u + {half}u]);"
         );
     }
     for row in 0..8 {
@@ -296,8 +370,8 @@ fn source(tile: Tile, along: [Along; 2]) -> String {
         );
     }
     format!(
-        "var<workgroup> tile_a: array<vec4f, {}>;
-var<workgroup> tile_b: array<vec4f, {}>;
+        "var<workgroup> tile_a: array<{four}, {}>;
+var<workgroup> tile_b: array<{four}, {}>;
 
 @compute @workgroup_size({})
 fn main(@builtin(workgroup_id) which: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {{

@@ -4,8 +4,8 @@
 //! belongs to all of them. Around it come constants, the accessors of its operands, and what kernels share.
 //!
 //! An operand may lie in several buffers, because a binding has a greatest size ([`Array`]). Its accessors hide that:
-//! a kernel calls `get_x(i)` and `set_x(i, value)`, which for one buffer are plain reads and writes. An operand that is
-//! left out reads as zero.
+//! a kernel calls `get_x(i)` and `set_x(i, value)`, which for one buffer are plain reads and writes; numbers that lie there in
+//! 16 bits are f32 to the kernel. An operand that is left out reads as zero.
 
 use super::memory::Array;
 use std::fmt::Write;
@@ -146,6 +146,9 @@ impl Launch<'_> {
         }
         for array in self.operands {
             let _ = write!(key, ",{}", array.map_or(0, |array| array.pieces().len()));
+            if array.is_some_and(Array::is_half) {
+                key.push('h');
+            }
         }
         key
     }
@@ -159,25 +162,42 @@ impl Launch<'_> {
         text.push_str(SHARED);
         let mut binding = 1;
         for (slot, array) in bindings(self) {
-            let pieces = array.map_or(0, |array| array.pieces().len());
-            slot.declare(&mut text, &mut binding, pieces, shift);
+            slot.declare(&mut text, &mut binding, array, shift);
         }
         text.push_str(section(self.kernel.file, ""));
         text.push_str(section(self.kernel.file, self.kernel.name));
         if let Some((_, more)) = self.more {
             text.push_str(&more());
         }
-        text
+        extended(text)
     }
+}
+
+/// A shader with the extensions of the language that it uses, which have to be named before all else.
+fn extended(text: String) -> String {
+    let mut enabled = String::new();
+    for (used, extension) in [("f16", "f16"), ("coop_mat", "wgpu_cooperative_matrix")] {
+        if text.contains(used) {
+            let _ = writeln!(enabled, "enable {extension};");
+        }
+    }
+    enabled + &text
 }
 
 impl Slot {
     /// Writes the variables and accessors of an operand.
-    fn declare(&self, text: &mut String, binding: &mut u32, pieces: usize, shift: u32) {
+    fn declare(&self, text: &mut String, binding: &mut u32, array: Option<&Array>, shift: u32) {
         let name = self.name;
+        let pieces = array.map_or(0, |array| array.pieces().len());
+        let half = array.is_some_and(Array::is_half);
+        // What the kernel sees, and what lies there.
         let (kind, zero) = match self.element {
             Element::F32 => ("f32", "0.0"),
             Element::U32 => ("u32", "0u"),
+        };
+        let (kept, shift) = match half {
+            true => ("f16", shift + 1),
+            false => (kind, shift),
         };
         let access = match self.access {
             Access::Read => "read",
@@ -186,7 +206,7 @@ impl Slot {
         for piece in 0..pieces {
             let _ = writeln!(
                 text,
-                "@group(0) @binding({binding}) var<storage, {access}> {name}_{piece}: array<{kind}>;"
+                "@group(0) @binding({binding}) var<storage, {access}> {name}_{piece}: array<{kept}>;"
             );
             *binding += 1;
         }
@@ -213,7 +233,7 @@ impl Slot {
         let _ = match pieces {
             0 => writeln!(text, "fn get_{name}(i: u32) -> {kind} {{ return {zero}; }}"),
             _ => {
-                let body = spread(&|piece, at| format!("value = {name}_{piece}[{at}];"));
+                let body = spread(&|piece, at| format!("value = {kind}({name}_{piece}[{at}]);"));
                 writeln!(
                     text,
                     "fn get_{name}(i: u32) -> {kind} {{ var value: {kind}; {body} return value; }}"
@@ -223,7 +243,7 @@ impl Slot {
         if self.access == Access::Write {
             let body = match pieces {
                 0 => String::new(),
-                _ => spread(&|piece, at| format!("{name}_{piece}[{at}] = value;")),
+                _ => spread(&|piece, at| format!("{name}_{piece}[{at}] = {kept}(value);")),
             };
             let _ = writeln!(text, "fn set_{name}(i: u32, value: {kind}) {{ {body} }}");
         }

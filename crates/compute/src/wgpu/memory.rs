@@ -71,6 +71,8 @@ pub(super) struct Array {
     pieces: Vec<Piece>,
     len: usize,
     pool: Arc<Pool>,
+    /// Whether each of them holds two numbers of 16 bits.
+    half: bool,
     /// If this is a factor that was made here: what else is known of it.
     pub(super) factor: Option<Arc<Factor>>,
 }
@@ -79,6 +81,11 @@ impl Array {
     /// Elements.
     pub(super) fn len(&self) -> usize {
         self.len
+    }
+
+    /// Whether its numbers have 16 bits, two to an element.
+    pub(super) fn is_half(&self) -> bool {
+        self.half
     }
 
     /// Its buffers.
@@ -97,6 +104,7 @@ impl Array {
             pieces: std::mem::take(&mut self.pieces),
             len: std::mem::take(&mut self.len),
             pool: Arc::clone(&self.pool),
+            half: self.half,
             factor: self.factor.take(),
         }
     }
@@ -163,6 +171,7 @@ impl Pool {
             pieces: Vec::new(),
             len,
             pool: Arc::clone(self),
+            half: false,
             factor: None,
         };
         let mut left = len.max(1);
@@ -171,6 +180,13 @@ impl Pool {
             array.pieces.push(self.piece(size, len)?);
             left -= size;
         }
+        Ok(array)
+    }
+
+    /// An array of numbers of 16 bits, with whatever content.
+    pub(super) fn take_half(self: &Arc<Self>, numbers: usize) -> Result<Array> {
+        let mut array = self.take(numbers.div_ceil(2))?;
+        array.half = true;
         Ok(array)
     }
 

@@ -4,7 +4,7 @@
 //!   where arrays lie, `fault` keeps what goes wrong behind the host's back, `scalar` fetches sums late;
 //! * `network` and `tape` run a network forward and backward, with `convolution` (directly or by `winograd`, as `tuning`
 //!   has measured), `moments`, `heads`, and `pointwise` between them; `gemm` is the one product of matrices that all of them
-//!   share;
+//!   share, for numbers of 16 bits with what `half` knows of their range and, on some adapters, by `cooperative` matrices;
 //! * `vector`, `variation`, `matrix` and `fidelity` are the small operations; fidelity stands on `product`s,
 //!   `factor`s of covariances and the `polar` decomposition.
 //!
@@ -20,10 +20,12 @@ mod adapter;
 mod array;
 mod context;
 mod convolution;
+mod cooperative;
 mod factor;
 mod fault;
 mod fidelity;
 mod gemm;
+mod half;
 mod heads;
 mod kernel;
 mod matrix;
@@ -46,7 +48,7 @@ mod winograd;
 
 pub use adapter::{AdapterChoice, AdapterInfo, AdapterKind, adapters};
 pub use context::Bounds;
-pub use tuning::Convolutions;
+pub use tuning::{Convolutions, Precision};
 
 use crate::{
     AdamBuffers, AdamStep, Device, Moments, NetSpec, Network, Patch, Reduction, Result, Scalar,
@@ -65,6 +67,8 @@ pub struct GpuSettings {
     pub bounds: Option<Bounds>,
     /// How convolutions are computed.
     pub convolutions: Convolutions,
+    /// Of what numbers.
+    pub precision: Precision,
 }
 
 /// A GPU as a device.
@@ -72,6 +76,7 @@ pub struct GpuSettings {
 pub struct GpuDevice {
     context: Arc<Context>,
     adapter: Option<AdapterInfo>,
+    precision: Precision,
 }
 
 impl GpuDevice {
@@ -84,6 +89,7 @@ impl GpuDevice {
         Ok(Self {
             context: Arc::new(context),
             adapter: Some(adapter),
+            precision: settings.precision,
         })
     }
 
@@ -96,6 +102,7 @@ impl GpuDevice {
         Ok(Self {
             context: Arc::new(Context::new(None, "gpu", bounds, Tuning::default())?),
             adapter: None,
+            precision: Precision::Standard,
         })
     }
 
@@ -120,7 +127,7 @@ impl GpuDevice {
     /// [`ComputeError::Failed`](crate::ComputeError::Failed) if their results differ by more than rounding; whatever
     /// either device reports.
     pub fn self_test(&self, trusted: &dyn Device) -> Result<()> {
-        trial::compare(self, trusted)
+        trial::compare(self, trusted, self.precision)
     }
 }
 
@@ -143,7 +150,12 @@ impl Device for GpuDevice {
                     backend,
                     ..
                 } = adapter;
-                format!("gpu:{index}: {name}, {backend}{software}, f32")
+                let precision = match self.precision {
+                    Precision::Standard => "f32",
+                    Precision::Half => "f16",
+                    Precision::Matrices => "f16 matrices",
+                };
+                format!("gpu:{index}: {name}, {backend}{software}, {precision}")
             }
         }
     }

@@ -9,7 +9,7 @@
 
 use super::array::{get, put};
 use super::context::Context;
-use super::gemm::{Along, Product, Tile};
+use super::gemm::{Along, Multiply, Product, Tile};
 use super::kernel::{Kernel, Launch, Param, reads, writes};
 use super::memory::Array;
 use super::network::Size;
@@ -101,6 +101,7 @@ pub(super) fn forward(
     Product {
         kernel: &SECOND_PARTS,
         tile,
+        multiply: Multiply::Single,
         along: [Along::Depth; 2],
         size: [c, c, area],
         splits,
@@ -179,6 +180,7 @@ impl Mixing<'_> {
         Product {
             kernel: &MIX,
             tile,
+            multiply: Multiply::Single,
             along: [Along::Side; 2],
             size: [self.outputs, self.pixels, self.inputs],
             splits: 1,

@@ -11,7 +11,6 @@ use super::heads::HeadMatrices;
 use super::memory::Array;
 use super::plan::{Behind, Operation, Stage, stages};
 use super::tape::{GpuTape, Seen};
-use super::tuning::Tuning;
 use super::{moments, pointwise};
 use crate::{
     ComputeError, Cotangent, Input, Layer, Memory, Moments, NetSpec, Network, PoolKind, Result,
@@ -306,7 +305,7 @@ impl Network for GpuNetwork {
             None,
             &self.context.name,
             self.context.bounds,
-            Tuning::default(),
+            self.context.tuning.counting(),
         )?);
         let network = Self::new(Arc::clone(&context), self.spec.clone())?;
         let pool = &context.pool;

@@ -1,7 +1,7 @@
 //! Products of small matrices, row-major.
 
 use super::context::Context;
-use super::gemm::{Along, Product, Tile};
+use super::gemm::{Along, Multiply, Product, Tile};
 use super::kernel::{Kernel, Param, reads, writes};
 use super::memory::Array;
 use crate::Result;
@@ -72,6 +72,7 @@ pub(super) fn product(
     Product {
         kernel: &PRODUCT,
         tile: Tile::SMALL,
+        multiply: Multiply::Single,
         along: [
             if a.transposed {
                 Along::Side

@@ -2,13 +2,16 @@
 //!
 //! A device that only counts goes the way of any other, and keeps the text of the kernels that would have run.
 
-use super::{Bounds, GpuDevice};
+use super::context::Context;
+use super::cooperative::Matrices;
+use super::tuning::Tuning;
+use super::{Bounds, Convolutions, GpuDevice, Precision};
 use crate::{
     AdamBuffers, AdamStep, Conv3x3, Cotangent, Device, Head, Input, InputNorm, Layer, Moments,
     NetSpec, Padding, Patch, Pool, PoolKind, Reduction, Result, Tap, TapRequest, TotalVariation,
     Window,
 };
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use wgpu::naga::front::wgsl;
 use wgpu::naga::valid::{Capabilities, ValidationFlags, Validator};
 
@@ -151,9 +154,25 @@ fn operations(device: &GpuDevice) -> Result<()> {
     Ok(())
 }
 
+/// Validates what a device would have run.
+fn validate(device: &GpuDevice, capabilities: Capabilities) {
+    let mut validator = Validator::new(ValidationFlags::all(), capabilities);
+    let shaders = device.context.shaders.lock();
+    let shaders = shaders.unwrap_or_else(PoisonError::into_inner);
+    assert!(shaders.len() > 20, "{} only", shaders.len());
+    for (name, text) in shaders.iter() {
+        let module = match wgsl::parse_str(text) {
+            Ok(module) => module,
+            Err(error) => panic!("{name}: {}", error.emit_to_string(text)),
+        };
+        if let Err(error) = validator.validate(&module) {
+            panic!("{name}: {}", error.emit_to_string(text));
+        }
+    }
+}
+
 #[test]
 fn every_shader_is_valid() -> Result<()> {
-    let mut validator = Validator::new(ValidationFlags::all(), Capabilities::empty());
     // Maps in one buffer each, and in several.
     for buffer in [1 << 30, 16 << 10] {
         let device = GpuDevice::counting(Bounds {
@@ -169,17 +188,63 @@ fn every_shader_is_valid() -> Result<()> {
             let small = spec(Padding::Reflect, PoolKind::Max, [20, 21, 22])?;
             passes(&device, &small, 23, &[Tap::Layer(3), Tap::Layer(6)])?;
         }
-        let shaders = device.context.shaders.lock();
-        let shaders = shaders.unwrap_or_else(PoisonError::into_inner);
-        assert!(shaders.len() > 40, "{} only", shaders.len());
-        for (name, text) in shaders.iter() {
-            let module = match wgsl::parse_str(text) {
-                Ok(module) => module,
-                Err(error) => panic!("{name}: {}", error.emit_to_string(text)),
+        validate(&device, Capabilities::empty());
+    }
+    Ok(())
+}
+
+/// Those that multiply numbers of 16 bits, in both sizes of small matrices, of which no adapter has both.
+#[test]
+fn every_shader_of_half_precision_is_valid() -> Result<()> {
+    let matrices = [(8, 8), (16, 32)].map(|(size, subgroup)| Some(Matrices { size, subgroup }));
+    let f16 = Capabilities::SHADER_FLOAT16;
+    for (matrices, capabilities) in [
+        (None, f16),
+        (
+            matrices[0],
+            f16 | Capabilities::COOPERATIVE_MATRIX | Capabilities::SUBGROUP,
+        ),
+        (
+            matrices[1],
+            f16 | Capabilities::COOPERATIVE_MATRIX | Capabilities::SUBGROUP,
+        ),
+    ] {
+        let precision = match matrices {
+            None => Precision::Half,
+            Some(_) => Precision::Matrices,
+        };
+        for (convolutions, buffer) in [
+            (Convolutions::Direct, 1 << 30),
+            (Convolutions::Winograd, 1 << 30),
+            (Convolutions::Winograd, 16 << 10),
+        ] {
+            let bounds = Bounds {
+                buffer,
+                shared: 48 << 10,
+                buffers: 1 << 20,
+                ..Bounds::default()
             };
-            if let Err(error) = validator.validate(&module) {
-                panic!("{name}: {}", error.emit_to_string(text));
+            let tuning = Tuning::new(&convolutions, precision, matrices, "");
+            let device = GpuDevice {
+                context: Arc::new(Context::new(None, "gpu", bounds, tuning)?),
+                adapter: None,
+                precision,
+            };
+            let (taps, side) = match buffer {
+                ..=16384 => ([Tap::Layer(3), Tap::Layer(6)], 23),
+                _ => ([Tap::Layer(4), Tap::Layer(6)], 300),
+            };
+            for padding in [Padding::Zero, Padding::Reflect] {
+                for kind in [PoolKind::Max, PoolKind::Average] {
+                    passes(&device, &spec(padding, kind, [20, 70, 140])?, side, &taps)?;
+                }
             }
+            validate(&device, capabilities);
+            let shaders = device.context.shaders.lock();
+            let shaders = shaders.unwrap_or_else(PoisonError::into_inner);
+            let has = |word: &str| shaders.values().any(|text| text.contains(word));
+            assert!(has("enable f16"));
+            assert_eq!(has("coopMultiplyAdd"), matrices.is_some());
         }
     }
     Ok(())

@@ -2,13 +2,14 @@
 //!
 //! A small network, its gradient and a fidelity are computed here and on another device; both have to agree.
 
+use super::Precision;
 use crate::{
     ComputeError, Conv3x3, Cotangent, Device, Input, InputNorm, Layer, NetSpec, Padding, Pool,
     PoolKind, Result, Tap, TapRequest,
 };
 
-/// What rounding may make of the greatest number.
-const TOLERANCE: f32 = 1e-3;
+/// What rounding may make of the greatest number, in f32 and in f16.
+const TOLERANCE: [f32; 2] = [1e-3, 2e-2];
 /// Height and width of the picture: odd, and more than a tile.
 const SIZE: (usize, usize) = (19, 23);
 
@@ -102,7 +103,12 @@ fn run(device: &dyn Device) -> Result<Vec<(&'static str, Vec<f32>)>> {
 }
 
 /// Holds a device against another one that is trusted.
-pub(super) fn compare(device: &dyn Device, trusted: &dyn Device) -> Result<()> {
+pub(super) fn compare(
+    device: &dyn Device,
+    trusted: &dyn Device,
+    precision: Precision,
+) -> Result<()> {
+    let tolerance = TOLERANCE[usize::from(precision != Precision::Standard)];
     let results = run(device)?.into_iter().zip(run(trusted)?);
     for ((what, got), (_, expected)) in results {
         let largest = expected.iter().fold(0.0_f32, |max, v| max.max(v.abs()));
@@ -110,7 +116,7 @@ pub(super) fn compare(device: &dyn Device, trusted: &dyn Device) -> Result<()> {
         let error = pairs
             .map(|(a, b)| (a - b).abs())
             .fold(0.0, |max, e| if e > max || e.is_nan() { e } else { max });
-        if error.is_nan() || error > TOLERANCE * largest {
+        if error.is_nan() || error > tolerance * largest {
             return Err(ComputeError::Failed {
                 device: device.describe(),
                 problem: format!(

@@ -129,6 +129,11 @@ fn parts(
     Ok(partials)
 }
 
+/// The greatest magnitudes of the chunks of an array.
+pub(super) fn greatest(context: &Context, x: &Array) -> Result<Array> {
+    parts(context, &MAX_ABS, x.len(), &[x], &[])
+}
+
 pub(super) fn copy(context: &Context, x: &Tensor) -> Result<Tensor> {
     let from = get(context, "copy", x)?;
     let to = context.pool.take(from.len())?;

@@ -9,13 +9,14 @@
 //!            ──results───▶  output map             Aᵀ m A, then bias, ReLU and pool, or sum and mask
 //! ```
 //!
-//! Filters are transformed again for each map: that is little work, and they would take four times the memory.
+//! Filters are transformed again for each map: that is little work, and they would take four times the memory. Where numbers
+//! are rounded to 16 bits, filters and patches lie in memory as such; transforms and products are in f32.
 //!
 //! It is not for a ReLU over rows that are no multiple of four pixels: words of bits would belong to two tiles.
 
 use super::context::Context;
-use super::convolution::Job;
-use super::gemm::{Along, Product, Tile};
+use super::convolution::{Job, Numbers};
+use super::gemm::{Along, Multiply, Product, Tile};
 use super::kernel::{Kernel, Launch, Param, reads, reads_bits, writes, writes_bits};
 use super::memory::Array;
 use super::plan::Behind;
@@ -31,7 +32,12 @@ const FILTERS: Kernel = Kernel {
 const PATCHES: Kernel = Kernel {
     name: "patches",
     file: include_str!("convolution.wgsl"),
-    operands: &[reads("x"), reads_bits("spread"), writes("out")],
+    operands: &[
+        reads("x"),
+        reads_bits("spread"),
+        reads("scales"),
+        writes("out"),
+    ],
 };
 const MULTIPLY: Kernel = Kernel {
     name: "multiply",
@@ -45,6 +51,7 @@ const RESULTS: Kernel = Kernel {
         reads("x"),
         reads("bias"),
         reads_bits("mask"),
+        reads("scales"),
         writes("out"),
         writes_bits("bits"),
     ],
@@ -76,7 +83,7 @@ pub(super) fn suits(context: &Context, job: &Job<'_>) -> bool {
 }
 
 /// Runs a convolution.
-pub(super) fn run(context: &Context, job: &Job<'_>) -> Result<()> {
+pub(super) fn run(context: &Context, job: &Job<'_>, numbers: Numbers<'_>) -> Result<()> {
     let more: Option<(&str, &dyn Fn() -> String)> = Some(("points", &points));
     let [tall, wide] = job.results();
     let across = wide.div_ceil(SIDE);
@@ -104,10 +111,15 @@ pub(super) fn run(context: &Context, job: &Job<'_>) -> Result<()> {
         })
     };
     let pairs = job.inputs * job.outputs;
-    let filters = context.pool.take(POINTS * pairs)?;
+    let factors = |count: usize| match numbers.multiply {
+        Multiply::Single => context.pool.take(count),
+        Multiply::Half | Multiply::Cooperative(_) => context.pool.take_half(count),
+    };
+    let filters = factors(POINTS * pairs)?;
     let operands = [Some(job.filters), Some(&filters)];
-    each(&FILTERS, &[], &operands, pairs, &[Param::U(pairs)])?;
-    let (patches, products) = (context.pool.take(between)?, context.pool.take(between)?);
+    let params = [Param::U(pairs), Param::F(numbers.filters)];
+    each(&FILTERS, &[], &operands, pairs, &params)?;
+    let (patches, products) = (factors(between)?, context.pool.take(between)?);
     for first in (0..tiles).step_by(most) {
         let count = most.min(tiles - first);
         let place = [count, first, across].map(Param::U);
@@ -116,10 +128,11 @@ pub(super) fn run(context: &Context, job: &Job<'_>) -> Result<()> {
         params.extend(place);
         params.extend([job.h, job.w, job.border].map(Param::U));
         params.push(Param::F(job.scale));
-        let operands = [Some(job.x), job.spread, Some(&patches)];
+        let operands = [Some(job.x), job.spread, numbers.scales, Some(&patches)];
+        let [source, padding] = job.before();
         each(
             &PATCHES,
-            &job.before(),
+            &[source, padding, numbers.constant()],
             &operands,
             job.inputs * count,
             &params,
@@ -128,6 +141,7 @@ pub(super) fn run(context: &Context, job: &Job<'_>) -> Result<()> {
         Product {
             kernel: &MULTIPLY,
             tile: Tile::suggested(job.outputs, count * POINTS, &context.bounds),
+            multiply: numbers.multiply,
             along: [Along::Side; 2],
             size: [job.outputs, count, job.inputs],
             splits: 1,
@@ -142,9 +156,18 @@ pub(super) fn run(context: &Context, job: &Job<'_>) -> Result<()> {
         let mut params = vec![Param::U(items)];
         params.extend(place);
         params.extend([tall, wide, job.outputs].map(Param::U));
-        params.push(Param::F(job.factor()));
-        let operands = [Some(&products), job.bias, job.mask, Some(job.out), job.bits];
-        each(&RESULTS, &job.after(), &operands, items, &params)?;
+        params.extend([job.factor(), numbers.filters.recip()].map(Param::F));
+        let operands = [
+            Some(&products),
+            job.bias,
+            job.mask,
+            numbers.scales,
+            Some(job.out),
+            job.bits,
+        ];
+        let [target, add, mask] = job.after();
+        let constants = [target, add, mask, numbers.constant()];
+        each(&RESULTS, &constants, &operands, items, &params)?;
     }
     Ok(())
 }

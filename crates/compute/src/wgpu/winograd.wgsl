@@ -2,7 +2,11 @@
 
 //# filters
 // `G g Gᵀ` of every pair of channels: from `[tap][input][output]` to `[point][input][output]`.
-struct Params { n: u32 }
+struct Params {
+    n: u32,
+    // What they are multiplied by.
+    scale: f32,
+}
 
 fn filtered(g: vec3f) -> array<f32, 6> {
     let even_p = S * g.x + S * P2 * g.z;
@@ -26,7 +30,7 @@ fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u
     for (var a = 0u; a < 6u; a++) {
         let row = filtered(vec3f(half[0][a], half[1][a], half[2][a]));
         for (var b = 0u; b < 6u; b++) {
-            set_out((a * 6u + b) * p.n + pair, row[b]);
+            set_out((a * 6u + b) * p.n + pair, p.scale * row[b]);
         }
     }
 }
@@ -83,13 +87,15 @@ fn finish(m: u32, n: u32, z: u32, rows: array<vec4f, 8>) {
 }
 
 //# results
-// `Aᵀ m A` of tiles of eight channels each, and what is fused behind; TARGET, ADD and MASK as in convolution.wgsl.
+// `Aᵀ m A` of tiles of eight channels each, and what is fused behind; TARGET, ADD, MASK and HALF as in convolution.wgsl.
 struct Params {
     n: u32, tiles: u32, first: u32, across: u32,
     // Of the result before it is pooled.
     h: u32, w: u32, channels: u32,
     // What a pool multiplies its result by.
     factor: f32,
+    // The reciprocal of what filters were multiplied by.
+    unfilters: f32,
 }
 
 fn combined(m: array<f32, 6>) -> vec4f {
@@ -118,6 +124,9 @@ fn tile_of(channel: u32, tile: u32) -> mat4x4f {
     var rows: mat4x4f;
     for (var y = 0u; y < 4u; y++) {
         rows[y] = combined(array<f32, 6>(half[0][y], half[1][y], half[2][y], half[3][y], half[4][y], half[5][y]));
+    }
+    if (HALF == 1u) {
+        return rows * (p.unfilters * get_scales(1u));
     }
     return rows;
 }
