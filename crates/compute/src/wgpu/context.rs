@@ -207,7 +207,18 @@ impl Context {
     /// The error of the device, if something went wrong.
     pub(super) fn check(&self) -> Result<()> {
         let gpu = self.gpu.as_ref();
-        gpu.map_or(Ok(()), |gpu| gpu.fault.check(&self.name))
+        gpu.map_or(Ok(()), |gpu| self.heard(gpu))
+    }
+
+    /// What went wrong on a device so far.
+    fn heard(&self, gpu: &Gpu) -> Result<()> {
+        let heard = gpu.fault.check(&self.name);
+        if !matches!(heard, Err(ComputeError::Failed { .. })) {
+            return heard;
+        }
+        // What fails on a device that was lost, may be heard of before the loss, which is told when the device is idle.
+        let _ = gpu.device.poll(wgpu::PollType::wait_indefinitely());
+        gpu.fault.check(&self.name)
     }
 
     /// Records a kernel that writes a sum to the place it is given, and returns that and the batch in which its value will
@@ -411,7 +422,7 @@ impl Context {
                     .write_buffer(buffer, 0, &bytes[range.start * 4..range.end * 4]);
             }
         }
-        gpu.fault.check(&self.name)
+        self.heard(gpu)
     }
 
     /// Reads an array whole; waits for the device.
@@ -458,7 +469,7 @@ impl Context {
     /// Waits for the device.
     pub(super) fn wait(&self, gpu: &Gpu, how: wgpu::PollType) -> Result<()> {
         let done = gpu.device.poll(how);
-        gpu.fault.check(&self.name)?;
+        self.heard(gpu)?;
         match done {
             Ok(_) => Ok(()),
             Err(error) => Err(self.failed(format!("waiting for it failed: {error}"))),
@@ -487,7 +498,7 @@ impl Context {
 
     fn submit(&self, gpu: &Gpu, recorder: &mut Recorder) -> Result<()> {
         if recorder.encoder.is_none() {
-            return gpu.fault.check(&self.name);
+            return self.heard(gpu);
         }
         recorder.pass = None;
         let batch = match recorder.batch.take() {

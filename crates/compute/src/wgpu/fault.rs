@@ -29,7 +29,13 @@ impl Fault {
             listener.note(error.to_string(), false);
         }));
         let listener = Arc::clone(&fault);
-        device.set_device_lost_callback(move |_, message| listener.note(message, true));
+        device.set_device_lost_callback(move |_, message| {
+            let problem = match message.as_str() {
+                "" => "no reason is given".into(),
+                _ => message,
+            };
+            listener.note(problem, true);
+        });
         fault
     }
 
@@ -75,8 +81,8 @@ pub(super) fn now<T>(future: impl Future<Output = T>) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Device;
     use crate::wgpu::{AdapterChoice, GpuDevice, GpuSettings};
+    use crate::{Device, Scalar, Tensor};
 
     #[test]
     fn a_loss_is_told_before_all_else() {
@@ -89,28 +95,44 @@ mod tests {
         assert!(told.is_err_and(|told| told.contains("the cable is out") && told.contains("gpu")));
     }
 
-    /// On an adapter, if there is one.
+    /// On an adapter, if there is one: whatever is asked first of a device that is gone, and ever after, the answer is that it
+    /// was lost, and what to do.
     #[test]
-    fn a_device_that_is_gone_is_an_error() -> Result<()> {
-        let adapter = AdapterChoice::BestOrSoftware;
-        let Ok(device) = GpuDevice::new(GpuSettings {
-            adapter,
-            ..GpuSettings::default()
-        }) else {
-            return Ok(());
-        };
-        let x = device.upload(&[1.0; 9], &[9])?;
-        let sum = device.dot(&x, &x)?;
-        if let Some(gpu) = &device.context.gpu {
-            gpu.device.destroy();
-        }
-        let results = [
-            device.download(&x).map(|_| ()),
-            sum.value().map(|_| ()),
-            device.dot(&x, &x).and_then(|sum| sum.value()).map(|_| ()),
+    fn a_device_that_is_gone_is_told_as_lost() -> Result<()> {
+        type Question = fn(&GpuDevice, &Tensor, &Scalar) -> Result<()>;
+        let questions: [(&str, Question); 4] = [
+            ("a download", |device, x, _| device.download(x).map(drop)),
+            ("a sum from before", |_, _, sum| sum.value().map(drop)),
+            ("an upload", |device, _, _| {
+                let x = device.upload(&[1.0; 4096], &[4096])?;
+                device.download(&x).map(drop)
+            }),
+            ("a kernel that is new", |device, x, _| {
+                device.sum_abs(x)?.value().map(drop)
+            }),
         ];
-        for result in results {
-            assert!(result.is_err());
+        for first in 0..questions.len() {
+            let adapter = AdapterChoice::BestOrSoftware;
+            let Ok(device) = GpuDevice::new(GpuSettings {
+                adapter,
+                ..GpuSettings::default()
+            }) else {
+                return Ok(());
+            };
+            let x = device.upload(&[1.0; 9], &[9])?;
+            let sum = device.dot(&x, &x)?;
+            if let Some(gpu) = &device.context.gpu {
+                gpu.device.destroy();
+            }
+            let order = questions[first..].iter().chain(&questions[..first]);
+            for (what, ask) in order {
+                let told = match ask(&device, &x, &sum) {
+                    Err(error @ ComputeError::Lost { .. }) => error.to_string(),
+                    other => panic!("{what}: {other:?}"),
+                };
+                let helps = told.starts_with("gpu was lost: ") && told.contains("start again");
+                assert!(helps && !told.contains(": ;"), "{what}: {told}");
+            }
         }
         Ok(())
     }
