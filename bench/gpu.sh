@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The comparison on a machine with a graphics card, in one command: builds this project, says what the machine offers, tests
-# the device, and times a step of VGG-19 at 512, 1024 and 2048 px against PyTorch CUDA. Needs Rust, a Vulkan driver
+# the device, and times a step of VGG-19 at 512, 1024 and 2048 px, in f32 and f16, against PyTorch CUDA. Needs Rust, a Vulkan driver
 # (docs/gpu.md) and a Python with torch; writes gpu.json.
 #
 #     bench/gpu.sh                         # the best card

@@ -34,9 +34,12 @@ def ours(precision, *more):
     return command
 
 
-def on_gpu(a, size):
-    given = ["--encoder", "vgg19", "--random-weights", "--size", str(size), "--device", a.device]
-    return [a.program, "bench", "step", *given, "--steps", str(a.iters), "--json"]
+def on_gpu(precision):
+    def command(a, size):
+        given = ["--encoder", "vgg19", "--random-weights", "--size", str(size), "--device", a.device]
+        return [a.program, "bench", "step", *given, "--precision", precision, "--steps", str(a.iters), "--json"]
+
+    return command
 
 
 def script(name, variant):
@@ -69,14 +72,15 @@ CONTENDERS = {
     "torch-avx2": (script("torch_step.py", "avx2"), "PyTorch float32, held to AVX2"),
     "tensorflow": (script("tensorflow_step.py", "graph"), "TensorFlow tf.function"),
     "tensorflow-xla": (script("tensorflow_step.py", "xla"), "TensorFlow tf.function with XLA"),
-    "impasto-gpu": (on_gpu, "this project on a graphics card, float32"),
+    "impasto-gpu": (on_gpu("f32"), "this project on a graphics card, float32"),
+    "impasto-gpu-f16": (on_gpu("f16"), "this project on a graphics card, products in float16"),
     "cuda-f32": (script("torch_cuda.py", "f32"), "PyTorch CUDA, TF32 off, its fastest form"),
     "cuda-tf32": (script("torch_cuda.py", "tf32"), "PyTorch CUDA, TF32 on, its fastest form"),
     "cuda-bf16": (script("torch_cuda.py", "bf16"), "PyTorch CUDA, bfloat16 autocast, its fastest form"),
     "burn": (rust("burn_step"), "burn flex (build peers/rust first)"),
     "candle": (rust("candle_step"), "candle CPU (build peers/rust first)"),
 }
-ON_GPU = "impasto-gpu,cuda-f32,cuda-tf32,cuda-bf16"
+ON_GPU = "impasto-gpu,impasto-gpu-f16,cuda-f32,cuda-tf32,cuda-bf16"
 USUAL = "impasto-f32,impasto-bf16,torch-f32,torch-tuned,torch-compiled,torch-bf16,tensorflow"
 
 

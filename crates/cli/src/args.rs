@@ -8,9 +8,8 @@ use crate::recipe::RecipeCommand;
 use crate::value::{self, Given};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
-use impasto::compute::cpu::Precision;
 use impasto::compute::{Padding, PoolKind, Reduction, TotalVariation};
-use impasto::device::Kind;
+use impasto::device::{Kind, Precision};
 use impasto::encoder::Preprocessing;
 use impasto::recipe::names::Named;
 use impasto::recipe::{GramNorm, Normalize, StyleLoss};
@@ -398,23 +397,23 @@ pub struct Device {
     #[arg(long, value_name = "N", value_parser = value::whole::<usize>(), help_heading = "Device")]
     pub tile: Option<Given<usize>>,
 
-    /// How the cpu works.
+    /// How it works.
     #[command(flatten)]
     pub cpu: Cpu,
 }
 
-/// How the cpu works.
+/// How a device works.
 #[derive(Args)]
 pub struct Cpu {
     /// Threads of the cpu, 1 to 1024; the result does not depend on them [default: one per processor]
     #[arg(long, value_name = "N", value_parser = value::whole::<usize>(), help_heading = "Device")]
     pub threads: Option<Given<usize>>,
 
-    /// Accuracy of the cpu's convolutions, exact to fast
+    /// Accuracy of convolutions: strict, f32 or bf16 on the cpu, f32 or f16 on a gpu
     #[arg(
         long,
         value_parser = value::named::<Precision>(),
-        help = default("Accuracy of the cpu's convolutions, exact to fast", Precision::default().name()),
+        help = default("Accuracy of convolutions: strict, f32 or bf16 on the cpu, f32 or f16 on a gpu", Precision::default().name()),
         help_heading = "Device"
     )]
     pub precision: Option<Given<Precision>>,

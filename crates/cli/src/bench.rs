@@ -10,7 +10,7 @@ use crate::problems::Problems;
 use crate::{Exit, Failure, print, settings};
 use impasto::compute::cpu::{CpuDevice, CpuSettings};
 use impasto::compute::{Device, Layer, Padding, Reduction, StageTime, Tap, TotalVariation};
-use impasto::device::Kind;
+use impasto::device::{Kind, Precision};
 use impasto::encoder::Preprocessing;
 use impasto::recipe::names::Named;
 use impasto::recipe::{GramNorm, Normalize, StyleLoss};
@@ -81,21 +81,28 @@ pub fn step(args: &BenchStep) -> Result<Exit, Failure> {
     let precision = problems
         .take(&args.device.cpu.precision)
         .unwrap_or_default();
-    let kind = problems.take(&args.device.device).unwrap_or_default();
+    let kind = match problems.take(&args.device.device).unwrap_or_default() {
+        // Unless told otherwise it is the cpu that is measured.
+        Kind::Auto if precision != Precision::F16 => Kind::Cpu,
+        kind => kind,
+    };
     let mut cpu = None;
     let device: Option<Box<dyn Device>> = match kind {
-        // Unless told otherwise it is the cpu that is measured.
-        Kind::Auto | Kind::Cpu => {
-            let device = CpuDevice::new(CpuSettings {
-                threads,
-                precision,
-                ..CpuSettings::default()
+        Kind::Cpu => {
+            let device = precision.for_cpu().and_then(|precision| {
+                CpuDevice::new(CpuSettings {
+                    threads,
+                    precision,
+                    ..CpuSettings::default()
+                })
             });
             let device = device.map_err(|error| problems.usage(error)).ok();
             cpu = device.clone();
             device.map(|device| Box::new(device) as Box<dyn Device>)
         }
-        Kind::Gpu(_) | Kind::Reference => settings::device(&args.device, &mut problems),
+        Kind::Auto | Kind::Gpu(_) | Kind::Reference => {
+            settings::device(&args.device, &mut problems)
+        }
     };
     let encoder = encoder(args, &mut problems);
     let (Some(device), Some(encoder), true) = (device, encoder, problems.is_empty()) else {

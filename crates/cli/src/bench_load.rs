@@ -62,10 +62,13 @@ struct Measured {
 pub fn load(args: &BenchLoad) -> Result<Exit, Failure> {
     let mut problems = Problems::default();
     let precision = problems.take(&args.cpu.precision).unwrap_or_default();
-    let device = CpuDevice::new(CpuSettings {
-        threads: problems.take(&args.cpu.threads),
-        precision,
-        ..CpuSettings::default()
+    let threads = problems.take(&args.cpu.threads);
+    let device = precision.for_cpu().and_then(|precision| {
+        CpuDevice::new(CpuSettings {
+            threads,
+            precision,
+            ..CpuSettings::default()
+        })
     });
     let device = device.map_err(|error| problems.usage(error)).ok();
     let choice = EncoderChoice {

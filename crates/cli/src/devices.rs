@@ -48,9 +48,12 @@ fn describe(text: &mut String, gpu: &Gpu) {
         "" => String::new(),
         driver => format!("driver {driver}, "),
     };
-    let precision = match gpu.half {
-        true => "f32 (16-bit floats are there, and not used yet)",
-        false => "f32",
+    let precision = match (gpu.half, gpu.matrices) {
+        (false, _) => "f32, no f16".into(),
+        (true, None) => "f32 or f16, no small matrices of f16".into(),
+        (true, Some(size)) => {
+            format!("f32 or f16, by matrices of {size}×{size} where that is faster")
+        }
     };
     let memory = match gpu.memory {
         Some(bytes) => format!("{:.1} GB of memory, ", bytes as f64 / 1e9),

@@ -92,17 +92,15 @@ pub fn device(args: &args::Device, problems: &mut Problems) -> Option<Box<dyn co
         threads: problems.take(&args.cpu.threads),
         precision: problems.take(&args.cpu.precision).unwrap_or_default(),
     };
-    if matches!(choice.kind, Kind::Reference | Kind::Gpu(_)) {
-        for (option, given) in [
-            ("--threads", args.cpu.threads.is_some()),
-            ("--precision", args.cpu.precision.is_some()),
-        ] {
-            if given {
-                problems.usage(format!(
-                    "{option} goes with --device cpu only: the reference and the gpu have one of each"
-                ));
-            }
-        }
+    let (reference, gpu) = (
+        choice.kind == Kind::Reference,
+        matches!(choice.kind, Kind::Gpu(_)),
+    );
+    if (reference || gpu) && args.cpu.threads.is_some() {
+        problems.usage("--threads goes with --device cpu only: no other device has any to choose");
+    }
+    if reference && args.cpu.precision.is_some() {
+        problems.usage("--precision goes with the cpu and the gpu only: the reference is exact");
     }
     if problems.lines().len() > before {
         return None;

@@ -2,9 +2,12 @@
 //!
 //! The GPU is there in builds with the feature `gpu`; without it, asking for one is an error that says so. A GPU that nobody
 //! asked for is taken only if it is hardware and computes right ([`Kind::Auto`]).
+//!
+//! Numbers of 16 bits have another format on each: processors multiply bfloat16, which reaches far and has eight bits, graphics
+//! cards f16, which has eleven and is scaled. So each has a name of its own, and asking a device for the other's is an error.
 
 use crate::recipe::names::Named;
-use impasto_compute::cpu::{CpuDevice, CpuSettings, Precision};
+use impasto_compute::cpu::{self, CpuDevice, CpuSettings};
 use impasto_compute::reference::ReferenceDevice;
 use impasto_compute::{ComputeError, Device, Result};
 use std::path::Path;
@@ -48,12 +51,47 @@ impl Named for Kind {
     }
 }
 
+/// What is traded for speed in convolutions. Everything else is in f32, sums of their products too.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// f32, by the more exact of the CPU's two filterings. The CPU's alone.
+    Strict,
+    /// f32.
+    #[default]
+    Standard,
+    /// Products of bfloat16 numbers, where the processor has them, else f32. The CPU's alone.
+    Bf16,
+    /// Products of f16 numbers, where that is faster. The GPU's alone.
+    F16,
+}
+
 impl Named for Precision {
     const NAMES: &'static [(&'static str, Self)] = &[
         ("strict", Precision::Strict),
         ("f32", Precision::Standard),
         ("bf16", Precision::Bf16),
+        ("f16", Precision::F16),
     ];
+}
+
+impl Precision {
+    /// The same for the CPU.
+    ///
+    /// # Errors
+    /// [`ComputeError::Unavailable`] for what is the GPU's.
+    pub fn for_cpu(self) -> Result<cpu::Precision> {
+        Ok(match self {
+            Precision::Strict => cpu::Precision::Strict,
+            Precision::Standard => cpu::Precision::Standard,
+            Precision::Bf16 => cpu::Precision::Bf16,
+            Precision::F16 => {
+                return Err(ComputeError::Unavailable {
+                    device: "cpu".into(),
+                    problem: "f16 products are the gpu's: choose bf16 here, or a gpu".into(),
+                });
+            }
+        })
+    }
 }
 
 /// A device and how it is to work.
@@ -63,7 +101,7 @@ pub struct Choice {
     pub kind: Kind,
     /// Threads of a CPU device; `None` takes as many as there are processors.
     pub threads: Option<usize>,
-    /// Accuracy of a CPU device's convolutions.
+    /// Accuracy of convolutions.
     pub precision: Precision,
 }
 
@@ -84,7 +122,7 @@ pub fn open_tuned(choice: &Choice, cache: Option<&Path>) -> Result<Box<dyn Devic
     match choice.kind {
         Kind::Auto => auto(choice, cache),
         Kind::Cpu => Ok(Box::new(cpu(choice)?)),
-        Kind::Gpu(index) => gpu::open(index, cache),
+        Kind::Gpu(index) => gpu::open(index, choice.precision, cache),
         Kind::Reference => Ok(Box::new(ReferenceDevice::new())),
     }
 }
@@ -92,18 +130,25 @@ pub fn open_tuned(choice: &Choice, cache: Option<&Path>) -> Result<Box<dyn Devic
 fn cpu(choice: &Choice) -> Result<CpuDevice> {
     CpuDevice::new(CpuSettings {
         threads: choice.threads,
-        precision: choice.precision,
+        precision: choice.precision.for_cpu()?,
         ..CpuSettings::default()
     })
 }
 
-/// A GPU that works, else the CPU. What is said of the CPU's work is a choice for it.
+/// A GPU that works, else the CPU. What only one of them can do is a choice for it.
 fn auto(choice: &Choice, cache: Option<&Path>) -> Result<Box<dyn Device>> {
+    if choice.precision == Precision::F16 {
+        return gpu::trusted(
+            &CpuDevice::new(CpuSettings::default())?,
+            choice.precision,
+            cache,
+        );
+    }
     let cpu = cpu(choice)?;
     if choice.threads.is_some() || choice.precision != Precision::default() {
         return Ok(Box::new(cpu));
     }
-    match gpu::trusted(&cpu, cache) {
+    match gpu::trusted(&cpu, choice.precision, cache) {
         Ok(gpu) => Ok(gpu),
         Err(error @ ComputeError::Unavailable { .. }) => {
             log::info!("no gpu is taken: {error}");
@@ -129,8 +174,10 @@ pub struct Gpu {
     pub software: bool,
     /// Driver and its version; may be empty.
     pub driver: String,
-    /// Whether it multiplies 16-bit floats.
+    /// Whether it has 16-bit floats: [`Precision::F16`].
     pub half: bool,
+    /// Rows of the small matrices of such floats that it multiplies in units for them, if it does and this program can use it.
+    pub matrices: Option<u32>,
     /// Bytes of its memory, where its driver tells; all but discrete cards share that of the system.
     pub memory: Option<u64>,
     /// Bytes of its largest buffer. Larger maps lie in several.
@@ -147,41 +194,71 @@ pub fn gpus() -> Result<Vec<Gpu>> {
 
 #[cfg(feature = "gpu")]
 mod gpu {
-    use super::Gpu;
+    use super::{Gpu, Precision};
     use impasto_compute::wgpu::{
-        AdapterChoice, AdapterKind, Convolutions, GpuDevice, GpuSettings, adapters,
+        self, AdapterChoice, AdapterKind, Convolutions, GpuDevice, GpuSettings, adapters,
     };
-    use impasto_compute::{Device, Result};
+    use impasto_compute::{ComputeError, Device, Result};
     use std::path::Path;
 
-    fn device(adapter: AdapterChoice, cache: Option<&Path>) -> Result<GpuDevice> {
-        let folder = cache.map(|cache| cache.join("tuning"));
+    fn device(
+        adapter: AdapterChoice,
+        precision: Precision,
+        convolutions: Convolutions,
+    ) -> Result<GpuDevice> {
+        let precision = match precision {
+            Precision::Standard => wgpu::Precision::Standard,
+            Precision::F16 => wgpu::Precision::Half,
+            Precision::Strict | Precision::Bf16 => {
+                return Err(ComputeError::Unavailable {
+                    device: "gpu".into(),
+                    problem:
+                        "strict and bf16 products are the cpu's: choose f32 or f16 here, or the cpu"
+                            .into(),
+                });
+            }
+        };
         GpuDevice::new(GpuSettings {
             adapter,
-            convolutions: folder.map_or(Convolutions::Direct, Convolutions::Measured),
+            convolutions,
+            precision,
             ..GpuSettings::default()
         })
     }
 
-    pub(super) fn open(index: Option<usize>, cache: Option<&Path>) -> Result<Box<dyn Device>> {
+    /// What is measured is kept; where that is not possible, nothing is measured.
+    fn measured(cache: Option<&Path>) -> Convolutions {
+        let folder = cache.map(|cache| cache.join("tuning"));
+        folder.map_or(Convolutions::Direct, Convolutions::Measured)
+    }
+
+    pub(super) fn open(
+        index: Option<usize>,
+        precision: Precision,
+        cache: Option<&Path>,
+    ) -> Result<Box<dyn Device>> {
         let named = index.and_then(|index| adapters().into_iter().nth(index));
         let choice = index.map_or(AdapterChoice::Best, AdapterChoice::Index);
         match named.filter(|adapter| adapter.kind == AdapterKind::Software) {
-            None => Ok(Box::new(device(choice, cache)?)),
+            None => Ok(Box::new(device(choice, precision, measured(cache))?)),
             Some(adapter) => {
                 log::warn!(
                     "{} is software: the cpu device is faster, and computes the same",
                     adapter.name
                 );
-                // Measuring would take longer than it saves.
-                Ok(Box::new(device(choice, None)?))
+                // Measuring would take longer than it saves, and here fewer products are always faster.
+                Ok(Box::new(device(choice, precision, Convolutions::Winograd)?))
             }
         }
     }
 
     /// The best GPU that is hardware, if it computes what another device computes.
-    pub(super) fn trusted(other: &dyn Device, cache: Option<&Path>) -> Result<Box<dyn Device>> {
-        let device = device(AdapterChoice::Best, cache)?;
+    pub(super) fn trusted(
+        other: &dyn Device,
+        precision: Precision,
+        cache: Option<&Path>,
+    ) -> Result<Box<dyn Device>> {
+        let device = device(AdapterChoice::Best, precision, measured(cache))?;
         device.self_test(other)?;
         Ok(Box::new(device))
     }
@@ -203,6 +280,7 @@ mod gpu {
                     software: adapter.kind == AdapterKind::Software,
                     driver: adapter.driver,
                     half: adapter.half,
+                    matrices: adapter.matrices,
                     memory: adapter.memory,
                     largest_buffer: adapter.bounds.buffer,
                 }
@@ -213,7 +291,7 @@ mod gpu {
 
 #[cfg(not(feature = "gpu"))]
 mod gpu {
-    use super::Gpu;
+    use super::{Gpu, Precision};
     use impasto_compute::{ComputeError, Device, Result};
     use std::path::Path;
 
@@ -225,11 +303,19 @@ mod gpu {
         })
     }
 
-    pub(super) fn open(_: Option<usize>, _: Option<&Path>) -> Result<Box<dyn Device>> {
+    pub(super) fn open(
+        _: Option<usize>,
+        _: Precision,
+        _: Option<&Path>,
+    ) -> Result<Box<dyn Device>> {
         none()
     }
 
-    pub(super) fn trusted(_: &dyn Device, _: Option<&Path>) -> Result<Box<dyn Device>> {
+    pub(super) fn trusted(
+        _: &dyn Device,
+        _: Precision,
+        _: Option<&Path>,
+    ) -> Result<Box<dyn Device>> {
         none()
     }
 
@@ -263,6 +349,29 @@ mod tests {
             matches!(told, Err(ComputeError::Unavailable { .. })),
             "{told:?}"
         );
+    }
+
+    /// Each format is asked of the device that has it, and what is said otherwise helps.
+    #[test]
+    fn formats_of_the_other_device_are_refused() {
+        let refused = |kind, precision| {
+            let choice = Choice {
+                kind,
+                precision,
+                ..Choice::default()
+            };
+            match open(&choice) {
+                Err(ComputeError::Unavailable { device, problem }) => (device, problem),
+                other => panic!("{:?}", other.map(|device| device.describe())),
+            }
+        };
+        let (device, problem) = refused(Kind::Cpu, Precision::F16);
+        assert!(device == "cpu" && problem.contains("bf16"), "{problem}");
+        for precision in [Precision::Bf16, Precision::Strict] {
+            let (device, problem) = refused(Kind::Gpu(None), precision);
+            let built = !cfg!(feature = "gpu") || problem.contains("f16");
+            assert!(device == "gpu" && built, "{problem}");
+        }
     }
 
     #[test]

@@ -4,27 +4,36 @@
 #![cfg(feature = "gpu")]
 
 use impasto::compute::Device;
-use impasto::device::{Choice, Kind, gpus, open};
+use impasto::device::{Choice, Kind, Precision, gpus, open};
 use impasto::{Encoder, Event, Inspection, Picture, Recipe, Result, Size, Style, Stylizer};
 use impasto::{examples, picture::Filter};
 use std::ops::ControlFlow;
 
 /// A GPU of this machine by its number, hardware if there is some.
-fn gpu() -> Result<Option<Box<dyn Device>>> {
+fn gpu(precision: Precision) -> Result<Option<Box<dyn Device>>> {
     let all = gpus()?;
     let Some(best) = all.iter().min_by_key(|gpu| gpu.software) else {
         eprintln!("skipped: this machine offers no gpu");
         return Ok(None);
     };
+    if precision == Precision::F16 && !best.half {
+        eprintln!("skipped: {} has no 16-bit floats", best.name);
+        return Ok(None);
+    }
     eprintln!("on gpu:{}, {}", best.index, best.name);
-    device(Kind::Gpu(Some(best.index))).map(Some)
+    device(Kind::Gpu(Some(best.index)), precision).map(Some)
 }
 
-fn device(kind: Kind) -> Result<Box<dyn Device>> {
+fn device(kind: Kind, precision: Precision) -> Result<Box<dyn Device>> {
     Ok(open(&Choice {
         kind,
+        precision,
         ..Choice::default()
     })?)
+}
+
+fn cpu() -> Result<Box<dyn Device>> {
+    device(Kind::Cpu, Precision::Standard)
 }
 
 fn pictures() -> Result<(Picture, Style)> {
@@ -43,18 +52,33 @@ fn stylizer(device: Box<dyn Device>, steps: usize) -> Result<Stylizer> {
     Stylizer::new(device, &Encoder::lite()?, vec![pictures()?.1], recipe)
 }
 
+fn inspect(device: Box<dyn Device>) -> Result<Inspection> {
+    let (content, style) = pictures()?;
+    // Neither the content nor the style itself, whose losses are differences of numbers that are nearly equal.
+    let style = style.picture.resized(64, 48, Filter::Bicubic);
+    let pairs = content.rgb().iter().zip(style.rgb());
+    let image = Picture::new(64, 48, pairs.map(|(a, b)| 0.5 * (a + b)).collect())?;
+    stylizer(device, 1)?.inspect(&content, &image)
+}
+
+fn paint(device: Box<dyn Device>) -> Result<Picture> {
+    let (content, _) = pictures()?;
+    let mut go_on = |_: &Event<'_>| ControlFlow::Continue(());
+    Ok(stylizer(device, 50)?.stylize(&content, &mut go_on)?.picture)
+}
+
+fn psnr(got: &Picture, expected: &Picture) -> f64 {
+    let pairs = got.rgb().iter().zip(expected.rgb());
+    let squares: f64 = pairs.map(|(a, b)| f64::from(a - b).powi(2)).sum();
+    -10.0 * (squares / got.rgb().len() as f64).log10()
+}
+
 #[test]
 fn losses_and_gradient_are_those_of_the_cpu() -> Result<()> {
-    let Some(gpu) = gpu()? else { return Ok(()) };
-    let inspect = |device| -> Result<Inspection> {
-        let (content, style) = pictures()?;
-        // Neither the content nor the style itself, whose losses are differences of numbers that are nearly equal.
-        let style = style.picture.resized(64, 48, Filter::Bicubic);
-        let pairs = content.rgb().iter().zip(style.rgb());
-        let image = Picture::new(64, 48, pairs.map(|(a, b)| 0.5 * (a + b)).collect())?;
-        stylizer(device, 1)?.inspect(&content, &image)
+    let Some(gpu) = gpu(Precision::Standard)? else {
+        return Ok(());
     };
-    let (got, expected) = (inspect(gpu)?, inspect(device(Kind::Cpu)?)?);
+    let (got, expected) = (inspect(gpu)?, inspect(cpu()?)?);
     for (got, expected) in got.terms.iter().zip(&expected.terms) {
         let error = (got.value / expected.value - 1.0).abs();
         println!("{}: {error:e} of {:e}", got.name, expected.value);
@@ -71,21 +95,56 @@ fn losses_and_gradient_are_those_of_the_cpu() -> Result<()> {
     Ok(())
 }
 
+/// What is rounded to 16 bits is seen in no loss, and turns the gradient by less than noise does.
+#[test]
+fn half_precision_has_nearly_the_same_losses_and_gradient() -> Result<()> {
+    let Some(gpu) = gpu(Precision::F16)? else {
+        return Ok(());
+    };
+    let (got, expected) = (inspect(gpu)?, inspect(cpu()?)?);
+    for (got, expected) in got.terms.iter().zip(&expected.terms) {
+        let error = (got.value / expected.value - 1.0).abs();
+        println!("{}: {error:e} of {:e}", got.name, expected.value);
+        assert!(error < 1e-2, "{}: {error:e}", got.name);
+    }
+    let pairs = got.gradient.iter().zip(&expected.gradient);
+    let squares: f64 = pairs.map(|(a, b)| f64::from(a - b).powi(2)).sum();
+    let norm: f64 = expected
+        .gradient
+        .iter()
+        .map(|b| f64::from(*b).powi(2))
+        .sum();
+    let error = (squares / norm).sqrt();
+    println!("gradient: {error:e}");
+    assert!((1e-6..3e-2).contains(&error), "{error:e}");
+    Ok(())
+}
+
+/// Adam follows the sign of gradients that are nearly zero, so rounding grows from step to step, in some pictures more than in
+/// others. No two f32 arithmetics are nearer than that: the bound is 45 dB, or what the processor is from itself with its
+/// more exact filtering, where that is less. (45.6 dB here; lavapipe was 46.6 dB from it.)
 #[test]
 fn fifty_steps_paint_the_same_picture() -> Result<()> {
-    let Some(gpu) = gpu()? else { return Ok(()) };
-    let paint = |device| -> Result<Picture> {
-        let (content, _) = pictures()?;
-        let mut go_on = |_: &Event<'_>| ControlFlow::Continue(());
-        Ok(stylizer(device, 50)?.stylize(&content, &mut go_on)?.picture)
+    let Some(gpu) = gpu(Precision::Standard)? else {
+        return Ok(());
     };
-    let (got, expected) = (paint(gpu)?, paint(device(Kind::Cpu)?)?);
-    let pairs = got.rgb().iter().zip(expected.rgb());
-    let squares: f64 = pairs.map(|(a, b)| f64::from(a - b).powi(2)).sum();
-    let psnr = -10.0 * (squares / got.rgb().len() as f64).log10();
+    let expected = paint(cpu()?)?;
+    let own = psnr(&paint(device(Kind::Cpu, Precision::Strict)?)?, &expected);
+    let psnr = psnr(&paint(gpu)?, &expected);
+    println!("{psnr:.1} dB, strict {own:.1} dB");
+    assert!(psnr >= own.min(45.0), "{psnr:.1} dB, strict {own:.1} dB");
+    Ok(())
+}
+
+/// In half precision, too, the eye sees the same picture.
+#[test]
+fn half_precision_paints_nearly_the_same_picture() -> Result<()> {
+    let Some(gpu) = gpu(Precision::F16)? else {
+        return Ok(());
+    };
+    let expected = paint(cpu()?)?;
+    let psnr = psnr(&paint(gpu)?, &expected);
     println!("{psnr:.1} dB");
-    // Adam follows the sign of gradients that are nearly zero, so rounding grows: the processor is 44.3 dB from itself with
-    // `strict` products, lavapipe was 42.8 dB from it.
-    assert!(psnr >= 40.0, "{psnr:.1} dB");
+    assert!(psnr >= 30.0, "{psnr:.1} dB");
     Ok(())
 }

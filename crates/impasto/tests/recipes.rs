@@ -4,8 +4,7 @@
 //! implementations are in `bench/reference/trajectory/`, where the same comparison can be made on the real network and
 //! beside TensorFlow.
 
-use impasto::compute::cpu::Precision;
-use impasto::device::{Choice, open};
+use impasto::device::{Choice, Precision, open};
 use impasto::encoder::Preprocessing;
 use impasto::recipe::{Init, OptimizerSettings};
 use impasto::{Encoder, Ignore, Picture, Recipe, Size, Style, Stylizer};

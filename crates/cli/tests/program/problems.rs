@@ -243,6 +243,15 @@ fn options_that_contradict_each_other() {
             "--threads goes with --device cpu only",
         ),
         (
+            "--device reference --precision f32",
+            "--precision goes with the cpu and the gpu only",
+        ),
+        (
+            "--device cpu --precision f16",
+            "f16 products are the gpu's: choose bf16 here",
+        ),
+        ("--precision half", "must be one of strict, f32, bf16, f16"),
+        (
             "--content-weight 0 --style-weight 0 --tv-weight 0",
             "one of them must be greater than 0",
         ),

@@ -1,9 +1,8 @@
 //! Runs that are cut off and go on.
 
 use super::*;
-use crate::device::Choice;
+use crate::device::{Choice, Precision};
 use crate::{Encoder, Event, Ignore, Limits, Picture, Recipe, Size, Style, Stylized, Stylizer};
-use impasto_compute::cpu::Precision;
 use std::ops::ControlFlow;
 use tempfile::TempDir;
 
