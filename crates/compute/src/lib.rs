@@ -49,6 +49,7 @@ pub mod cpu;
 mod device;
 mod error;
 pub mod reference;
+mod request;
 mod spec;
 mod tensor;
 #[cfg(feature = "gpu")]

@@ -20,6 +20,7 @@ use super::sweep::{self, Ground, Sweep};
 use super::tape::CpuTape;
 use super::winograd::Extent;
 use super::{Context, pointwise};
+use crate::request::merged;
 use crate::{
     ComputeError, Input, InputNorm, Layer, Memory, NetSpec, Network, Padding, PoolKind, Result,
     StageTime, Strips, StripsPlan, Tap, TapRequest, Tape, Tensor, Window,
@@ -546,23 +547,6 @@ fn not_a_convolution(layer: usize) -> ComputeError {
         layer,
         problem: "it is not a convolution".into(),
     }
-}
-
-/// One request per tap.
-fn merged(taps: &[TapRequest]) -> Vec<TapRequest> {
-    let mut merged: Vec<TapRequest> = Vec::with_capacity(taps.len());
-    for request in taps {
-        match merged.iter_mut().find(|known| known.tap == request.tap) {
-            Some(known) => {
-                known.features |= request.features;
-                known.moments |= request.moments;
-                known.replay |= request.replay;
-                known.parts |= request.parts;
-            }
-            None => merged.push(*request),
-        }
-    }
-    merged
 }
 
 impl Network for CpuNetwork {

@@ -20,9 +20,9 @@ use super::sweep::backward::Known;
 use super::views::{Features, Seen};
 use super::winograd::Extent;
 use super::{first, fold, heads, window};
+use crate::request::{Asked, missing};
 use crate::{
-    Answer, ComputeError, Cotangent, Input, Moments, Padding, PoolKind, Result, Tap, Tape, Tensor,
-    Window,
+    Answer, Cotangent, Input, Moments, Padding, PoolKind, Result, Tap, Tape, Tensor, Window,
 };
 use std::time::Instant;
 
@@ -73,18 +73,13 @@ impl CpuTape<'_> {
                 Tap::Layer(_) => node.channels,
                 Tap::Head(head) => self.network.spec.heads[head].out_channels,
             };
+            let asked = Asked {
+                features: !matches!(seen.features, Features::Unasked),
+                moments: seen.moments.is_some() || seen.replay,
+                shape: [channels, node.h, node.w],
+            };
+            asked.check(&cotangent)?;
             if let Some(features) = cotangent.features {
-                if matches!(seen.features, Features::Unasked) {
-                    return Err(missing(tap, "features"));
-                }
-                let expected = [channels, node.h, node.w];
-                if features.shape() != expected {
-                    return Err(ComputeError::Shape {
-                        what: "a gradient towards features",
-                        expected: expected.to_vec(),
-                        got: features.shape().to_vec(),
-                    });
-                }
                 let context = &self.network.context;
                 let buffer = array::into_blocked(context, "backward", features)?;
                 match tap {
@@ -93,10 +88,8 @@ impl CpuTape<'_> {
                 }
             }
             if let Some(towards) = cotangent.moments {
-                if seen.moments.is_none() && !seen.replay {
-                    return Err(missing(tap, "moments"));
-                }
-                check(&towards, channels)?;
+                get("backward", &towards.mean)?;
+                get("backward", &towards.second)?;
                 match (tap, &mut said.moments) {
                     (Tap::Layer(_), Some(total)) => {
                         add(&towards.mean, &mut total.mean)?;
@@ -420,32 +413,9 @@ impl CpuTape<'_> {
     }
 }
 
-fn missing(tap: Tap, view: &str) -> ComputeError {
-    ComputeError::NoSuchTap {
-        tap: tap.to_string(),
-        problem: format!("its {view} were not asked for in the forward pass"),
-    }
-}
-
 fn add(x: &Tensor, sum: &mut Tensor) -> Result<()> {
     let (x, sum) = (get("backward", x)?, get_mut("backward", sum)?);
     sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
-    Ok(())
-}
-
-/// Checks a gradient towards moments of some channels.
-fn check(towards: &Moments, channels: usize) -> Result<()> {
-    let square = [channels, channels];
-    for (towards, expected) in [(&towards.mean, &square[..1]), (&towards.second, &square)] {
-        get("backward", towards)?;
-        if towards.shape() != expected {
-            return Err(ComputeError::Shape {
-                what: "a gradient towards moments",
-                expected: expected.to_vec(),
-                got: towards.shape().to_vec(),
-            });
-        }
-    }
     Ok(())
 }
 

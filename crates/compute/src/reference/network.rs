@@ -1,9 +1,10 @@
 //! The network layer by layer: every activation is kept, every gradient is the transpose of its forward loop.
 
 use super::{get, put};
+use crate::request::{Asked, missing};
 use crate::{
-    ComputeError, Conv3x3, Cotangent, Head, Input, Layer, Moments, NetSpec, Network, Pool,
-    PoolKind, Result, Tap, TapRequest, Tape, Tensor, Window,
+    Conv3x3, Cotangent, Head, Input, Layer, Moments, NetSpec, Network, Pool, PoolKind, Result, Tap,
+    TapRequest, Tape, Tensor, Window,
 };
 
 #[derive(Debug)]
@@ -162,22 +163,13 @@ struct ReferenceTape<'a> {
     seen: Vec<Seen>,
 }
 
-impl ReferenceTape<'_> {
-    fn missing(tap: Tap, view: &str) -> ComputeError {
-        ComputeError::NoSuchTap {
-            tap: tap.to_string(),
-            problem: format!("its {view} were not asked for in the forward pass"),
-        }
-    }
-}
-
 impl Tape for ReferenceTape<'_> {
     fn features(&self, tap: Tap) -> Result<&Tensor> {
         self.seen
             .iter()
             .filter(|seen| seen.tap == tap)
             .find_map(|seen| seen.features.as_ref())
-            .ok_or_else(|| Self::missing(tap, "features"))
+            .ok_or_else(|| missing(tap, "features"))
     }
 
     fn moments(&self, tap: Tap) -> Result<&Moments> {
@@ -185,7 +177,7 @@ impl Tape for ReferenceTape<'_> {
             .iter()
             .filter(|seen| seen.tap == tap)
             .find_map(|seen| seen.moments.as_ref())
-            .ok_or_else(|| Self::missing(tap, "moments"))
+            .ok_or_else(|| missing(tap, "moments"))
     }
 
     fn backward(self: Box<Self>, cotangents: Vec<Cotangent>) -> Result<Tensor> {
@@ -194,24 +186,20 @@ impl Tape for ReferenceTape<'_> {
         for cotangent in &cotangents {
             let tap = cotangent.tap;
             let Some(seen) = self.seen.iter().find(|seen| seen.tap == tap) else {
-                return Err(Self::missing(tap, "features and moments"));
+                return Err(missing(tap, "features and moments"));
             };
             let mut gradient = Map::zeros(seen.map.c, seen.map.h, seen.map.w);
+            let asked = Asked {
+                features: self.features(tap).is_ok(),
+                moments: self.seen.iter().any(|seen| seen.tap == tap && seen.replay)
+                    || self.moments(tap).is_ok(),
+                shape: seen.map.shape(),
+            };
+            asked.check(cotangent)?;
             if let Some(features) = &cotangent.features {
-                self.features(tap)?;
-                if features.shape() != seen.map.shape() {
-                    return Err(ComputeError::Shape {
-                        what: "a gradient towards features",
-                        expected: seen.map.shape().to_vec(),
-                        got: features.shape().to_vec(),
-                    });
-                }
                 add(&mut gradient.data, get("backward", features)?);
             }
             if let Some(towards) = &cotangent.moments {
-                if !self.seen.iter().any(|seen| seen.tap == tap && seen.replay) {
-                    self.moments(tap)?;
-                }
                 moments_backward(&seen.map, &seen.window, towards, &mut gradient)?;
             }
             let layer = spec.layer_of(tap)?;
@@ -452,15 +440,6 @@ fn moments_backward(
     gradient: &mut Map,
 ) -> Result<()> {
     let c = map.c;
-    for (tensor, shape) in [(&towards.mean, vec![c]), (&towards.second, vec![c, c])] {
-        if tensor.shape() != shape {
-            return Err(ComputeError::Shape {
-                what: "a gradient towards moments",
-                expected: shape,
-                got: tensor.shape().to_vec(),
-            });
-        }
-    }
     let (mean, second) = (
         get("backward", &towards.mean)?,
         get("backward", &towards.second)?,

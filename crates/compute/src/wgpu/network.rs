@@ -12,6 +12,7 @@ use super::memory::Array;
 use super::plan::{Behind, Operation, Stage, stages};
 use super::tape::{GpuTape, Seen};
 use super::{moments, pointwise};
+use crate::request::merged;
 use crate::{
     ComputeError, Cotangent, Input, Layer, Memory, Moments, NetSpec, Network, PoolKind, Result,
     Tap, TapRequest, Tape, Tensor, Window,
@@ -259,22 +260,6 @@ impl GpuNetwork {
             moments,
         })
     }
-}
-
-/// One request per tap.
-fn merged(taps: &[TapRequest]) -> Vec<TapRequest> {
-    let mut merged: Vec<TapRequest> = Vec::with_capacity(taps.len());
-    for request in taps {
-        match merged.iter_mut().find(|known| known.tap == request.tap) {
-            Some(known) => {
-                known.features |= request.features;
-                known.moments |= request.moments;
-                known.replay |= request.replay;
-            }
-            None => merged.push(*request),
-        }
-    }
-    merged
 }
 
 impl Network for GpuNetwork {

@@ -12,9 +12,8 @@ use super::network::{GpuNetwork, Node, Size};
 use super::plan::{Behind, Operation, Stage};
 use super::pointwise::{self, PoolMemory};
 use super::vector;
-use crate::{
-    ComputeError, Cotangent, Moments, Padding, PoolKind, Result, Tap, Tape, Tensor, Window,
-};
+use crate::request::{Asked, missing};
+use crate::{Cotangent, Moments, Padding, PoolKind, Result, Tap, Tape, Tensor, Window};
 
 /// One forward pass.
 #[derive(Debug)]
@@ -98,12 +97,13 @@ impl GpuTape<'_> {
                 Tap::Layer(_) => node.size.channels,
                 Tap::Head(head) => self.network.spec.heads[head].out_channels,
             };
+            let asked = Asked {
+                features: seen.asked,
+                moments: seen.moments.is_some() || seen.replay,
+                shape: [channels, node.size.h, node.size.w],
+            };
+            asked.check(&cotangent)?;
             if let Some(features) = cotangent.features {
-                if !seen.asked {
-                    return Err(missing(tap, "features"));
-                }
-                let expected = [channels, node.size.h, node.size.w];
-                fits("a gradient towards features", &features, &expected)?;
                 let array = take(context, features)?;
                 match tap {
                     Tap::Layer(_) => said.features.push(array),
@@ -111,15 +111,8 @@ impl GpuTape<'_> {
                 }
             }
             if let Some(towards) = cotangent.moments {
-                if seen.moments.is_none() && !seen.replay {
-                    return Err(missing(tap, "moments"));
-                }
-                let square = [channels, channels];
-                for (towards, expected) in
-                    [(&towards.mean, &square[..1]), (&towards.second, &square)]
-                {
+                for towards in [&towards.mean, &towards.second] {
                     get(context, "backward", towards)?;
-                    fits("a gradient towards moments", towards, expected)?;
                 }
                 match (tap, &mut said.moments) {
                     (Tap::Layer(_), Some(total)) => {
@@ -347,27 +340,9 @@ impl GpuTape<'_> {
     }
 }
 
-fn missing(tap: Tap, view: &str) -> ComputeError {
-    ComputeError::NoSuchTap {
-        tap: tap.to_string(),
-        problem: format!("its {view} were not asked for in the forward pass"),
-    }
-}
-
 fn add(context: &Context, x: &Tensor, sum: &mut Tensor) -> Result<()> {
     let x = get(context, "backward", x)?;
     vector::add(context, 1.0, x, 1.0, get_mut(context, "backward", sum)?)
-}
-
-fn fits(what: &'static str, got: &Tensor, expected: &[usize]) -> Result<()> {
-    if got.shape() == expected {
-        return Ok(());
-    }
-    Err(ComputeError::Shape {
-        what,
-        expected: expected.to_vec(),
-        got: got.shape().to_vec(),
-    })
 }
 
 /// The array of a tensor that is used up.
