@@ -211,7 +211,7 @@ def main():
         table(size, names, rows, max((r["load_before"] or 0 for r in runs), default=0))
         result["sizes"][size] = {"summary": rows, "runs": runs}
         if a.output:
-            # Written after each size, so that a long session cut short keeps what it has.
+            # Written after each size, so that a long run cut short keeps what it has.
             waiting = Path(f"{a.output}.part")
             waiting.write_text(json.dumps(result, indent=1) + "\n")
             waiting.replace(a.output)
