@@ -151,6 +151,7 @@ fn pass(
 fn same(case: &str, got: &[Vec<f32>], expected: &[Vec<f32>]) {
     assert_eq!(got.len(), expected.len());
     for (index, (got, expected)) in got.iter().zip(expected).enumerate() {
+        assert_eq!(got.len(), expected.len(), "{case}, view {index}");
         let differ = got
             .iter()
             .zip(expected)

@@ -52,9 +52,9 @@ pub enum Error {
         /// Those that are built in, the likeliest first.
         known: String,
     },
-    /// The picture does not fit into memory, not even tile by tile.
+    /// The picture does not fit into memory, not even in strips or tiles.
     #[error(
-        "{width}×{height} px need {needed} of memory even tile by tile, and the limit is {limit}: {advice}"
+        "{width}×{height} px need {needed} of memory even in strips or tiles, and the limit is {limit}: {advice}"
     )]
     TooLarge {
         /// Width of the scale that does not fit.

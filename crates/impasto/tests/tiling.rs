@@ -169,8 +169,12 @@ fn on_the_reference_every_value_is_that_of_the_whole() {
     }
 }
 
-#[test]
-fn in_strips_every_bit_is_that_of_the_whole() {
+/// Compares what is seen of a picture that is cut, by side, with what is seen of the whole, for two encoders and three
+/// losses of style.
+fn against_the_whole(
+    recipe: fn(StyleLoss, Normalize) -> Recipe,
+    compare: fn(&str, &Inspection, &Inspection),
+) {
     let (content, image) = (picture(1, 213, 170), picture(2, 213, 170));
     for (name, encoder) in [("lite", Encoder::lite().unwrap()), ("narrow", narrow())] {
         for (loss, normalize) in [
@@ -186,41 +190,28 @@ fn in_strips_every_bit_is_that_of_the_whole() {
             };
             let expected = inspect(no_limits());
             for side in [64, 100, 128] {
-                let case = format!("{name} {loss:?} {normalize:?}, strips of {side}");
-                let got = inspect(tiles(side));
-                assert_eq!(got.gradient, expected.gradient, "{case}");
-                for (got, expected) in got.terms.iter().zip(&expected.terms) {
-                    // Sums of parts are added up in double precision.
-                    let error = (got.value - expected.value).abs() / expected.value.abs();
-                    assert!(error < 1e-12, "{case}, {}", got.name);
-                }
+                let case = format!("{name} {loss:?} {normalize:?}, cut at {side}");
+                compare(&case, &inspect(tiles(side)), &expected);
             }
         }
     }
 }
 
 #[test]
-fn gradients_of_tiles_are_those_of_the_whole() {
-    let (content, image) = (picture(1, 213, 170), picture(2, 213, 170));
-    for (name, encoder) in [("lite", Encoder::lite().unwrap()), ("narrow", narrow())] {
-        for (loss, normalize) in [
-            (StyleLoss::Gram, Normalize::None),
-            (StyleLoss::Wasserstein, Normalize::Target),
-            (StyleLoss::MeanStd, Normalize::Gradient),
-        ] {
-            let recipe = in_tiles(loss, normalize);
-            let inspect = |limits| {
-                stylizer(&encoder, &recipe, limits)
-                    .inspect(&content, &image)
-                    .unwrap()
-            };
-            let expected = inspect(no_limits());
-            for side in [64, 100, 128] {
-                let case = format!("{name} {loss:?} {normalize:?}, tiles of {side}");
-                same(&case, &inspect(tiles(side)), &expected);
-            }
+fn in_strips_every_bit_is_that_of_the_whole() {
+    against_the_whole(recipe, |case, got, expected| {
+        assert_eq!(got.gradient, expected.gradient, "{case}");
+        for (got, expected) in got.terms.iter().zip(&expected.terms) {
+            // Sums of parts are added up in double precision.
+            let error = (got.value - expected.value).abs() / expected.value.abs();
+            assert!(error < 1e-12, "{case}, {}", got.name);
         }
-    }
+    });
+}
+
+#[test]
+fn gradients_of_tiles_are_those_of_the_whole() {
+    against_the_whole(in_tiles, same);
 }
 
 #[test]

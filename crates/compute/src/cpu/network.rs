@@ -565,16 +565,13 @@ impl Network for CpuNetwork {
             Input::Image(_) => Pass::Image(get("forward", image)?),
             Input::Features(_) => Pass::Features(array::blocked(&self.context, "forward", image)?),
         };
-        let window = None;
-        self.start(
-            Job {
-                input,
-                size,
-                window,
-                strips: None,
-            },
-            taps,
-        )
+        let job = Job {
+            input,
+            size,
+            window: None,
+            strips: None,
+        };
+        self.start(job, taps)
     }
 
     fn has_tiles(&self) -> bool {
@@ -589,34 +586,23 @@ impl Network for CpuNetwork {
     ) -> Result<Box<dyn Tape + 'a>> {
         let size = self.spec.size_of(image.shape())?;
         self.spec.check_window(window, size, taps)?;
-        let window = Some(*window);
-        match self.spec.input {
+        let read;
+        let input = match self.spec.input {
             Input::Image(_) => {
-                let input = Pass::Image(get("forward", &image)?);
-                self.start(
-                    Job {
-                        input,
-                        size,
-                        window,
-                        strips: None,
-                    },
-                    taps,
-                )
+                read = image;
+                Pass::Image(get("forward", &read)?)
             }
             Input::Features(_) => {
-                let map = array::into_blocked(&self.context, "forward", image)?;
-                let input = Pass::Features(map);
-                self.start(
-                    Job {
-                        input,
-                        size,
-                        window,
-                        strips: None,
-                    },
-                    taps,
-                )
+                Pass::Features(array::into_blocked(&self.context, "forward", image)?)
             }
-        }
+        };
+        let job = Job {
+            input,
+            size,
+            window: Some(*window),
+            strips: None,
+        };
+        self.start(job, taps)
     }
 
     fn has_strips(&self, taps: &[TapRequest]) -> bool {

@@ -231,7 +231,7 @@ impl Stylizer {
     /// What a run on a content will need: the plan by which [`Stylizer::stylize`] goes.
     ///
     /// # Errors
-    /// [`Error::TooLarge`] if it does not fit into memory even tile by tile.
+    /// [`Error::TooLarge`] if it does not fit into memory even in strips or tiles.
     pub fn plan(&self, content: &Picture) -> Result<Plan> {
         let scales = self.scales(content);
         if let Some(plan) = &self.planned {
