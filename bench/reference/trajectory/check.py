@@ -14,7 +14,9 @@ bench/requirements.txt pins.
 
 import argparse
 import importlib.util
+import itertools
 import json
+import math
 import os
 import subprocess
 import sys
@@ -87,7 +89,9 @@ def compare(recipe, framework, got, expected):
     """Prints a line; says whether the targets are met."""
     (losses, picture), (known, wanted) = got, expected
     adam = recipe not in torch_recipes.LBFGS
-    errors = [abs(a / b - 1) for a, b in zip(losses, known)]
+    # A loss that is missing or no number is infinitely far off: `max` and `nan` do not go together.
+    pairs = itertools.zip_longest(losses, known, fillvalue=math.nan)
+    errors = [abs(a / b - 1) if math.isfinite(a / b) else math.inf for a, b in pairs]
     later = max(errors[: ADAM_STEPS if adam else EVALUATIONS])
     decibels = pictures.psnr(picture, wanted)
     good = errors[0] <= FIRST and later <= LATER and (not adam or decibels >= DECIBELS)

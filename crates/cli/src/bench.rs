@@ -428,7 +428,8 @@ mod tests {
             + 512.0 * 512.0 / 256.0;
         let expected = 64.0 * 64.0 * (4.0 * convolutions + 3.0 * grams);
         let got = operations(&encoder, 64).unwrap().iter().sum::<f64>();
-        assert!((got / expected - 1.0).abs() < 1e-12, "{got} {expected}");
+        let exact = impasto_testing::Tolerance::relative(1e-12);
+        impasto_testing::assert_near("operations", got, expected, exact);
     }
 
     #[test]

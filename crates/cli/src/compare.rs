@@ -290,7 +290,7 @@ mod tests {
 
     #[test]
     fn files_are_named_after_the_recipes_and_numbered_together() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = impasto_testing::Folder::new();
         let names = ["gatys2016".to_string(), "mine".to_string()];
         let files = Files::free(folder.path(), "lake-ink", &names, false);
         assert_eq!(files.results[1], folder.path().join("lake-ink-mine.png"));

@@ -164,7 +164,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn a_file_of_the_whole_name_comes_first() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = impasto_testing::Folder::new();
         let path = folder.path().join("noon:12");
         std::fs::write(&path, "").unwrap();
         assert_eq!(Source::weighted(path.as_os_str()), Ok((file(path), 1.0)));
@@ -179,7 +179,7 @@ mod tests {
                 "{problem}"
             );
         }
-        let folder = tempfile::tempdir().unwrap();
+        let folder = impasto_testing::Folder::new();
         let path = folder.path().join("a.jpg");
         std::fs::write(&path, "").unwrap();
         let problem = weighted(&format!("{}:much", path.display())).unwrap_err();

@@ -6,6 +6,8 @@ mod adapter;
 use impasto_compute::cpu::{CpuDevice, CpuSettings, FilterCache, Level, Precision};
 use impasto_compute::reference::ReferenceDevice;
 use impasto_compute::*;
+use impasto_testing::compare::{self, greatest};
+use impasto_testing::{Numbers, Tolerance, assert_close, assert_near, assert_same, skip};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
@@ -23,22 +25,6 @@ struct Case {
     taps: Vec<TapRequest>,
     /// Cotangents per asked view; 0 leaves it without.
     repeats: usize,
-}
-
-/// Deterministic numbers in −1..1.
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> f32 {
-        self.0 = self
-            .0
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
-        (self.0 >> 40) as f32 / (1u64 << 23) as f32 - 1.0
-    }
-    fn many(&mut self, n: usize) -> Vec<f32> {
-        (0..n).map(|_| self.next()).collect()
-    }
 }
 
 fn conv(numbers: &mut Numbers, from: usize, to: usize, padding: Padding) -> Result<Layer> {
@@ -167,42 +153,48 @@ fn run(device: &dyn Device, case: &Case) -> Result<Outcome> {
     Ok(Outcome { views, gradient })
 }
 
-/// Fails where `|got − expected| > rtol·(|expected| + max |expected|/10)`, naming the worst place.
-fn assert_close(case: &str, what: &str, got: &[f32], expected: &[f32], rtol: f32) {
-    assert_eq!(got.len(), expected.len(), "{case}: {what}");
-    let largest = expected.iter().fold(0.0f32, |most, v| most.max(v.abs()));
-    let atol = 0.1 * rtol * largest;
-    let excess = |i: &usize| {
-        let excess = (got[*i] - expected[*i]).abs() - (atol + rtol * expected[*i].abs());
-        if excess.is_nan() {
-            f32::INFINITY
-        } else {
-            excess
-        }
-    };
-    let worst = (0..got.len()).max_by(|a, b| excess(a).total_cmp(&excess(b)));
-    if let Some(worst) = worst {
-        assert!(
-            excess(&worst) <= 0.0,
-            "{case}: {what} differ most at {worst} of {}: {} instead of {} (largest {largest})",
-            got.len(),
-            got[worst],
-            expected[worst],
-        );
+/// `rtol·(|expected| + max |expected|/10)`: small values are sums of greater ones.
+fn tolerance(rtol: f32, expected: &[f32]) -> Tolerance {
+    Tolerance {
+        absolute: 0.1 * f64::from(rtol) * greatest(expected),
+        relative: rtol.into(),
     }
 }
 
-fn compare(case: &Case, got: &Outcome, expected: &Outcome, rtol: f32) {
-    for ((what, got), (_, expected)) in got.views.iter().zip(&expected.views) {
-        assert_close(&case.name, what, got, expected, rtol);
-    }
-    assert_close(
-        &case.name,
-        "gradient",
-        &got.gradient,
-        &expected.gradient,
-        rtol * 2.0,
+/// Everything that two outcomes show, by name.
+fn pairs<'a>(
+    case: &str,
+    got: &'a Outcome,
+    expected: &'a Outcome,
+) -> Vec<(String, &'a [f32], &'a [f32])> {
+    assert_eq!(got.views.len(), expected.views.len(), "{case}: views");
+    let views = got.views.iter().zip(&expected.views);
+    let views = views.map(|((what, got), (name, expected))| {
+        assert_eq!(what, name, "{case}");
+        (format!("{case}: {what}"), &got[..], &expected[..])
+    });
+    let gradient = (
+        format!("{case}: gradient"),
+        &got.gradient[..],
+        &expected.gradient[..],
     );
+    views.chain([gradient]).collect()
+}
+
+fn compare(case: &Case, got: &Outcome, expected: &Outcome, rtol: f32) {
+    let pairs = pairs(&case.name, got, expected);
+    let views = pairs.len() - 1;
+    for (index, (case, got, expected)) in pairs.into_iter().enumerate() {
+        let rtol = if index < views { rtol } else { 2.0 * rtol };
+        assert_close(&case, got, expected, tolerance(rtol, expected));
+    }
+}
+
+/// The same, to the last bit.
+fn same(case: &str, got: &Outcome, expected: &Outcome) {
+    for (case, got, expected) in pairs(case, got, expected) {
+        assert_same(&case, got, expected);
+    }
 }
 
 fn settings(level: Level, precision: Precision) -> CpuSettings {
@@ -472,7 +464,7 @@ fn transformed_filters_may_be_kept_or_not() -> Result<()> {
         run(&device, &case)
     };
     let (kept, made) = (with(FilterCache::Always)?, with(FilterCache::Never)?);
-    assert_eq!(kept.gradient, made.gradient);
+    same("filters", &made, &kept);
     Ok(())
 }
 
@@ -508,14 +500,8 @@ fn results_do_not_depend_on_the_number_of_threads() -> Result<()> {
             };
             let one = with(1)?;
             for threads in [2, 3] {
-                let more = with(threads)?;
-                assert!(
-                    one.gradient == more.gradient,
-                    "{level}, {threads} threads: gradient"
-                );
-                for ((what, a), (_, b)) in one.views.iter().zip(&more.views) {
-                    assert!(a == b, "{level}, {threads} threads: {what}");
-                }
+                let case = format!("{level}, {threads} threads");
+                same(&case, &with(threads)?, &one);
             }
         }
     }
@@ -534,7 +520,7 @@ fn bfloat16_is_near_and_does_not_depend_on_threads() -> Result<()> {
     };
     let device = with(2)?;
     if device.precision() != Precision::Bf16 {
-        eprintln!("skipped: this processor does not multiply bfloat16 numbers");
+        skip("this processor does not multiply bfloat16 numbers");
         return Ok(());
     }
     for (channels, padding) in [
@@ -550,33 +536,20 @@ fn bfloat16_is_near_and_does_not_depend_on_threads() -> Result<()> {
         };
         let expected = run(&ReferenceDevice::new(), &case)?;
         let got = run(&device, &case)?;
-        for ((what, got), (_, expected)) in got.views.iter().zip(&expected.views) {
-            let error = distance(got, expected);
-            assert!(error < 0.02, "{}: {what} are {error} away", case.name);
+        let pairs = pairs(&case.name, &got, &expected);
+        let views = pairs.len() - 1;
+        for (index, (case, got, expected)) in pairs.into_iter().enumerate() {
+            // That something was rounded is seen in the gradient.
+            let range = if index < views { 0.0..0.02 } else { 1e-5..0.2 };
+            let error = compare::distance(&case, got, expected);
+            assert!(range.contains(&error), "{case} is {error:e} away");
         }
-        let error = distance(&got.gradient, &expected.gradient);
-        assert!(
-            (1e-5..0.2).contains(&error),
-            "{}: the gradient is {error} away",
-            case.name
-        );
         for threads in [1, 3] {
-            assert!(
-                run(&with(threads)?, &case)?.gradient == got.gradient,
-                "{threads} threads"
-            );
+            let named = format!("{}, {threads} threads", case.name);
+            same(&named, &run(&with(threads)?, &case)?, &got);
         }
     }
     Ok(())
-}
-
-/// Relative distance in the Euclidean norm.
-fn distance(got: &[f32], expected: &[f32]) -> f64 {
-    let square = |x: f64| x * x;
-    let pairs = got.iter().zip(expected);
-    let error: f64 = pairs.map(|(a, b)| square(f64::from(a - b))).sum();
-    let norm: f64 = expected.iter().map(|b| square(f64::from(*b))).sum();
-    (error / norm).sqrt()
 }
 
 #[test]
@@ -591,7 +564,7 @@ fn repeated_steps_give_the_same_bytes() -> Result<()> {
     for device in devices()? {
         let first = run(&*device, &case)?;
         for _ in 0..3 {
-            assert!(run(&*device, &case)?.gradient == first.gradient);
+            same(&device.describe(), &run(&*device, &case)?, &first);
         }
     }
     Ok(())
@@ -608,7 +581,9 @@ fn no_cotangent_means_no_gradient() -> Result<()> {
     };
     for device in devices()? {
         let outcome = run(&*device, &case)?;
-        assert!(outcome.gradient.iter().all(|&g| g == 0.0));
+        let zeros = [0.0; 3 * 9 * 8];
+        let exact = Tolerance::absolute(0.0);
+        assert_close(&device.describe(), &outcome.gradient, &zeros, exact);
     }
     Ok(())
 }
@@ -734,11 +709,12 @@ fn the_reference_gradient_is_the_slope() -> Result<()> {
             moved[place] -= 2.0 * step;
             let (down, _) = evaluate(&moved, false)?;
             let slope = (up - down) / (2.0 * step);
-            assert!(
-                (slope - gradient[place]).abs() <= 1e-5 * (1.0 + slope.abs()),
-                "{kind:?} {padding:?} at {place}: {} instead of {slope}",
-                gradient[place]
-            );
+            let case = format!("{kind:?} {padding:?} at {place}");
+            let tolerance = Tolerance {
+                absolute: 1e-5,
+                relative: 1e-5,
+            };
+            assert_near(&case, gradient[place], slope, tolerance);
         }
     }
     Ok(())

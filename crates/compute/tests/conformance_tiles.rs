@@ -6,35 +6,23 @@ mod adapter;
 use impasto_compute::cpu::{CpuDevice, CpuSettings, Level, Precision};
 use impasto_compute::reference::ReferenceDevice;
 use impasto_compute::*;
-
-/// Deterministic numbers in −1..1.
-fn noise(seed: u64, n: usize) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = || {
-        state = state
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
-        (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
-    };
-    (0..n).map(|_| next()).collect()
-}
+use impasto_testing::{Numbers, Tolerance, assert_close, assert_same, networks, noise};
 
 /// Two convolutions, pool, two convolutions, pool, one more; a head behind the fourth and the last.
 fn spec(kind: PoolKind, padding: Padding) -> NetSpec {
     let conv = |seed: u64, from: usize, to: usize, padding| {
-        let scale = 1.7 * (2.0 / (from as f32 * 9.0)).sqrt();
-        let weight: Vec<f32> = noise(seed, to * from * 9)
-            .iter()
-            .map(|w| w * scale)
-            .collect();
-        Layer::Conv(Conv3x3::new(from, to, padding, weight, noise(seed + 50, to)).unwrap())
+        let (weight, bias) = networks::convolution(&mut Numbers(seed), from, to);
+        Layer::Conv(Conv3x3::new(from, to, padding, weight, bias).unwrap())
     };
     let pool = Layer::Pool(Pool { kind, factor: 1.0 });
-    let head = |after, from: usize, to: usize| Head {
-        after,
-        out_channels: to,
-        weight: noise(77, to * from).into(),
-        bias: noise(78, to).into(),
+    let head = |after, from: usize, to: usize| {
+        let (weight, bias) = networks::head(&mut Numbers(77), from, to);
+        Head {
+            after,
+            out_channels: to,
+            weight: weight.into(),
+            bias: bias.into(),
+        }
     };
     NetSpec {
         input: Input::Image(InputNorm {
@@ -120,23 +108,16 @@ fn towards(device: &dyn Device, seed: u64, channels: usize, factor: f32) -> Mome
     }
 }
 
-/// Largest difference over largest value.
-fn distance(got: &[f32], expected: &[f32]) -> f32 {
-    assert_eq!(got.len(), expected.len());
-    let largest = expected.iter().fold(0.0_f32, |m, v| m.max(v.abs()));
-    let difference = got
-        .iter()
-        .zip(expected)
-        .map(|(a, b)| (a - b).abs())
-        .fold(0.0, f32::max);
-    assert!(got.iter().all(|v| v.is_finite()));
-    difference / largest.max(1e-20)
+/// As close as f32 is to itself when it sums in another order.
+#[track_caller]
+fn near(case: &str, got: &[f32], expected: &[f32]) {
+    assert_close(case, got, expected, Tolerance::of_greatest(2e-5, expected));
 }
 
 #[track_caller]
 fn close(case: &str, device: &dyn Device, got: &Tensor, expected: &[f32]) {
-    let distance = distance(&device.download(got).unwrap(), expected);
-    assert!(distance < 2e-5, "{case}, {}: {distance:e}", device.name());
+    let case = format!("{case}, {}", device.describe());
+    near(&case, &device.download(got).unwrap(), expected);
 }
 
 /// Everything that a tile shows, and its gradient, in order.
@@ -197,13 +178,10 @@ fn a_tile_shows_the_same_on_every_device() {
             let expected = tile(&*devices[0], &spec, size, &window);
             for device in &devices[1..] {
                 let got = tile(&**device, &spec, size, &window);
+                let case = format!("{kind:?} {size:?} {window:?}, {}", device.describe());
+                assert_eq!(got.len(), expected.len(), "{case}");
                 for (index, (got, expected)) in got.iter().zip(&expected).enumerate() {
-                    let distance = distance(got, expected);
-                    assert!(
-                        distance < 2e-5,
-                        "{kind:?} {size:?} {window:?}, {}, result {index}: {distance:e}",
-                        device.describe()
-                    );
+                    near(&format!("{case}, result {index}"), got, expected);
                 }
             }
         }
@@ -383,7 +361,7 @@ fn released_features_are_gone_and_their_gradient_is_not() {
                 .unwrap();
             device.download(&gradient).unwrap()
         };
-        assert_eq!(gradient(true), gradient(false));
+        assert_same(&device.describe(), &gradient(true), &gradient(false));
     }
 }
 
@@ -419,7 +397,13 @@ fn patches_go_where_they_should() {
                 }
             }
             for result in &results {
-                assert!(distance(result, &y) < 1e-6, "{channels} channels, b {b}");
+                let tolerance = Tolerance::of_greatest(1e-6, &y);
+                assert_close(
+                    &format!("{channels} channels, b {b}"),
+                    result,
+                    &y,
+                    tolerance,
+                );
             }
         }
     }

@@ -11,10 +11,15 @@ use impasto_compute::wgpu::{
     AdapterChoice, Bounds, Convolutions, GpuDevice, GpuSettings, Precision,
 };
 use impasto_compute::*;
+use impasto_testing::compare::distance;
+use impasto_testing::{Folder, Tolerance, assert_near, assert_same, noise, skip};
 
-/// A device of its own with stricter bounds, where there is an adapter.
+/// A device of its own with stricter bounds, where there is an adapter; else the test is said to be skipped.
 fn bounded(change: impl FnOnce(&mut Bounds)) -> Option<GpuDevice> {
-    adapter::gpu(false)?;
+    if adapter::gpu(false).is_none() {
+        skip("there is no gpu");
+        return None;
+    }
     let open = |bounds| {
         GpuDevice::new(GpuSettings {
             adapter: AdapterChoice::BestOrSoftware,
@@ -23,20 +28,10 @@ fn bounded(change: impl FnOnce(&mut Bounds)) -> Option<GpuDevice> {
             ..GpuSettings::default()
         })
     };
-    let mut bounds = open(None).ok()?.bounds();
+    let refused = |error| panic!("a gpu that opened before: {error}");
+    let mut bounds = open(None).unwrap_or_else(refused).bounds();
     change(&mut bounds);
-    open(Some(bounds)).ok()
-}
-
-fn noise(seed: u64, n: usize) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = || {
-        state = state
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
-        (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
-    };
-    (0..n).map(|_| next()).collect()
+    Some(open(Some(bounds)).unwrap_or_else(refused))
 }
 
 /// Convolutions of some channels, each with a ReLU; a pool in front of those marked.
@@ -111,14 +106,11 @@ fn scaled_step(
 }
 
 fn assert_close(case: &str, got: &[Vec<f32>], expected: &[Vec<f32>]) {
+    assert_eq!(got.len(), expected.len(), "{case}");
     for (index, (got, expected)) in got.iter().zip(expected).enumerate() {
-        let largest = expected.iter().fold(0.0_f32, |max, v| max.max(v.abs()));
-        for (got, expected) in got.iter().zip(expected) {
-            assert!(
-                (got - expected).abs() <= 1e-4 * largest,
-                "{case}, result {index}: {got} instead of {expected} of {largest}"
-            );
-        }
+        let case = format!("{case}, result {index}");
+        let tolerance = Tolerance::of_greatest(1e-4, expected);
+        impasto_testing::assert_close(&case, got, expected, tolerance);
     }
 }
 
@@ -148,9 +140,11 @@ fn large_maps_lie_in_several_buffers() -> Result<()> {
 #[test]
 fn ways_are_measured_and_kept() -> Result<()> {
     if adapter::gpu(false).is_none() {
+        skip("there is no gpu");
         return Ok(());
     }
-    let folder = std::env::temp_dir().join(format!("impasto-ways-{}", std::process::id()));
+    let temporary = Folder::new();
+    let folder = temporary.join("ways");
     let open = || {
         GpuDevice::new(GpuSettings {
             adapter: AdapterChoice::BestOrSoftware,
@@ -176,7 +170,6 @@ fn ways_are_measured_and_kept() -> Result<()> {
     assert_eq!(text.lines().count(), 2, "{text}");
     assert_eq!(step(&open()?, &spec, size)?, first);
     assert_eq!(kept(), written);
-    std::fs::remove_dir_all(&folder).ok();
     assert_close(
         "measured",
         &first,
@@ -217,13 +210,15 @@ fn sums_may_be_fetched_late() -> Result<()> {
         sums.push(device.dot(&growing, &ones)?);
     }
     for (index, sum) in sums.iter().enumerate().rev() {
-        assert_eq!(sum.value()?, 50.0 * (index + 1) as f64);
+        let expected = 50.0 * (index + 1) as f64;
+        assert_near("a sum", sum.value()?, expected, Tolerance::absolute(0.0));
     }
     // A sum that left the ring, and one that is still there, as divisors.
     for sum in [&sums[3], &sums[199]] {
         let mut x = device.copy(&ones)?;
         device.scale_over(&mut x, sum.value()? as f32, std::slice::from_ref(sum))?;
-        assert!(device.download(&x)?.iter().all(|v| (v - 1.0).abs() < 1e-6));
+        let tolerance = Tolerance::absolute(1e-6);
+        impasto_testing::assert_close("ones", &device.download(&x)?, &[1.0_f32; 50], tolerance);
     }
     Ok(())
 }
@@ -277,21 +272,12 @@ fn halves() -> Vec<GpuDevice> {
             });
             match opened {
                 Ok(device) => devices.push(device),
-                Err(ComputeError::Unavailable { problem, .. }) => eprintln!("skipped: {problem}"),
+                Err(ComputeError::Unavailable { problem, .. }) => skip(problem),
                 Err(error) => panic!("{error}"),
             }
         }
     }
     devices
-}
-
-/// Relative distance in the Euclidean norm.
-fn distance(got: &[f32], expected: &[f32]) -> f64 {
-    let square = |x: f64| x * x;
-    let pairs = got.iter().zip(expected);
-    let error: f64 = pairs.map(|(a, b)| square(f64::from(a - b))).sum();
-    let norm: f64 = expected.iter().map(|b| square(f64::from(*b))).sum();
-    (error / norm).sqrt()
 }
 
 /// Rounding to eleven bits is seen, and is small; a loss of any size has its gradient, though 16 bits reach from 1e-7 to
@@ -312,17 +298,18 @@ fn half_precision_is_near_at_any_scale() -> Result<()> {
             let case = format!("{}, {padding:?}", device.describe());
             let expected = step(&ReferenceDevice::new(), &spec, size)?;
             let got = step(&device, &spec, size)?;
+            assert_eq!(got.len(), expected.len(), "{case}");
             for (index, (got, expected)) in got.iter().zip(&expected).enumerate() {
-                let error = distance(got, expected);
+                let error = distance(&case, got, expected);
                 println!("{case}, result {index}: {error:e}");
                 assert!(error < 1e-2, "{case}, result {index}: {error:e}");
             }
-            let error = distance(&got[3], &expected[3]);
+            let error = distance(&case, &got[3], &expected[3]);
             assert!(error > 1e-5, "{case}: {error:e} is not rounded");
             for k in [2_f32.powi(-70), 2_f32.powi(60)] {
                 let scaled = scaled_step(&device, &spec, size, k)?;
-                let same = scaled[3].iter().zip(&got[3]).all(|(a, b)| *a == k * b);
-                assert!(same, "{case}, losses times {k:e}");
+                let times: Vec<f32> = got[3].iter().map(|v| k * v).collect();
+                assert_same(&format!("{case}, losses times {k:e}"), &scaled[3], &times);
             }
         }
     }
@@ -336,7 +323,8 @@ fn half_precision_is_measured_for_itself() -> Result<()> {
     if halves().is_empty() {
         return Ok(());
     }
-    let folder = std::env::temp_dir().join(format!("impasto-halves-{}", std::process::id()));
+    let temporary = Folder::new();
+    let folder = temporary.join("ways");
     let spec = vgg(&[(8, false), (16, true)], Padding::Zero, |n| noise(9, n));
     let mut lines = Vec::new();
     for precision in [Precision::Standard, Precision::Half] {
@@ -348,8 +336,11 @@ fn half_precision_is_measured_for_itself() -> Result<()> {
         })?;
         let size = (20, 24);
         let expected = step(&ReferenceDevice::new(), &spec, size)?;
-        for (got, expected) in step(&device, &spec, size)?.iter().zip(&expected) {
-            assert!(distance(got, expected) < 5e-3);
+        let got = step(&device, &spec, size)?;
+        assert_eq!(got.len(), expected.len());
+        for (got, expected) in got.iter().zip(&expected) {
+            let error = distance("measured", got, expected);
+            assert!(error < 5e-3, "{precision:?}: {error:e}");
         }
         let files = std::fs::read_dir(&folder).into_iter().flatten().flatten();
         let text: String = files
@@ -358,7 +349,6 @@ fn half_precision_is_measured_for_itself() -> Result<()> {
         println!("{text}");
         lines.push(text.lines().count());
     }
-    std::fs::remove_dir_all(&folder).ok();
     assert_eq!(lines, [2, 4]);
     Ok(())
 }

@@ -3,33 +3,23 @@
 
 use impasto_compute::cpu::{CpuDevice, CpuSettings, Level, Precision};
 use impasto_compute::*;
-
-/// Deterministic numbers in −1..1.
-fn noise(seed: u64, n: usize) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = || {
-        state = state
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
-        (state >> 40) as f32 / (1u64 << 23) as f32 - 1.0
-    };
-    (0..n).map(|_| next()).collect()
-}
+use impasto_testing::{Numbers, Tolerance, assert_close, assert_same, networks, noise};
 
 /// Three blocks of convolutions, with heads behind the fourth and the last ReLU.
 fn spec(kind: PoolKind, border: Padding) -> NetSpec {
     let conv = |seed: u64, from: usize, to: usize, padding| {
-        let scale = 1.7 * (2.0 / (from as f32 * 9.0)).sqrt();
-        let weight = noise(seed, to * from * 9);
-        let weight: Vec<f32> = weight.iter().map(|w| w * scale).collect();
-        Layer::Conv(Conv3x3::new(from, to, padding, weight, noise(seed + 50, to)).unwrap())
+        let (weight, bias) = networks::convolution(&mut Numbers(seed), from, to);
+        Layer::Conv(Conv3x3::new(from, to, padding, weight, bias).unwrap())
     };
     let pool = || Layer::Pool(Pool { kind, factor: 1.25 });
-    let head = |after, from: usize, to: usize| Head {
-        after,
-        out_channels: to,
-        weight: noise(77, to * from).into(),
-        bias: noise(78, to).into(),
+    let head = |after, from: usize, to: usize| {
+        let (weight, bias) = networks::head(&mut Numbers(77), from, to);
+        Head {
+            after,
+            out_channels: to,
+            weight: weight.into(),
+            bias: bias.into(),
+        }
     };
     let zeros = Padding::Zero;
     NetSpec {
@@ -149,20 +139,9 @@ fn pass(
 
 #[track_caller]
 fn same(case: &str, got: &[Vec<f32>], expected: &[Vec<f32>]) {
-    assert_eq!(got.len(), expected.len());
+    assert_eq!(got.len(), expected.len(), "{case}");
     for (index, (got, expected)) in got.iter().zip(expected).enumerate() {
-        assert_eq!(got.len(), expected.len(), "{case}, view {index}");
-        let differ = got
-            .iter()
-            .zip(expected)
-            .filter(|(a, b)| a.to_bits() != b.to_bits());
-        let count = differ.count();
-        assert_eq!(
-            count,
-            0,
-            "{case}: {count} of {} values of view {index}",
-            got.len()
-        );
+        assert_same(&format!("{case}, view {index}"), got, expected);
     }
 }
 
@@ -263,7 +242,8 @@ fn parts_are_shown_once_from_the_top() {
     assert_eq!(next, 25);
     // Nobody said anything.
     let gradient = device.download(&gradient.unwrap()).unwrap();
-    assert!(gradient.iter().all(|v| *v == 0.0));
+    let zeros = [0.0; 3 * 50 * 16];
+    assert_close("silence", &gradient, &zeros, Tolerance::absolute(0.0));
 }
 
 #[test]

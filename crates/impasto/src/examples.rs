@@ -193,7 +193,7 @@ mod tests {
             error,
             Error::Picture(PictureError::Missing { .. })
         ));
-        let folder = tempfile::tempdir().unwrap();
+        let folder = impasto_testing::Folder::new();
         let path = folder.path().join("@swirls");
         std::fs::write(&path, all()[0].bytes).unwrap();
         assert_eq!(open(path).unwrap(), all()[0].picture().unwrap());

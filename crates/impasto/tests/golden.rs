@@ -8,6 +8,8 @@ use impasto::recipe::{ContentTerm, StyleTerm, VariationTerm};
 use impasto::{Encoder, Picture, Recipe, Style, Stylizer, WeightedLayer};
 use impasto_compute::Device;
 use impasto_compute::reference::ReferenceDevice;
+use impasto_testing::compare::{close, near};
+use impasto_testing::{Failures, Tolerance};
 use impasto_weights::Checkpoint;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -78,7 +80,7 @@ fn check(device: impl Fn() -> Box<dyn Device>, value_tolerance: f64, gradient_to
         let tensor = &pictures.tensors[name.as_str().unwrap()];
         Picture::new(tensor.shape[2], tensor.shape[1], tensor.values.clone()).unwrap()
     };
-    let mut failures = Vec::new();
+    let mut failures = Failures::new();
     for case in cases["cases"].as_array().unwrap() {
         let name = case["name"].as_str().unwrap();
         let preprocessing = case["preprocessing"].as_str().unwrap();
@@ -94,17 +96,17 @@ fn check(device: impl Fn() -> Box<dyn Device>, value_tolerance: f64, gradient_to
         let mut stylizer = match Stylizer::new(device(), &encoder, styles, recipe(case)) {
             Ok(stylizer) => stylizer,
             Err(error) => {
-                failures.push(format!("{name}: {error}"));
+                failures.check(Err::<(), _>(format!("{name}: {error}")));
                 continue;
             }
         };
         let got = stylizer
             .inspect(&picture(&case["content"]), &picture(&case["image"]))
             .unwrap();
-        let mut compare = |what: &str, got: f64, expected: f64| {
-            if (got - expected).abs() > value_tolerance * expected.abs().max(1e-12) {
-                failures.push(format!("{name}: {what} is {got}, PyTorch has {expected}"));
-            }
+        let mut compare = |what: &str, got: f64, expected: &Value| {
+            let tolerance = Tolerance::relative(value_tolerance);
+            let case = format!("{name}: {what}");
+            failures.check(near(&case, got, expected.as_f64().unwrap(), tolerance));
         };
         let expected: Vec<_> = case["terms"]
             .as_array()
@@ -115,29 +117,17 @@ fn check(device: impl Fn() -> Box<dyn Device>, value_tolerance: f64, gradient_to
         assert_eq!(got.terms.len(), expected.len(), "{name}");
         for (term, expected) in got.terms.iter().zip(expected) {
             assert_eq!(term.name, expected["name"].as_str().unwrap(), "{name}");
-            compare(&term.name, term.value, expected["value"].as_f64().unwrap());
-            compare(
-                &format!("the weight of {}", term.name),
-                term.weight,
-                expected["weight"].as_f64().unwrap(),
-            );
+            compare(&term.name, term.value, &expected["value"]);
+            let weight = format!("the weight of {}", term.name);
+            compare(&weight, term.weight, &expected["weight"]);
         }
-        compare("the total", got.total, case["total"].as_f64().unwrap());
+        compare("the total", got.total, &case["total"]);
         let expected = &recorded.tensors[&format!("{name}.gradient")].values;
-        let greatest = expected.iter().fold(0.0f32, |m, g| m.max(g.abs()));
-        let worst = got
-            .gradient
-            .iter()
-            .zip(expected)
-            .map(|(g, e)| (g - e).abs())
-            .fold(0.0f32, f32::max);
-        if f64::from(worst) > gradient_tolerance * f64::from(greatest) {
-            failures.push(format!(
-                "{name}: the gradient is off by {worst:e}, its greatest entry is {greatest:e}"
-            ));
-        }
+        let tolerance = Tolerance::of_greatest(gradient_tolerance, expected);
+        let case = format!("{name}: the gradient");
+        failures.check(close(&case, &got.gradient, expected, tolerance));
     }
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    failures.assert_none();
 }
 
 #[test]

@@ -7,17 +7,19 @@ use impasto::compute::Device;
 use impasto::device::{Choice, Kind, Precision, gpus, open};
 use impasto::{Encoder, Event, Inspection, Picture, Recipe, Result, Size, Style, Stylizer};
 use impasto::{examples, picture::Filter};
+use impasto_testing::compare::{decibels, distance};
+use impasto_testing::{Tolerance, assert_close, skip};
 use std::ops::ControlFlow;
 
 /// A GPU of this machine by its number, hardware if there is some.
 fn gpu(precision: Precision) -> Result<Option<Box<dyn Device>>> {
     let all = gpus()?;
     let Some(best) = all.iter().min_by_key(|gpu| gpu.software) else {
-        eprintln!("skipped: this machine offers no gpu");
+        skip("this machine offers no gpu");
         return Ok(None);
     };
     if precision == Precision::F16 && !best.half {
-        eprintln!("skipped: {} has no 16-bit floats", best.name);
+        skip(format_args!("{} has no 16-bit floats", best.name));
         return Ok(None);
     }
     eprintln!("on gpu:{}, {}", best.index, best.name);
@@ -67,10 +69,18 @@ fn paint(device: Box<dyn Device>) -> Result<Picture> {
     Ok(stylizer(device, 50)?.stylize(&content, &mut go_on)?.picture)
 }
 
-fn psnr(got: &Picture, expected: &Picture) -> f64 {
-    let pairs = got.rgb().iter().zip(expected.rgb());
-    let squares: f64 = pairs.map(|(a, b)| f64::from(a - b).powi(2)).sum();
-    -10.0 * (squares / got.rgb().len() as f64).log10()
+/// The terms of the same names have the same values, up to a share of each.
+#[track_caller]
+fn same_terms(got: &Inspection, expected: &Inspection, tolerance: f64) {
+    let terms = |seen: &Inspection| -> (Vec<String>, Vec<f64>) {
+        let terms = seen.terms.iter();
+        terms.map(|term| (term.name.clone(), term.value)).unzip()
+    };
+    let ((names, got), (expected_names, expected)) = (terms(got), terms(expected));
+    assert_eq!(names, expected_names);
+    println!("{names:?}: {got:?} for {expected:?}");
+    let tolerance = Tolerance::relative(tolerance);
+    assert_close(&format!("{names:?}"), &got, &expected, tolerance);
 }
 
 #[test]
@@ -79,19 +89,9 @@ fn losses_and_gradient_are_those_of_the_cpu() -> Result<()> {
         return Ok(());
     };
     let (got, expected) = (inspect(gpu)?, inspect(cpu()?)?);
-    for (got, expected) in got.terms.iter().zip(&expected.terms) {
-        let error = (got.value / expected.value - 1.0).abs();
-        println!("{}: {error:e} of {:e}", got.name, expected.value);
-        assert!(error < 1e-4, "{}: {error:e}", got.name);
-    }
-    let largest = expected
-        .gradient
-        .iter()
-        .fold(0.0_f32, |max, v| max.max(v.abs()));
-    let pairs = got.gradient.iter().zip(&expected.gradient);
-    let error = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-    println!("gradient: {:e} of its greatest", error / largest);
-    assert!(error <= 1e-4 * largest, "{error:e} of {largest:e}");
+    same_terms(&got, &expected, 1e-4);
+    let tolerance = Tolerance::of_greatest(1e-4, &expected.gradient);
+    assert_close("gradient", &got.gradient, &expected.gradient, tolerance);
     Ok(())
 }
 
@@ -102,19 +102,8 @@ fn half_precision_has_nearly_the_same_losses_and_gradient() -> Result<()> {
         return Ok(());
     };
     let (got, expected) = (inspect(gpu)?, inspect(cpu()?)?);
-    for (got, expected) in got.terms.iter().zip(&expected.terms) {
-        let error = (got.value / expected.value - 1.0).abs();
-        println!("{}: {error:e} of {:e}", got.name, expected.value);
-        assert!(error < 1e-2, "{}: {error:e}", got.name);
-    }
-    let pairs = got.gradient.iter().zip(&expected.gradient);
-    let squares: f64 = pairs.map(|(a, b)| f64::from(a - b).powi(2)).sum();
-    let norm: f64 = expected
-        .gradient
-        .iter()
-        .map(|b| f64::from(*b).powi(2))
-        .sum();
-    let error = (squares / norm).sqrt();
+    same_terms(&got, &expected, 1e-2);
+    let error = distance("gradient", &got.gradient, &expected.gradient);
     println!("gradient: {error:e}");
     assert!((1e-6..3e-2).contains(&error), "{error:e}");
     Ok(())
@@ -129,8 +118,9 @@ fn fifty_steps_paint_the_same_picture() -> Result<()> {
         return Ok(());
     };
     let expected = paint(cpu()?)?;
-    let own = psnr(&paint(device(Kind::Cpu, Precision::Strict)?)?, &expected);
-    let psnr = psnr(&paint(gpu)?, &expected);
+    let strict = paint(device(Kind::Cpu, Precision::Strict)?)?;
+    let own = decibels("strict", strict.rgb(), expected.rgb());
+    let psnr = decibels("gpu", paint(gpu)?.rgb(), expected.rgb());
     println!("{psnr:.1} dB, strict {own:.1} dB");
     assert!(psnr >= own.min(45.0), "{psnr:.1} dB, strict {own:.1} dB");
     Ok(())
@@ -143,7 +133,7 @@ fn half_precision_paints_nearly_the_same_picture() -> Result<()> {
         return Ok(());
     };
     let expected = paint(cpu()?)?;
-    let psnr = psnr(&paint(gpu)?, &expected);
+    let psnr = decibels("gpu", paint(gpu)?.rgb(), expected.rgb());
     println!("{psnr:.1} dB");
     assert!(psnr >= 30.0, "{psnr:.1} dB");
     Ok(())

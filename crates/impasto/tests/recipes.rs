@@ -8,6 +8,8 @@ use impasto::device::{Choice, Precision, open};
 use impasto::encoder::Preprocessing;
 use impasto::recipe::{Init, OptimizerSettings};
 use impasto::{Encoder, Ignore, Picture, Recipe, Size, Style, Stylizer};
+use impasto_testing::compare::{decibels, near};
+use impasto_testing::{Failures, Tolerance};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -21,19 +23,13 @@ fn picture(name: &str) -> Picture {
     Picture::open(&golden(&format!("trajectories/{name}.png"))).unwrap()
 }
 
-/// Decibels between two pictures in 0..1.
-fn psnr(a: &[f32], b: &[f32]) -> f64 {
-    let squares = a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2));
-    -10.0 * (squares.sum::<f64>() / a.len() as f64).log10()
-}
-
 #[test]
 fn published_methods_go_the_way_of_their_tutorials() {
     let recorded = std::fs::read(golden("trajectories/trajectories.json")).unwrap();
     let recorded: Value = serde_json::from_slice(&recorded).unwrap();
     let (content, style) = (picture("content"), picture("style"));
     let encoder = Encoder::open(&golden("tiny.safetensors"), Some(Preprocessing::Caffe)).unwrap();
-    let mut failures = Vec::new();
+    let mut failures = Failures::new();
     for run in recorded.as_array().unwrap() {
         let name = run["recipe"].as_str().unwrap();
         let expected: Vec<f64> = run["losses"]
@@ -60,35 +56,29 @@ fn published_methods_go_the_way_of_their_tutorials() {
         let got = stylizer.stylize(&content, &mut Ignore).unwrap();
         let losses: Vec<f64> = got.report.steps.iter().map(|step| step.total).collect();
         assert_eq!(losses.len(), expected.len(), "{name}");
-        let error = |step: usize| (losses[step] / expected[step] - 1.0).abs();
-        if error(0) > 1e-4 {
-            failures.push(format!(
-                "{name}: the first loss is {}, PyTorch has {}",
-                losses[0], expected[0]
-            ));
-        }
-        for step in 1..if adam { 20 } else { 10 } {
-            if error(step) > 1e-2 {
-                failures.push(format!(
-                    "{name}: loss {step} is {}, PyTorch has {}",
-                    losses[step], expected[step]
-                ));
+        let loss = |step: usize| {
+            let tolerance = Tolerance::relative(if step == 0 { 1e-4 } else { 1e-2 });
+            let case = format!("{name}: loss {step}");
+            near(&case, losses[step], expected[step], tolerance)
+        };
+        // Of those that differ, the first one is told.
+        for step in 0..if adam { 20 } else { 10 } {
+            if !failures.check(loss(step)) {
                 break;
             }
         }
         if let Some(file) = run["picture"].as_str() {
-            let decibels = psnr(
-                got.picture.rgb(),
-                picture(file.trim_end_matches(".png")).rgb(),
-            );
-            if decibels < 40.0 {
-                failures.push(format!(
-                    "{name}: the picture is {decibels:.1} dB from PyTorch's"
-                ));
-            }
+            let expected = picture(file.trim_end_matches(".png"));
+            let near = decibels(name, got.picture.rgb(), expected.rgb());
+            failures.check(match near >= 40.0 {
+                true => Ok(()),
+                false => Err(format!(
+                    "{name}: the picture is {near:.1} dB from PyTorch's"
+                )),
+            });
         }
     }
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    failures.assert_none();
 }
 
 /// A method that is asked for layers the encoder lacks says so, or refuses if it must be exact.

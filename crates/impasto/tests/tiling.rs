@@ -7,61 +7,24 @@ use impasto::encoder::Preprocessing;
 use impasto::picture::Filter;
 use impasto::recipe::{Normalize, StyleLoss};
 use impasto::*;
+use impasto_testing::compare::{differences, distance, greatest};
+use impasto_testing::{Tolerance, assert_close, assert_same, networks, pictures};
 use impasto_weights::{Checkpoint, WeightTensor};
 use std::ops::ControlFlow;
 
-/// Numbers in 0..1 without a pattern.
-fn noise(seed: u64, n: usize) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = || {
-        state = state
-            .wrapping_mul(6364136223846793005)
-            .wrapping_add(1442695040888963407);
-        (state >> 40) as f32 / (1u64 << 24) as f32
-    };
-    (0..n).map(|_| next()).collect()
-}
-
 /// A picture with shapes of all sizes in it.
 fn picture(seed: u64, width: usize, height: usize) -> Picture {
-    let small = Picture::new(9, 7, noise(seed, 3 * 63)).unwrap();
-    let large = small.resized(width, height, Filter::Bicubic);
-    let grain = noise(seed + 1, 3 * width * height);
-    let mixed = large
-        .rgb()
-        .iter()
-        .zip(grain)
-        .map(|(a, b)| 0.8 * a + 0.2 * b);
-    Picture::new(width, height, mixed.collect()).unwrap()
+    Picture::new(width, height, pictures::patches(seed, width, height)).unwrap()
 }
 
 /// A VGG-19 down to relu5_1 with few channels and random weights.
 fn narrow() -> Encoder {
+    let blocks = [(2, 8), (2, 12), (4, 16), (4, 20), (1, 18)];
     let mut checkpoint = Checkpoint::default();
-    let mut from = 3;
-    for (block, (count, channels)) in [(2, 8), (2, 12), (4, 16), (4, 20), (1, 18)]
-        .into_iter()
-        .enumerate()
-    {
-        for index in 1..=count {
-            let seed = (10 * block + index) as u64;
-            let scale = (6.0 / (9 * from) as f32).sqrt();
-            let weight = noise(seed, channels * from * 9);
-            let weight: Vec<f32> = weight.iter().map(|w| (2.0 * w - 1.0) * scale).collect();
-            let bias = noise(seed + 500, channels)
-                .iter()
-                .map(|b| 0.2 * b - 0.1)
-                .collect();
-            let name = format!("conv{}_{index}", block + 1);
-            for (part, shape, values) in [
-                ("weight", vec![channels, from, 3, 3], weight),
-                ("bias", vec![channels], bias),
-            ] {
-                let tensor = WeightTensor { shape, values };
-                checkpoint.tensors.insert(format!("{name}.{part}"), tensor);
-            }
-            from = channels;
-        }
+    for tensor in networks::vgg(1, &blocks) {
+        let (shape, values) = (tensor.shape, tensor.values);
+        let values = WeightTensor { shape, values };
+        checkpoint.tensors.insert(tensor.name, values);
     }
     Encoder::from_checkpoint("narrow", checkpoint, Some(Preprocessing::Torch)).unwrap()
 }
@@ -110,31 +73,30 @@ fn no_limits() -> Limits {
     }
 }
 
+/// The terms of the same names have the same values.
+#[track_caller]
+fn same_terms(case: &str, got: &Inspection, expected: &Inspection, tolerance: Tolerance) {
+    let names = |seen: &Inspection| -> Vec<String> {
+        seen.terms.iter().map(|term| term.name.clone()).collect()
+    };
+    let values =
+        |seen: &Inspection| -> Vec<f64> { seen.terms.iter().map(|term| term.value).collect() };
+    assert_eq!(names(got), names(expected), "{case}");
+    let case = format!("{case}, {:?}", names(expected));
+    assert_close(&case, &values(got), &values(expected), tolerance);
+}
+
 #[track_caller]
 fn same(case: &str, got: &Inspection, expected: &Inspection) {
-    for (got, expected) in got.terms.iter().zip(&expected.terms) {
-        let error = (got.value - expected.value).abs() / expected.value.abs().max(1e-12);
-        assert!(
-            error < 1e-5,
-            "{case}, {}: {} {}",
-            got.name,
-            got.value,
-            expected.value
-        );
-    }
-    let largest = expected
-        .gradient
-        .iter()
-        .fold(0.0_f32, |m, v| m.max(v.abs()));
-    let pairs = got.gradient.iter().zip(&expected.gradient);
-    let mut differences: Vec<f32> = pairs.map(|(a, b)| (a - b).abs()).collect();
-    let square = |values: &[f32]| values.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>();
-    let error = (square(&differences) / square(&expected.gradient)).sqrt();
+    same_terms(case, got, expected, Tolerance::relative(1e-5));
+    let error = distance(case, &got.gradient, &expected.gradient);
     // A rectifier or a maximum over values that differ by nothing but rounding may go either way, which changes the
     // gradient of all that it sees: rare enough that hardly a value is concerned, but not never.
-    differences.sort_by(f32::total_cmp);
+    let mut differences = differences(case, &got.gradient, &expected.gradient);
+    differences.iter_mut().for_each(|d| *d = d.abs());
+    differences.sort_by(f64::total_cmp);
     let [most, all] = [differences.len() * 98 / 100, differences.len() - 1]
-        .map(|place| differences[place] / largest);
+        .map(|place| differences[place] / greatest(&expected.gradient));
     assert!(
         error < 1e-3 && most < 1e-4 && all < 1e-2,
         "{case}: gradients differ by {error:e} in the mean square, 98 % by {most:e} of the largest, all by {all:e}"
@@ -157,16 +119,8 @@ fn on_the_reference_every_value_is_that_of_the_whole() {
         stylizer.inspect(&content, &image).unwrap()
     };
     let (got, expected) = (inspect(tiles(64)), inspect(no_limits()));
-    let largest = expected
-        .gradient
-        .iter()
-        .fold(0.0_f32, |m, v| m.max(v.abs()));
-    for (place, (a, b)) in got.gradient.iter().zip(&expected.gradient).enumerate() {
-        assert!(
-            (a - b).abs() < 1e-6 * largest,
-            "value {place}: {a:e} {b:e}, of {largest:e}"
-        );
-    }
+    let tolerance = Tolerance::of_greatest(1e-6, &expected.gradient);
+    assert_close("gradient", &got.gradient, &expected.gradient, tolerance);
 }
 
 /// Compares what is seen of a picture that is cut, by side, with what is seen of the whole, for two encoders and three
@@ -200,12 +154,9 @@ fn against_the_whole(
 #[test]
 fn in_strips_every_bit_is_that_of_the_whole() {
     against_the_whole(recipe, |case, got, expected| {
-        assert_eq!(got.gradient, expected.gradient, "{case}");
-        for (got, expected) in got.terms.iter().zip(&expected.terms) {
-            // Sums of parts are added up in double precision.
-            let error = (got.value - expected.value).abs() / expected.value.abs();
-            assert!(error < 1e-12, "{case}, {}", got.name);
-        }
+        assert_same(case, &got.gradient, &expected.gradient);
+        // Sums of parts are added up in double precision.
+        same_terms(case, got, expected, Tolerance::relative(1e-12));
     });
 }
 
@@ -272,8 +223,8 @@ fn pictures_are_those_of_the_whole_for_any_number_of_threads() {
         };
         let whole = paint(2, no_limits());
         for (threads, side) in [(1, 64), (2, 64), (3, 96), (2, 128)] {
-            let same = paint(threads, tiles(side)) == whole;
-            assert!(same, "{loss:?}, strips of {side}, {threads} threads");
+            let case = format!("{loss:?}, strips of {side}, {threads} threads");
+            assert_same(&case, &paint(threads, tiles(side)), &whole);
         }
     }
 }
@@ -297,8 +248,8 @@ fn pictures_of_tiles_do_not_depend_on_threads() {
         stylized.picture.rgb().to_vec()
     };
     let expected = paint(2);
-    assert_eq!(paint(1), expected);
-    assert_eq!(paint(3), expected);
+    assert_same("1 thread", &paint(1), &expected);
+    assert_same("3 threads", &paint(3), &expected);
 }
 
 #[test]
@@ -328,12 +279,8 @@ fn every_way_to_remember_takes_the_same_steps() {
                     (plan.cut, plan.front_kept, plan.kept, plan.front) =
                         (cut, front_kept, kept, 64);
                 });
-                for (got, expected) in got.iter().zip(&expected) {
-                    assert!(
-                        (got - expected).abs() < 1e-4 * expected,
-                        "cut {cut:?}, front kept: {front_kept}, {kept} kept: {got} {expected}"
-                    );
-                }
+                let case = format!("cut {cut:?}, front kept: {front_kept}, {kept} kept");
+                assert_close(&case, &got, &expected, Tolerance::relative(1e-4));
             }
         }
     }

@@ -7,6 +7,7 @@ use impasto::compute::cpu::{CpuDevice, CpuSettings};
 use impasto::compute::{Device, TapRequest};
 use impasto::encoder::{EncoderOptions, Preprocessing};
 use impasto::{Encoder, LayerName};
+use impasto_testing::{Folder, assert_same, skip};
 use std::path::Path;
 use std::process::Command;
 
@@ -42,10 +43,12 @@ fn every_format_gives_the_same_features() {
         .args(["-c", "import torch, h5py, numpy, safetensors"])
         .output();
     if !there.is_ok_and(|output| output.status.success()) {
-        println!("left out: {python} has no torch, h5py, numpy and safetensors");
+        skip(format_args!(
+            "{python} has no torch, h5py, numpy and safetensors"
+        ));
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/weights/make.py");
     let made = Command::new(&python)
         .arg(script)
@@ -67,6 +70,10 @@ fn every_format_gives_the_same_features() {
         "f16.npz",
         "model.json",
     ] {
-        assert_eq!(features(&folder.path().join(name)), wanted, "{name}");
+        let got = features(&folder.join(name));
+        assert_eq!(got.len(), wanted.len(), "{name}");
+        for (block, (got, wanted)) in got.iter().zip(&wanted).enumerate() {
+            assert_same(&format!("{name}, block {}", block + 1), got, wanted);
+        }
     }
 }

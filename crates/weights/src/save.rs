@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = impasto_testing::Folder::new();
         let path = folder.path().join("w.safetensors");
         for (precision, size) in [(Precision::F32, 28), (Precision::F16, 14)] {
             let written = checkpoint(-1.25);
@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn what_f16_cannot_hold_is_refused_and_nothing_is_left() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = impasto_testing::Folder::new();
         let path = folder.path().join("w.safetensors");
         let error = write_safetensors(&path, &checkpoint(1e6), Precision::F16).unwrap_err();
         assert!(error.to_string().contains("tensor b"), "{error}");

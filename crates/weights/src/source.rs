@@ -224,7 +224,6 @@ impl io::Read for SourceReader<'_, '_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
 
     #[test]
     fn pieces_read_as_one_row() {
@@ -239,8 +238,8 @@ mod tests {
 
     #[test]
     fn an_excerpt_has_holes_where_nothing_was_fetched() {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(b"headtail").unwrap();
+        let folder = impasto_testing::Folder::new();
+        let file = File::open(folder.write("w", "headtail")).unwrap();
         let source = Source::excerpt(file, &[0..4, 10..14], 20);
         assert_eq!(source.len(), 20);
         assert_eq!(source.bytes(0, 4).unwrap(), b"head");

@@ -40,7 +40,7 @@ fn checkpoint() -> Checkpoint {
 const NEEDED: usize = 4 * (16 * 27 + 16 + 16 * 144 + 16 + 32 * 144 + 32 + 32 * 288 + 32);
 
 fn file_of(checkpoint: &Checkpoint) -> Arc<Vec<u8>> {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = impasto_testing::Folder::new();
     let path = folder.path().join("w");
     write_safetensors(&path, checkpoint, Default::default()).unwrap();
     Arc::new(std::fs::read(path).unwrap())
@@ -87,7 +87,7 @@ fn at(hub: &Hub) -> &'static Model {
 
 struct Bench {
     store: Store,
-    _folder: tempfile::TempDir,
+    _folder: impasto_testing::Folder,
     events: Vec<String>,
     /// Bytes that were there at the last event of progress.
     done: u64,
@@ -100,7 +100,7 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = impasto_testing::Folder::new();
         Self {
             store: Store::at(folder.path().join("models")),
             _folder: folder,
@@ -411,7 +411,7 @@ fn wrong_bytes_are_thrown_away_and_the_next_place_is_tried() {
     bad[last] ^= 1;
     let sha256 = {
         // The installed file of an import says the hash of what it was made of.
-        let folder = tempfile::tempdir().unwrap();
+        let folder = impasto_testing::Folder::new();
         let path = folder.path().join("w.safetensors");
         std::fs::write(&path, &*good).unwrap();
         let store = Store::at(folder.path().join("m"));
@@ -667,7 +667,7 @@ fn mirrors_files_and_folders_serve_as_well() {
     installed_right(&bench.run(nowhere).unwrap());
     assert_eq!(hub.log()[0].path, "/mirror");
 
-    let folder = tempfile::tempdir().unwrap();
+    let folder = impasto_testing::Folder::new();
     let path = folder.path().join("model.pth");
     std::fs::write(&path, &*file).unwrap();
     bench.pull.replace = true;
@@ -675,7 +675,7 @@ fn mirrors_files_and_folders_serve_as_well() {
         bench.pull.from = Some(PullFrom::parse(&from.display().to_string()));
         installed_right(&bench.run(nowhere).unwrap());
     }
-    bench.pull.from = Some(PullFrom::Path(tempfile::tempdir().unwrap().path().into()));
+    bench.pull.from = Some(PullFrom::Path(impasto_testing::Folder::new().path().into()));
     assert!(
         bench
             .run(nowhere)
@@ -683,7 +683,7 @@ fn mirrors_files_and_folders_serve_as_well() {
             .to_string()
             .contains("cannot read")
     );
-    let empty = tempfile::tempdir().unwrap();
+    let empty = impasto_testing::Folder::new();
     bench.pull.from = Some(PullFrom::Path(empty.path().into()));
     let message = bench.run(nowhere).unwrap_err().to_string();
     assert!(message.contains("tiny.safetensors, model.pth"), "{message}");
@@ -693,8 +693,8 @@ fn mirrors_files_and_folders_serve_as_well() {
 fn a_folder_that_cannot_be_written_is_named() {
     let hub = Hub::always(Reply::File(file()));
     let mut bench = Bench::new();
-    let file = tempfile::NamedTempFile::new().unwrap();
-    bench.store = Store::at(Path::new(file.path()).join("below a file"));
+    let folder = impasto_testing::Folder::new();
+    bench.store = Store::at(folder.impossible());
     let message = bench.run(at(&hub)).unwrap_err().to_string();
     assert!(message.contains("below a file"), "{message}");
     assert!(hub.log().is_empty());

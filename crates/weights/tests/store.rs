@@ -12,8 +12,8 @@ fn fixture(name: &str) -> PathBuf {
         .collect()
 }
 
-fn store() -> (tempfile::TempDir, Store) {
-    let folder = tempfile::tempdir().unwrap();
+fn store() -> (impasto_testing::Folder, Store) {
+    let folder = impasto_testing::Folder::new();
     // A folder that does not exist yet.
     let store = Store::at(folder.path().join("a").join("models"));
     (folder, store)

@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read_again() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = impasto_testing::Folder::new();
         let mut manifest = read(folder.path()).unwrap();
         fs::write(folder.path().join("a.png"), b"picture").unwrap();
         manifest.add("a.png", entry("f", b"picture")).unwrap();
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_picture_is_finished_only_if_everything_fits() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = impasto_testing::Folder::new();
         let mut manifest = read(folder.path()).unwrap();
         let path = folder.path().join("a.png");
         manifest.add("a.png", entry("f", b"picture")).unwrap();
@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn what_an_ended_program_left_is_swept_away_and_nothing_else() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = impasto_testing::Folder::new();
         let left = folder.path().join(".impasto-123-0.tmp");
         fs::write(&left, "half").unwrap();
         assert!(read(folder.path()).is_ok(), "as good as empty");
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn folders_of_others_and_damaged_files_are_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = impasto_testing::Folder::new();
         let path = folder.path().join(NAME);
         for (text, words) in [
             ("", "damaged"),

@@ -1,6 +1,7 @@
 //! Measuring: what is printed is complete and adds up.
 
 use crate::workshop::Workshop;
+use impasto_testing::{Tolerance, assert_near};
 use serde_json::Value;
 
 #[test]
@@ -17,7 +18,9 @@ fn a_step_is_timed() {
     assert_eq!(printed["precision"], "strict");
     assert!(number("step_seconds_median") >= number("step_seconds_min"));
     assert!(number("step_seconds_min") > 0.0);
-    assert!((number("gflops") / number("peak_gflops") - number("share_of_peak")).abs() < 1e-9);
+    let share = number("gflops") / number("peak_gflops");
+    let tolerance = Tolerance::absolute(1e-9);
+    assert_near("share", number("share_of_peak"), share, tolerance);
     #[cfg(target_os = "linux")]
     assert!(number("peak_rss_mb") > 10.0);
     assert!(printed["level"].is_string());
@@ -32,7 +35,9 @@ fn loading_is_timed() {
     let number = |key: &str| printed[key].as_f64().unwrap();
     assert_eq!(number("parameters"), 468_704.0);
     let parts = number("read_seconds") + number("filters_seconds");
-    assert!((number("ready_seconds") - parts).abs() < 1e-9 && parts > 0.0);
+    let tolerance = Tolerance::absolute(1e-9);
+    assert_near("ready", number("ready_seconds"), parts, tolerance);
+    assert!(parts > 0.0);
     #[cfg(target_os = "linux")]
     assert!(number("peak_rss_mb_ready") >= number("peak_rss_mb_read"));
     let table = shop.run("bench load --encoder lite").done().stdout;

@@ -3,6 +3,7 @@
 use crate::workshop::{Workshop, tiny};
 use impasto::recipe::StyleLoss;
 use impasto::{Encoder, Recipe, Style, Stylizer};
+use impasto_testing::{Tolerance, assert_near, assert_same};
 use serde_json::Value;
 
 const PICTURES: &str =
@@ -52,10 +53,11 @@ fn losses_and_gradient_are_those_of_the_library() {
         .unwrap();
 
     // Reading a printed f64 back may be off by its last bit.
-    let same = |printed: &Value, expected: f64| {
-        (printed.as_f64().unwrap() - expected).abs() <= 1e-15 * expected.abs()
+    let same = |case: &str, printed: &Value, expected: f64| {
+        let tolerance = Tolerance::relative(1e-15);
+        assert_near(case, printed.as_f64().unwrap(), expected, tolerance);
     };
-    assert!(same(&printed["total"], expected.total), "{printed}");
+    same("total", &printed["total"], expected.total);
     let terms = printed["terms"].as_array().unwrap();
     assert_eq!(terms.len(), expected.terms.len());
     for (printed, expected) in terms.iter().zip(&expected.terms) {
@@ -65,7 +67,7 @@ fn losses_and_gradient_are_those_of_the_library() {
             ("weight", expected.weight),
             ("weighted", expected.weighted),
         ] {
-            assert!(same(&printed[key], value), "{} {key}", expected.name);
+            same(&format!("{} {key}", expected.name), &printed[key], value);
         }
     }
     let names: Vec<_> = terms
@@ -84,7 +86,7 @@ fn losses_and_gradient_are_those_of_the_library() {
         .chunks_exact(4)
         .map(|b| f32::from_le_bytes(b.try_into().unwrap()))
         .collect();
-    assert_eq!(gradient, expected.gradient);
+    assert_same("gradient", &gradient, &expected.gradient);
 }
 
 #[test]

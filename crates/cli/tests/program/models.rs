@@ -25,9 +25,10 @@ fn first_block() -> Arc<Vec<u8>> {
     ] {
         checkpoint.tensors.insert(name.into(), tensor(shape));
     }
-    let file = tempfile::NamedTempFile::new().unwrap();
-    write_safetensors(file.path(), &checkpoint, Precision::F32).unwrap();
-    Arc::new(std::fs::read(file.path()).unwrap())
+    let folder = impasto_testing::Folder::new();
+    let file = folder.join("w");
+    write_safetensors(&file, &checkpoint, Precision::F32).unwrap();
+    Arc::new(std::fs::read(file).unwrap())
 }
 
 /// A run that sees no proxy of this machine.

@@ -1,6 +1,7 @@
 //! What `--plan`, `--memory` and `--tile` do.
 
 use crate::workshop::{Said, Workshop};
+use impasto_testing::compare::differences;
 
 fn paint(shop: &Workshop, options: &str) -> Said {
     shop.stylize(&format!("photo.png --style painting.png {options}"))
@@ -28,9 +29,10 @@ fn a_picture_in_tiles_is_the_picture() {
     paint(&shop, "--scales 128 --steps 3 --memory 2GB -o whole.png").done();
     paint(&shop, "--scales 128 --steps 3 --tile 64 -o tiled.png").done();
     let (whole, tiled) = (shop.open("whole.png"), shop.open("tiled.png"));
-    let pairs = whole.rgb().iter().zip(tiled.rgb());
+    let differences = differences("tiled", tiled.rgb(), whole.rgb());
     // A value whose gradient is nothing but rounding may go either way.
-    let different = pairs.filter(|(a, b)| (*a - *b).abs() > 1.5 / 255.0).count();
+    let differs = |difference: &&f64| difference.abs() > 1.5 / 255.0;
+    let different = differences.iter().filter(differs).count();
     assert!(
         different * 500 < whole.rgb().len(),
         "{different} values differ"

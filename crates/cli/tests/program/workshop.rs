@@ -2,15 +2,15 @@
 
 use impasto::Picture;
 use impasto::picture::SaveOptions;
+use impasto_testing::Folder;
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
-use tempfile::TempDir;
 
 /// A folder with a `photo.png` of 24×16 px and a `painting.png` of 20×20 px.
 pub struct Workshop {
-    folder: TempDir,
-    cache: TempDir,
+    folder: Folder,
+    cache: Folder,
 }
 
 /// What a run of the program said.
@@ -23,8 +23,8 @@ pub struct Said {
 
 impl Workshop {
     pub fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let cache = tempfile::tempdir().unwrap();
+        let folder = Folder::new();
+        let cache = Folder::new();
         let workshop = Self { folder, cache };
         workshop.picture("photo.png", 24, 16);
         workshop.picture("painting.png", 20, 20);

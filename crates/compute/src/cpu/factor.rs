@@ -443,6 +443,7 @@ fn invert_block(lower: &Square, index: usize) -> [Lanes; LANES] {
 mod tests {
     use super::*;
     use crate::cpu::{CpuDevice, CpuSettings};
+    use impasto_testing::{Tolerance, assert_near};
 
     /// `Σ` of `rank` pictures of `c` pixels each, some numbers of either sign.
     fn covariance(c: usize, rank: usize) -> Vec<f32> {
@@ -465,7 +466,8 @@ mod tests {
                         .map(|k| factor.lower.at(i, k) * inverse.at(k, j))
                         .sum();
                     let expected = if i == j { 1.0 } else { 0.0 };
-                    assert!((sum - expected).abs() < 1e-4, "{c} at {i}, {j}: {sum}");
+                    let case = format!("{c} at {i}, {j}");
+                    assert_near(&case, sum, expected, Tolerance::absolute(1e-4));
                 }
             }
             let filled = (0..inverse.side()).flat_map(|k| [inverse.at(k, c), inverse.at(c, k)]);

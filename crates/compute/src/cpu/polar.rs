@@ -136,18 +136,14 @@ pub(super) fn orthogonalise(context: &Context, x: &mut Square, least: f64) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use impasto_testing::Numbers;
 
     /// Wherever a singular value starts, and however rounding moves it on its way, it arrives at 1.
     #[test]
     fn rounding_never_lifts_a_value_out_of_the_intervals() {
         const ROUNDING: f64 = 3e-5;
-        let mut state = 1u64;
-        let mut rounding = || {
-            state = state
-                .wrapping_mul(6364136223846793005)
-                .wrapping_add(1442695040888963407);
-            1.0 + ROUNDING * ((state >> 11) as f64 / (1u64 << 52) as f64 - 1.0)
-        };
+        let mut numbers = Numbers(1);
+        let mut rounding = || 1.0 + ROUNDING * numbers.fine();
         for i in 0..200_000 {
             // From the lower to the upper end, evenly in the logarithm, and densely at the upper end.
             let reach = if i % 2 == 0 { STEPS[0].low.ln() } else { -1e-3 };

@@ -253,6 +253,7 @@ pub(super) fn in_panels(
 mod tests {
     use super::*;
     use crate::cpu::{CpuDevice, CpuSettings, Level};
+    use impasto_testing::{Tolerance, assert_near};
 
     /// Small integers, of which every sum is exact.
     fn integer(i: usize, j: usize) -> f32 {
@@ -314,8 +315,10 @@ mod tests {
                             out.symmetric(i / LANES, j / LANES)[i % LANES][j % LANES]
                         };
                         let expected = sum(&symmetric).sqrt();
-                        assert!((out.symmetric_norm(context) / expected - 1.0).abs() < 1e-12);
-                        assert!((a.norm(context) / sum(left).sqrt() - 1.0).abs() < 1e-12);
+                        let exact = Tolerance::relative(1e-12);
+                        let norm = out.symmetric_norm(context);
+                        assert_near("symmetric norm", norm, expected, exact);
+                        assert_near("norm", a.norm(context), sum(left).sqrt(), exact);
                     }
                 }
             }

@@ -397,12 +397,12 @@ mod tests {
 
     #[test]
     fn a_file_is_written_whole() -> std::io::Result<()> {
-        let folder = std::env::temp_dir().join(format!("impasto-tuning-{}", std::process::id()));
+        let folder = impasto_testing::Folder::new();
         let file = folder.join("deeper").join("gpu.txt");
         write(&file, "first")?;
         write(&file, "second")?;
         assert_eq!(std::fs::read_to_string(&file)?, "second");
         assert_eq!(std::fs::read_dir(folder.join("deeper"))?.count(), 1);
-        std::fs::remove_dir_all(folder)
+        Ok(())
     }
 }

@@ -20,7 +20,7 @@ pub fn gpu(winograd: bool) -> Option<Box<dyn Device>> {
         });
         match &opened {
             Ok(device) => eprintln!("tests run on {} too", device.describe()),
-            Err(reason) => eprintln!("skipped on the gpu: {reason}"),
+            Err(reason) => impasto_testing::skip(format_args!("on the gpu: {reason}")),
         }
         opened.ok()
     });
@@ -31,5 +31,7 @@ pub fn gpu(winograd: bool) -> Option<Box<dyn Device>> {
 /// No GPU.
 #[cfg(not(feature = "gpu"))]
 pub fn gpu(_: bool) -> Option<Box<dyn Device>> {
+    static TOLD: std::sync::Once = std::sync::Once::new();
+    TOLD.call_once(|| impasto_testing::skip("on the gpu: it is not in this build"));
     None
 }

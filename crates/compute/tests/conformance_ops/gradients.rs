@@ -1,8 +1,9 @@
 //! The reference device against itself: every gradient is the slope of the value, by central differences in f64.
 
-use super::{Tolerance, compare, features, moments_of, noise};
+use super::{features, moments_of};
 use impasto_compute::reference::ReferenceDevice;
 use impasto_compute::{Device, Moments, Reduction, Result, Tensor, TotalVariation};
+use impasto_testing::{Tolerance, assert_close, noise};
 
 /// Central differences with this step are right to about its square.
 const STEP: f64 = 1e-5;
@@ -22,7 +23,7 @@ fn check(case: &str, at: &[f64], gradient: &[f64], value: impl Fn(&[f64]) -> Res
         (moved(STEP) - moved(-STEP)) / (2.0 * STEP)
     };
     let slopes: Vec<f64> = (0..at.len()).map(slope).collect();
-    compare(case, gradient, &slopes, TOLERANCE);
+    assert_close(case, gradient, &slopes, TOLERANCE);
 }
 
 fn tensor(values: &[f64], shape: &[usize]) -> Result<Tensor> {

@@ -1,7 +1,8 @@
 //! Total variation.
 
-use super::{Results, Tolerance, agree, noise, same_for_any_threads, values};
+use super::{Results, agree, same_for_any_threads, values};
 use impasto_compute::{Device, Reduction, Result, TotalVariation};
+use impasto_testing::{Tolerance, noise};
 
 const KINDS: [TotalVariation; 3] = [
     TotalVariation::L1,

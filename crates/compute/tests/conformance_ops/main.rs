@@ -17,6 +17,7 @@ mod vectors;
 use impasto_compute::cpu::{CpuDevice, CpuSettings, Level};
 use impasto_compute::reference::ReferenceDevice;
 use impasto_compute::{Device, Moments, Result};
+use impasto_testing::{Tolerance, assert_close, assert_same, noise};
 
 /// What a script found out, by name.
 type Results = Vec<(&'static str, Vec<f64>)>;
@@ -24,45 +25,11 @@ type Results = Vec<(&'static str, Vec<f64>)>;
 /// Sides of matrices: vectors, blocks and kernels begin and end between them.
 const CHANNELS: [usize; 13] = [1, 2, 3, 7, 15, 16, 17, 24, 33, 64, 96, 97, 128];
 
-/// How far two numbers may lie apart: `absolute + relative·|expected|`.
-#[derive(Clone, Copy)]
-struct Tolerance {
-    absolute: f64,
-    relative: f64,
-}
-
 /// Rounding of a few operations in f32 on numbers of about 1.
 const ROUNDING: Tolerance = Tolerance {
     absolute: 2e-6,
     relative: 2e-6,
 };
-
-/// Fails with the worst of the places where two results differ by more than the tolerance.
-fn compare(case: &str, got: &[f64], expected: &[f64], tolerance: Tolerance) {
-    assert_eq!(got.len(), expected.len(), "{case}: number of values");
-    let mut worst = (0, 0.0);
-    for (index, (got, expected)) in got.iter().zip(expected).enumerate() {
-        let allowed = tolerance.absolute + tolerance.relative * expected.abs();
-        let excess = (got - expected).abs() / allowed;
-        // What is not a number is worse than any number.
-        let excess = if excess.is_nan() {
-            f64::INFINITY
-        } else {
-            excess
-        };
-        if excess > worst.1 {
-            worst = (index, excess);
-        }
-    }
-    let (index, excess) = worst;
-    assert!(
-        excess <= 1.0,
-        "{case}, value {index} of {}: got {:e}, expected {:e}, {excess:.2} times the tolerance",
-        got.len(),
-        got[index],
-        expected[index],
-    );
-}
 
 /// The devices to be tested: the cpu with every instruction set that is there, and the gpu if there is one.
 fn devices() -> Vec<Box<dyn Device>> {
@@ -85,40 +52,35 @@ fn agree(case: &str, tolerance: Tolerance, script: impl Fn(&dyn Device) -> Resul
     let expected = script(&ReferenceDevice::new()).expect("the reference computes");
     for device in devices() {
         let got = script(&*device).expect("the device computes");
-        for ((name, got), (_, expected)) in got.iter().zip(&expected) {
-            let case = format!("{case}: {name} on {}", device.describe());
-            compare(&case, got, expected, tolerance);
-        }
+        let case = format!("{case} on {}", device.describe());
+        each(&case, &got, &expected, |case, got, expected| {
+            assert_close(case, got, expected, tolerance)
+        });
     }
 }
 
 /// Holds a script's results of one thread against those of several, bit by bit.
 fn same_for_any_threads(case: &str, script: impl Fn(&dyn Device) -> Result<Results>) {
-    let bits = |threads| -> Vec<Vec<u64>> {
-        let results = script(&*cpu(None, threads)).expect("the device computes");
-        let values = results.into_iter().map(|(_, values)| values);
-        values
-            .map(|values| values.into_iter().map(f64::to_bits).collect())
-            .collect()
-    };
-    let one = bits(1);
+    let results = |threads| script(&*cpu(None, threads)).expect("the device computes");
+    let one = results(1);
     for threads in [2, 3] {
-        assert_eq!(one, bits(threads), "{case} with {threads} threads");
+        let case = format!("{case} with {threads} threads");
+        each(&case, &results(threads), &one, assert_same);
     }
 }
 
-/// Numbers in -1..1 that look random; the same for the same seed.
-fn noise(seed: u64, len: usize) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x2545_f491_4f6c_dd1d;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
-    };
-    // The first still looks like the seed.
-    next();
-    (0..len).map(|_| next()).collect()
+/// Compares what a script found out, result by result. Of tensors without values, both have to have none.
+fn each(case: &str, got: &Results, expected: &Results, compare: impl Fn(&str, &[f64], &[f64])) {
+    let names = |results: &Results| results.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+    assert_eq!(names(got), names(expected), "{case}");
+    assert!(!expected.is_empty(), "{case}: the script tells nothing");
+    for ((name, got), (_, expected)) in got.iter().zip(expected) {
+        let case = format!("{case}: {name}");
+        match expected.is_empty() {
+            true => assert!(got.is_empty(), "{case}: {} values too many", got.len()),
+            false => compare(&case, got, expected),
+        }
+    }
 }
 
 /// Features `[c, n]`, row-major, whose channels are correlated and have means other than 0.

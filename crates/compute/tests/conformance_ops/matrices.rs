@@ -2,11 +2,12 @@
 //! `L·Lᵀ = Σ` serves.
 
 use super::{
-    CHANNELS, ROUNDING, Results, Tolerance, agree, compare, covariance_of, devices, features,
-    moments_of, noise, product, same_for_any_threads, single, transposed, upload_moments, values,
+    CHANNELS, ROUNDING, Results, agree, covariance_of, devices, features, moments_of, product,
+    same_for_any_threads, single, transposed, upload_moments, values,
 };
 use impasto_compute::reference::ReferenceDevice;
 use impasto_compute::{Device, Result};
+use impasto_testing::{Tolerance, assert_close, noise};
 
 fn moment_script(device: &dyn Device, c: usize) -> Result<Results> {
     let moments = upload_moments(device, &moments_of(&features(3, c, 2 * c + 9), c))?;
@@ -101,7 +102,7 @@ fn factors_multiply_to_the_covariance() -> Result<()> {
                 absolute: 1e-5,
                 relative: 1e-5,
             };
-            compare(&case, &again, &covariance, tolerance);
+            assert_close(&case, &again, &covariance, tolerance);
         }
     }
     Ok(())

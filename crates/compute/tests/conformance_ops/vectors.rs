@@ -1,7 +1,8 @@
 //! Elementwise operations and sums.
 
-use super::{ROUNDING, Results, Tolerance, agree, noise, same_for_any_threads, values};
+use super::{ROUNDING, Results, agree, same_for_any_threads, values};
 use impasto_compute::{AdamBuffers, AdamStep, Device, Result, Scalar};
+use impasto_testing::{Tolerance, assert_close, assert_near, noise};
 
 /// Plain and blocked, with and without channels that fill up a block, empty, and longer than a thread's chunk.
 const SHAPES: &[&[usize]] = &[
@@ -127,11 +128,12 @@ fn sums_are_exact_enough_for_long_vectors() -> Result<()> {
         let zeros = device.upload(&vec![0.0; len], &[len])?;
         let term = f64::from(0.1_f32);
         let expected = term * term * len as f64;
-        let relative = |got: f64, expected: f64| (got / expected - 1.0).abs();
-        assert!(relative(device.dot(&x, &x)?.value()?, expected) < rounding);
-        assert!(relative(device.sum_abs(&x)?.value()?, term * len as f64) < rounding);
-        let (sum, _) = device.squared_error(&x, &zeros, 1.0)?;
-        assert!(relative(sum.value()?, expected) < rounding);
+        let (dot, abs) = (device.dot(&x, &x)?, device.sum_abs(&x)?);
+        let (squares, _) = device.squared_error(&x, &zeros, 1.0)?;
+        let got = [dot.value()?, abs.value()?, squares.value()?];
+        let expected = [expected, term * len as f64, expected];
+        let case = format!("dot, sum_abs, squared_error on {}", device.describe());
+        assert_close(&case, &got, &expected, Tolerance::relative(rounding));
     }
     Ok(())
 }
@@ -180,11 +182,8 @@ fn channels_that_fill_up_a_block_stay_out_of_sums() -> Result<()> {
         device.adam(buffers, &step)?;
         let expected: f64 = values(&*device, &image)?.iter().sum();
         let got = device.sum_abs(&image)?.value()?;
-        assert!(
-            (got - expected).abs() < 1e-5,
-            "{}: {got} for {expected}",
-            device.describe()
-        );
+        let tolerance = Tolerance::absolute(1e-5);
+        assert_near(&device.describe(), got, expected, tolerance);
     }
     Ok(())
 }

@@ -366,8 +366,8 @@ mod tests {
         })
     }
 
-    fn file() -> (tempfile::TempDir, PathBuf, Vec<u8>) {
-        let folder = tempfile::tempdir().unwrap();
+    fn file() -> (impasto_testing::Folder, PathBuf, Vec<u8>) {
+        let folder = impasto_testing::Folder::new();
         let path = folder.path().join("a.checkpoint");
         let (header, tensors) = small();
         let length = write_to(&path, &header, &tensors).unwrap();
@@ -430,7 +430,7 @@ mod tests {
 
     #[test]
     fn headers_that_promise_too_much_are_refused() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = impasto_testing::Folder::new();
         let path = folder.path().join("forged");
         for shape in [vec![usize::MAX], vec![1 << 32, 1 << 32], vec![3], vec![]] {
             let (mut header, _) = small();
@@ -448,7 +448,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_bytes_are_too_hostile(length in 0u64..80, rest in proptest::collection::vec(any::<u8>(), 0..80)) {
-            let folder = tempfile::tempdir().unwrap();
+            let folder = impasto_testing::Folder::new();
             let path = folder.path().join("forged");
             forge(&path, length, &rest);
             prop_assert!(Saved::open(&path).is_err());

@@ -3,8 +3,8 @@
 use super::*;
 use crate::device::{Choice, Precision};
 use crate::{Encoder, Event, Ignore, Limits, Picture, Recipe, Size, Style, Stylized, Stylizer};
+use impasto_testing::Folder;
 use std::ops::ControlFlow;
-use tempfile::TempDir;
 
 fn wavy(salt: f32, width: usize, height: usize) -> Picture {
     let values = (0..3 * width * height).map(|i| 0.5 + (i as f32 * 0.37 + salt).sin() / 2.5);
@@ -128,7 +128,7 @@ fn a_run_that_was_stopped_goes_on_to_the_same_picture() {
     let total = whole.report.steps.len();
     // Within the first scale, at its end, within the second, and right before the end.
     for steps in [1, 3, 4, 5, total - 1] {
-        let folder = TempDir::new().unwrap();
+        let folder = Folder::new();
         let (early, notices) = stopped(folder.path(), steps);
         assert_eq!(notices.last().unwrap(), "Saved");
         assert!(early.report.stopped && early.checkpoint.is_some());
@@ -154,7 +154,7 @@ fn a_run_that_was_stopped_goes_on_to_the_same_picture() {
 #[test]
 fn the_file_before_takes_the_place_of_a_damaged_one() {
     let whole = uninterrupted();
-    let folder = TempDir::new().unwrap();
+    let folder = Folder::new();
     stopped(folder.path(), 5);
     let saved: Vec<_> = slots(folder.path())
         .map(|path| fs::read(path).unwrap())
@@ -189,7 +189,7 @@ fn the_file_before_takes_the_place_of_a_damaged_one() {
 
 #[test]
 fn another_job_is_refused_and_named() {
-    let folder = TempDir::new().unwrap();
+    let folder = Folder::new();
     stopped(folder.path(), 2);
     let before = names(folder.path());
     let mut changed = recipe();
@@ -240,7 +240,7 @@ fn a_run_keeps_its_tiles() {
         stylizer.with_limits(limits).unwrap()
     };
     let whole = tiled(Some(64)).stylize(&content(), &mut Ignore).unwrap();
-    let folder = TempDir::new().unwrap();
+    let folder = Folder::new();
     go(tiled(Some(64)), always(folder.path(), Resume::No), 2).unwrap();
     let checkpoints = Checkpoints {
         resume: Resume::Yes,
@@ -270,7 +270,7 @@ fn strips_are_nobodys_business() {
         stylizer.with_limits(limits).unwrap()
     };
     let whole = in_strips(None).stylize(&content(), &mut Ignore).unwrap();
-    let folder = TempDir::new().unwrap();
+    let folder = Folder::new();
     go(in_strips(Some(64)), always(folder.path(), Resume::No), 2).unwrap();
     let checkpoints = Checkpoints {
         resume: Resume::Yes,
@@ -287,7 +287,7 @@ fn devices_whose_last_bits_would_be_lost_are_refused() {
         kind: crate::device::Kind::Reference,
         ..Choice::default()
     };
-    let folder = TempDir::new().unwrap();
+    let folder = Folder::new();
     let error = go(
         stylizer(recipe(), choice),
         always(folder.path(), Resume::No),
@@ -300,7 +300,7 @@ fn devices_whose_last_bits_would_be_lost_are_refused() {
 
 #[test]
 fn an_empty_folder_or_none_is_no_hindrance() {
-    let folder = TempDir::new().unwrap();
+    let folder = Folder::new();
     for name in ["", "missing"] {
         let (stylized, notices) = resume(&folder.path().join(name)).unwrap();
         assert_eq!(notices, ["NothingToResume"]);
@@ -316,7 +316,7 @@ fn an_empty_folder_or_none_is_no_hindrance() {
 
 #[test]
 fn a_folder_that_cannot_be_written_to_is_told_of_once() {
-    let folder = TempDir::new().unwrap();
+    let folder = Folder::new();
     let file = folder.path().join("file");
     fs::write(&file, "mine").unwrap();
     let checkpoints = always(&file.join("folder"), Resume::No);
@@ -329,7 +329,7 @@ fn a_folder_that_cannot_be_written_to_is_told_of_once() {
 
 #[test]
 fn short_runs_are_not_saved() {
-    let folder = TempDir::new().unwrap();
+    let folder = Folder::new();
     let checkpoints = Checkpoints {
         least: Duration::from_secs(3600),
         ..always(folder.path(), Resume::No)
@@ -341,7 +341,7 @@ fn short_runs_are_not_saved() {
 
 #[test]
 fn what_others_left_behind_goes_when_it_is_old_or_too_much() {
-    let folder = TempDir::new().unwrap();
+    let folder = Folder::new();
     let now = SystemTime::now();
     let make = |name: &str, age: Duration| {
         let file = fs::File::create(folder.path().join(name)).unwrap();
@@ -379,7 +379,7 @@ fn what_others_left_behind_goes_when_it_is_old_or_too_much() {
 
 #[test]
 fn unfinished_files_of_the_job_go_too() {
-    let folder = TempDir::new().unwrap();
+    let folder = Folder::new();
     let (stylized, _) = stopped(folder.path(), 1);
     let job = stylized.checkpoint.unwrap().job;
     let left = folder.path().join(format!("impasto-{job}-123.tmp"));

@@ -10,24 +10,14 @@ use crate::recipe::GramNorm;
 use crate::recipe::names::Named;
 use impasto_compute::TotalVariation;
 use impasto_compute::reference::ReferenceDevice;
+use impasto_testing::numbers::fine_noise;
+use impasto_testing::{Tolerance, assert_close, assert_near};
 
 const DEVICE: ReferenceDevice = ReferenceDevice;
 
-/// Repeatable numbers in −1..1.
-fn numbers(seed: u64, count: usize) -> Vec<f64> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        (state >> 11) as f64 / (1u64 << 52) as f64 - 1.0
-    };
-    (0..count).map(|_| next()).collect()
-}
-
 /// Moments of features with `c` channels at `n` places.
 fn moments(seed: u64, c: usize, n: usize) -> Moments {
-    let features = numbers(seed, c * n);
+    let features = fine_noise(seed, c * n);
     let mean = (0..c)
         .map(|i| features[i * n..][..n].iter().sum::<f64>() / n as f64)
         .collect();
@@ -47,7 +37,7 @@ fn moments(seed: u64, c: usize, n: usize) -> Moments {
 }
 
 fn tensor(seed: u64, shape: &[usize]) -> Tensor {
-    ReferenceDevice::tensor(numbers(seed, shape.iter().product()), shape).unwrap()
+    ReferenceDevice::tensor(fine_noise(seed, shape.iter().product()), shape).unwrap()
 }
 
 /// The tensors of a gradient, or of what a loss is shown.
@@ -119,7 +109,7 @@ fn check(name: &str, loss: &dyn Loss, shown: &[&Tensor]) {
         "{name}: a gradient of zeros tests nothing"
     );
     for direction in 0..6u64 {
-        let mut along = numbers(100 + direction, at.len());
+        let mut along = fine_noise(100 + direction, at.len());
         if let [mean, second] = shown {
             // Second moments are symmetric; so are their changes.
             let (c, start) = (second.shape()[0], mean.len());
@@ -139,14 +129,10 @@ fn check(name: &str, loss: &dyn Loss, shown: &[&Tensor]) {
         let down = value(loss, &moved(-STEP), shown, WEIGHT, Some(&here));
         let expected = f64::from(WEIGHT) * (up - down) / (2.0 * STEP);
         let got: f64 = gradient.iter().zip(&along).map(|(g, d)| g * d).sum();
-        let tolerance = 1e-6
-            * expected
-                .abs()
-                .max(gradient.iter().map(|g| g.abs()).sum::<f64>() * 1e-3);
-        assert!(
-            (got - expected).abs() <= tolerance,
-            "{name}: {got} instead of {expected} in direction {direction}"
-        );
+        let magnitudes = gradient.iter().map(|g| g.abs()).sum::<f64>();
+        let tolerance = 1e-6 * expected.abs().max(1e-3 * magnitudes);
+        let case = format!("{name}, direction {direction}");
+        assert_near(&case, got, expected, Tolerance::absolute(tolerance));
     }
 }
 
@@ -287,11 +273,10 @@ fn a_target_that_is_reached_scores_zero() {
             // A normalised gradient has norm 1 however small it is; only its value must vanish.
             if scaling.normalize != Normalize::Gradient {
                 let value = value.value().unwrap();
-                assert!(value.abs() < 1e-9, "{name}: {loss:?} is {value}");
-                assert!(
-                    flat(&[&gradient.second]).iter().all(|g| g.abs() < 1e-6),
-                    "{name}: {loss:?}"
-                );
+                let case = format!("{name}: {loss:?}");
+                assert_near(&case, value, 0.0, Tolerance::absolute(1e-9));
+                let (gradient, zeros) = (flat(&[&gradient.second]), [0.0; 16]);
+                assert_close(&case, &gradient, &zeros, Tolerance::absolute(1e-6));
             }
         }
     }

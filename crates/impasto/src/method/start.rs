@@ -118,6 +118,8 @@ impl Random {
 mod tests {
     use super::*;
     use crate::recipe::{Centre, NoiseSettings, Pixels};
+    use impasto_testing::compare::{differences, greatest};
+    use impasto_testing::{Tolerance, assert_close, assert_near};
 
     fn flat(colours: [f32; 3], size: usize) -> Picture {
         Picture::new(
@@ -142,6 +144,7 @@ mod tests {
         };
         assert_eq!(noise(1), noise(1));
         assert_ne!(noise(1), noise(2));
+        assert_eq!(noise(3).len(), 3 * 5 * 7);
         assert!(noise(3).iter().all(|v| (0.0..1.0).contains(v)));
     }
 
@@ -166,12 +169,13 @@ mod tests {
         for (c, colour) in [0.9, 0.1, 0.5].into_iter().enumerate() {
             let middle = (means[c] + 0.4 * (255.0 * colour - means[c])) / 255.0;
             let plane = &planes[c * n..][..n];
-            let furthest = plane.iter().map(|v| (v - middle).abs()).fold(0.0, f32::max);
-            assert!(
-                furthest <= 12.001 / 255.0 && furthest > 11.8 / 255.0,
-                "{furthest}"
-            );
-            assert!((plane.iter().sum::<f32>() / n as f32 - middle).abs() < 0.002);
+            let case = format!("plane {c}");
+            let middles = vec![middle; n];
+            assert_close(&case, plane, &middles, Tolerance::absolute(12.001 / 255.0));
+            let furthest = greatest(&differences(&case, plane, &middles));
+            assert!(furthest > 11.8 / 255.0, "{case}: {furthest}");
+            let mean = plane.iter().sum::<f32>() / n as f32;
+            assert_near(&case, mean, middle, Tolerance::absolute(0.002));
         }
         let normal = Recipe {
             init: Init::Noise,
@@ -187,7 +191,8 @@ mod tests {
             .iter()
             .map(|v| (v - means[0] / 255.0).powi(2))
             .sum::<f32>();
-        assert!(((deviation / n as f32).sqrt() - 0.1).abs() < 0.005);
+        let deviation = (deviation / n as f32).sqrt();
+        assert_near("deviation", deviation, 0.1, Tolerance::absolute(0.005));
     }
 
     #[test]
@@ -204,13 +209,13 @@ mod tests {
         let planes = start(&recipe, &grey, None, &styles, (64, 64));
         let n = 64 * 64;
         let mean = |c: usize| planes[c * n..][..n].iter().sum::<f32>() / n as f32;
-        assert!((mean(0) - 0.7).abs() < 0.01, "{}", mean(0));
-        assert!((mean(1) - 0.25).abs() < 0.01, "{}", mean(1));
+        let means = [mean(0), mean(1)];
+        assert_close("means", &means, &[0.7, 0.25], Tolerance::absolute(0.01));
         // Red and green vary in opposite directions between the two styles.
         let covariance: f32 = (0..n)
             .map(|i| (planes[i] - mean(0)) * (planes[n + i] - mean(1)))
             .sum::<f32>()
             / n as f32;
-        assert!((covariance + 0.015).abs() < 0.003, "{covariance}");
+        assert_near("covariance", covariance, -0.015, Tolerance::absolute(0.003));
     }
 }

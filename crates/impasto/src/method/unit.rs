@@ -117,6 +117,7 @@ mod tests {
     use super::*;
     use crate::encoder::{Encoder, EncoderOptions};
     use impasto_compute::reference::ReferenceDevice;
+    use impasto_testing::{Tolerance, assert_close};
 
     #[test]
     fn filters_have_mean_activation_1_and_heads_keep_their_shape() -> Result<()> {
@@ -151,19 +152,15 @@ mod tests {
             let tape = network.forward(&image, &head)?;
             let old = device.download(tape.features(Tap::Head(2))?)?;
             let ratio = got[5] / old[5];
-            for (got, old) in got.iter().zip(&old) {
-                assert!(
-                    (got - ratio * old).abs() < 1e-4,
-                    "{got} for {}",
-                    ratio * old
-                );
-            }
+            let expected: Vec<f32> = old.iter().map(|old| ratio * old).collect();
+            assert_close("head 2", &got, &expected, Tolerance::absolute(1e-4));
         }
         for (tap, means) in taps.iter().zip(&sums) {
-            for mean in means {
-                let good = (mean - 1.0).abs() < 1e-3 || *mean == 0.0;
-                assert!(good, "{tap}: {mean}");
-            }
+            // But for channels that show nothing in these pictures.
+            let alive: Vec<f32> = means.iter().copied().filter(|&mean| mean != 0.0).collect();
+            assert!(2 * alive.len() > means.len(), "{tap}: {means:?}");
+            let ones = vec![1.0; alive.len()];
+            assert_close(&tap.to_string(), &alive, &ones, Tolerance::absolute(1e-3));
         }
         Ok(())
     }

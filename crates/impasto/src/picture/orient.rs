@@ -95,6 +95,7 @@ mod tests {
     use image::{DynamicImage, ImageBuffer};
 
     use super::*;
+    use impasto_testing::assert_same;
 
     #[test]
     fn planes_turn_as_the_image_crate_turns_pixels() {
@@ -114,8 +115,10 @@ mod tests {
                 let got = planes(stored.clone(), width, height, orientation);
                 let what = format!("{width}×{height} {orientation:?}");
                 assert_eq!(size(width, height, orientation), expected_size, "{what}");
-                let same = |i: usize| got[i % 3 * pixels + i / 3] == expected[i];
-                assert!((0..3 * pixels).all(same), "{what}");
+                let got: Vec<f32> = (0..3 * pixels)
+                    .map(|i| got[i % 3 * pixels + i / 3])
+                    .collect();
+                assert_same(&what, &got, &expected);
             }
         }
     }

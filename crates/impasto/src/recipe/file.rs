@@ -539,7 +539,7 @@ mod tests {
 
     #[test]
     fn a_file_is_written_whole_and_read_again() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = impasto_testing::Folder::new();
         let path = folder.path().join("mine.toml");
         let file = RecipeFile::default();
         file.save(&path).unwrap();

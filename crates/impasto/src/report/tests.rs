@@ -299,7 +299,7 @@ fn large_pictures_are_made_smaller() {
 
 #[test]
 fn the_page_is_written_whole_or_not_at_all() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = impasto_testing::Folder::new();
     let picture = plain(3, 3);
     let report = report(&[1], |_| 1.0);
     let page = Page {

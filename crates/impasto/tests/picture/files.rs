@@ -2,6 +2,8 @@
 //! pixels and the script that made both are in `golden/picture`.
 
 use impasto::picture::{Depth, Limits, Picture};
+use impasto_testing::compare::close;
+use impasto_testing::{Failures, Tolerance};
 use serde::Deserialize;
 
 use super::golden;
@@ -25,16 +27,11 @@ fn cases() -> Vec<Case> {
 
 #[test]
 fn every_file_decodes_to_the_pixels_that_others_see() {
-    let failures: Vec<String> = cases()
-        .iter()
-        .filter_map(|case| check(case).err())
-        .collect();
-    assert!(
-        failures.is_empty(),
-        "{} files differ:\n{}",
-        failures.len(),
-        failures.join("\n")
-    );
+    let mut failures = Failures::new();
+    for case in cases() {
+        failures.check(check(&case));
+    }
+    failures.assert_none();
 }
 
 fn check(case: &Case) -> Result<(), String> {
@@ -57,44 +54,25 @@ fn check(case: &Case) -> Result<(), String> {
     }
     let pixels = case.width * case.height;
     let top = f32::from(u16::MAX >> (16 - case.depth));
-    let rgb = samples(&case.rgb, case.depth);
-    compare(file, case, "rgb", &rgb, |i| {
-        picture.rgb()[i % 3 * pixels + i / 3] * top
-    })?;
+    // Samples that pass unchanged come back exactly, but for the rounding of f32.
+    let tolerance = Tolerance::absolute(f64::from(case.tolerance) + 0.01);
+    let compare = |what: &str, got: Vec<f32>, expected: &str| {
+        let expected = samples(expected, case.depth);
+        close(&format!("{file}: {what}"), &got, &expected, tolerance)
+    };
+    // From planes to pixels.
+    let rgb = (0..3 * pixels).map(|i| picture.rgb()[i % 3 * pixels + i / 3] * top);
+    compare("rgb", rgb.collect(), &case.rgb)?;
     match (&case.alpha, picture.alpha()) {
         (None, None) => Ok(()),
         (Some(expected), Some(alpha)) => {
-            let expected = samples(expected, case.depth);
-            compare(file, case, "alpha", &expected, |i| alpha[i] * top)
+            compare("alpha", alpha.iter().map(|a| a * top).collect(), expected)
         }
         (expected, _) => Err(format!(
             "{file}: alpha should be there: {}",
             expected.is_some()
         )),
     }
-}
-
-fn compare(
-    file: &str,
-    case: &Case,
-    what: &str,
-    expected: &[u16],
-    got: impl Fn(usize) -> f32,
-) -> Result<(), String> {
-    let difference = |i: usize| (got(i) - f32::from(expected[i])).abs();
-    let worst = (0..expected.len())
-        .max_by(|&a, &b| difference(a).total_cmp(&difference(b)))
-        .unwrap();
-    // Samples that pass unchanged come back exactly, but for the rounding of f32.
-    if difference(worst) <= f32::from(case.tolerance) + 0.01 {
-        return Ok(());
-    }
-    Err(format!(
-        "{file}: {what} sample {worst} is {} instead of {}, off by more than {}",
-        got(worst),
-        expected[worst],
-        case.tolerance
-    ))
 }
 
 fn samples(digits: &str, depth: u8) -> Vec<u16> {
@@ -106,22 +84,22 @@ fn samples(digits: &str, depth: u8) -> Vec<u16> {
 
 #[test]
 fn a_file_that_is_cut_short_is_an_error_and_never_half_a_picture() {
-    let mut failures = Vec::new();
+    let mut failures = Failures::new();
     for case in cases() {
         let bytes = std::fs::read(golden(&case.file)).unwrap();
         let whole = Picture::decode(&bytes, &case.file, &Limits::default()).unwrap();
         for length in 0..bytes.len() {
             // What follows the pixels may be missing; pixels may not.
             let cut = Picture::decode(&bytes[..length], &case.file, &Limits::default());
-            if cut.is_ok_and(|cut| cut.rgb() != whole.rgb()) {
-                failures.push(format!("{}: {length} of {} bytes", case.file, bytes.len()));
+            let half = cut.is_ok_and(|cut| cut.rgb() != whole.rgb());
+            let checked = match half {
+                true => Err(format!("{}: half of it from {length} bytes", case.file)),
+                false => Ok(()),
+            };
+            if !failures.check(checked) {
                 break;
             }
         }
     }
-    assert!(
-        failures.is_empty(),
-        "half pictures:\n{}",
-        failures.join("\n")
-    );
+    failures.assert_none();
 }

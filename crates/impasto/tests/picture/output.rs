@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use impasto::picture::{Depth, Format, Limits, Picture, PictureError, SaveOptions};
+use impasto_testing::{Folder, Tolerance, assert_close};
 
 const FORMATS: [Format; 4] = [Format::Png, Format::Jpeg, Format::WebP, Format::Tiff];
 const SIZES: [(usize, usize); 5] = [(1, 1), (1, 7), (7, 1), (3, 2), (33, 17)];
@@ -73,12 +74,9 @@ fn jpeg_is_close_and_lies_over_white() {
                 (width, height, None)
             );
             for (c, plane) in written.rgb().chunks_exact(width * height).enumerate() {
-                for value in plane {
-                    assert!(
-                        (value - expected[c]).abs() < 3.0 / 255.0,
-                        "{c}: {value} {expected:?}"
-                    );
-                }
+                let case = format!("{width}×{height}, plane {c}");
+                let flat = vec![expected[c]; width * height];
+                assert_close(&case, plane, &flat, Tolerance::absolute(3.0 / 255.0));
             }
         }
     }
@@ -220,7 +218,7 @@ fn the_extension_says_the_format() {
 
 #[test]
 fn a_file_is_replaced_whole_and_nothing_else_is_left() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     for name in ["a.png", "a.jpg", "a.webp", "a.tif"] {
         let path = folder.path().join(name);
         fs::write(&path, "something older and longer than nothing").unwrap();
@@ -233,7 +231,7 @@ fn a_file_is_replaced_whole_and_nothing_else_is_left() {
 
 #[test]
 fn a_file_that_cannot_be_written_leaves_nothing_behind() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     fs::write(folder.path().join("file"), "not a folder").unwrap();
     fs::create_dir(folder.path().join("folder.png")).unwrap();
     let picture = sample(3, 3, Depth::Eight, false);
@@ -258,7 +256,7 @@ fn a_file_that_cannot_be_written_leaves_nothing_behind() {
 #[cfg(unix)]
 #[test]
 fn a_link_stays_a_link() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = Folder::new();
     let (target, link) = (
         folder.path().join("target.png"),
         folder.path().join("link.png"),

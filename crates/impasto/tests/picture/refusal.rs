@@ -78,7 +78,7 @@ fn files_that_are_no_pictures_say_what_they_are() {
 
 #[test]
 fn paths_that_cannot_be_read_say_why() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = impasto_testing::Folder::new();
     let missing = Picture::open(&folder.path().join("none.png")).unwrap_err();
     assert!(matches!(missing, PictureError::Missing { .. }), "{missing}");
     let directory = Picture::open(folder.path()).unwrap_err();

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 
 use impasto::picture::{Filter, Picture, resize_planes};
+use impasto_testing::compare::close;
+use impasto_testing::{Failures, Tolerance, assert_same};
 use serde::Deserialize;
 
 use super::golden;
@@ -27,27 +29,17 @@ const FILTERS: [Filter; 4] = [
 fn planes_are_resampled_as_by_pillow_and_torch() {
     let text = std::fs::read_to_string(golden("resize.json")).unwrap();
     let cases: Vec<Case> = serde_json::from_str(&text).unwrap();
-    let mut failures = Vec::new();
+    let mut failures = Failures::new();
     for case in &cases {
         let plane: Vec<f32> = case.input.iter().map(|&v| f32::from(v) / 255.0).collect();
         for filter in FILTERS {
             let expected = &case.outputs[&format!("{filter:?}")];
             let got = resize_planes(&plane, 1, case.from, case.to, filter);
-            assert_eq!(got.len(), expected.len());
-            let worst = got
-                .iter()
-                .zip(expected)
-                .map(|(a, b)| (a - b).abs())
-                .fold(0.0, f32::max);
-            if worst > 1e-5 {
-                failures.push(format!(
-                    "{filter:?} {:?} → {:?}: {worst}",
-                    case.from, case.to
-                ));
-            }
+            let what = format!("{filter:?} {:?} → {:?}", case.from, case.to);
+            failures.check(close(&what, &got, expected, Tolerance::absolute(1e-5)));
         }
     }
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    failures.assert_none();
 }
 
 #[test]
@@ -57,7 +49,11 @@ fn planes_do_not_mix() {
         let together = resize_planes(&planes, 3, (7, 5), (4, 9), filter);
         for c in 0..3 {
             let alone = resize_planes(&planes[c * 35..][..35], 1, (7, 5), (4, 9), filter);
-            assert_eq!(&together[c * 36..][..36], alone, "{filter:?} plane {c}");
+            assert_same(
+                &format!("{filter:?} plane {c}"),
+                &together[c * 36..][..36],
+                &alone,
+            );
         }
     }
 }
@@ -74,7 +70,7 @@ fn the_result_does_not_depend_on_the_number_of_threads() {
             .unwrap();
         pool.install(|| resize_planes(&plane, 1, (300, 200), (77, 501), Filter::Bicubic))
     };
-    assert_eq!(with(1), with(3));
+    assert_same("threads", &with(3), &with(1));
 }
 
 #[test]

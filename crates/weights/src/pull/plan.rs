@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_plan_is_kept_for_its_own_file_only() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = impasto_testing::Folder::new();
         let journal = folder.path().join("j");
         let plan = Plan::whole("u", Some((5, 1)), Some(50));
         plan.save(&journal).unwrap();

@@ -2,6 +2,7 @@
 
 use super::*;
 use impasto_compute::reference::ReferenceDevice;
+use impasto_testing::{Failures, Tolerance, compare};
 use serde_json::Value;
 
 /// Values and gradients of the functions that `tests/golden/lbfgs/make.py` describes.
@@ -68,33 +69,39 @@ fn start(problem: &str) -> Vec<f32> {
     }
 }
 
-/// The greatest distance from PyTorch's points in units of `1e-5·max(1, |x|)`, and where.
-fn furthest(
+/// Goes through a run, and compares each point with PyTorch's, up to `tolerance·max(1, |x|)`.
+fn follow(
     case: &Value,
     device: &dyn Device,
+    tolerance: f64,
     values: impl Fn(&Tensor) -> Vec<f64>,
     upload: impl Fn(&[f64]) -> Tensor,
-) -> Result<(f64, usize)> {
+) -> Result<Failures> {
     let problem = case["problem"].as_str().unwrap();
     let begin = start(problem);
     let mut image = device.upload(&begin, &[begin.len()])?;
     let mut lbfgs = Lbfgs::new(settings(case));
-    let mut worst = (0.0, 0);
+    let mut failures = Failures::new();
     let every = case["every"].as_u64().unwrap() as usize;
     for (index, recorded) in case["evaluations"].as_array().unwrap().iter().enumerate() {
         let x = values(&image);
-        let expected = recorded["x"].as_array().unwrap().iter();
-        for (got, expected) in x.iter().step_by(every).zip(expected) {
-            let expected = expected.as_f64().unwrap();
-            let error = (got - expected).abs() / (1e-5 * expected.abs().max(1.0));
-            if error > worst.0 {
-                worst = (error, index);
-            }
+        let recorded = recorded["x"].as_array().unwrap().iter();
+        let recorded: Vec<f64> = recorded.map(|x| x.as_f64().unwrap()).collect();
+        let unit = |x: f64| x.abs().max(1.0);
+        let got = x.iter().step_by(every);
+        let got: Vec<f64> = got.zip(&recorded).map(|(x, r)| x / unit(*r)).collect();
+        let expected: Vec<f64> = recorded.iter().map(|x| x / unit(*x)).collect();
+        let name = format!("{} at evaluation {index}", name(case));
+        assert_eq!(x.len().div_ceil(every), recorded.len(), "{name}");
+        let tolerance = Tolerance::absolute(tolerance);
+        // What went astray once stays astray.
+        if !failures.check(compare::close(&name, &got, &expected, tolerance)) {
+            break;
         }
         let (loss, gradient) = evaluate(problem, &x);
         lbfgs.step(device, &mut image, loss, &upload(&gradient))?;
     }
-    Ok(worst)
+    Ok(failures)
 }
 
 fn cases() -> Value {
@@ -110,17 +117,15 @@ fn name(case: &Value) -> String {
 #[test]
 fn it_evaluates_where_pytorch_does() -> Result<()> {
     let device = ReferenceDevice::new();
-    let mut failures = Vec::new();
-    for case in cases()["cases"].as_array().unwrap() {
+    let cases = cases();
+    let cases = cases["cases"].as_array().unwrap();
+    assert!(cases.len() > 5, "{} cases", cases.len());
+    for case in cases {
         let values = |tensor: &Tensor| ReferenceDevice::values(tensor).unwrap().to_vec();
         let upload =
             |values: &[f64]| ReferenceDevice::tensor(values.to_vec(), &[values.len()]).unwrap();
-        let (error, index) = furthest(case, &device, values, upload)?;
-        if error > 1.0 {
-            failures.push(format!("{}: {error:.3e} at evaluation {index}", name(case)));
-        }
+        follow(case, &device, 1e-5, values, upload)?.assert_none();
     }
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
     Ok(())
 }
 
@@ -129,7 +134,6 @@ fn it_evaluates_where_pytorch_does() -> Result<()> {
 fn the_cpu_goes_the_same_way() -> Result<()> {
     let device = crate::device::open(&crate::device::Choice::default()).unwrap();
     let cases = cases();
-    let mut failures = Vec::new();
     for case in &cases["cases"].as_array().unwrap()[..5] {
         let values = |tensor: &Tensor| -> Vec<f64> {
             let values = device.download(tensor).unwrap();
@@ -139,11 +143,7 @@ fn the_cpu_goes_the_same_way() -> Result<()> {
             let values: Vec<f32> = values.iter().map(|&v| v as f32).collect();
             device.upload(&values, &[values.len()]).unwrap()
         };
-        let (error, index) = furthest(case, device.as_ref(), values, upload)?;
-        if error > 50.0 {
-            failures.push(format!("{}: {error:.3e} at evaluation {index}", name(case)));
-        }
+        follow(case, device.as_ref(), 5e-4, values, upload)?.assert_none();
     }
-    assert!(failures.is_empty(), "{}", failures.join("\n"));
     Ok(())
 }
