@@ -1,7 +1,13 @@
 //! A network on a device: what runs, whole, tile by tile or in strips, and what it takes.
 
-use crate::{ComputeError, NetSpec, Result, Tap, TapRequest, Tape, Tensor, Window};
+use crate::{ComputeError, Hardware, NetSpec, Result, Tap, TapRequest, Tape, Tensor, Window};
 use std::fmt;
+
+/// A device that runs networks.
+pub trait Networks: Hardware {
+    /// Prepares a network: filters are transformed once, here.
+    fn network(&self, spec: &NetSpec) -> Result<Box<dyn Network>>;
+}
 
 /// What a pass through a network needs, in bytes, its input not included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,7 +77,7 @@ pub trait Network: Send + Sync + fmt::Debug {
     /// for. Features are those of the whole tile. The image is given away, so that it need not outlive its use.
     ///
     /// # Errors
-    /// As [`Network::forward`]; [`ComputeError::BadSetting`](crate::ComputeError::BadSetting) if the device has no
+    /// As [`Network::forward`]; [`ComputeError::Unsupported`](crate::ComputeError::Unsupported) if the device has no
     /// tiles.
     fn forward_tile<'a>(
         &'a self,
@@ -80,9 +86,10 @@ pub trait Network: Send + Sync + fmt::Debug {
         taps: &[TapRequest],
     ) -> Result<Box<dyn Tape + 'a>> {
         let _ = (image, window, taps);
-        Err(ComputeError::BadSetting(
-            "this device does not work tile by tile: use --device cpu, or a smaller size".into(),
-        ))
+        Err(ComputeError::Unsupported {
+            device: "this device".into(),
+            operation: "to work tile by tile",
+        })
     }
 
     /// Whether it runs whole pictures in strips of full width, with these taps ([`Network::forward_strips`]).
@@ -95,7 +102,7 @@ pub trait Network: Send + Sync + fmt::Debug {
     /// the work done once more for the gradient.
     ///
     /// # Errors
-    /// As [`Network::forward`]; [`ComputeError::BadSetting`](crate::ComputeError::BadSetting) if it
+    /// As [`Network::forward`]; [`ComputeError::Unsupported`](crate::ComputeError::Unsupported) if it
     /// [has none](Network::has_strips).
     fn forward_strips<'a>(
         &'a self,
@@ -104,9 +111,10 @@ pub trait Network: Send + Sync + fmt::Debug {
         taps: &[TapRequest],
     ) -> Result<Box<dyn Tape + 'a>> {
         let _ = (image, strips, taps);
-        Err(ComputeError::BadSetting(
-            "this device does not work strip by strip: use --device cpu, or a smaller size".into(),
-        ))
+        Err(ComputeError::Unsupported {
+            device: "this device".into(),
+            operation: "to work strip by strip",
+        })
     }
 
     /// The ways to run an image of `height`×`width` in strips of some rows, if it [has them](Network::has_strips): from

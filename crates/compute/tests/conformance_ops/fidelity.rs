@@ -9,7 +9,7 @@ use super::{
     same_for_any_threads, single, transposed, values,
 };
 use impasto_compute::reference::ReferenceDevice;
-use impasto_compute::{Device, Result};
+use impasto_compute::{Device, MatrixOps, Result};
 
 /// Value, and gradient towards the covariance.
 fn fidelity(device: &dyn Device, covariance: &[f64], target: &[f64]) -> Result<(f64, Vec<f64>)> {

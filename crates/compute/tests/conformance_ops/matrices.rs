@@ -8,7 +8,7 @@ use super::{
 use impasto_compute::reference::ReferenceDevice;
 use impasto_compute::{Device, Result};
 
-fn moment_script(device: &dyn Device, c: usize) -> Result<Results> {
+pub(super) fn moment_script(device: &dyn Device, c: usize) -> Result<Results> {
     let moments = upload_moments(device, &moments_of(&features(3, c, 2 * c + 9), c))?;
     let covariance = device.covariance(&moments, 0.125)?;
     let mut gradient = noise(9, c * c);

@@ -6,13 +6,13 @@ use impasto_compute::{
     AdamBuffers, AdamStep, ComputeError, Device, Moments, Reduction, Result, Tensor, TotalVariation,
 };
 
-fn tensor(device: &dyn Device, shape: &[usize]) -> Tensor {
+pub(super) fn tensor(device: &dyn Device, shape: &[usize]) -> Tensor {
     let values = vec![0.5; shape.iter().product()];
     device.upload(&values, shape).expect("the lengths fit")
 }
 
 /// Every operation on tensors made by `make`; the argument of `make` is the shape that fits.
-fn every_operation(
+pub(super) fn every_operation(
     device: &dyn Device,
     make: &dyn Fn(&[usize]) -> Tensor,
 ) -> Vec<(&'static str, Result<()>)> {
