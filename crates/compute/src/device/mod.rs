@@ -9,7 +9,7 @@
 //! | [`VectorOps`] | tensors of any shape | `vector.rs` |
 //! | [`SpatialOps`] | images and maps `[c, h, w]` | `spatial.rs` |
 //! | [`Statistics`] | moments of features | `statistics.rs` |
-//! | [`MatrixOps`] | square matrices | `matrix.rs` |
+//! | [`MatrixOps`] | square matrices, and features by matrices | `matrix.rs` |
 //! | [`Networks`] | | `network.rs` |
 //!
 //! Every operation of these traits but those of [`Hardware`] and [`Networks`] has a default: the reference computes it
@@ -28,7 +28,7 @@ pub use spatial::{Reduction, SpatialOps, TotalVariation};
 pub use statistics::{Moments, Statistics};
 pub use vector::{AdamBuffers, AdamStep, VectorOps};
 
-pub(crate) use matrix::side;
+pub(crate) use matrix::{Mixture, side};
 pub(crate) use vector::{greatest, same};
 
 use crate::Networks;

@@ -1,7 +1,7 @@
 //! Functions of square matrices: trace, Cholesky factor, fidelity and its gradient.
 
 use super::{ReferenceDevice, get, put};
-use crate::device::{same, side};
+use crate::device::{Mixture, same, side};
 use crate::{MatrixOps, Result, Scalar, Tensor};
 
 impl MatrixOps for ReferenceDevice {
@@ -35,6 +35,26 @@ impl MatrixOps for ReferenceDevice {
         let mut gradient = product(&product(&root, &inverse_root, c), &root, c);
         gradient.iter_mut().for_each(|g| *g *= 0.5);
         Ok((Scalar::Ready(value), put(gradient, &[c, c])))
+    }
+
+    fn mix_channels(&self, features: &Tensor, matrix: &Tensor, bias: &Tensor) -> Result<Tensor> {
+        let Mixture {
+            inputs,
+            size: [h, w],
+            outputs,
+        } = Mixture::of(features, matrix, bias)?;
+        let what = "mix_channels";
+        let (x, bias) = (get(what, features)?, get(what, bias)?);
+        let matrix = get(what, matrix)?;
+        let pixels = h * w;
+        let mut mixed = Vec::with_capacity(outputs * pixels);
+        for out in 0..outputs {
+            for pixel in 0..pixels {
+                let terms = (0..inputs).map(|k| matrix[out * inputs + k] * x[k * pixels + pixel]);
+                mixed.push(bias[out] + terms.sum::<f64>());
+            }
+        }
+        Ok(put(mixed, &[outputs, h, w]))
     }
 }
 

@@ -70,7 +70,7 @@ impl Networks for Bare {
 }
 
 /// Every operation that has a fallback.
-const OPERATIONS: [&str; 19] = [
+const OPERATIONS: [&str; 20] = [
     "copy",
     "zeros",
     "axpby",
@@ -90,6 +90,7 @@ const OPERATIONS: [&str; 19] = [
     "trace",
     "cholesky",
     "fidelity",
+    "mix_channels",
 ];
 
 fn pasted(device: &dyn Device) -> Result<Results> {
@@ -132,6 +133,7 @@ fn script(device: &dyn Device) -> Result<Results> {
     results.extend(matrices::moment_script(device, 7)?);
     results.extend(pasted(device)?);
     results.extend(factored(device)?);
+    results.extend(matrices::mix_script(device, [5, 3], [2, 4])?);
     Ok(results)
 }
 
