@@ -163,7 +163,7 @@ impl Plan {
                 Ok(contender) => contenders.push(contender),
                 Err(error) => {
                     self.display.clear();
-                    say(&format!("{}: {error:#}", entry.name));
+                    say(&format!("{}: {}", entry.name, crate::advice::told(&error)));
                     exit = Exit::Failed;
                 }
             }

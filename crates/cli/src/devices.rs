@@ -1,7 +1,7 @@
 //! `impasto devices`: what this program and machine offer to compute on.
 
 use crate::{Exit, print};
-use impasto::compute::Device;
+use impasto::compute::Hardware;
 use impasto::compute::cpu::{CpuDevice, CpuSettings};
 use impasto::device::{Choice, Gpu, gpus, open};
 use std::fmt::Write;

@@ -7,6 +7,7 @@
 //!
 //! What is for people goes to stderr, each line `impasto: …`; results that were asked for go to stdout.
 
+mod advice;
 mod args;
 mod bench;
 mod bench_load;
@@ -98,7 +99,7 @@ fn main() -> ExitCode {
             }
         }
         Err(Failure::Error(error)) => {
-            say(&format!("{error:#}"));
+            say(&advice::told(&error));
             Exit::Failed
         }
     };

@@ -26,7 +26,7 @@ pub fn run(mut job: Job) -> anyhow::Result<Exit> {
             Ok(()) => {}
             Err(error) => {
                 display.clear();
-                say(&format!("{error:#}"));
+                say(&crate::advice::told(&error));
                 exit = match error.downcast_ref() {
                     Some(Error::Checkpoint(CheckpointError::OtherJob { .. })) => Exit::Usage,
                     _ => Exit::Failed,

@@ -57,9 +57,7 @@ pub enum ComputeError {
         problem: String,
     },
     /// The device ran out of memory.
-    #[error(
-        "{device} has no memory left for {what} ({bytes} bytes): use a smaller size, or tiles (--memory)"
-    )]
+    #[error("{device} has no memory left for {what} ({bytes} bytes)")]
     OutOfMemory {
         /// The device.
         device: String,
@@ -78,8 +76,7 @@ pub enum ComputeError {
     },
     /// The device went away while it worked.
     #[error(
-        "{device} was lost: {problem}; the driver may have been reset or updated, or a step took longer than it allows: \
-         start again, with a smaller size or on the cpu"
+        "{device} was lost: {problem}; the driver may have been reset or updated, or a step took longer than it allows"
     )]
     Lost {
         /// The device.
@@ -88,16 +85,56 @@ pub enum ComputeError {
         problem: String,
     },
     /// The device reports an error that should not be.
-    #[error(
-        "{device} failed: {problem}; this is a defect of the driver or of this program: compute on the cpu"
-    )]
+    #[error("{device} failed: {problem}; this is a defect of the driver or of this program")]
     Failed {
         /// The device.
         device: String,
         /// What it reports.
         problem: String,
     },
+    /// An operation that the device does not have, nor anything in its place.
+    #[error("{device} does not offer {operation}")]
+    Unsupported {
+        /// The device.
+        device: String,
+        /// The operation.
+        operation: &'static str,
+    },
     /// A setting of the device that cannot be.
     #[error("{0}")]
     BadSetting(String),
+}
+
+/// What a user can do about an error. How that is said, and by which option it is done, is the matter of the program that
+/// they use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Advice {
+    /// Start once more: what happened may not happen again.
+    StartAgain,
+    /// Work at a smaller size.
+    SmallerSize,
+    /// Set a limit on memory, so that large pictures are worked on in strips or tiles.
+    LimitMemory,
+    /// Compute on the cpu.
+    Cpu,
+}
+
+impl ComputeError {
+    /// What can be done about it, one or the other, the most promising first; nothing where the message says it all.
+    pub fn advice(&self) -> &'static [Advice] {
+        match self {
+            ComputeError::OutOfMemory { .. } => &[Advice::SmallerSize, Advice::LimitMemory],
+            ComputeError::Lost { .. } => &[Advice::StartAgain, Advice::SmallerSize, Advice::Cpu],
+            ComputeError::Failed { .. } => &[Advice::Cpu],
+            ComputeError::Unsupported { .. } => &[Advice::Cpu, Advice::SmallerSize],
+            ComputeError::Shape { .. }
+            | ComputeError::ForeignTensor { .. }
+            | ComputeError::TooSmall { .. }
+            | ComputeError::BadNetwork { .. }
+            | ComputeError::NoSuchTap { .. }
+            | ComputeError::Unavailable { .. }
+            | ComputeError::BadSetting(_) => &[],
+        }
+    }
 }

@@ -48,17 +48,28 @@
 pub mod cpu;
 mod device;
 mod error;
+mod network;
 pub mod reference;
 mod request;
 mod spec;
+mod tape;
 mod tensor;
 #[cfg(feature = "gpu")]
 pub mod wgpu;
+mod window;
 
 pub use device::{
-    AdamBuffers, AdamStep, Answer, Cotangent, Device, Memory, Moments, Network, Part, Patch,
-    Reduction, StageTime, Strips, StripsPlan, Tap, TapRequest, Tape, TotalVariation, Window,
+    AdamBuffers, AdamStep, Device, Hardware, MatrixOps, Moments, Reduction, SpatialOps, Statistics,
+    TotalVariation, VectorOps,
 };
-pub use error::{ComputeError, Result};
+/// The traits of devices, for whoever holds one by its own type; a [`Device`] that is `dyn` has all their methods.
+pub mod prelude {
+    pub use crate::{Device, Hardware, MatrixOps, Networks, SpatialOps, Statistics, VectorOps};
+}
+
+pub use error::{Advice, ComputeError, Result};
+pub use network::{Memory, Network, Networks, StageTime, Strips, StripsPlan};
 pub use spec::{Conv3x3, Halves, Head, Input, InputNorm, Layer, NetSpec, Padding, Pool, PoolKind};
+pub use tape::{Answer, Cotangent, Part, Tap, TapRequest, Tape};
 pub use tensor::{PendingScalar, Scalar, Storage, Tensor};
+pub use window::{Patch, Window};

@@ -3,8 +3,9 @@
 //! The files have 40 to 80 MB each and are made on the fly by `weights/make.py`, with the Python that
 //! `IMPASTO_PYTHON` names, or `python3`; without torch and h5py the test is left out and says so.
 
+use impasto::compute::TapRequest;
 use impasto::compute::cpu::{CpuDevice, CpuSettings};
-use impasto::compute::{Device, TapRequest};
+use impasto::compute::prelude::*;
 use impasto::encoder::{EncoderOptions, Preprocessing};
 use impasto::{Encoder, LayerName};
 use impasto_testing::{Folder, assert_same, skip};

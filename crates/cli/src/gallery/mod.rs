@@ -179,7 +179,7 @@ impl Plan {
                 }
                 if let Err(error) = self.paint_one(row, column) {
                     self.display.clear();
-                    say(&format!("{error:#}"));
+                    say(&crate::advice::told(&error));
                     exit = Exit::Failed;
                 }
             }

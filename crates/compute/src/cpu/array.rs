@@ -9,6 +9,7 @@ use super::Context;
 use super::chunks::{CHUNK, each};
 use super::memory::Buffer;
 use super::simd::LANES;
+pub(super) use crate::device::same;
 use crate::{ComputeError, Result, Storage, Tensor};
 use std::any::Any;
 
@@ -187,19 +188,6 @@ pub(super) fn put_blocked(context: &Context, buffer: Buffer, shape: [usize; 3]) 
     Ok(put(plain, &shape))
 }
 
-/// Checks that two operands have the same shape, and with it the same layout.
-pub(super) fn same(what: &'static str, x: &Tensor, y: &Tensor) -> Result<()> {
-    if x.shape() == y.shape() {
-        Ok(())
-    } else {
-        Err(ComputeError::Shape {
-            what,
-            expected: x.shape().to_vec(),
-            got: y.shape().to_vec(),
-        })
-    }
-}
-
 /// A tensor from row-major values.
 pub(super) fn from_plain(context: &Context, values: &[f32], shape: &[usize]) -> Result<Tensor> {
     if values.len() != shape.iter().product::<usize>() {
@@ -234,7 +222,7 @@ pub(super) fn to_plain(what: &'static str, tensor: &Tensor) -> Result<Vec<f32>> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Device;
+    use crate::Hardware;
     use crate::cpu::{CpuDevice, CpuSettings};
 
     #[test]

@@ -41,10 +41,10 @@ use super::Context;
 use super::array::{get, put, same};
 use super::chunks::{CHUNK, each};
 use super::factor::{Covariance, Factor};
-use super::matrix::side;
 use super::polar::orthogonalise;
 use super::simd::LANES;
 use super::square::{Shape, Square};
+use crate::device::side;
 use crate::{Result, Scalar, Tensor};
 
 /// Side up to which a fidelity costs less than waking the device's threads.

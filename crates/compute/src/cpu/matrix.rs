@@ -1,150 +1,54 @@
-//! Functions of moments other than fidelity: covariance and standard deviation, with their gradients.
-//!
-//! Differences of moments are taken in f64: a second moment and the square of a mean are often equal to several
-//! digits, and f32 has few to spare.
+//! Functions of square matrices, and matrices applied to features.
 
-use super::Context;
-use super::array::{get, put, same};
-use super::chunks::{CHUNK, each, sum};
-use super::simd::with_simd;
-use crate::{ComputeError, Moments, Result, Scalar, Tensor};
+use super::array::{self, get};
+use super::mixing::{Matrix, Operand, Pixels};
+use super::simd::LANES;
+use super::{CpuDevice, fidelity};
+use crate::device::{Mixture, side};
+use crate::{MatrixOps, Result, Scalar, Tensor};
 
-/// The side of a square matrix.
-pub(super) fn side(what: &'static str, matrix: &Tensor) -> Result<usize> {
-    match *matrix.shape() {
-        [rows, columns] if rows == columns => Ok(rows),
-        _ => Err(ComputeError::Shape {
-            what,
-            expected: vec![0, 0],
-            got: matrix.shape().to_vec(),
-        }),
+impl MatrixOps for CpuDevice {
+    fn trace(&self, matrix: &Tensor) -> Result<Scalar> {
+        let c = side("trace", matrix)?;
+        let diagonal = get("trace", matrix)?.iter().step_by(c + 1);
+        Ok(Scalar::Ready(diagonal.map(|&v| f64::from(v)).sum()))
     }
-}
 
-/// Mean, second raw moment and channels.
-fn parts<'a>(what: &'static str, moments: &'a Moments) -> Result<(&'a [f32], &'a [f32], usize)> {
-    let c = side(what, &moments.second)?;
-    if *moments.mean.shape() != [c] {
-        return Err(ComputeError::Shape {
-            what,
-            expected: vec![c],
-            got: moments.mean.shape().to_vec(),
-        });
+    fn cholesky(&self, covariance: &Tensor) -> Result<Tensor> {
+        fidelity::cholesky(&self.context, covariance)
     }
-    Ok((get(what, &moments.mean)?, get(what, &moments.second)?, c))
-}
 
-/// Some rows of a matrix that is written: the index of the first, and their values.
-type Rows<'a> = (usize, &'a mut [f32]);
-
-/// Cuts a matrix of `c` columns into pieces of whole rows.
-fn in_rows(matrix: &mut [f32], c: usize) -> Vec<Rows<'_>> {
-    let rows = (CHUNK / c.max(1)).max(1);
-    let pieces = matrix.chunks_mut((rows * c).max(1)).enumerate();
-    pieces.map(|(i, piece)| (i * rows, piece)).collect()
-}
-
-pub(super) fn covariance(context: &Context, moments: &Moments, ridge: f32) -> Result<Tensor> {
-    let (mean, second, c) = parts("covariance", moments)?;
-    let mut sigma = context.pool.take(c * c)?;
-    each(
-        context,
-        in_rows(&mut sigma, c),
-        |(first, rows): Rows<'_>| {
-            with_simd!(context.token, simd => {
-                for (i, row) in rows.chunks_exact_mut(c).enumerate() {
-                    let i = first + i;
-                    let own = f64::from(mean[i]);
-                    for ((out, s), m) in row.iter_mut().zip(&second[i * c..][..c]).zip(mean) {
-                        *out = (f64::from(*s) - own * f64::from(*m)) as f32;
-                    }
-                    row[i] = (f64::from(second[i * c + i]) - own * own + f64::from(ridge)) as f32;
-                }
-            });
-        },
-    );
-    Ok(put(sigma, &[c, c]))
-}
-
-pub(super) fn trace(matrix: &Tensor) -> Result<Scalar> {
-    let c = side("trace", matrix)?;
-    let diagonal = get("trace", matrix)?.iter().step_by(c + 1);
-    Ok(Scalar::Ready(diagonal.map(|&v| f64::from(v)).sum()))
-}
-
-pub(super) fn covariance_backward(
-    context: &Context,
-    moments: &Moments,
-    gradient: &Tensor,
-    k: f32,
-) -> Result<Moments> {
-    let what = "covariance_backward";
-    let (mean, _, c) = parts(what, moments)?;
-    same(what, &moments.second, gradient)?;
-    let gradient = get(what, gradient)?;
-    let mut second = context.pool.take(c * c)?;
-    let mut first = context.pool.take(c)?;
-    let pieces = in_rows(&mut second, c);
-    let height = (CHUNK / c.max(1)).max(1);
-    let pieces = pieces.into_iter().zip(first.chunks_mut(height)).collect();
-    each(
-        context,
-        pieces,
-        |((start, rows), means): (Rows<'_>, &mut [f32])| {
-            with_simd!(context.token, simd => {
-                for ((i, row), out) in rows.chunks_exact_mut(c).enumerate().zip(means) {
-                    let slope = &gradient[(start + i) * c..][..c];
-                    for (out, d) in row.iter_mut().zip(slope) {
-                        *out = k * d;
-                    }
-                    let along = sum(slope, mean, |d, m| d * m);
-                    *out = (-2.0 * f64::from(k) * along) as f32;
-                }
-            });
-        },
-    );
-    Ok(Moments {
-        mean: put(first, &[c]),
-        second: put(second, &[c, c]),
-    })
-}
-
-pub(super) fn standard_deviation(
-    context: &Context,
-    moments: &Moments,
-    epsilon: f32,
-) -> Result<Tensor> {
-    let (mean, second, c) = parts("standard_deviation", moments)?;
-    let mut deviation = context.pool.take(c)?;
-    let variances = second.iter().step_by(c + 1);
-    for ((out, s), m) in deviation.iter_mut().zip(variances).zip(mean) {
-        let variance = f64::from(*s) - f64::from(*m) * f64::from(*m) + f64::from(epsilon);
-        *out = variance.max(0.0).sqrt() as f32;
+    fn fidelity(&self, covariance: &Tensor, target_factor: &Tensor) -> Result<(Scalar, Tensor)> {
+        fidelity::fidelity(&self.context, covariance, target_factor)
     }
-    Ok(put(deviation, &[c]))
-}
 
-pub(super) fn standard_deviation_backward(
-    context: &Context,
-    moments: &Moments,
-    deviation: &Tensor,
-    gradient: &Tensor,
-) -> Result<Moments> {
-    let what = "standard_deviation_backward";
-    let (mean, _, c) = parts(what, moments)?;
-    same(what, &moments.mean, deviation)?;
-    same(what, deviation, gradient)?;
-    let (deviation, gradient) = (get(what, deviation)?, get(what, gradient)?);
-    let mut first = context.pool.zeros(c)?;
-    let mut second = context.pool.zeros(c * c)?;
-    for i in 0..c {
-        if deviation[i] > 0.0 {
-            first[i] = -gradient[i] * mean[i] / deviation[i];
-            second[i * c + i] = gradient[i] / (2.0 * deviation[i]);
+    fn mix_channels(&self, features: &Tensor, matrix: &Tensor, bias: &Tensor) -> Result<Tensor> {
+        let Mixture {
+            inputs,
+            size: [h, w],
+            outputs,
+        } = Mixture::of(features, matrix, bias)?;
+        let (context, what) = (&self.context, "mix_channels");
+        let (weight, bias) = (get(what, matrix)?, get(what, bias)?);
+        let mut x = array::blocked(context, what, features)?;
+        if inputs == 0 {
+            // Of no channels the bias remains, as of a block that is zero.
+            x = context.pool.zeros(LANES * h * w)?;
         }
+        if outputs * h * w == 0 {
+            return array::zeros(context, &[outputs, h, w]);
+        }
+        let matrix = Matrix::new(
+            (outputs, inputs.max(1)),
+            |out, k| weight.get(out * inputs + k).map_or(0.0, |&weight| weight),
+            |out| bias[out],
+        );
+        let mut mixed = context.pool.take(outputs.next_multiple_of(LANES) * h * w)?;
+        let operand = Operand::Into {
+            x: x.lanes(),
+            out: mixed.lanes_mut(),
+        };
+        matrix.apply(context, Pixels::all(h * w), operand)?;
+        array::put_blocked(context, mixed, [outputs, h, w])
     }
-    Ok(Moments {
-        mean: put(first, &[c]),
-        second: put(second, &[c, c]),
-    })
 }

@@ -3,8 +3,8 @@
 //! * `array` says how tensors lie in memory, `memory` where the memory comes from, `simd` how one source
 //!   becomes code for several instruction sets;
 //! * `network` runs a network forward and backward;
-//! * `vector`, `variation`, `matrix` and `fidelity` are the small operations, cut into `chunks`; fidelity
-//!   stands on products of `square` matrices, triangular `factor`s and the `polar` decomposition.
+//! * `vector`, `spatial`, `statistics` and `matrix` are the operations of the traits of these names, cut into `chunks`;
+//!   `fidelity` stands on products of `square` matrices, triangular `factor`s and the `polar` decomposition.
 //!
 //! Results are bit-identical for any number of threads: work is cut by the size of the data, never by the number of
 //! threads, and partial sums are added in the order of the data. Different instruction sets round differently.
@@ -35,7 +35,9 @@ pub(crate) mod polar;
 mod results;
 mod shared;
 mod simd;
+mod spatial;
 mod square;
+mod statistics;
 mod strip;
 mod sweep;
 mod tape;
@@ -48,10 +50,7 @@ mod winograd;
 
 pub use simd::Level;
 
-use crate::{
-    AdamBuffers, AdamStep, ComputeError, Device, Moments, NetSpec, Network, Patch, Reduction,
-    Result, Scalar, Tensor, TotalVariation,
-};
+use crate::{ComputeError, Hardware, NetSpec, Network, Networks, Result, Tensor};
 use memory::Pool;
 use simd::Token;
 use std::fmt;
@@ -197,7 +196,7 @@ impl CpuDevice {
     }
 }
 
-impl Device for CpuDevice {
+impl Hardware for CpuDevice {
     fn name(&self) -> &str {
         "cpu"
     }
@@ -225,99 +224,14 @@ impl Device for CpuDevice {
     fn download(&self, tensor: &Tensor) -> Result<Vec<f32>> {
         array::to_plain("download", tensor)
     }
+}
 
+impl Networks for CpuDevice {
     fn network(&self, spec: &NetSpec) -> Result<Box<dyn Network>> {
         Ok(Box::new(network::CpuNetwork::new(
             Arc::clone(&self.context),
             spec.clone(),
         )?))
-    }
-
-    fn copy(&self, x: &Tensor) -> Result<Tensor> {
-        vector::copy(&self.context, x)
-    }
-
-    fn zeros(&self, shape: &[usize]) -> Result<Tensor> {
-        array::zeros(&self.context, shape)
-    }
-
-    fn paste(&self, x: &Tensor, patch: &Patch, b: f32, y: &mut Tensor) -> Result<()> {
-        window::paste(&self.context, x, patch, b, y)
-    }
-
-    fn axpby(&self, a: f32, x: &Tensor, b: f32, y: &mut Tensor) -> Result<()> {
-        vector::axpby(&self.context, a, x, b, y)
-    }
-
-    fn dot(&self, x: &Tensor, y: &Tensor) -> Result<Scalar> {
-        vector::dot(&self.context, x, y)
-    }
-
-    fn sum_abs(&self, x: &Tensor) -> Result<Scalar> {
-        vector::sum_abs(&self.context, x)
-    }
-
-    fn max_abs(&self, x: &Tensor) -> Result<Scalar> {
-        vector::max_abs(&self.context, x)
-    }
-
-    fn clamp(&self, x: &mut Tensor, low: f32, high: f32) -> Result<()> {
-        vector::clamp(&self.context, x, low, high)
-    }
-
-    fn squared_error(&self, x: &Tensor, t: &Tensor, k: f32) -> Result<(Scalar, Tensor)> {
-        vector::squared_error(&self.context, x, t, k)
-    }
-
-    fn scale_over(&self, x: &mut Tensor, k: f32, divisor: &[Scalar]) -> Result<()> {
-        vector::scale_over(&self.context, x, k, divisor)
-    }
-
-    fn adam(&self, buffers: AdamBuffers<'_>, step: &AdamStep) -> Result<()> {
-        vector::adam(&self.context, buffers, step)
-    }
-
-    fn total_variation(
-        &self,
-        image: &Tensor,
-        kind: TotalVariation,
-        reduction: Reduction,
-        k: f32,
-    ) -> Result<(Scalar, Tensor)> {
-        variation::total_variation(&self.context, image, kind, reduction, k)
-    }
-
-    fn covariance(&self, moments: &Moments, ridge: f32) -> Result<Tensor> {
-        matrix::covariance(&self.context, moments, ridge)
-    }
-
-    fn trace(&self, matrix: &Tensor) -> Result<Scalar> {
-        matrix::trace(matrix)
-    }
-
-    fn covariance_backward(&self, moments: &Moments, gradient: &Tensor, k: f32) -> Result<Moments> {
-        matrix::covariance_backward(&self.context, moments, gradient, k)
-    }
-
-    fn cholesky(&self, covariance: &Tensor) -> Result<Tensor> {
-        fidelity::cholesky(&self.context, covariance)
-    }
-
-    fn fidelity(&self, covariance: &Tensor, target_factor: &Tensor) -> Result<(Scalar, Tensor)> {
-        fidelity::fidelity(&self.context, covariance, target_factor)
-    }
-
-    fn standard_deviation(&self, moments: &Moments, epsilon: f32) -> Result<Tensor> {
-        matrix::standard_deviation(&self.context, moments, epsilon)
-    }
-
-    fn standard_deviation_backward(
-        &self,
-        moments: &Moments,
-        deviation: &Tensor,
-        gradient: &Tensor,
-    ) -> Result<Moments> {
-        matrix::standard_deviation_backward(&self.context, moments, deviation, gradient)
     }
 }
 

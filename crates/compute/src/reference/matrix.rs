@@ -1,64 +1,66 @@
-//! Functions of moments: covariance, Cholesky factor, fidelity and standard deviation, with their gradients.
+//! Functions of square matrices: trace, Cholesky factor, fidelity and its gradient.
 
-use super::{get, put, same};
-use crate::{ComputeError, Moments, Result, Scalar, Tensor};
+use super::{ReferenceDevice, get, put};
+use crate::device::{Mixture, same, side};
+use crate::{MatrixOps, Result, Scalar, Tensor};
 
-/// The side of a square matrix.
-pub(super) fn side(what: &'static str, matrix: &Tensor) -> Result<usize> {
-    match *matrix.shape() {
-        [rows, columns] if rows == columns => Ok(rows),
-        _ => Err(ComputeError::Shape {
-            what,
-            expected: vec![0, 0],
-            got: matrix.shape().to_vec(),
-        }),
+impl MatrixOps for ReferenceDevice {
+    fn trace(&self, matrix: &Tensor) -> Result<Scalar> {
+        let c = side("trace", matrix)?;
+        let values = get("trace", matrix)?;
+        Ok(Scalar::Ready((0..c).map(|i| values[i * c + i]).sum()))
     }
-}
 
-/// Mean, second raw moment and channels.
-fn parts<'a>(what: &'static str, moments: &'a Moments) -> Result<(&'a [f64], &'a [f64], usize)> {
-    let c = side(what, &moments.second)?;
-    if *moments.mean.shape() != [c] {
-        return Err(ComputeError::Shape {
-            what,
-            expected: vec![c],
-            got: moments.mean.shape().to_vec(),
+    fn cholesky(&self, covariance: &Tensor) -> Result<Tensor> {
+        let c = side("cholesky", covariance)?;
+        Ok(put(
+            lower_factor(get("cholesky", covariance)?, c),
+            covariance.shape(),
+        ))
+    }
+
+    /// From the symmetric square root of the target and the eigenvalues of `Σ̂^½ Σ Σ̂^½`.
+    fn fidelity(&self, covariance: &Tensor, target_factor: &Tensor) -> Result<(Scalar, Tensor)> {
+        same("fidelity", covariance, target_factor)?;
+        let c = side("fidelity", covariance)?;
+        let sigma = get("fidelity", covariance)?;
+        let factor = get("fidelity", target_factor)?;
+        let target = product(factor, &transposed(factor, c), c);
+        let root = function_of_symmetric(&target, c, |value| value.max(0.0).sqrt()).0;
+        let inner = product(&product(&root, sigma, c), &root, c);
+        let (inverse_root, eigenvalues) = function_of_symmetric(&inner, c, |value| {
+            if value > 0.0 { 1.0 / value.sqrt() } else { 0.0 }
         });
+        let value = eigenvalues.iter().map(|value| value.max(0.0).sqrt()).sum();
+        let mut gradient = product(&product(&root, &inverse_root, c), &root, c);
+        gradient.iter_mut().for_each(|g| *g *= 0.5);
+        Ok((Scalar::Ready(value), put(gradient, &[c, c])))
     }
-    Ok((get(what, &moments.mean)?, get(what, &moments.second)?, c))
-}
 
-pub(super) fn covariance(moments: &Moments, ridge: f64) -> Result<Tensor> {
-    let (mean, second, c) = parts("covariance", moments)?;
-    let mut sigma = second.to_vec();
-    for i in 0..c {
-        for j in 0..c {
-            sigma[i * c + j] -= mean[i] * mean[j];
+    fn mix_channels(&self, features: &Tensor, matrix: &Tensor, bias: &Tensor) -> Result<Tensor> {
+        let Mixture {
+            inputs,
+            size: [h, w],
+            outputs,
+        } = Mixture::of(features, matrix, bias)?;
+        let what = "mix_channels";
+        let (x, bias) = (get(what, features)?, get(what, bias)?);
+        let matrix = get(what, matrix)?;
+        let pixels = h * w;
+        let mut mixed = Vec::with_capacity(outputs * pixels);
+        for out in 0..outputs {
+            for pixel in 0..pixels {
+                let terms = (0..inputs).map(|k| matrix[out * inputs + k] * x[k * pixels + pixel]);
+                mixed.push(bias[out] + terms.sum::<f64>());
+            }
         }
-        sigma[i * c + i] += ridge;
+        Ok(put(mixed, &[outputs, h, w]))
     }
-    Ok(put(sigma, &[c, c]))
-}
-
-pub(super) fn covariance_backward(moments: &Moments, gradient: &Tensor, k: f64) -> Result<Moments> {
-    let (mean, _, c) = parts("covariance_backward", moments)?;
-    same("covariance_backward", &moments.second, gradient)?;
-    let second: Vec<f64> = get("covariance_backward", gradient)?
-        .iter()
-        .map(|d| k * d)
-        .collect();
-    let first = (0..c)
-        .map(|i| -2.0 * (0..c).map(|j| second[i * c + j] * mean[j]).sum::<f64>())
-        .collect();
-    Ok(Moments {
-        mean: put(first, &[c]),
-        second: put(second, &[c, c]),
-    })
 }
 
 /// Lower Cholesky factor of a symmetric matrix `[c, c]`; pivots below `1e-13` of the largest diagonal entry
 /// are raised to it.
-pub(super) fn cholesky(matrix: &[f64], c: usize) -> Vec<f64> {
+fn lower_factor(matrix: &[f64], c: usize) -> Vec<f64> {
     let largest = (0..c).map(|i| matrix[i * c + i]).fold(0.0, f64::max);
     let floor = (largest * 1e-13).max(f64::MIN_POSITIVE);
     let mut factor = vec![0.0; c * c];
@@ -74,59 +76,6 @@ pub(super) fn cholesky(matrix: &[f64], c: usize) -> Vec<f64> {
         }
     }
     factor
-}
-
-/// Fidelity from the symmetric square root of the target and the eigenvalues of `Σ̂^½ Σ Σ̂^½`.
-pub(super) fn fidelity(covariance: &Tensor, target_factor: &Tensor) -> Result<(Scalar, Tensor)> {
-    same("fidelity", covariance, target_factor)?;
-    let c = side("fidelity", covariance)?;
-    let sigma = get("fidelity", covariance)?;
-    let factor = get("fidelity", target_factor)?;
-    let target = product(factor, &transposed(factor, c), c);
-    let root = function_of_symmetric(&target, c, |value| value.max(0.0).sqrt()).0;
-    let inner = product(&product(&root, sigma, c), &root, c);
-    let (inverse_root, eigenvalues) = function_of_symmetric(&inner, c, |value| {
-        if value > 0.0 { 1.0 / value.sqrt() } else { 0.0 }
-    });
-    let value = eigenvalues.iter().map(|value| value.max(0.0).sqrt()).sum();
-    let mut gradient = product(&product(&root, &inverse_root, c), &root, c);
-    gradient.iter_mut().for_each(|g| *g *= 0.5);
-    Ok((Scalar::Ready(value), put(gradient, &[c, c])))
-}
-
-pub(super) fn standard_deviation(moments: &Moments, epsilon: f64) -> Result<Tensor> {
-    let (mean, second, c) = parts("standard_deviation", moments)?;
-    let deviation = (0..c)
-        .map(|i| {
-            (second[i * c + i] - mean[i] * mean[i] + epsilon)
-                .max(0.0)
-                .sqrt()
-        })
-        .collect();
-    Ok(put(deviation, &[c]))
-}
-
-pub(super) fn standard_deviation_backward(
-    moments: &Moments,
-    deviation: &Tensor,
-    gradient: &Tensor,
-) -> Result<Moments> {
-    let what = "standard_deviation_backward";
-    let (mean, _, c) = parts(what, moments)?;
-    same(what, &moments.mean, deviation)?;
-    same(what, deviation, gradient)?;
-    let (deviation, gradient) = (get(what, deviation)?, get(what, gradient)?);
-    let (mut first, mut second) = (vec![0.0; c], vec![0.0; c * c]);
-    for i in 0..c {
-        if deviation[i] > 0.0 {
-            first[i] = -gradient[i] * mean[i] / deviation[i];
-            second[i * c + i] = gradient[i] / (2.0 * deviation[i]);
-        }
-    }
-    Ok(Moments {
-        mean: put(first, &[c]),
-        second: put(second, &[c, c]),
-    })
 }
 
 fn transposed(a: &[f64], c: usize) -> Vec<f64> {

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::memory::Array;
+pub(super) use crate::device::same;
 use crate::{ComputeError, Result, Tensor};
 
 pub(super) fn foreign(context: &Context, what: &'static str) -> ComputeError {
@@ -40,19 +41,6 @@ pub(super) fn get_mut<'a>(
 /// A tensor of an array.
 pub(super) fn put(array: Array, shape: &[usize]) -> Tensor {
     Tensor::from_storage(shape, Box::new(array))
-}
-
-/// Fails unless both have the same shape.
-pub(super) fn same(what: &'static str, x: &Tensor, y: &Tensor) -> Result<()> {
-    if x.shape() == y.shape() {
-        Ok(())
-    } else {
-        Err(ComputeError::Shape {
-            what,
-            expected: x.shape().to_vec(),
-            got: y.shape().to_vec(),
-        })
-    }
 }
 
 /// Copies values onto the device.

@@ -81,8 +81,9 @@ pub(super) fn now<T>(future: impl Future<Output = T>) -> Option<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prelude::*;
     use crate::wgpu::{AdapterChoice, GpuDevice, GpuSettings};
-    use crate::{Device, Scalar, Tensor};
+    use crate::{Advice, Scalar, Tensor};
 
     #[test]
     fn a_loss_is_told_before_all_else() {
@@ -126,12 +127,14 @@ mod tests {
             }
             let order = questions[first..].iter().chain(&questions[..first]);
             for (what, ask) in order {
-                let told = match ask(&device, &x, &sum) {
-                    Err(error @ ComputeError::Lost { .. }) => error.to_string(),
+                let error = match ask(&device, &x, &sum) {
+                    Err(error @ ComputeError::Lost { .. }) => error,
                     other => panic!("{what}: {other:?}"),
                 };
-                let helps = told.starts_with("gpu was lost: ") && told.contains("start again");
-                assert!(helps && !told.contains(": ;"), "{what}: {told}");
+                let told = error.to_string();
+                let helps = told.starts_with("gpu was lost: ") && !told.contains(": ;");
+                assert!(helps, "{what}: {told}");
+                assert!(error.advice().contains(&Advice::StartAgain), "{what}");
             }
         }
         Ok(())

@@ -14,12 +14,12 @@ use super::array::{get, put, same};
 use super::context::Context;
 use super::factor::Factor;
 use super::kernel::{Kernel, Launch, Param, reads, writes};
-use super::matrix::side;
 use super::memory::Array;
 use super::polar::{STEPS_LEN, orthogonalise};
 use super::product::{How, Operand, product};
 use super::scalar::{self, CHUNK, TOTAL};
 use super::vector::{DOT, GROUP};
+use crate::device::side;
 use crate::{Result, Scalar, Tensor};
 use std::sync::Arc;
 

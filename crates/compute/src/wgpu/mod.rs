@@ -5,8 +5,8 @@
 //! * `network` and `tape` run a network forward and backward, with `convolution` (directly or by `winograd`, as `tuning`
 //!   has measured), `moments`, `heads`, and `pointwise` between them; `gemm` is the one product of matrices that all of them
 //!   share, for numbers of 16 bits with what `half` knows of their range and, on some adapters, by `cooperative` matrices;
-//! * `vector`, `variation`, `matrix` and `fidelity` are the small operations; fidelity stands on `product`s,
-//!   `factor`s of covariances and the `polar` decomposition.
+//! * `vector`, `spatial`, `statistics` and `matrix` are the operations of the traits of these names; `fidelity` stands on
+//!   `product`s, `factor`s of covariances and the `polar` decomposition.
 //!
 //! Everything stays on the device and runs in the order in which it was asked for; the host waits only when it downloads or
 //! asks for the value of a scalar. Sums are cut by the size of the data and added in its order, so the same adapter gives
@@ -39,6 +39,8 @@ mod product;
 mod scalar;
 #[cfg(test)]
 mod shaders;
+mod spatial;
+mod statistics;
 mod tape;
 mod trial;
 mod tuning;
@@ -50,10 +52,7 @@ pub use adapter::{AdapterChoice, AdapterInfo, AdapterKind, adapters};
 pub use context::Bounds;
 pub use tuning::{Convolutions, Precision};
 
-use crate::{
-    AdamBuffers, AdamStep, Device, Moments, NetSpec, Network, Patch, Reduction, Result, Scalar,
-    Tensor, TotalVariation,
-};
+use crate::{Device, Hardware, NetSpec, Network, Networks, Result, Tensor};
 use context::Context;
 use std::sync::Arc;
 use tuning::Tuning;
@@ -131,7 +130,7 @@ impl GpuDevice {
     }
 }
 
-impl Device for GpuDevice {
+impl Hardware for GpuDevice {
     fn name(&self) -> &str {
         "gpu"
     }
@@ -175,11 +174,6 @@ impl Device for GpuDevice {
             .read(array::get(&self.context, "download", tensor)?)
     }
 
-    fn network(&self, spec: &NetSpec) -> Result<Box<dyn Network>> {
-        let context = Arc::clone(&self.context);
-        Ok(Box::new(network::GpuNetwork::new(context, spec.clone())?))
-    }
-
     fn free_memory(&self) -> Option<u64> {
         self.context.pool.free()
     }
@@ -187,93 +181,11 @@ impl Device for GpuDevice {
     fn reserve(&self, bytes: usize) -> Result<()> {
         self.context.pool.reserve(bytes)
     }
+}
 
-    fn copy(&self, x: &Tensor) -> Result<Tensor> {
-        vector::copy(&self.context, x)
-    }
-
-    fn zeros(&self, shape: &[usize]) -> Result<Tensor> {
-        let array = self.context.pool.take(shape.iter().product())?;
-        self.context.clear(&array);
-        Ok(array::put(array, shape))
-    }
-
-    fn paste(&self, x: &Tensor, patch: &Patch, b: f32, y: &mut Tensor) -> Result<()> {
-        vector::paste(&self.context, x, patch, b, y)
-    }
-
-    fn axpby(&self, a: f32, x: &Tensor, b: f32, y: &mut Tensor) -> Result<()> {
-        vector::axpby(&self.context, a, x, b, y)
-    }
-
-    fn dot(&self, x: &Tensor, y: &Tensor) -> Result<Scalar> {
-        vector::dot(&self.context, x, y)
-    }
-
-    fn sum_abs(&self, x: &Tensor) -> Result<Scalar> {
-        vector::sum_abs(&self.context, x)
-    }
-
-    fn max_abs(&self, x: &Tensor) -> Result<Scalar> {
-        vector::max_abs(&self.context, x)
-    }
-
-    fn clamp(&self, x: &mut Tensor, low: f32, high: f32) -> Result<()> {
-        vector::clamp(&self.context, x, low, high)
-    }
-
-    fn squared_error(&self, x: &Tensor, t: &Tensor, k: f32) -> Result<(Scalar, Tensor)> {
-        vector::squared_error(&self.context, x, t, k)
-    }
-
-    fn scale_over(&self, x: &mut Tensor, k: f32, divisor: &[Scalar]) -> Result<()> {
-        vector::scale_over(&self.context, x, k, divisor)
-    }
-
-    fn adam(&self, buffers: AdamBuffers<'_>, step: &AdamStep) -> Result<()> {
-        vector::adam(&self.context, buffers, step)
-    }
-
-    fn total_variation(
-        &self,
-        image: &Tensor,
-        kind: TotalVariation,
-        reduction: Reduction,
-        k: f32,
-    ) -> Result<(Scalar, Tensor)> {
-        variation::total_variation(&self.context, image, kind, reduction, k)
-    }
-
-    fn covariance(&self, moments: &Moments, ridge: f32) -> Result<Tensor> {
-        matrix::covariance(&self.context, moments, ridge)
-    }
-
-    fn trace(&self, matrix: &Tensor) -> Result<Scalar> {
-        matrix::trace(&self.context, matrix)
-    }
-
-    fn covariance_backward(&self, moments: &Moments, gradient: &Tensor, k: f32) -> Result<Moments> {
-        matrix::covariance_backward(&self.context, moments, gradient, k)
-    }
-
-    fn cholesky(&self, covariance: &Tensor) -> Result<Tensor> {
-        fidelity::cholesky(&self.context, covariance)
-    }
-
-    fn fidelity(&self, covariance: &Tensor, target_factor: &Tensor) -> Result<(Scalar, Tensor)> {
-        fidelity::fidelity(&self.context, covariance, target_factor)
-    }
-
-    fn standard_deviation(&self, moments: &Moments, epsilon: f32) -> Result<Tensor> {
-        matrix::standard_deviation(&self.context, moments, epsilon)
-    }
-
-    fn standard_deviation_backward(
-        &self,
-        moments: &Moments,
-        deviation: &Tensor,
-        gradient: &Tensor,
-    ) -> Result<Moments> {
-        matrix::standard_deviation_backward(&self.context, moments, deviation, gradient)
+impl Networks for GpuDevice {
+    fn network(&self, spec: &NetSpec) -> Result<Box<dyn Network>> {
+        let context = Arc::clone(&self.context);
+        Ok(Box::new(network::GpuNetwork::new(context, spec.clone())?))
     }
 }

@@ -50,7 +50,7 @@ fn spec(padding: Padding, kind: PoolKind, channels: [usize; 3]) -> Result<NetSpe
 }
 
 /// Both passes, with something asked of each of these taps.
-fn passes(device: &GpuDevice, spec: &NetSpec, side: usize, taps: &[Tap]) -> Result<()> {
+fn passes(device: &dyn Device, spec: &NetSpec, side: usize, taps: &[Tap]) -> Result<()> {
     let network = device.network(spec)?;
     let image = device.zeros(&[3, side, side])?;
     let both = |tap| TapRequest {
@@ -75,7 +75,7 @@ fn passes(device: &GpuDevice, spec: &NetSpec, side: usize, taps: &[Tap]) -> Resu
     Ok(())
 }
 
-fn networks(device: &GpuDevice) -> Result<()> {
+fn networks(device: &dyn Device) -> Result<()> {
     let (head, all) = (Tap::Head(0), [0, 1, 3, 4, 6, 7].map(Tap::Layer));
     for padding in [Padding::Zero, Padding::Replicate, Padding::Reflect] {
         for kind in [PoolKind::Max, PoolKind::Average, PoolKind::L2] {
@@ -89,7 +89,7 @@ fn networks(device: &GpuDevice) -> Result<()> {
     Ok(())
 }
 
-fn operations(device: &GpuDevice) -> Result<()> {
+fn operations(device: &dyn Device) -> Result<()> {
     let shape = [3, 9, 11];
     let mut images = Vec::new();
     for _ in 0..4 {

@@ -1,11 +1,12 @@
 //! Elementwise operations and sums.
 
+use super::GpuDevice;
 use super::array::{get, get_mut, put, same};
 use super::context::Context;
 use super::kernel::{Kernel, Launch, Param, reads, writes};
 use super::memory::Array;
 use super::scalar::{self, CHUNK};
-use crate::{AdamBuffers, AdamStep, Patch, Result, Scalar, Tensor, Window};
+use crate::{AdamBuffers, AdamStep, Result, Scalar, Tensor, VectorOps};
 use std::sync::Arc;
 
 /// Elements that a workgroup takes.
@@ -31,11 +32,6 @@ const CLAMPED: Kernel = Kernel {
     name: "clamped",
     file: FILE,
     operands: &[writes("x")],
-};
-const PASTE: Kernel = Kernel {
-    name: "paste",
-    file: FILE,
-    operands: &[reads("x"), writes("y")],
 };
 const SUM_ABS: Kernel = Kernel {
     name: "sum_abs",
@@ -134,147 +130,120 @@ pub(super) fn greatest(context: &Context, x: &Array) -> Result<Array> {
     parts(context, &MAX_ABS, x.len(), &[x], &[])
 }
 
-pub(super) fn copy(context: &Context, x: &Tensor) -> Result<Tensor> {
-    let from = get(context, "copy", x)?;
-    let to = context.pool.take(from.len())?;
-    context.copy(from, &to);
-    Ok(put(to, x.shape()))
-}
-
 /// `y ← a·x + b·y` of arrays of the same length.
 pub(super) fn add(context: &Context, a: f32, x: &Array, b: f32, y: &Array) -> Result<()> {
     let params = [Param::U(x.len()), Param::F(a), Param::F(b)];
     each(context, &AXPBY, x.len(), &[Some(x), Some(y)], &params)
 }
 
-pub(super) fn axpby(context: &Context, a: f32, x: &Tensor, b: f32, y: &mut Tensor) -> Result<()> {
-    same("axpby", x, y)?;
-    let x = get(context, "axpby", x)?;
-    add(context, a, x, b, get_mut(context, "axpby", y)?)
-}
-
-/// `y[to] ← x[from] + b·y[to]`.
-pub(super) fn paste(
-    context: &Context,
-    x: &Tensor,
-    patch: &Patch,
-    b: f32,
-    y: &mut Tensor,
-) -> Result<()> {
-    patch.check(x.shape(), y.shape())?;
-    let (from, to) = (x.shape().to_vec(), y.shape().to_vec());
-    let Window {
-        top,
-        left,
-        height,
-        width,
-    } = patch.from;
-    let n = from[0] * height * width;
-    let params = [
-        Param::U(n),
-        Param::U(width),
-        Param::U(height),
-        Param::U(top * from[2] + left),
-        Param::U(from[2]),
-        Param::U(from[1] * from[2]),
-        Param::U(patch.to.0 * to[2] + patch.to.1),
-        Param::U(to[2]),
-        Param::U(to[1] * to[2]),
-        Param::F(b),
-    ];
-    let x = get(context, "paste", x)?;
-    let y = get_mut(context, "paste", y)?;
-    each(context, &PASTE, n, &[Some(x), Some(y)], &params)
-}
-
-pub(super) fn dot(context: &Arc<Context>, x: &Tensor, y: &Tensor) -> Result<Scalar> {
-    same("dot", x, y)?;
-    let operands = [get(context, "dot", x)?, get(context, "dot", y)?];
-    summed(context, &DOT, x.len(), &operands, &[])
-}
-
-pub(super) fn sum_abs(context: &Arc<Context>, x: &Tensor) -> Result<Scalar> {
-    let operands = [get(context, "sum_abs", x)?];
-    summed(context, &SUM_ABS, x.len(), &operands, &[])
-}
-
-pub(super) fn max_abs(context: &Arc<Context>, x: &Tensor) -> Result<Scalar> {
-    let operands = [get(context, "max_abs", x)?];
-    if x.is_empty() {
-        return Ok(Scalar::Ready(0.0));
+impl VectorOps for GpuDevice {
+    fn copy(&self, x: &Tensor) -> Result<Tensor> {
+        let context = &self.context;
+        let from = get(context, "copy", x)?;
+        let to = context.pool.take(from.len())?;
+        context.copy(from, &to);
+        Ok(put(to, x.shape()))
     }
-    let partials = parts(context, &MAX_ABS, x.len(), &operands, &[])?;
-    scalar::total(context, &scalar::GREATEST, &partials)
-}
 
-pub(super) fn clamp(context: &Context, x: &mut Tensor, low: f32, high: f32) -> Result<()> {
-    let x = get_mut(context, "clamp", x)?;
-    let params = [Param::U(x.len()), Param::F(low), Param::F(high)];
-    each(context, &CLAMPED, x.len(), &[Some(&*x)], &params)
-}
-
-pub(super) fn squared_error(
-    context: &Arc<Context>,
-    x: &Tensor,
-    t: &Tensor,
-    k: f32,
-) -> Result<(Scalar, Tensor)> {
-    let what = "squared_error";
-    same(what, x, t)?;
-    let gradient = context.pool.take(x.len())?;
-    let operands = [get(context, what, x)?, get(context, what, t)?, &gradient];
-    let sum = summed(context, &SQUARED_ERROR, x.len(), &operands, &[Param::F(k)])?;
-    Ok((sum, put(gradient, x.shape())))
-}
-
-pub(super) fn scale_over(
-    context: &Arc<Context>,
-    x: &mut Tensor,
-    k: f32,
-    divisor: &[Scalar],
-) -> Result<()> {
-    let x = get_mut(context, "scale_over", x)?;
-    let divisor = scalar::divisor(context, divisor)?;
-    let params = [Param::U(x.len()), Param::F(k)];
-    let operands = [Some(&*x), Some(&divisor)];
-    each(context, &SCALE_OVER, x.len(), &operands, &params)
-}
-
-pub(super) fn adam(context: &Context, buffers: AdamBuffers<'_>, step: &AdamStep) -> Result<()> {
-    let what = "adam";
-    for tensor in [
-        buffers.gradient,
-        buffers.first,
-        buffers.second,
-        buffers.average,
-    ] {
-        same(what, buffers.image, tensor)?;
+    fn zeros(&self, shape: &[usize]) -> Result<Tensor> {
+        let array = self.context.pool.take(shape.iter().product())?;
+        self.context.clear(&array);
+        Ok(put(array, shape))
     }
-    let n = buffers.image.len();
-    let gradient = get(context, what, buffers.gradient)?;
-    let operands = [
-        Some(&*get_mut(context, what, buffers.image)?),
-        Some(gradient),
-        Some(&*get_mut(context, what, buffers.first)?),
-        Some(&*get_mut(context, what, buffers.second)?),
-        Some(&*get_mut(context, what, buffers.average)?),
-    ];
-    let (clamps, (low, high)) = match step.clamp {
-        Some(range) => (1, range),
-        None => (0, (0.0, 0.0)),
-    };
-    let params = [
-        Param::U(n),
-        Param::F(step.learning_rate),
-        Param::F(step.beta1),
-        Param::F(step.beta2),
-        Param::F(step.epsilon),
-        Param::F(step.correction1),
-        Param::F(step.correction2),
-        Param::F(step.average_decay),
-        Param::U(clamps),
-        Param::F(low),
-        Param::F(high),
-    ];
-    each(context, &ADAM, n, &operands, &params)
+
+    fn axpby(&self, a: f32, x: &Tensor, b: f32, y: &mut Tensor) -> Result<()> {
+        let context = &self.context;
+        same("axpby", x, y)?;
+        let x = get(context, "axpby", x)?;
+        add(context, a, x, b, get_mut(context, "axpby", y)?)
+    }
+
+    fn dot(&self, x: &Tensor, y: &Tensor) -> Result<Scalar> {
+        let context = &self.context;
+        same("dot", x, y)?;
+        let operands = [get(context, "dot", x)?, get(context, "dot", y)?];
+        summed(context, &DOT, x.len(), &operands, &[])
+    }
+
+    fn sum_abs(&self, x: &Tensor) -> Result<Scalar> {
+        let context = &self.context;
+        let operands = [get(context, "sum_abs", x)?];
+        summed(context, &SUM_ABS, x.len(), &operands, &[])
+    }
+
+    fn max_abs(&self, x: &Tensor) -> Result<Scalar> {
+        let context = &self.context;
+        let operands = [get(context, "max_abs", x)?];
+        if x.is_empty() {
+            return Ok(Scalar::Ready(0.0));
+        }
+        let partials = parts(context, &MAX_ABS, x.len(), &operands, &[])?;
+        scalar::total(context, &scalar::GREATEST, &partials)
+    }
+
+    fn clamp(&self, x: &mut Tensor, low: f32, high: f32) -> Result<()> {
+        let context = &self.context;
+        let x = get_mut(context, "clamp", x)?;
+        let params = [Param::U(x.len()), Param::F(low), Param::F(high)];
+        each(context, &CLAMPED, x.len(), &[Some(&*x)], &params)
+    }
+
+    fn squared_error(&self, x: &Tensor, t: &Tensor, k: f32) -> Result<(Scalar, Tensor)> {
+        let context = &self.context;
+        let what = "squared_error";
+        same(what, x, t)?;
+        let gradient = context.pool.take(x.len())?;
+        let operands = [get(context, what, x)?, get(context, what, t)?, &gradient];
+        let sum = summed(context, &SQUARED_ERROR, x.len(), &operands, &[Param::F(k)])?;
+        Ok((sum, put(gradient, x.shape())))
+    }
+
+    fn scale_over(&self, x: &mut Tensor, k: f32, divisor: &[Scalar]) -> Result<()> {
+        let context = &self.context;
+        let x = get_mut(context, "scale_over", x)?;
+        let divisor = scalar::divisor(context, divisor)?;
+        let params = [Param::U(x.len()), Param::F(k)];
+        let operands = [Some(&*x), Some(&divisor)];
+        each(context, &SCALE_OVER, x.len(), &operands, &params)
+    }
+
+    fn adam(&self, buffers: AdamBuffers<'_>, step: &AdamStep) -> Result<()> {
+        let context = &self.context;
+        let what = "adam";
+        for tensor in [
+            buffers.gradient,
+            buffers.first,
+            buffers.second,
+            buffers.average,
+        ] {
+            same(what, buffers.image, tensor)?;
+        }
+        let n = buffers.image.len();
+        let gradient = get(context, what, buffers.gradient)?;
+        let operands = [
+            Some(&*get_mut(context, what, buffers.image)?),
+            Some(gradient),
+            Some(&*get_mut(context, what, buffers.first)?),
+            Some(&*get_mut(context, what, buffers.second)?),
+            Some(&*get_mut(context, what, buffers.average)?),
+        ];
+        let (clamps, (low, high)) = match step.clamp {
+            Some(range) => (1, range),
+            None => (0, (0.0, 0.0)),
+        };
+        let params = [
+            Param::U(n),
+            Param::F(step.learning_rate),
+            Param::F(step.beta1),
+            Param::F(step.beta2),
+            Param::F(step.epsilon),
+            Param::F(step.correction1),
+            Param::F(step.correction2),
+            Param::F(step.average_decay),
+            Param::U(clamps),
+            Param::F(low),
+            Param::F(high),
+        ];
+        each(context, &ADAM, n, &operands, &params)
+    }
 }

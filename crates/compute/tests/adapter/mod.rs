@@ -6,6 +6,7 @@ use impasto_compute::Device;
 /// The GPU, opened once for each way in which convolutions are computed.
 #[cfg(feature = "gpu")]
 pub fn gpu(winograd: bool) -> Option<Box<dyn Device>> {
+    use impasto_compute::Hardware;
     use impasto_compute::wgpu::{AdapterChoice, Convolutions, GpuDevice, GpuSettings};
     use std::sync::OnceLock;
     static OPENED: [OnceLock<Option<GpuDevice>>; 2] = [const { OnceLock::new() }; 2];

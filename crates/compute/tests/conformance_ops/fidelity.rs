@@ -9,7 +9,7 @@ use super::{
     transposed, values,
 };
 use impasto_compute::reference::ReferenceDevice;
-use impasto_compute::{Device, Result};
+use impasto_compute::{Device, MatrixOps, Result};
 use impasto_testing::compare::{assert_close, assert_near, distance};
 use impasto_testing::{Tolerance, noise};
 

@@ -1,8 +1,9 @@
 //! The reference device against itself: every gradient is the slope of the value, by central differences in f64.
 
 use super::{features, moments_of};
+use impasto_compute::prelude::*;
 use impasto_compute::reference::ReferenceDevice;
-use impasto_compute::{Device, Moments, Reduction, Result, Tensor, TotalVariation};
+use impasto_compute::{Moments, Reduction, Result, Tensor, TotalVariation};
 use impasto_testing::{Tolerance, assert_close, noise};
 
 /// Central differences with this step are right to about its square.

@@ -10,7 +10,7 @@ const KINDS: [TotalVariation; 3] = [
     TotalVariation::NinePoint,
 ];
 
-fn script(
+pub(super) fn script(
     device: &dyn Device,
     shape: [usize; 3],
     kind: TotalVariation,

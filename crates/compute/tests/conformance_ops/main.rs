@@ -7,6 +7,7 @@
 
 #[path = "../adapter/mod.rs"]
 mod adapter;
+mod fallback;
 mod fidelity;
 mod gradients;
 mod images;

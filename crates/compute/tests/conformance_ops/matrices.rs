@@ -9,7 +9,7 @@ use impasto_compute::reference::ReferenceDevice;
 use impasto_compute::{Device, Result};
 use impasto_testing::{Tolerance, assert_close, noise};
 
-fn moment_script(device: &dyn Device, c: usize) -> Result<Results> {
+pub(super) fn moment_script(device: &dyn Device, c: usize) -> Result<Results> {
     let moments = upload_moments(device, &moments_of(&features(3, c, 2 * c + 9), c))?;
     let covariance = device.covariance(&moments, 0.125)?;
     let mut gradient = noise(9, c * c);
@@ -41,6 +41,56 @@ fn moment_script(device: &dyn Device, c: usize) -> Result<Results> {
             values(device, &spread.second)?,
         ),
     ])
+}
+
+/// Features of some channels and size, mixed to others.
+pub(super) fn mix_script(
+    device: &dyn Device,
+    [inputs, outputs]: [usize; 2],
+    [h, w]: [usize; 2],
+) -> Result<Results> {
+    let features = device.upload(&noise(11, inputs * h * w), &[inputs, h, w])?;
+    let matrix = device.upload(&noise(12, outputs * inputs), &[outputs, inputs])?;
+    let bias = device.upload(&noise(13, outputs), &[outputs])?;
+    let mixed = device.mix_channels(&features, &matrix, &bias)?;
+    // Whatever fills up a block of channels must not count.
+    let sum = device.sum_abs(&mixed)?.value()?;
+    Ok(vec![
+        ("mix_channels", values(device, &mixed)?),
+        ("its sum_abs", vec![sum]),
+    ])
+}
+
+#[test]
+fn mixed_channels_agree() {
+    let channels = [
+        [1, 1],
+        [3, 3],
+        [3, 20],
+        [17, 3],
+        [16, 32],
+        [33, 15],
+        [96, 130],
+    ];
+    for channels in channels.into_iter().chain([[0, 4], [4, 0]]) {
+        for size in [[1, 1], [3, 5], [23, 31], [0, 4]] {
+            let terms = channels[1] * size[0] * size[1] * (channels[0] + 1);
+            let tolerance = Tolerance {
+                absolute: ROUNDING.absolute.max(1e-7 * terms as f64),
+                ..ROUNDING
+            };
+            agree(&format!("{channels:?} at {size:?}"), tolerance, |device| {
+                mix_script(device, channels, size)
+            });
+        }
+    }
+}
+
+#[test]
+fn mixed_channels_do_not_depend_on_threads() {
+    same_for_any_threads("40 channels to 24", |device| {
+        mix_script(device, [40, 24], [97, 131])
+    });
 }
 
 #[test]

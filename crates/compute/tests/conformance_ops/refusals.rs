@@ -6,17 +6,18 @@ use impasto_compute::{
     AdamBuffers, AdamStep, ComputeError, Device, Moments, Reduction, Result, Tensor, TotalVariation,
 };
 
-fn tensor(device: &dyn Device, shape: &[usize]) -> Tensor {
+pub(super) fn tensor(device: &dyn Device, shape: &[usize]) -> Tensor {
     let values = vec![0.5; shape.iter().product()];
     device.upload(&values, shape).expect("the lengths fit")
 }
 
 /// Every operation on tensors made by `make`; the argument of `make` is the shape that fits.
-fn every_operation(
+pub(super) fn every_operation(
     device: &dyn Device,
     make: &dyn Fn(&[usize]) -> Tensor,
 ) -> Vec<(&'static str, Result<()>)> {
     let vector = || tensor(device, &[6]);
+    let map = || tensor(device, &[6, 2, 2]);
     let moments = || Moments {
         mean: tensor(device, &[6]),
         second: tensor(device, &[6, 6]),
@@ -121,6 +122,24 @@ fn every_operation(
         (
             "fidelity factor",
             device.fidelity(&matrix(), &make(&[6, 6])).map(drop),
+        ),
+        (
+            "mix_channels features",
+            device
+                .mix_channels(&make(&[6, 2, 2]), &matrix(), &vector())
+                .map(drop),
+        ),
+        (
+            "mix_channels matrix",
+            device
+                .mix_channels(&map(), &make(&[6, 6]), &vector())
+                .map(drop),
+        ),
+        (
+            "mix_channels bias",
+            device
+                .mix_channels(&map(), &matrix(), &make(&[6]))
+                .map(drop),
         ),
         (
             "standard_deviation",

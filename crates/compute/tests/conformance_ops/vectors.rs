@@ -39,7 +39,7 @@ fn adam_step() -> AdamStep {
     }
 }
 
-fn script(device: &dyn Device, shape: &[usize]) -> Result<Results> {
+pub(super) fn script(device: &dyn Device, shape: &[usize]) -> Result<Results> {
     let len = shape.iter().product();
     let tensor = |seed| device.upload(&noise(seed, len), shape);
     let (x, mut y) = (tensor(1)?, tensor(2)?);

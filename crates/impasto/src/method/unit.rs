@@ -116,6 +116,7 @@ fn rescaled_head(head: &Head, before: &[f64], size: f64) -> Head {
 mod tests {
     use super::*;
     use crate::encoder::{Encoder, EncoderOptions};
+    use impasto_compute::prelude::*;
     use impasto_compute::reference::ReferenceDevice;
     use impasto_testing::{Tolerance, assert_close};
 

@@ -6,6 +6,7 @@ use crate::loss::{Gradient, Loss, Seen, Term, View};
 use crate::recipe::{AdamSettings, Clip, LbfgsSettings, LineSearch, OptimizerSettings};
 use crate::tiling::Eye;
 use impasto_compute::cpu::{CpuDevice, CpuSettings};
+use impasto_compute::prelude::*;
 use impasto_compute::{Conv3x3, Input, Layer, NetSpec, Padding, PendingScalar};
 use impasto_testing::{Tolerance, assert_close};
 use std::sync::Arc;

@@ -1,0 +1,73 @@
+//! What the kernels are measured on.
+
+use impasto_compute::cpu::{CpuDevice, CpuSettings};
+use impasto_compute::{
+    Conv3x3, Device, Input, InputNorm, Layer, Moments, NetSpec, Padding, Result, Tensor,
+};
+
+/// The cpu with as many threads as `IMPASTO_THREADS` says, else one for each processor.
+pub fn device() -> Result<Box<dyn Device>> {
+    let threads = std::env::var("IMPASTO_THREADS").ok();
+    let settings = CpuSettings {
+        threads: threads.and_then(|threads| threads.parse().ok()),
+        ..CpuSettings::default()
+    };
+    Ok(Box::new(CpuDevice::new(settings)?))
+}
+
+/// Numbers in -1..1 that look random, the same for the same length.
+pub fn noise(len: usize) -> Vec<f32> {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+/// A tensor of such numbers.
+pub fn tensor(device: &dyn Device, shape: &[usize]) -> Result<Tensor> {
+    device.upload(&noise(shape.iter().product()), shape)
+}
+
+/// Moments of `c` channels that are nearly independent.
+pub fn moments(device: &dyn Device, c: usize) -> Result<Moments> {
+    let n = 2 * c;
+    let features = noise(c * n);
+    let row = |i: usize| &features[i * n..][..n];
+    let product = |k: usize| {
+        let pairs = row(k / c).iter().zip(row(k % c));
+        pairs.map(|(x, y)| x * y).sum::<f32>() / n as f32
+    };
+    let mean: Vec<f32> = (0..c)
+        .map(|i| row(i).iter().sum::<f32>() / n as f32)
+        .collect();
+    let second: Vec<f32> = (0..c * c).map(product).collect();
+    Ok(Moments {
+        mean: device.upload(&mean, &[c])?,
+        second: device.upload(&second, &[c, c])?,
+    })
+}
+
+/// One convolution from `from` to `to` channels and its ReLU, which reads features, or pictures where `from` is 3.
+pub fn convolution(from: usize, to: usize) -> Result<NetSpec> {
+    let scale = (2.0 / (9.0 * from as f32)).sqrt();
+    let weights: Vec<f32> = noise(9 * from * to)
+        .into_iter()
+        .map(|w| w * scale)
+        .collect();
+    let conv = Conv3x3::new(from, to, Padding::Replicate, weights, vec![0.0; to])?;
+    Ok(NetSpec {
+        input: match from {
+            3 => Input::Image(InputNorm {
+                mean: [0.5; 3],
+                scale: [2.0; 3],
+            }),
+            channels => Input::Features(channels),
+        },
+        layers: vec![Layer::Conv(conv), Layer::Relu],
+        heads: vec![],
+    })
+}

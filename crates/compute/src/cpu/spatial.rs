@@ -1,0 +1,59 @@
+//! Operations that know rows and columns.
+
+use super::array::{Layout, get, get_mut};
+use super::shared::Shared;
+use super::simd::LANES;
+use super::{CpuDevice, variation};
+use crate::{Patch, Reduction, Result, Scalar, SpatialOps, Tensor, TotalVariation, Window};
+use rayon::prelude::*;
+
+impl SpatialOps for CpuDevice {
+    fn paste(&self, x: &Tensor, patch: &Patch, b: f32, y: &mut Tensor) -> Result<()> {
+        let context = &self.context;
+        patch.check(x.shape(), y.shape())?;
+        let shapes = (x.shape().to_vec(), y.shape().to_vec());
+        // Blocked rows are as planes of 16 floats per pixel, as many as there are blocks; others as planes of one.
+        let (planes, lanes) = match Layout::of(&shapes.0) {
+            Layout::Plain { .. } => (shapes.0[0], 1),
+            Layout::Blocked { channels, .. } => (channels.div_ceil(LANES), LANES),
+        };
+        let (from, to) = (get("paste", x)?, get_mut("paste", y)?);
+        let shared = Shared::new(to);
+        let Window {
+            top,
+            left,
+            height,
+            width,
+        } = patch.from;
+        let copy = |index: usize| {
+            let (plane, row) = (index / height, index % height);
+            let source = ((plane * shapes.0[1] + top + row) * shapes.0[2] + left) * lanes;
+            let target =
+                ((plane * shapes.1[1] + patch.to.0 + row) * shapes.1[2] + patch.to.1) * lanes;
+            let source = &from[source..source + width * lanes];
+            // SAFETY: a row of each plane belongs to one task.
+            let target = unsafe { shared.part(target, width * lanes) };
+            if b == 0.0 {
+                target.copy_from_slice(source);
+            } else {
+                let pairs = target.iter_mut().zip(source);
+                pairs.for_each(|(to, from)| *to = from + b * *to);
+            }
+        };
+        let rows = planes * height;
+        context
+            .threads
+            .install(|| (0..rows).into_par_iter().for_each(copy));
+        Ok(())
+    }
+
+    fn total_variation(
+        &self,
+        image: &Tensor,
+        kind: TotalVariation,
+        reduction: Reduction,
+        k: f32,
+    ) -> Result<(Scalar, Tensor)> {
+        variation::total_variation(&self.context, image, kind, reduction, k)
+    }
+}
