@@ -242,7 +242,10 @@ mod tests {
     use std::path::PathBuf;
     use tempfile::TempDir;
 
-    fn tensors() -> (Vec<(String, Vec<usize>)>, Vec<Vec<f32>>) {
+    /// Names and shapes of tensors, and their values.
+    type Tensors = (Vec<(String, Vec<usize>)>, Vec<Vec<f32>>);
+
+    fn tensors() -> Tensors {
         let odd = vec![
             0.0,
             -0.0,
