@@ -1,11 +1,11 @@
 //! One tensor of a file before it is read: its name, shape, and where and how its values lie.
 
-use crate::WeightTensor;
 use crate::encoding::Encoding;
 use crate::format::{hdf5, zip};
 use crate::limits::count;
 use crate::problem::{Problem, Read};
 use crate::source::Source;
+use crate::{TensorInfo, WeightTensor};
 use std::io;
 
 /// A tensor that a file declares.
@@ -106,11 +106,18 @@ impl Entry {
         count(&self.shape).unwrap_or(0) as u64
     }
 
+    /// What is known of it without reading it.
+    pub(crate) fn info(&self) -> TensorInfo<'_> {
+        TensorInfo {
+            name: &self.name,
+            shape: &self.shape,
+            dtype: self.encoding.name(),
+        }
+    }
+
     /// Reads its values as row-major `f32` and refuses those that are not finite.
     pub(crate) fn read(&self, source: &Source<'_>) -> Read<WeightTensor> {
-        let values = self
-            .stored_values(source)
-            .map_err(|problem| problem.in_tensor(&self.name))?;
+        let values = self.stored_values(source)?;
         if let Some(position) = first_not_finite(&values) {
             return Err(Problem::NotFinite {
                 tensor: self.name.clone(),
@@ -128,7 +135,13 @@ impl Entry {
         })
     }
 
-    fn stored_values(&self, source: &Source<'_>) -> Read<Vec<f32>> {
+    /// Its values in the order in which they are stored, gaps included.
+    pub(crate) fn stored_values(&self, source: &Source<'_>) -> Read<Vec<f32>> {
+        let values = self.decoded(source);
+        values.map_err(|problem| problem.in_tensor(&self.name))
+    }
+
+    fn decoded(&self, source: &Source<'_>) -> Read<Vec<f32>> {
         let Some(width) = self.encoding.width() else {
             return Err(Problem::unsupported(format!(
                 "values of type {} cannot be read, only f16, bf16, f32 and f64",

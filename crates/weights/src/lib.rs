@@ -20,6 +20,9 @@
 //! [`Store`] keeps such files by name, the registry ([`models`]) knows where they come from, and `Store::pull`, which
 //! is there with the feature `pull`, fetches them from there, and nothing else does.
 //!
+//! [`StateWriter`] and [`StateFile`] keep the state of a computation in the safetensors format, with a checksum of
+//! all of it.
+//!
 //! f16, bf16, f32 and f64 are widened or narrowed to f32. The readers are our own: those that were looked at take
 //! only a path, bring ten to twenty further crates, map files into memory, or have no limit on the whole of what
 //! they allocate.
@@ -40,6 +43,7 @@ mod pull;
 mod registry;
 mod save;
 mod source;
+mod state;
 mod store;
 mod vgg;
 mod weights_file;
@@ -53,5 +57,6 @@ pub use limits::Limits;
 pub use pull::{Pull, PullError, PullEvent, PullFrom, PullObserver};
 pub use registry::{Model, Origin, model, models};
 pub use save::{Precision, write_safetensors};
+pub use state::{StateFile, StateWriter};
 pub use store::{Import, Installed, Store, Verified};
 pub use weights_file::{TensorInfo, WeightsFile};

@@ -8,6 +8,7 @@ use crate::{Checkpoint, Result, WeightsError};
 use half::f16;
 use serde_json::{Value, json};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -80,10 +81,17 @@ pub fn write_safetensors(path: &Path, checkpoint: &Checkpoint, precision: Precis
     };
     let mut metadata = checkpoint.metadata.clone();
     metadata.insert(SHA256.into(), sha256(blocks()));
-    let header = header(checkpoint, &metadata, precision);
+    let header = header(
+        tensors.iter().map(|(name, tensor)| Declared {
+            name,
+            dtype: precision.name(),
+            shape: &tensor.shape,
+            width: precision.width(),
+        }),
+        &metadata,
+    );
     write_whole(path, |file| {
-        file.write_all(&(header.len() as u64).to_le_bytes())?;
-        file.write_all(header.as_bytes())?;
+        file.write_all(&header)?;
         blocks().try_for_each(|block| file.write_all(&block))
     })
     .map_err(|error| WeightsError::Write {
@@ -92,20 +100,30 @@ pub fn write_safetensors(path: &Path, checkpoint: &Checkpoint, precision: Precis
     })
 }
 
-/// The JSON header, padded with spaces so that the values start at a multiple of eight.
-fn header(
-    checkpoint: &Checkpoint,
-    metadata: &std::collections::BTreeMap<String, String>,
-    precision: Precision,
-) -> String {
+/// What a header says of a tensor. No two have one name.
+pub(crate) struct Declared<'d> {
+    pub(crate) name: &'d str,
+    /// Its type as the format calls it.
+    pub(crate) dtype: &'static str,
+    pub(crate) shape: &'d [usize],
+    /// Bytes per value.
+    pub(crate) width: usize,
+}
+
+/// All that stands before the values of tensors that lie one behind the other: the length of the JSON header and the
+/// header, padded with spaces so that the values start at a multiple of eight.
+pub(crate) fn header<'d>(
+    tensors: impl IntoIterator<Item = Declared<'d>>,
+    metadata: &BTreeMap<String, String>,
+) -> Vec<u8> {
     let mut header = serde_json::Map::new();
     header.insert("__metadata__".into(), json!(metadata));
     let mut begin = 0;
-    for (name, tensor) in &checkpoint.tensors {
-        let end = begin + tensor.values.len() * precision.width();
+    for tensor in tensors {
+        let end = begin + tensor.shape.iter().product::<usize>() * tensor.width;
         header.insert(
-            name.clone(),
-            json!({"dtype": precision.name(), "shape": tensor.shape, "data_offsets": [begin, end]}),
+            tensor.name.into(),
+            json!({"dtype": tensor.dtype, "shape": tensor.shape, "data_offsets": [begin, end]}),
         );
         begin = end;
     }
@@ -113,7 +131,7 @@ fn header(
     while !text.len().is_multiple_of(8) {
         text.push(' ');
     }
-    text
+    [&(text.len() as u64).to_le_bytes()[..], text.as_bytes()].concat()
 }
 
 /// Lets `write` fill a new file beside `path`, which then takes its name. It is removed if anything fails.

@@ -126,11 +126,7 @@ impl<'a> WeightsFile<'a> {
 
     /// Its tensors, in the order of the file's own list.
     pub fn tensors(&self) -> impl Iterator<Item = TensorInfo<'_>> {
-        self.index.entries.iter().map(|entry| TensorInfo {
-            name: &entry.name,
-            shape: &entry.shape,
-            dtype: entry.encoding.name(),
-        })
+        self.index.entries.iter().map(Entry::info)
     }
 
     /// Reads one tensor.

@@ -5,7 +5,7 @@ pub(crate) mod hdf5;
 mod npz;
 mod pickle;
 mod pytorch;
-mod safetensors;
+pub(crate) mod safetensors;
 mod tfjs;
 pub(crate) mod zip;
 

@@ -26,7 +26,7 @@ pub(super) fn header_length(bytes: &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(*bytes.first_chunk()?))
 }
 
-pub(super) fn index<'a>(source: Source<'a>, limits: &Limits) -> Read<Index<'a>> {
+pub(crate) fn index<'a>(source: Source<'a>, limits: &Limits) -> Read<Index<'a>> {
     let mut length = [0; 8];
     source.read_at(0, &mut length)?;
     let length = u64::from_le_bytes(length);

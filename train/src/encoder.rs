@@ -33,7 +33,7 @@ use std::time::{Duration, Instant};
 /// Arguments of `impasto-train encoder`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
-    /// The file that defines the training, such as crates/train/lite.toml
+    /// The file that defines the training, such as train/lite.toml
     pub config: PathBuf,
     /// Goes on from where the training was cut off
     #[arg(long)]
