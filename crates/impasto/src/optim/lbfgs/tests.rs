@@ -1,6 +1,7 @@
 //! L-BFGS against recorded runs of PyTorch's.
 
 use super::*;
+use impasto_compute::Tensor;
 use impasto_compute::reference::ReferenceDevice;
 use serde_json::Value;
 
@@ -77,12 +78,12 @@ fn furthest(
 ) -> Result<(f64, usize)> {
     let problem = case["problem"].as_str().unwrap();
     let begin = start(problem);
-    let mut image = device.upload(&begin, &[begin.len()])?;
+    let mut parameters = Parameters::from(device.upload(&begin, &[begin.len()])?);
     let mut lbfgs = Lbfgs::new(settings(case));
     let mut worst = (0.0, 0);
     let every = case["every"].as_u64().unwrap() as usize;
     for (index, recorded) in case["evaluations"].as_array().unwrap().iter().enumerate() {
-        let x = values(&image);
+        let x = values(&parameters.tensors()[0]);
         let expected = recorded["x"].as_array().unwrap().iter();
         for (got, expected) in x.iter().step_by(every).zip(expected) {
             let expected = expected.as_f64().unwrap();
@@ -92,7 +93,8 @@ fn furthest(
             }
         }
         let (loss, gradient) = evaluate(problem, &x);
-        lbfgs.step(device, &mut image, loss, &upload(&gradient))?;
+        let gradient = Parameters::from(upload(&gradient));
+        lbfgs.step(device, &mut parameters, loss, &gradient)?;
     }
     Ok(worst)
 }
