@@ -27,7 +27,7 @@ impl Random {
 
     /// Uniform among the whole numbers below a bound, up to a bias of `bound/2⁶⁴`; 0 if that is 0.
     pub fn below(&mut self, bound: usize) -> usize {
-        (u128::from(self.0.next_u64()) * bound as u128 >> 64) as usize
+        ((u128::from(self.0.next_u64()) * bound as u128) >> 64) as usize
     }
 }
 
