@@ -5,10 +5,13 @@
 //! its content loss (relu3_3, divided by the variance of the content's features): what a student that lets the optimiser
 //! cheat would not bring down. Pictures stand side by side in one file a pair: content, style, then the encoders'.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use impasto::picture::{Filter, SaveOptions, fit_long_side, write_whole};
 use impasto::recipe::{Quality, StyleLoss};
-use impasto::{Encoder, Ignore, LayerName, Picture, Recipe, Size, Style, Stylizer, WeightedLayer};
+use impasto::{
+    Encoder, Ignore, LayerName, Outcome, Picture, Recipe, Size, Style, Stylized, Stylizer,
+    WeightedLayer,
+};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -124,7 +127,14 @@ fn judge(
         let device = crate::teacher::device(None)?;
         let clock = Instant::now();
         let mut stylizer = Stylizer::new(device, encoder, styles(), recipe)?;
-        let picture = stylizer.stylize(&content, &mut Ignore)?.picture;
+        let Stylized {
+            picture, outcome, ..
+        } = stylizer.stylize(&content, &mut Ignore)?;
+        ensure!(
+            outcome == Outcome::Finished,
+            "{painter} diverged on {}",
+            names[0]
+        );
         verdicts.push(verdict(painter, &picture, clock.elapsed().as_secs_f64())?);
         row.push(picture);
     }

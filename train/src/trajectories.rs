@@ -7,9 +7,9 @@
 
 use crate::config::Trajectories;
 use crate::random::{Purpose, Random};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use impasto::recipe::{AdamSettings, Init, OptimizerSettings, StyleLoss};
-use impasto::{Encoder, Event, Picture, Recipe, Size, Style, Stylizer};
+use impasto::{Encoder, Event, Outcome, Picture, Recipe, Size, Style, Stylizer};
 use impasto_weights::{Checkpoint, Precision, WeightTensor, write_safetensors};
 use rayon::prelude::*;
 use std::ops::ControlFlow;
@@ -85,7 +85,9 @@ impl Runs<'_> {
                 false => ControlFlow::Break(()),
             }
         };
-        stylizer.stylize(&photo, &mut observer)?;
+        let outcome = stylizer.stylize(&photo, &mut observer)?.outcome;
+        let diverged = matches!(outcome, Outcome::Diverged { .. });
+        ensure!(!diverged, "run {index} diverged");
         match failed {
             Some(error) => Err(error.into()),
             None => Ok(snapshots),

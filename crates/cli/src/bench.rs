@@ -252,10 +252,7 @@ fn time(
         ControlFlow::Continue(())
     })?;
     let steps = ends.windows(2).map(|pair| pair[1] - pair[0]);
-    Ok((
-        steps.skip(WARM_UP - 1).collect(),
-        stylizer.network().times(),
-    ))
+    Ok((steps.skip(WARM_UP - 1).collect(), stylizer.times()))
 }
 
 fn median(values: &[f64]) -> f64 {

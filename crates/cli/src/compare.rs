@@ -10,7 +10,7 @@ use crate::problems::Problems;
 use crate::progress::{Display, duration};
 use crate::settings;
 use crate::source::Source;
-use crate::stylize::{command_line, summary, watched};
+use crate::stylize::{command_line, divergence, summary, watched};
 use crate::{Exit, Failure, interrupt, note, say};
 use impasto::picture::SaveOptions;
 use impasto::{Comparison, Contender, Picture, Plate, Style, sheet};
@@ -207,6 +207,9 @@ impl Plan {
         };
         self.display.begin(&entry.name);
         let stylized = watched(&mut stylizer, &self.content, &mut self.display, None)?;
+        if let Some(problem) = divergence(stylized.outcome) {
+            anyhow::bail!(problem);
+        }
         let (picture, report) = (stylized.picture, stylized.report);
         picture.save(&entry.output, &options)?;
         let line = summary(&picture, &report, &entry.output, None);

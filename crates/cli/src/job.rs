@@ -11,7 +11,7 @@ use impasto::compute::Device;
 use impasto::recipe::file::RecipeFile;
 use impasto::recipe::names::Named;
 use impasto::recipe::{AdamSettings, Init, LbfgsSettings, OptimizerSettings, StyleSize};
-use impasto::{Encoder, Error, Limits, Picture, Recipe, Size, Style, Stylizer};
+use impasto::{Encoder, Error, Picture, Recipe, RunLimits, Size, Style, Stylizer};
 use serde_json::json;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -50,7 +50,7 @@ pub struct Setup {
     /// How progress is shown.
     pub progress: Progress,
     quiet: bool,
-    limits: Limits,
+    limits: RunLimits,
     start: Option<(Source, Option<Picture>)>,
     encoder: Option<Encoder>,
     device: Option<Box<dyn Device>>,

@@ -5,11 +5,11 @@ use crate::job::{Content, Job};
 use crate::problems::Problems;
 use crate::progress::duration;
 use crate::{Exit, print};
-use impasto::{Cut, LEAST_TILE, Limits, Pace, Plan, ScalePlan, Stylizer};
+use impasto::{Cut, LEAST_TILE, Pace, RunLimits, RunPlan, ScalePlan, Stylizer};
 
 /// What a run may use, as the options say.
-pub fn limits(args: &args::Device, problems: &mut Problems) -> Limits {
-    let limits = Limits {
+pub fn limits(args: &args::Device, problems: &mut Problems) -> RunLimits {
+    let limits = RunLimits {
         memory: problems.take(&args.memory),
         tile: problems.take(&args.tile),
     };
@@ -51,7 +51,7 @@ fn way(scale: &ScalePlan) -> String {
 }
 
 /// One row per scale, and the sum.
-fn rows(plan: &Plan, pace: &Pace) -> Vec<String> {
+fn rows(plan: &RunPlan, pace: &Pace) -> Vec<String> {
     let mut rows = vec![format!(
         "{:>11} {:>6} {:>9} {:>8}  way",
         "size", "steps", "memory", "time"
@@ -151,7 +151,7 @@ mod tests {
             })),
             ..scale.clone()
         };
-        let plan = Plan {
+        let plan = RunPlan {
             scales: vec![scale, strips],
             limit: Some(3_000_000_000),
         };

@@ -7,7 +7,7 @@ use crate::{Exit, note, say};
 use anyhow::anyhow;
 use impasto::checkpoint::{Checkpoint, CheckpointError};
 use impasto::picture::SaveOptions;
-use impasto::{Error, Event, Observer, Page, Picture, Report, Stylized, Stylizer};
+use impasto::{Error, Event, Observer, Outcome, Page, Picture, Report, Stylized, Stylizer};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -66,12 +66,25 @@ fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Resu
         output: &output,
         options: &options,
     });
-    let stylized = watched(&mut job.stylizer, &picture, display, previews);
     let Stylized {
         picture: result,
         report,
+        outcome,
         checkpoint,
-    } = stylized.map_err(|error| salvage(error, &output, &options))?;
+    } = watched(&mut job.stylizer, &picture, display, previews)?;
+    if let Some(problem) = divergence(outcome) {
+        // Without a step there is no picture but the one that it started from.
+        if report.steps.is_empty() {
+            return Err(anyhow!(problem));
+        }
+        return Err(match result.save(&output, &options) {
+            Ok(()) => anyhow!(
+                "{problem}; the last good picture is in {}",
+                output.display()
+            ),
+            Err(unsaved) => anyhow!("{problem}; {unsaved}"),
+        });
+    }
     if let Err(error) = result.save(&output, &options) {
         return Err(match checkpoint {
             Some(_) => anyhow!("{error}; {RESUME} its last checkpoint"),
@@ -101,18 +114,18 @@ fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Resu
 /// How a run goes on.
 const RESUME: &str = "the same command with --resume goes on from";
 
-/// Writes the last good picture of a run that went astray, and says so.
-fn salvage(error: anyhow::Error, output: &Path, options: &SaveOptions) -> anyhow::Error {
-    let Some(Error::Diverged {
-        so_far: Some(so_far),
-        ..
-    }) = error.downcast_ref()
-    else {
-        return error;
-    };
-    match so_far.picture.save(output, options) {
-        Ok(()) => anyhow!("{error}; the last good picture is in {}", output.display()),
-        Err(unsaved) => anyhow!("{error}; {unsaved}"),
+/// What is wrong with a run that diverged, and what to do about it; nothing for one that did not.
+pub fn divergence(outcome: Outcome) -> Option<String> {
+    match outcome {
+        Outcome::Finished | Outcome::Stopped => None,
+        Outcome::Diverged {
+            width,
+            height,
+            step,
+        } => Some(format!(
+            "the run went astray at {width}×{height} px, step {step}: loss or gradient is not a number; \
+             use a smaller --learning-rate or smaller weights"
+        )),
     }
 }
 

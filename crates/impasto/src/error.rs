@@ -2,7 +2,6 @@
 
 use crate::checkpoint::CheckpointError;
 use crate::encoder::EncoderError;
-use crate::method::Stylized;
 use crate::picture::PictureError;
 use crate::recipe::Problem;
 use impasto_compute::ComputeError;
@@ -71,21 +70,6 @@ pub enum Error {
     /// A checkpoint cannot be used.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// The losses grew beyond all numbers, and shorter steps did not help.
-    #[error(
-        "the run went astray at {width}×{height} px, step {step}: loss or gradient is not a number; \
-         use a smaller --learning-rate or smaller weights"
-    )]
-    Diverged {
-        /// Width at that scale.
-        width: usize,
-        /// Height at that scale.
-        height: usize,
-        /// The step.
-        step: usize,
-        /// The last picture that was good, if a step had been taken to it.
-        so_far: Option<Box<Stylized>>,
-    },
 }
 
 fn lines(file: &str, problems: &[String]) -> String {

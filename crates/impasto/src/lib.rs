@@ -1,9 +1,9 @@
 //! Neural style transfer: paints a photograph in the style of a painting.
 //!
 //! ```text
-//! pictures ─▶ Stylizer { Encoder on a Device, Styles, Recipe } ─▶ per scale: targets ─▶ Objective ⇄ Adam
-//!                                     │                                              └─▶ Observer
-//!                                     └─▶ Stylized { Picture, Report }
+//! pictures ─▶ Stylizer { Device, Styles, Recipe, Method } ─▶ per scale: targets ─▶ Objective ⇄ Optimizer
+//!                                     │                                            └─▶ Observer
+//!                                     └─▶ Stylized { Picture, Report, Outcome }
 //! ```
 //!
 //! The library never prints and never installs handlers; what happens is told to an [`Observer`], and what goes
@@ -43,21 +43,28 @@ mod method;
 mod observer;
 pub mod optim;
 pub mod picture;
+mod random;
 pub mod recipe;
 mod report;
 pub mod sheet;
+mod style;
+mod stylizer;
 mod tiling;
 
 pub use encoder::{Encoder, LayerName, WeightedLayer};
 pub use error::{Error, Result};
 pub use impasto_compute as compute;
 pub use method::{
-    Inspection, LEAST_TILE, Limits, Pace, Plan, ScalePlan, Style, Stylized, Stylizer,
+    ExtraTerms, Inspection, LEAST_TILE, Method, Outcome, Pace, RunLimits, RunPlan, ScalePlan,
+    Setup, Stylized, TermContext,
 };
 pub use observer::{Event, Ignore, Observer, Scale, Step, TermValue};
 pub use picture::Picture;
+pub use random::{Random, StepSeed};
 pub use recipe::{Problem, Quality, Recipe, Size};
 pub use report::{
     Cell, Comparison, Contender, Gallery, Page, Plate, Report, ScaleReport, Setback, StepReport,
 };
+pub use style::Style;
+pub use stylizer::Stylizer;
 pub use tiling::{Cut, StripPlan, TilePlan, free_memory};

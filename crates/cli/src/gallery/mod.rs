@@ -16,10 +16,10 @@ use crate::output;
 use crate::problems::Problems;
 use crate::progress::{Display, duration};
 use crate::source::{Source, sha256};
-use crate::stylize::{command_line, summary, watched};
+use crate::stylize::{command_line, divergence, summary, watched};
 use crate::value::{self, Given};
 use crate::{Exit, Failure, interrupt, note, say};
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::{Args, ValueHint};
 use impasto::picture::{Format, Limits, SaveOptions, write_whole};
 use impasto::{Cell, Gallery, Picture, Plate, Recipe, Style, Stylizer, sheet};
@@ -212,6 +212,9 @@ impl Plan {
         self.display
             .begin(&format!("{} × {}", content.name(), style.name()));
         let stylized = watched(&mut self.stylizer, &picture, &mut self.display, None)?;
+        if let Some(problem) = divergence(stylized.outcome) {
+            bail!(problem);
+        }
         let (result, report) = (stylized.picture, stylized.report);
         if report.stopped {
             self.display.clear();

@@ -1,6 +1,8 @@
 //! What `inspect` prints is what the library computes.
 
 use crate::workshop::{Workshop, tiny};
+use impasto::compute::Device;
+use impasto::compute::reference::ReferenceDevice;
 use impasto::recipe::StyleLoss;
 use impasto::{Encoder, Recipe, Style, Stylizer};
 use impasto_testing::{Tolerance, assert_near, assert_same};
@@ -41,7 +43,7 @@ fn losses_and_gradient_are_those_of_the_library() {
     recipe.variation.weight = 3.0;
     recipe.encoder.pooling = impasto::compute::PoolKind::Average;
     recipe.encoder.padding = impasto::compute::Padding::Reflect;
-    let device = Box::new(impasto::compute::reference::ReferenceDevice::new());
+    let device: Box<dyn Device> = Box::new(ReferenceDevice::new());
     let encoder = Encoder::open(&tiny(), None).unwrap();
     let styles = vec![
         Style::new("painting", shop.open("painting.png"), 1.0),

@@ -1,9 +1,9 @@
 //! What makes a job this one: two jobs of one identity come to the same picture, bit for bit.
 
-use crate::method::Style;
 use crate::picture::{Depth, Picture};
 use crate::recipe::Recipe;
 use crate::report::settings;
+use crate::style::Style;
 use impasto_compute::{Device, Input, Layer, NetSpec};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -36,9 +36,9 @@ impl fmt::Display for Difference {
     }
 }
 
-/// What a job consists of.
+/// Everything that the result of a run depends on.
 #[derive(Clone, Copy)]
-pub(crate) struct Job<'a> {
+pub(crate) struct RunInputs<'a> {
     pub(crate) content: &'a Picture,
     pub(crate) styles: &'a [Style],
     pub(crate) start: Option<&'a Picture>,
@@ -46,9 +46,11 @@ pub(crate) struct Job<'a> {
     pub(crate) spec: &'a NetSpec,
     pub(crate) device: &'a dyn Device,
     pub(crate) recipe: &'a Recipe,
+    /// What terms beside those of the recipe depend on.
+    pub(crate) extra_terms: Option<&'a str>,
 }
 
-impl Job<'_> {
+impl RunInputs<'_> {
     /// Hashes pictures and weights.
     pub(crate) fn identity(&self) -> Identity {
         let mut fields = vec![("content".to_string(), picture(self.content))];
@@ -71,6 +73,9 @@ impl Job<'_> {
                 };
                 fields.push((name, row.value));
             }
+        }
+        if let Some(extra) = self.extra_terms {
+            fields.push(("extra terms".into(), extra.into()));
         }
         let arithmetic = self.device.arithmetic();
         let device = arithmetic.unwrap_or_else(|| self.device.describe());
@@ -187,7 +192,7 @@ mod tests {
         let spec = encoder.spec(&recipe.encoder);
         let content = flat(0.5, 4);
         let styles = [Style::new("a", flat(0.25, 3), 1.0)];
-        let job = Job {
+        let job = RunInputs {
             content: &content,
             styles: &styles,
             start: None,
@@ -195,13 +200,14 @@ mod tests {
             spec: &spec,
             device: &device,
             recipe: &recipe,
+            extra_terms: None,
         };
         let saved = job.identity();
         assert_eq!(job.identity().differences(&saved), []);
         assert_eq!(job.identity().name(), saved.name());
         assert_eq!(saved.name().len(), DIGITS);
 
-        let fields = |job: Job<'_>| {
+        let fields = |job: RunInputs<'_>| {
             let identity = job.identity();
             assert_ne!(identity.name(), saved.name());
             let differences = identity.differences(&saved).into_iter();
@@ -216,46 +222,53 @@ mod tests {
         spoiled.input = Input::Features(3);
         for (job, names) in [
             (
-                Job {
+                RunInputs {
                     content: &other,
                     ..job
                 },
                 vec!["content"],
             ),
             (
-                Job {
+                RunInputs {
                     styles: &more,
                     ..job
                 },
                 vec!["style 2"],
             ),
             (
-                Job {
+                RunInputs {
                     styles: &more[1..],
                     ..job
                 },
                 vec!["style 1"],
             ),
             (
-                Job {
+                RunInputs {
                     start: Some(&other),
                     ..job
                 },
                 vec!["start"],
             ),
             (
-                Job {
+                RunInputs {
                     spec: &spoiled,
                     ..job
                 },
                 vec!["encoder"],
             ),
             (
-                Job {
+                RunInputs {
                     recipe: &changed,
                     ..job
                 },
                 vec!["seed", "style.weight"],
+            ),
+            (
+                RunInputs {
+                    extra_terms: Some("frame 7"),
+                    ..job
+                },
+                vec!["extra terms"],
             ),
         ] {
             assert_eq!(fields(job), names);

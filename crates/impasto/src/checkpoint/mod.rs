@@ -6,9 +6,9 @@
 //! FOLDER/impasto-JOB-PROCESS.tmp       one that is being written
 //! ```
 //!
-//! A checkpoint holds the image, the last image before it that was good, the optimiser's state, the place in the
-//! schedule and the report so far. Nothing is drawn at random but the start, from the recipe's seed, so there is no
-//! random state to be kept. A job is known by its pictures, weights, recipe, version of the program and by what the
+//! A checkpoint holds the parameters, the last ones before them that were good, the optimiser's state, the place in the
+//! schedule and the report so far. What is drawn at random follows from the recipe's seed and the place in the
+//! schedule, so there is no random state to be kept. A job is known by its pictures, weights, recipe, version of the program and by what the
 //! device's last bits depend on ([`Device::arithmetic`](impasto_compute::Device::arithmetic)); a checkpoint of any
 //! other job is refused with the differences named.
 //!
@@ -26,7 +26,7 @@ mod tests;
 pub use error::CheckpointError;
 pub(crate) use file::{Cuts, Header, Past, Place, Saved};
 pub use identity::Difference;
-pub(crate) use identity::{Identity, Job};
+pub(crate) use identity::{Identity, RunInputs};
 
 use crate::{Error, Result};
 use std::cell::OnceCell;

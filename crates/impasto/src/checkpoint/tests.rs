@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::device::{Choice, Precision};
-use crate::{Encoder, Event, Ignore, Limits, Picture, Recipe, Size, Style, Stylized, Stylizer};
+use crate::{Encoder, Event, Ignore, Picture, Recipe, RunLimits, Size, Style, Stylized, Stylizer};
 use impasto_testing::Folder;
 use std::ops::ControlFlow;
 
@@ -232,9 +232,9 @@ fn a_run_keeps_its_tiles() {
         // Such networks do not run in strips.
         recipe.encoder.pooling = impasto_compute::PoolKind::L2;
         recipe.schedule.scales = vec![160];
-        let limits = Limits {
+        let limits = RunLimits {
             tile,
-            ..Limits::default()
+            ..RunLimits::default()
         };
         let stylizer = stylizer(recipe, threads(1));
         stylizer.with_limits(limits).unwrap()
@@ -262,9 +262,9 @@ fn strips_are_nobodys_business() {
     let in_strips = |tile| {
         let mut recipe = recipe();
         recipe.schedule.scales = vec![160];
-        let limits = Limits {
+        let limits = RunLimits {
             tile,
-            ..Limits::default()
+            ..RunLimits::default()
         };
         let stylizer = stylizer(recipe, threads(1));
         stylizer.with_limits(limits).unwrap()

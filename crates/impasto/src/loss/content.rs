@@ -8,16 +8,16 @@
 //! `½ Σ`: a factor of ½ and a sum instead of the mean). Normalised by its target it is divided by the variance of `P` over all entries, so that 1 is what a
 //! constant picture would score.
 
-use super::{Gradient, Loss, LossValue, Scaling, Seen, View};
-use impasto_compute::{Device, Moments, Patch, Result, Tap, Tensor, Window};
+use super::{Extent, Gradient, GradientScale, Loss, LossValue, Seen, View};
+use impasto_compute::{Device, Moments, Patch, Result, Tap, Tensor};
 
 /// The content loss at one tap.
 #[derive(Debug)]
 pub struct ContentLoss {
-    tap: Tap,
+    view: View,
     target: Tensor,
-    factor: f64,
-    scaling: Scaling,
+    /// Its variance over all entries.
+    variance: f64,
 }
 
 impl ContentLoss {
@@ -25,13 +25,7 @@ impl ContentLoss {
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub fn new(
-        device: &dyn Device,
-        tap: Tap,
-        target: Tensor,
-        moments: &Moments,
-        scaling: Scaling,
-    ) -> Result<Self> {
+    pub fn new(device: &dyn Device, tap: Tap, target: Tensor, moments: &Moments) -> Result<Self> {
         let (mean, second) = (
             device.download(&moments.mean)?,
             device.download(&moments.second)?,
@@ -39,60 +33,48 @@ impl ContentLoss {
         let c = mean.len();
         let average = mean.iter().map(|&m| f64::from(m)).sum::<f64>() / c as f64;
         let square = (0..c).map(|i| f64::from(second[i * c + i])).sum::<f64>() / c as f64;
-        let factor = scaling.factor(target.len(), square - average * average);
         Ok(Self {
-            tap,
+            view: View::Features(tap),
             target,
-            factor,
-            scaling,
+            variance: square - average * average,
         })
     }
 }
 
 impl Loss for ContentLoss {
-    fn view(&self) -> View {
-        View::Features(self.tap)
+    fn views(&self) -> &[View] {
+        std::slice::from_ref(&self.view)
+    }
+
+    fn extent(&self) -> Extent {
+        Extent {
+            entries: self.target.len(),
+            target: self.variance,
+        }
     }
 
     fn evaluate(
         &self,
         device: &dyn Device,
-        seen: Seen<'_>,
-        weight: f32,
-    ) -> Result<(LossValue, Gradient)> {
-        let slope = (2.0 * f64::from(weight) * self.factor) as f32;
-        let (sum, gradient) = device.squared_error(seen.tensor()?, &self.target, slope)?;
-        let value = LossValue {
-            parts: vec![(self.factor, sum)],
-            ..LossValue::default()
-        };
-        self.scaling
-            .finish(device, value, Gradient::Tensor(gradient), weight)
+        seen: &[Seen<'_>],
+        scale: GradientScale,
+    ) -> Result<(LossValue, Vec<Gradient>)> {
+        let (features, place) = Seen::only(seen)?.features()?;
+        let mut part = None;
+        if features.shape() != self.target.shape() {
+            let part = part.insert(device.zeros(features.shape())?);
+            let patch = Patch {
+                from: place,
+                to: (0, 0),
+            };
+            device.paste(&self.target, &patch, 0.0, part)?;
+        }
+        let target = part.as_ref().unwrap_or(&self.target);
+        let (sum, gradient) = device.squared_error(features, target, scale.times(2.0))?;
+        Ok((LossValue::of(1.0, sum), vec![Gradient::Tensor(gradient)]))
     }
 
-    fn in_parts(&self) -> Option<Scaling> {
-        Some(self.scaling)
-    }
-
-    fn evaluate_part(
-        &self,
-        device: &dyn Device,
-        features: &Tensor,
-        place: &Window,
-        weight: f32,
-    ) -> Result<(LossValue, Tensor)> {
-        let mut target = device.zeros(features.shape())?;
-        let patch = Patch {
-            from: *place,
-            to: (0, 0),
-        };
-        device.paste(&self.target, &patch, 0.0, &mut target)?;
-        let slope = (2.0 * f64::from(weight) * self.factor) as f32;
-        let (sum, gradient) = device.squared_error(features, &target, slope)?;
-        let value = LossValue {
-            parts: vec![(self.factor, sum)],
-            ..LossValue::default()
-        };
-        Ok((value, gradient))
+    fn is_sum_over_places(&self) -> bool {
+        true
     }
 }

@@ -9,9 +9,21 @@
 //! equations 3–5; the normalisations are those of [`GramNorm`]). Normalised by its target it is divided by the mean
 //! of `A²`. Several paintings have the weighted mean of their matrices.
 
-use super::{Gradient, Loss, LossValue, Scaling, Seen, View};
-use crate::recipe::GramNorm;
+use super::{Extent, Gradient, GradientScale, Loss, LossValue, Seen, View};
 use impasto_compute::{Device, Moments, Result, Tap, Tensor};
+
+/// What a Gram matrix `F·Fᵀ` of features `[c, h·w]` is divided by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum GramNorm {
+    /// Nothing.
+    None,
+    /// `h·w` (TensorFlow's tutorial).
+    Hw,
+    /// `c·h·w` (Johnson et al. 2016, PyTorch's tutorial).
+    Chw,
+    /// `2·c·h·w`, so that the sum of squared differences is Gatys' `1/(4N²M²)·Σ(G−A)²` (2016, equation 4).
+    Gatys,
+}
 
 impl GramNorm {
     /// `k` of `G = k·S`, for features of `channels` and `pixels`.
@@ -28,13 +40,15 @@ impl GramNorm {
 /// The Gram loss at one tap.
 #[derive(Debug)]
 pub struct GramLoss {
-    tap: Tap,
+    view: View,
     /// `A/k`, `[c, c]`.
     target: Tensor,
+    /// Zeros `[c]`: the gradient towards the mean.
     mean: Tensor,
-    /// `k²` times the factor of the scaling.
-    factor: f64,
-    scaling: Scaling,
+    /// `k²`.
+    square: f64,
+    /// The mean of `A²`.
+    size: f64,
 }
 
 /// What a painting shows at one tap: moments, the pixels they were taken over, and how much it counts.
@@ -59,7 +73,6 @@ impl GramLoss {
         styles: &[StyleMoments<'_>],
         pixels: usize,
         norm: GramNorm,
-        scaling: Scaling,
     ) -> Result<Self> {
         let (mean, shape) = (&styles[0].moments.mean, styles[0].moments.second.shape());
         let channels = mean.len();
@@ -74,38 +87,38 @@ impl GramLoss {
         let size = k * k * device.dot(&target, &target)?.value()? / entries as f64;
         let mean = device.upload(&vec![0.0; channels], mean.shape())?;
         Ok(Self {
-            tap,
+            view: View::Moments(tap),
             target,
             mean,
-            factor: k * k * scaling.factor(entries, size),
-            scaling,
+            square: k * k,
+            size,
         })
     }
 }
 
 impl Loss for GramLoss {
-    fn view(&self) -> View {
-        View::Moments(self.tap)
+    fn views(&self) -> &[View] {
+        std::slice::from_ref(&self.view)
+    }
+
+    fn extent(&self) -> Extent {
+        Extent {
+            entries: self.target.len(),
+            target: self.size,
+        }
     }
 
     fn evaluate(
         &self,
         device: &dyn Device,
-        seen: Seen<'_>,
-        weight: f32,
-    ) -> Result<(LossValue, Gradient)> {
-        let slope = (2.0 * f64::from(weight) * self.factor) as f32;
-        let (sum, second) = device.squared_error(&seen.moments()?.second, &self.target, slope)?;
-        let value = LossValue {
-            parts: vec![(self.factor, sum)],
-            ..LossValue::default()
-        };
+        seen: &[Seen<'_>],
+        scale: GradientScale,
+    ) -> Result<(LossValue, Vec<Gradient>)> {
+        let moments = Seen::only(seen)?.moments()?;
+        let slope = scale.times(2.0 * self.square);
+        let (sum, second) = device.squared_error(&moments.second, &self.target, slope)?;
         let mean = device.copy(&self.mean)?;
-        self.scaling.finish(
-            device,
-            value,
-            Gradient::Moments(Moments { mean, second }),
-            weight,
-        )
+        let gradient = Gradient::Moments(Moments { mean, second });
+        Ok((LossValue::of(self.square, sum), vec![gradient]))
     }
 }

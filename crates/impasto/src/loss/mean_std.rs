@@ -11,7 +11,7 @@
 
 use super::gram::StyleMoments;
 use super::wasserstein::blend;
-use super::{Gradient, Loss, LossValue, Scaling, Seen, View};
+use super::{Extent, Gradient, GradientScale, Loss, LossValue, Seen, View};
 use impasto_compute::{Device, Result, Tap, Tensor};
 
 /// Added to each variance.
@@ -22,11 +22,11 @@ const RIDGE: f32 = 1e-4;
 /// The loss of means and standard deviations at one tap.
 #[derive(Debug)]
 pub struct MeanStdLoss {
-    tap: Tap,
+    view: View,
     mean: Tensor,
     deviation: Tensor,
-    scale: f64,
-    scaling: Scaling,
+    /// `tr Σ̂/c`.
+    size: f64,
 }
 
 impl MeanStdLoss {
@@ -34,51 +34,49 @@ impl MeanStdLoss {
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub fn new(
-        device: &dyn Device,
-        tap: Tap,
-        styles: &[StyleMoments<'_>],
-        scaling: Scaling,
-    ) -> Result<Self> {
+    pub fn new(device: &dyn Device, tap: Tap, styles: &[StyleMoments<'_>]) -> Result<Self> {
         let target = blend(device, styles)?;
         let c = target.mean.len();
         let trace = device.trace(&device.covariance(&target, RIDGE)?)?.value()?;
-        let scale = scaling.factor(c, trace / c as f64);
         let deviation = device.standard_deviation(&target, EPSILON)?;
         Ok(Self {
-            tap,
+            view: View::Moments(tap),
             mean: target.mean,
             deviation,
-            scale,
-            scaling,
+            size: trace / c as f64,
         })
     }
 }
 
 impl Loss for MeanStdLoss {
-    fn view(&self) -> View {
-        View::Moments(self.tap)
+    fn views(&self) -> &[View] {
+        std::slice::from_ref(&self.view)
+    }
+
+    fn extent(&self) -> Extent {
+        Extent {
+            entries: self.mean.len(),
+            target: self.size,
+        }
     }
 
     fn evaluate(
         &self,
         device: &dyn Device,
-        seen: Seen<'_>,
-        weight: f32,
-    ) -> Result<(LossValue, Gradient)> {
-        let seen = seen.moments()?;
-        let slope = (2.0 * f64::from(weight) * self.scale) as f32;
-        let deviation = device.standard_deviation(seen, EPSILON)?;
-        let (means, towards_mean) = device.squared_error(&seen.mean, &self.mean, slope)?;
+        seen: &[Seen<'_>],
+        scale: GradientScale,
+    ) -> Result<(LossValue, Vec<Gradient>)> {
+        let moments = Seen::only(seen)?.moments()?;
+        let slope = scale.times(2.0);
+        let deviation = device.standard_deviation(moments, EPSILON)?;
+        let (means, towards_mean) = device.squared_error(&moments.mean, &self.mean, slope)?;
         let (deviations, towards) = device.squared_error(&deviation, &self.deviation, slope)?;
-        let mut gradient = device.standard_deviation_backward(seen, &deviation, &towards)?;
+        let mut gradient = device.standard_deviation_backward(moments, &deviation, &towards)?;
         device.axpby(1.0, &towards_mean, 1.0, &mut gradient.mean)?;
-        let parts = vec![(self.scale, means), (self.scale, deviations)];
         let value = LossValue {
-            parts,
+            parts: vec![(1.0, means), (1.0, deviations)],
             ..LossValue::default()
         };
-        self.scaling
-            .finish(device, value, Gradient::Moments(gradient), weight)
+        Ok((value, vec![Gradient::Moments(gradient)]))
     }
 }

@@ -1,7 +1,7 @@
-//! Losses: what is minimised, one file each, and the [`Objective`] that sums them.
+//! Losses: what is minimised, one file each, and the [`Objective`] that weights, normalises and adds them.
 //!
-//! A loss says which view it needs (pixels of the image, features or moments of a tap), is made from its target,
-//! and returns its value and its gradient towards that view:
+//! A loss says which views it needs (pixels of the image, features or moments of taps), is made from its target, and
+//! returns its raw value and its gradient towards each view:
 //!
 //! | file | compares | view |
 //! |---|---|---|
@@ -14,16 +14,21 @@
 //! Values stay on the device until somebody asks ([`LossValue::value`]).
 
 pub mod content;
+mod evaluation;
 pub mod gram;
 pub mod mean_std;
 mod objective;
+mod scaling;
 pub mod variation;
 pub mod wasserstein;
 
-pub use objective::{Evaluation, Objective, Term};
+pub use evaluation::Evaluation;
+pub(crate) use evaluation::Progress;
+pub use objective::{Objective, Term};
+pub use scaling::{Extent, GradientScale, Normalize, Scaling};
 
-use crate::recipe::Normalize;
-use impasto_compute::{Device, Moments, Reduction, Result, Scalar, Tap, Tensor, Window};
+use crate::random::StepSeed;
+use impasto_compute::{ComputeError, Device, Moments, Result, Scalar, Tap, Tensor, Window};
 use std::fmt;
 
 /// What a loss looks at.
@@ -37,44 +42,96 @@ pub enum View {
     Moments(Tap),
 }
 
-/// What a loss is shown.
+/// What a loss is shown of a view.
 #[derive(Clone, Copy, Debug)]
 pub enum Seen<'a> {
-    /// An image or features.
-    Tensor(&'a Tensor),
+    /// The image `[3, h, w]`, in the units of the recipe's [`Pixels`](crate::recipe::Pixels).
+    Image(&'a Tensor),
+    /// Features `[c, place.height, place.width]`, which lie at `place` in the whole map.
+    Features {
+        /// The features.
+        features: &'a Tensor,
+        /// Where they lie: everywhere, but for losses that are
+        /// [sums over places](Loss::is_sum_over_places).
+        place: Window,
+    },
     /// Moments.
     Moments(&'a Moments),
 }
 
 impl<'a> Seen<'a> {
-    fn tensor(self) -> Result<&'a Tensor> {
+    /// What a loss of one view is shown.
+    ///
+    /// # Errors
+    /// [`ComputeError::BadSetting`] if there are more or less.
+    pub fn only(seen: &[Seen<'a>]) -> Result<Self> {
+        match seen {
+            [one] => Ok(*one),
+            _ => Err(wrong_view("one view", &format!("{} views", seen.len()))),
+        }
+    }
+
+    /// The image, or features wherever they lie.
+    ///
+    /// # Errors
+    /// [`ComputeError::BadSetting`] for moments.
+    pub fn tensor(self) -> Result<&'a Tensor> {
         match self {
-            Seen::Tensor(tensor) => Ok(tensor),
+            Seen::Image(tensor)
+            | Seen::Features {
+                features: tensor, ..
+            } => Ok(tensor),
             Seen::Moments(_) => Err(wrong_view("a tensor", "moments")),
         }
     }
 
-    fn moments(self) -> Result<&'a Moments> {
+    /// Features, and where they lie.
+    ///
+    /// # Errors
+    /// [`ComputeError::BadSetting`] for anything else.
+    pub fn features(self) -> Result<(&'a Tensor, Window)> {
+        match self {
+            Seen::Features { features, place } => Ok((features, place)),
+            Seen::Image(_) => Err(wrong_view("features", "the image")),
+            Seen::Moments(_) => Err(wrong_view("features", "moments")),
+        }
+    }
+
+    /// Moments.
+    ///
+    /// # Errors
+    /// [`ComputeError::BadSetting`] for anything else.
+    pub fn moments(self) -> Result<&'a Moments> {
         match self {
             Seen::Moments(moments) => Ok(moments),
-            Seen::Tensor(_) => Err(wrong_view("moments", "a tensor")),
+            Seen::Image(_) | Seen::Features { .. } => Err(wrong_view("moments", "a tensor")),
         }
     }
 }
 
-fn wrong_view(wanted: &str, got: &str) -> impasto_compute::ComputeError {
-    impasto_compute::ComputeError::BadSetting(format!(
-        "a loss that looks at {wanted} was shown {got}"
-    ))
+fn wrong_view(wanted: &str, got: &str) -> ComputeError {
+    ComputeError::BadSetting(format!("a loss that looks at {wanted} was shown {got}"))
 }
 
-/// The gradient of a loss towards what it was shown, times its weight.
+/// The gradient of a loss towards a view.
 #[derive(Debug)]
 pub enum Gradient {
-    /// Towards an image or features.
+    /// Towards an image or features, of the shape that was shown.
     Tensor(Tensor),
     /// Towards moments.
     Moments(Moments),
+}
+
+impl Gradient {
+    /// All tensors that it is made of.
+    fn tensors_mut(&mut self) -> impl Iterator<Item = &mut Tensor> {
+        match self {
+            Gradient::Tensor(tensor) => [Some(tensor), None],
+            Gradient::Moments(moments) => [Some(&mut moments.mean), Some(&mut moments.second)],
+        }
+        .into_iter()
+        .flatten()
+    }
 }
 
 /// A loss's value, not yet fetched from the device: `(constant + Σ factor·scalar) / Σ divisor`.
@@ -85,10 +142,18 @@ pub struct LossValue {
     /// Factors and scalars on the device.
     pub parts: Vec<(f64, Scalar)>,
     /// What the sum is divided by; nothing means 1.
-    pub divisor: Vec<Scalar>,
+    pub(crate) divisor: Vec<Scalar>,
 }
 
 impl LossValue {
+    /// The value `factor·scalar`.
+    pub fn of(factor: f64, scalar: Scalar) -> Self {
+        Self {
+            parts: vec![(factor, scalar)],
+            ..Self::default()
+        }
+    }
+
     /// All scalars that it is made of.
     pub(crate) fn scalars(&self) -> impl Iterator<Item = &Scalar> {
         let parts = self.parts.iter().map(|(_, scalar)| scalar);
@@ -114,109 +179,48 @@ impl LossValue {
         Ok(if divisor == 0.0 { 0.0 } else { sum / divisor })
     }
 
-    /// Divides by the norm of the gradient, given the norms of parts of the gradient times the weight.
-    pub(crate) fn divide(&mut self, weight: f32, norms: Vec<Scalar>) {
-        // value / (norm/weight) = weight·value / norm.
-        self.constant *= f64::from(weight);
-        self.parts
-            .iter_mut()
-            .for_each(|(factor, _)| *factor *= f64::from(weight));
-        self.divisor = norms;
+    fn multiply(&mut self, by: f64) {
+        self.constant *= by;
+        self.parts.iter_mut().for_each(|(factor, _)| *factor *= by);
     }
 }
 
-/// One loss with its target.
+/// One loss with its target. It knows nothing of weights, normalisation, other losses, and whether pictures are worked
+/// on as a whole: that is the [`Objective`]'s.
 pub trait Loss: Send + Sync + fmt::Debug {
-    /// What it needs to see.
-    fn view(&self) -> View;
+    /// What it needs to see, in the order in which it is shown.
+    fn views(&self) -> &[View];
 
-    /// Its value, and `weight` times its gradient towards what it is shown.
+    /// What its raw value is a sum over.
+    fn extent(&self) -> Extent;
+
+    /// Its raw value, and its gradient towards each view times `scale`, in the order of the views.
     ///
     /// # Errors
     /// Whatever the device reports; a shape error if the target is of another size.
     fn evaluate(
         &self,
         device: &dyn Device,
-        seen: Seen<'_>,
-        weight: f32,
-    ) -> Result<(LossValue, Gradient)>;
+        seen: &[Seen<'_>],
+        scale: GradientScale,
+    ) -> Result<(LossValue, Vec<Gradient>)>;
 
-    /// How the loss is scaled, if it looks at features and can be summed over parts of them. Pictures are worked on
-    /// tile by tile only if all losses of features can; those of moments and of the image always can.
-    fn in_parts(&self) -> Option<Scaling> {
-        None
+    /// Whether it looks at the features of one tap alone, and its raw value is a sum over their places, so that it can
+    /// be shown a part of them at a time. Pictures are worked on tile by tile only if all losses of features are such
+    /// sums; those of moments and of the image always can.
+    fn is_sum_over_places(&self) -> bool {
+        false
     }
 
-    /// For losses that are sums over places: the value, and `weight` times the gradient, of the part of the features
-    /// that lies at `place` in the whole map. Values of parts add up. The norm of the gradient is not divided by: it
-    /// is that of all parts.
+    /// Prepares for a step, before anything is evaluated: draws the places that it compares, for instance. Whatever is
+    /// drawn must depend on the seed alone, not on steps before, so that a run that goes on from a checkpoint draws
+    /// the same.
     ///
     /// # Errors
-    /// As [`Loss::evaluate`]; [`ComputeError::BadSetting`](impasto_compute::ComputeError::BadSetting) if the loss is
-    /// no such sum.
-    fn evaluate_part(
-        &self,
-        device: &dyn Device,
-        features: &Tensor,
-        place: &Window,
-        weight: f32,
-    ) -> Result<(LossValue, Tensor)> {
-        let _ = (device, features, place, weight);
-        Err(impasto_compute::ComputeError::BadSetting(
-            "a loss needs all features at once: it cannot be worked on tile by tile".into(),
-        ))
-    }
-}
-
-/// How a loss is scaled: the settings that every file here reads alike.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Scaling {
-    /// What makes it free of scale.
-    pub normalize: Normalize,
-    /// Mean or sum.
-    pub reduction: Reduction,
-    /// A constant on the value.
-    pub factor: f64,
-}
-
-impl Scaling {
-    /// What a sum over `count` entries is multiplied by, with a target whose own mean over as many is `size`:
-    /// `1/count` for a mean and 1 for a sum; over `count·size`, the same for both, if the target normalises. A
-    /// target without any size counts as 1. All this times the constant.
-    fn factor(self, count: usize, size: f64) -> f64 {
-        let factor = match (self.normalize, self.reduction) {
-            (Normalize::Target, _) if size > 0.0 => 1.0 / (count as f64 * size),
-            (_, Reduction::Mean) | (Normalize::Target, _) => 1.0 / count as f64,
-            (_, Reduction::Sum) => 1.0,
-        };
-        self.factor * factor
-    }
-
-    /// Ends an evaluation. `gradient` is the loss's own gradient times the weight; with [`Normalize::Gradient`] both
-    /// it and the value are divided by the gradient's L1 norm.
-    fn finish(
-        self,
-        device: &dyn Device,
-        mut value: LossValue,
-        mut gradient: Gradient,
-        weight: f32,
-    ) -> Result<(LossValue, Gradient)> {
-        if self.normalize == Normalize::Gradient {
-            // The tensors hold weight·gradient already; its norm is weight times the one wanted.
-            let tensors: Vec<&mut Tensor> = match &mut gradient {
-                Gradient::Tensor(tensor) => vec![tensor],
-                Gradient::Moments(moments) => vec![&mut moments.mean, &mut moments.second],
-            };
-            let norms = tensors
-                .iter()
-                .map(|tensor| device.sum_abs(tensor))
-                .collect::<Result<Vec<_>>>()?;
-            for tensor in tensors {
-                device.scale_over(tensor, weight, &norms)?;
-            }
-            value.divide(weight, norms);
-        }
-        Ok((value, gradient))
+    /// Whatever the device reports.
+    fn prepare(&mut self, device: &dyn Device, seed: &StepSeed<'_>) -> Result<()> {
+        let _ = (device, seed);
+        Ok(())
     }
 }
 

@@ -1,18 +1,60 @@
 //! The weighted sum that is minimised.
 
-use super::{Gradient, Loss, LossValue, Seen, View};
-use crate::recipe::Normalize;
-use impasto_compute::{Cotangent, Device, Network, Part, Result, Strips, Tap, TapRequest, Tensor};
+use super::evaluation::Progress;
+use super::{Evaluation, Gradient, GradientScale, Loss, LossValue, Normalize, Scaling, Seen, View};
+use crate::random::StepSeed;
+use impasto_compute::{
+    Cotangent, Device, Network, Part, Result, Strips, Tap, TapRequest, Tape, Tensor, Window,
+};
 
 /// One weighted loss with a name.
 #[derive(Debug)]
 pub struct Term {
-    /// `content:LAYER`, `style:LAYER` or `tv`.
+    /// `content:LAYER`, `style:LAYER`, `tv`, or what its maker calls it.
     pub name: String,
     /// What its value is multiplied by.
     pub weight: f32,
+    /// What becomes of its raw value.
+    pub scaling: Scaling,
     /// The loss.
     pub loss: Box<dyn Loss>,
+}
+
+impl Term {
+    /// What its loss multiplies the gradient by.
+    pub(super) fn scale(&self) -> GradientScale {
+        GradientScale {
+            weight: self.weight,
+            factor: self.scaling.factor(self.loss.extent()),
+        }
+    }
+
+    /// Whether it is divided by the norm of its gradient.
+    pub(super) fn is_normalized_by_gradient(&self) -> bool {
+        self.scaling.normalize == Normalize::Gradient
+    }
+
+    /// Whether it looks at the features of some tap.
+    fn sees_features(&self) -> bool {
+        let mut views = self.loss.views().iter();
+        views.any(|view| matches!(view, View::Features(_)))
+    }
+
+    /// Whether it looks at the features of a tap and at nothing else, and can be shown them part by part.
+    pub(super) fn is_sum_over_places_of(&self, tap: Tap) -> bool {
+        self.loss.is_sum_over_places() && self.loss.views() == [View::Features(tap)]
+    }
+
+    /// Whether it needs the features of a whole picture at once.
+    pub(crate) fn needs_whole_features(&self) -> bool {
+        let alone = self.loss.is_sum_over_places() && self.loss.views().len() == 1;
+        self.sees_features() && !alone
+    }
+
+    /// Whether it looks at nothing but the image.
+    fn sees_the_image_alone(&self) -> bool {
+        self.loss.views().iter().all(|view| *view == View::Image)
+    }
 }
 
 /// All terms of a run at one scale.
@@ -22,13 +64,32 @@ pub struct Objective {
     requests: Vec<TapRequest>,
 }
 
-/// One evaluation of an objective.
-#[derive(Debug)]
-pub struct Evaluation {
-    /// The unweighted value of each term, in their order.
-    pub values: Vec<LossValue>,
-    /// dL/d image, `[3, h, w]`.
-    pub gradient: Tensor,
+/// What a whole picture shows of a view.
+fn seen<'a>(view: View, image: &'a Tensor, tape: &'a dyn Tape) -> Result<Seen<'a>> {
+    Ok(match view {
+        View::Image => Seen::Image(image),
+        View::Features(tap) => {
+            let features = tape.features(tap)?;
+            let (height, width) = match *features.shape() {
+                [_, height, width] => (height, width),
+                _ => (0, 0),
+            };
+            let place = Window::whole(height, width);
+            Seen::Features { features, place }
+        }
+        View::Moments(tap) => Seen::Moments(tape.moments(tap)?),
+    })
+}
+
+/// Adds a gradient to a sum of them.
+fn add(device: &dyn Device, gradient: Tensor, sum: &mut Option<Tensor>) -> Result<()> {
+    match sum {
+        Some(sum) => device.axpby(1.0, &gradient, 1.0, sum),
+        none => {
+            *none = Some(gradient);
+            Ok(())
+        }
+    }
 }
 
 impl Objective {
@@ -36,8 +97,8 @@ impl Objective {
     pub fn new(mut terms: Vec<Term>) -> Self {
         terms.retain(|term| term.weight != 0.0);
         let mut requests: Vec<TapRequest> = Vec::new();
-        for term in &terms {
-            let request = match term.loss.view() {
+        for view in terms.iter().flat_map(|term| term.loss.views()) {
+            let request = match *view {
                 View::Image => continue,
                 View::Features(tap) => TapRequest::features(tap),
                 View::Moments(tap) => TapRequest::moments(tap),
@@ -63,6 +124,29 @@ impl Objective {
         &self.requests
     }
 
+    /// Prepares all losses for a step at a scale of a run with a seed.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn prepare(
+        &mut self,
+        device: &dyn Device,
+        seed: u64,
+        scale: usize,
+        step: usize,
+    ) -> Result<()> {
+        for Term { name, loss, .. } in &mut self.terms {
+            let seed = StepSeed {
+                seed,
+                scale,
+                step,
+                term: name,
+            };
+            loss.prepare(device, &seed)?;
+        }
+        Ok(())
+    }
+
     /// The weighted sum of the values of one evaluation.
     ///
     /// # Errors
@@ -75,7 +159,7 @@ impl Objective {
         Ok(total)
     }
 
-    /// Values and gradient at an image `[3, h, w]` in 0..1, which runs through the network as a whole or in strips.
+    /// Values and gradient at an image `[3, h, w]`, which runs through the network as a whole or in strips.
     ///
     /// # Errors
     /// Whatever the device reports.
@@ -86,106 +170,107 @@ impl Objective {
         strips: Option<&Strips>,
         image: &Tensor,
     ) -> Result<Evaluation> {
-        let mut values = vec![LossValue::default(); self.terms.len()];
+        let mut progress = Progress::new(device, self);
         let mut gradient = match self.requests.is_empty() {
             true => None,
-            false => Some(self.of_features(device, network, strips, image, &mut values)?),
+            false => Some(self.through_network(&mut progress, network, strips, image)?),
         };
         // Losses of the image come last: their gradients are as large as the image, and passes need the memory.
-        for (term, value) in self.terms.iter().zip(&mut values) {
-            if term.loss.view() != View::Image {
+        for (index, term) in self.terms.iter().enumerate() {
+            if !term.sees_the_image_alone() {
                 continue;
             }
-            let (said, towards) = term
+            let seen: Vec<_> = term
                 .loss
-                .evaluate(device, Seen::Tensor(image), term.weight)?;
-            *value = said;
-            match (towards, &mut gradient) {
-                (Gradient::Tensor(towards), Some(sum)) => device.axpby(1.0, &towards, 1.0, sum)?,
-                (Gradient::Tensor(towards), none) => *none = Some(towards),
-                (Gradient::Moments(_), _) => {}
+                .views()
+                .iter()
+                .map(|_| Seen::Image(image))
+                .collect();
+            for towards in progress.whole(index, &seen)? {
+                if let Gradient::Tensor(towards) = towards {
+                    add(device, towards, &mut gradient)?;
+                }
             }
         }
         let gradient = match gradient {
             Some(gradient) => gradient,
             None => device.zeros(image.shape())?,
         };
-        Ok(Evaluation { values, gradient })
+        Ok(progress.finish(gradient))
     }
 
-    /// The gradient of all losses of features and moments, and their values.
-    fn of_features(
+    /// The gradient of all losses that look at the network.
+    fn through_network(
         &self,
-        device: &dyn Device,
+        progress: &mut Progress<'_>,
         network: &dyn Network,
         strips: Option<&Strips>,
         image: &Tensor,
-        values: &mut [LossValue],
     ) -> Result<Tensor> {
+        let device = progress.device();
         let mut tape = match strips {
             None => network.forward(image, &self.requests)?,
             Some(strips) => network.forward_strips(image, strips, &self.strip_requests())?,
         };
-        let in_parts = |tap| strips.is_some() && self.in_parts(tap);
-        let mut cotangents = Vec::new();
-        for (term, value) in self.terms.iter().zip(&mut *values) {
-            let (tap, seen) = match term.loss.view() {
-                View::Image => continue,
-                View::Features(tap) if in_parts(tap) => continue,
-                View::Features(tap) => (tap, Seen::Tensor(tape.features(tap)?)),
-                View::Moments(tap) => (tap, Seen::Moments(tape.moments(tap)?)),
+        let (mut cotangents, mut of_image) = (Vec::new(), None);
+        for (index, term) in self.terms.iter().enumerate() {
+            let views = term.loss.views();
+            let later = match *views {
+                [View::Features(tap)] => strips.is_some() && self.is_seen_in_parts(tap),
+                _ => term.sees_the_image_alone(),
             };
-            let (said, towards) = term.loss.evaluate(device, seen, term.weight)?;
-            *value = said;
-            cotangents.push(match towards {
-                Gradient::Tensor(towards) => Cotangent::features(tap, towards),
-                Gradient::Moments(towards) => Cotangent::moments(tap, towards),
-            });
-        }
-        tape.release();
-        tape.backward_in_parts(cotangents, &mut |part| self.answer(device, part, values))
-    }
-
-    /// What the losses of some features say about a part of them; their values are added up.
-    fn answer(
-        &self,
-        device: &dyn Device,
-        part: &Part<'_>,
-        values: &mut [LossValue],
-    ) -> Result<Option<Tensor>> {
-        let mut gradient: Option<Tensor> = None;
-        for (term, value) in self.terms.iter().zip(values) {
-            if term.loss.view() != View::Features(part.tap) {
+            if later {
                 continue;
             }
-            let (said, towards) =
-                term.loss
-                    .evaluate_part(device, part.features, &part.place, term.weight)?;
-            value.constant += said.constant;
-            value.parts.extend(said.parts);
-            match &mut gradient {
-                Some(sum) => device.axpby(1.0, &towards, 1.0, sum)?,
-                none => *none = Some(towards),
+            let seen = views.iter().map(|view| seen(*view, image, &*tape));
+            let gradients = progress.whole(index, &seen.collect::<Result<Vec<_>>>()?)?;
+            for (view, towards) in views.iter().zip(gradients) {
+                match (*view, towards) {
+                    (View::Features(tap), Gradient::Tensor(towards)) => {
+                        cotangents.push(Cotangent::features(tap, towards));
+                    }
+                    (View::Moments(tap), Gradient::Moments(towards)) => {
+                        cotangents.push(Cotangent::moments(tap, towards));
+                    }
+                    (_, Gradient::Tensor(towards)) => add(device, towards, &mut of_image)?,
+                    (_, Gradient::Moments(_)) => {}
+                }
             }
+        }
+        tape.release();
+        let mut gradient =
+            tape.backward_in_parts(cotangents, &mut |part| self.answer(part, progress))?;
+        if let Some(of_image) = of_image {
+            device.axpby(1.0, &of_image, 1.0, &mut gradient)?;
         }
         Ok(gradient)
     }
 
-    /// Whether the features of a tap can be looked at part by part: all losses of them are sums over places, and none is
-    /// divided by what is known only when all have been seen.
-    fn in_parts(&self, tap: Tap) -> bool {
+    /// The gradient of all losses of some features towards a part of them.
+    fn answer(&self, part: &Part<'_>, progress: &mut Progress<'_>) -> Result<Option<Tensor>> {
+        let mut gradient = None;
+        let seen = Seen::Features {
+            features: part.features,
+            place: part.place,
+        };
+        for (_, towards) in progress.part(part.tap, seen, true)? {
+            add(progress.device(), towards, &mut gradient)?;
+        }
+        Ok(gradient)
+    }
+
+    /// Whether the features of a tap can be looked at part by part: all losses of them are sums over places, and none
+    /// is divided by what is known only when all have been seen.
+    fn is_seen_in_parts(&self, tap: Tap) -> bool {
         let here = self.terms.iter();
-        let mut here = here.filter(|term| term.loss.view() == View::Features(tap));
-        here.all(|term| {
-            let scaling = term.loss.in_parts();
-            scaling.is_some_and(|scaling| scaling.normalize != Normalize::Gradient)
-        })
+        let mut here = here.filter(|term| term.loss.views().contains(&View::Features(tap)));
+        here.all(|term| term.is_sum_over_places_of(tap) && !term.is_normalized_by_gradient())
     }
 
     /// What it asks of a network that runs in strips.
     fn strip_requests(&self) -> Vec<TapRequest> {
         let request = |request: &TapRequest| {
-            let parts = request.features && self.in_parts(request.tap);
+            let parts = request.features && self.is_seen_in_parts(request.tap);
             TapRequest {
                 features: request.features && !parts,
                 parts,

@@ -1,15 +1,16 @@
 //! Every loss's gradient against finite differences of its value, in f64 on the reference device.
 
 use super::content::ContentLoss;
+use super::gram::GramNorm;
 use super::gram::{GramLoss, StyleMoments};
 use super::mean_std::MeanStdLoss;
 use super::variation::VariationLoss;
 use super::wasserstein::WassersteinLoss;
 use super::*;
-use crate::recipe::GramNorm;
 use crate::recipe::names::Named;
-use impasto_compute::TotalVariation;
+use impasto_compute::prelude::*;
 use impasto_compute::reference::ReferenceDevice;
+use impasto_compute::{Patch, Reduction, TotalVariation};
 use impasto_testing::numbers::fine_noise;
 use impasto_testing::{Tolerance, assert_close, assert_near};
 
@@ -60,49 +61,52 @@ fn unflat(values: &[f64], like: &[&Tensor]) -> Vec<Tensor> {
     tensors
 }
 
-/// The value (with any gradient norm held at that of `at`) of a loss at some values.
-fn value(
-    loss: &dyn Loss,
-    values: &[f64],
-    like: &[&Tensor],
-    weight: f32,
-    frozen: Option<&LossValue>,
-) -> f64 {
+/// Evaluates a loss, scaled and weighted, at the values of some tensors: one, or the mean and second of moments.
+fn evaluate(objective: &Objective, values: &[f64], like: &[&Tensor]) -> (LossValue, Vec<Gradient>) {
     let mut tensors = unflat(values, like);
-    let (mut value, _) = if like.len() == 2 {
-        let (second, mean) = (tensors.remove(1), tensors.remove(0));
-        loss.evaluate(&DEVICE, Seen::Moments(&Moments { mean, second }), weight)
-            .unwrap()
-    } else {
-        loss.evaluate(&DEVICE, Seen::Tensor(&tensors[0]), weight)
-            .unwrap()
+    let moments;
+    let seen = match objective.terms()[0].loss.views() {
+        [View::Moments(_)] => {
+            let (second, mean) = (tensors.remove(1), tensors.remove(0));
+            moments = Moments { mean, second };
+            Seen::Moments(&moments)
+        }
+        [View::Features(_)] => {
+            let (height, width) = (tensors[0].shape()[1], tensors[0].shape()[2]);
+            let (features, place) = (&tensors[0], Window::whole(height, width));
+            Seen::Features { features, place }
+        }
+        _ => Seen::Image(&tensors[0]),
     };
-    if let Some(frozen) = frozen {
-        value.divisor = frozen.divisor.clone();
-    }
-    value.value().unwrap()
+    let mut progress = Progress::new(&DEVICE, objective);
+    let gradients = progress.whole(0, &[seen]).unwrap();
+    let nothing = DEVICE.upload(&[0.0], &[1]).unwrap();
+    let mut values = progress.finish(nothing).values;
+    (values.remove(0), gradients)
 }
 
 /// Directional derivatives along random directions and every single entry of a few.
-fn check(name: &str, loss: &dyn Loss, shown: &[&Tensor]) {
+fn check(name: &str, loss: impl Loss + 'static, scaling: Scaling, shown: &[&Tensor]) {
     const WEIGHT: f32 = 1.5;
     const STEP: f64 = 1e-5;
+    let objective = Objective::new(vec![Term {
+        name: name.into(),
+        weight: WEIGHT,
+        scaling,
+        loss: Box::new(loss),
+    }]);
     let at = flat(shown);
-    let (here, gradient) = match shown {
-        [mean, second] => {
-            let copies = unflat(&flat(&[mean, second]), shown);
-            let [mean, second]: [Tensor; 2] = copies.try_into().unwrap();
-            loss.evaluate(&DEVICE, Seen::Moments(&Moments { mean, second }), WEIGHT)
-                .unwrap()
-        }
-        [tensor] => loss
-            .evaluate(&DEVICE, Seen::Tensor(tensor), WEIGHT)
-            .unwrap(),
-        _ => unreachable!("a loss is shown one tensor or moments"),
+    let (here, gradients) = evaluate(&objective, &at, shown);
+    let gradient = match &gradients[..] {
+        [Gradient::Tensor(tensor)] => flat(&[tensor]),
+        [Gradient::Moments(moments)] => flat(&[&moments.mean, &moments.second]),
+        _ => panic!("{name}: one view has one gradient"),
     };
-    let gradient = match &gradient {
-        Gradient::Tensor(tensor) => flat(&[tensor]),
-        Gradient::Moments(moments) => flat(&[&moments.mean, &moments.second]),
+    // A gradient norm counts as a constant.
+    let value = |values: &[f64]| {
+        let (mut value, _) = evaluate(&objective, values, shown);
+        value.divisor = here.divisor.clone();
+        value.value().unwrap()
     };
     assert!(
         gradient.iter().any(|&g| g != 0.0),
@@ -125,8 +129,7 @@ fn check(name: &str, loss: &dyn Loss, shown: &[&Tensor]) {
                 .map(|(x, d)| x + step * d)
                 .collect::<Vec<_>>()
         };
-        let up = value(loss, &moved(STEP), shown, WEIGHT, Some(&here));
-        let down = value(loss, &moved(-STEP), shown, WEIGHT, Some(&here));
+        let (up, down) = (value(&moved(STEP)), value(&moved(-STEP)));
         let expected = f64::from(WEIGHT) * (up - down) / (2.0 * STEP);
         let got: f64 = gradient.iter().zip(&along).map(|(g, d)| g * d).sum();
         let magnitudes = gradient.iter().map(|g| g.abs()).sum::<f64>();
@@ -156,20 +159,70 @@ const TAP: Tap = Tap::Layer(0);
 #[test]
 fn content() {
     for (name, scaling) in scalings() {
-        let loss = ContentLoss::new(
-            &DEVICE,
-            TAP,
-            tensor(1, &[3, 4, 5]),
-            &moments(2, 3, 20),
-            scaling,
-        )
-        .unwrap();
-        check(
-            &format!("content, {name}"),
-            &loss,
-            &[&tensor(3, &[3, 4, 5])],
-        );
+        let (target, of_target) = (tensor(1, &[3, 4, 5]), moments(2, 3, 20));
+        let loss = ContentLoss::new(&DEVICE, TAP, target, &of_target).unwrap();
+        let seen = tensor(3, &[3, 4, 5]);
+        check(&format!("content, {name}"), loss, scaling, &[&seen]);
     }
+}
+
+/// Parts of the features, each shown once, have the value and the gradient of the whole.
+#[test]
+fn content_is_a_sum_over_places() {
+    let (target, of_target) = (tensor(1, &[3, 4, 5]), moments(2, 3, 20));
+    let loss = ContentLoss::new(&DEVICE, TAP, target, &of_target).unwrap();
+    let objective = Objective::new(vec![Term {
+        name: "content".into(),
+        weight: 0.5,
+        scaling: Scaling {
+            normalize: Normalize::Gradient,
+            ..Scaling::NONE
+        },
+        loss: Box::new(loss),
+    }]);
+    let seen = tensor(3, &[3, 4, 5]);
+    let (whole, gradient) = evaluate(&objective, &flat(&[&seen]), &[&seen]);
+    let [Gradient::Tensor(gradient)] = &gradient[..] else {
+        panic!("content looks at features")
+    };
+    let mut progress = Progress::new(&DEVICE, &objective);
+    let mut parts = Vec::new();
+    for (top, height) in [(0, 1), (1, 3)] {
+        let place = Window {
+            top,
+            height,
+            ..Window::whole(4, 5)
+        };
+        let mut features = DEVICE.zeros(&[3, height, 5]).unwrap();
+        let patch = Patch {
+            from: place,
+            to: (0, 0),
+        };
+        DEVICE.paste(&seen, &patch, 0.0, &mut features).unwrap();
+        let features = &features;
+        let shown = Seen::Features { features, place };
+        parts.push((top, progress.part(TAP, shown, true).unwrap().remove(0).1));
+    }
+    progress.settle(0);
+    for (top, mut part) in parts {
+        progress.normalize(0, &mut part).unwrap();
+        let mut expected = DEVICE.zeros(part.shape()).unwrap();
+        let patch = Patch {
+            from: Window {
+                top,
+                height: part.shape()[1],
+                ..Window::whole(4, 5)
+            },
+            to: (0, 0),
+        };
+        DEVICE.paste(gradient, &patch, 0.0, &mut expected).unwrap();
+        for (got, expected) in flat(&[&part]).iter().zip(flat(&[&expected])) {
+            assert!((got - expected).abs() < 1e-12, "{got} {expected}");
+        }
+    }
+    let nothing = DEVICE.upload(&[0.0], &[1]).unwrap();
+    let value = progress.finish(nothing).values[0].value().unwrap();
+    assert!((value - whole.value().unwrap()).abs() < 1e-12, "{value}");
 }
 
 #[test]
@@ -189,12 +242,9 @@ fn gram() {
     ];
     for (name, scaling) in scalings() {
         for &(norm_name, norm) in GramNorm::NAMES {
-            let loss = GramLoss::new(&DEVICE, TAP, &styles, 20, norm, scaling).unwrap();
-            check(
-                &format!("gram ÷ {norm_name}, {name}"),
-                &loss,
-                &[&seen.mean, &seen.second],
-            );
+            let loss = GramLoss::new(&DEVICE, TAP, &styles, 20, norm).unwrap();
+            let name = format!("gram ÷ {norm_name}, {name}");
+            check(&name, loss, scaling, &[&seen.mean, &seen.second]);
         }
     }
 }
@@ -202,36 +252,29 @@ fn gram() {
 #[test]
 fn wasserstein() {
     let (style, seen) = (moments(7, 5, 40), moments(8, 5, 30));
-    let styles = [StyleMoments {
-        moments: &style,
-        pixels: 40,
-        share: 1.0,
-    }];
     for (name, scaling) in scalings() {
-        let loss = WassersteinLoss::new(&DEVICE, TAP, &styles, scaling).unwrap();
-        check(
-            &format!("wasserstein, {name}"),
-            &loss,
-            &[&seen.mean, &seen.second],
-        );
+        let loss = WassersteinLoss::new(&DEVICE, TAP, &[alone(&style)]).unwrap();
+        let name = format!("wasserstein, {name}");
+        check(&name, loss, scaling, &[&seen.mean, &seen.second]);
     }
 }
 
 #[test]
 fn mean_std() {
     let (style, seen) = (moments(9, 5, 40), moments(10, 5, 30));
-    let styles = [StyleMoments {
-        moments: &style,
+    for (name, scaling) in scalings() {
+        let loss = MeanStdLoss::new(&DEVICE, TAP, &[alone(&style)]).unwrap();
+        let name = format!("mean-std, {name}");
+        check(&name, loss, scaling, &[&seen.mean, &seen.second]);
+    }
+}
+
+/// The only painting.
+fn alone(moments: &Moments) -> StyleMoments<'_> {
+    StyleMoments {
+        moments,
         pixels: 40,
         share: 1.0,
-    }];
-    for (name, scaling) in scalings() {
-        let loss = MeanStdLoss::new(&DEVICE, TAP, &styles, scaling).unwrap();
-        check(
-            &format!("mean-std, {name}"),
-            &loss,
-            &[&seen.mean, &seen.second],
-        );
     }
 }
 
@@ -240,12 +283,10 @@ fn variation() {
     for (name, scaling) in scalings() {
         for &(kind_name, kind) in TotalVariation::NAMES {
             for shape in [[3, 4, 5], [3, 1, 6], [3, 2, 1]] {
-                let loss = VariationLoss { kind, scaling };
-                check(
-                    &format!("{kind_name} of {shape:?}, {name}"),
-                    &loss,
-                    &[&tensor(11, &shape)],
-                );
+                let reduction = scaling.reduction;
+                let loss = VariationLoss { kind, reduction };
+                let name = format!("{kind_name} of {shape:?}, {name}");
+                check(&name, loss, scaling, &[&tensor(11, &shape)]);
             }
         }
     }
@@ -253,30 +294,33 @@ fn variation() {
 
 #[test]
 fn a_target_that_is_reached_scores_zero() {
-    let style = moments(12, 4, 30);
-    let styles = [StyleMoments {
-        moments: &style,
-        pixels: 30,
-        share: 1.0,
-    }];
+    let style = moments(12, 4, 40);
+    let shown = [&style.mean, &style.second];
     for (name, scaling) in scalings() {
+        let styles = [alone(&style)];
         let losses: [Box<dyn Loss>; 3] = [
-            Box::new(GramLoss::new(&DEVICE, TAP, &styles, 30, GramNorm::Chw, scaling).unwrap()),
-            Box::new(WassersteinLoss::new(&DEVICE, TAP, &styles, scaling).unwrap()),
-            Box::new(MeanStdLoss::new(&DEVICE, TAP, &styles, scaling).unwrap()),
+            Box::new(GramLoss::new(&DEVICE, TAP, &styles, 40, GramNorm::Chw).unwrap()),
+            Box::new(WassersteinLoss::new(&DEVICE, TAP, &styles).unwrap()),
+            Box::new(MeanStdLoss::new(&DEVICE, TAP, &styles).unwrap()),
         ];
         for loss in losses {
-            let (value, gradient) = loss.evaluate(&DEVICE, Seen::Moments(&style), 1.0).unwrap();
-            let Gradient::Moments(gradient) = gradient else {
+            let objective = Objective::new(vec![Term {
+                name: format!("{loss:?}, {name}"),
+                weight: 1.0,
+                scaling,
+                loss,
+            }]);
+            let name = &objective.terms()[0].name;
+            let (value, gradients) = evaluate(&objective, &flat(&shown), &shown);
+            let [Gradient::Moments(gradient)] = &gradients[..] else {
                 panic!("style looks at moments")
             };
             // A normalised gradient has norm 1 however small it is; only its value must vanish.
             if scaling.normalize != Normalize::Gradient {
                 let value = value.value().unwrap();
-                let case = format!("{name}: {loss:?}");
-                assert_near(&case, value, 0.0, Tolerance::absolute(1e-9));
+                assert_near(name, value, 0.0, Tolerance::absolute(1e-9));
                 let (gradient, zeros) = (flat(&[&gradient.second]), [0.0; 16]);
-                assert_close(&case, &gradient, &zeros, Tolerance::absolute(1e-6));
+                assert_close(name, &gradient, &zeros, Tolerance::absolute(1e-6));
             }
         }
     }

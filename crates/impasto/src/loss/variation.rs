@@ -4,38 +4,36 @@
 //! crowsonkb/style-transfer-pytorch. They have no target and are not normalised by one; pixels in 0..1 have a scale
 //! of their own.
 
-use super::{Gradient, Loss, LossValue, Scaling, Seen, View};
-use impasto_compute::{Device, Result, TotalVariation};
+use super::{Extent, Gradient, GradientScale, Loss, LossValue, Seen, View};
+use impasto_compute::{Device, Reduction, Result, TotalVariation};
 
 /// Total variation of the image.
 #[derive(Clone, Copy, Debug)]
 pub struct VariationLoss {
     /// Which differences, and how.
     pub kind: TotalVariation,
-    /// Mean or sum, and whether its gradient is normalised.
-    pub scaling: Scaling,
+    /// Mean or sum: means of different numbers of differences are added, so it is no matter of scaling.
+    pub reduction: Reduction,
 }
 
 impl Loss for VariationLoss {
-    fn view(&self) -> View {
-        View::Image
+    fn views(&self) -> &[View] {
+        &[View::Image]
+    }
+
+    fn extent(&self) -> Extent {
+        Extent::ONE
     }
 
     fn evaluate(
         &self,
         device: &dyn Device,
-        seen: Seen<'_>,
-        weight: f32,
-    ) -> Result<(LossValue, Gradient)> {
-        let image = seen.tensor()?;
-        let slope = (self.scaling.factor * f64::from(weight)) as f32;
+        seen: &[Seen<'_>],
+        scale: GradientScale,
+    ) -> Result<(LossValue, Vec<Gradient>)> {
+        let image = Seen::only(seen)?.tensor()?;
         let (sum, gradient) =
-            device.total_variation(image, self.kind, self.scaling.reduction, slope)?;
-        let value = LossValue {
-            parts: vec![(self.scaling.factor, sum)],
-            ..LossValue::default()
-        };
-        self.scaling
-            .finish(device, value, Gradient::Tensor(gradient), weight)
+            device.total_variation(image, self.kind, self.reduction, scale.times(1.0))?;
+        Ok((LossValue::of(1.0, sum), vec![Gradient::Tensor(gradient)]))
     }
 }

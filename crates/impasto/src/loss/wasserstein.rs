@@ -14,7 +14,7 @@
 //! their covariance is formed.
 
 use super::gram::StyleMoments;
-use super::{Gradient, Loss, LossValue, Scaling, Seen, View};
+use super::{Extent, Gradient, GradientScale, Loss, LossValue, Seen, View};
 use impasto_compute::{Device, Moments, Result, Tap, Tensor};
 
 /// Added to the diagonal of both covariances.
@@ -23,16 +23,14 @@ const RIDGE: f32 = 1e-4;
 /// The Wasserstein-2 loss at one tap.
 #[derive(Debug)]
 pub struct WassersteinLoss {
-    tap: Tap,
+    view: View,
     mean: Tensor,
     /// Cholesky factor of `Σ̂`.
     factor: Tensor,
+    /// `tr Σ̂`.
     trace: f64,
     /// Identity, times which `dL/dΣ` starts.
     identity: Tensor,
-    /// `1/c` for a mean, over the size of the target.
-    scale: f64,
-    scaling: Scaling,
 }
 
 /// The weighted mean of several paintings' raw moments.
@@ -52,12 +50,7 @@ impl WassersteinLoss {
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub fn new(
-        device: &dyn Device,
-        tap: Tap,
-        styles: &[StyleMoments<'_>],
-        scaling: Scaling,
-    ) -> Result<Self> {
+    pub fn new(device: &dyn Device, tap: Tap, styles: &[StyleMoments<'_>]) -> Result<Self> {
         let target = blend(device, styles)?;
         let covariance = device.covariance(&target, RIDGE)?;
         let trace = device.trace(&covariance)?.value()?;
@@ -69,49 +62,50 @@ impl WassersteinLoss {
             .step_by(c + 1)
             .for_each(|entry| *entry = 1.0);
         let identity = device.upload(&identity, &[c, c])?;
-        let scale = scaling.factor(c, trace / c as f64);
         Ok(Self {
-            tap,
+            view: View::Moments(tap),
             mean: target.mean,
             factor,
             trace,
             identity,
-            scale,
-            scaling,
         })
     }
 }
 
 impl Loss for WassersteinLoss {
-    fn view(&self) -> View {
-        View::Moments(self.tap)
+    fn views(&self) -> &[View] {
+        std::slice::from_ref(&self.view)
+    }
+
+    fn extent(&self) -> Extent {
+        let entries = self.mean.len();
+        Extent {
+            entries,
+            target: self.trace / entries as f64,
+        }
     }
 
     fn evaluate(
         &self,
         device: &dyn Device,
-        seen: Seen<'_>,
-        weight: f32,
-    ) -> Result<(LossValue, Gradient)> {
-        let seen = seen.moments()?;
-        let slope = (f64::from(weight) * self.scale) as f32;
-        let covariance = device.covariance(seen, RIDGE)?;
+        seen: &[Seen<'_>],
+        scale: GradientScale,
+    ) -> Result<(LossValue, Vec<Gradient>)> {
+        let moments = Seen::only(seen)?.moments()?;
+        let slope = scale.times(1.0);
+        let covariance = device.covariance(moments, RIDGE)?;
         let trace = device.trace(&covariance)?;
         let (fidelity, mut towards) = device.fidelity(&covariance, &self.factor)?;
         device.axpby(1.0, &self.identity, -2.0, &mut towards)?;
-        let mut gradient = device.covariance_backward(seen, &towards, slope)?;
-        let (distance, towards_mean) = device.squared_error(&seen.mean, &self.mean, 2.0 * slope)?;
+        let mut gradient = device.covariance_backward(moments, &towards, slope)?;
+        let (distance, towards_mean) =
+            device.squared_error(&moments.mean, &self.mean, 2.0 * slope)?;
         device.axpby(1.0, &towards_mean, 1.0, &mut gradient.mean)?;
         let value = LossValue {
-            constant: self.scale * self.trace,
-            parts: vec![
-                (self.scale, distance),
-                (self.scale, trace),
-                (-2.0 * self.scale, fidelity),
-            ],
+            constant: self.trace,
+            parts: vec![(1.0, distance), (1.0, trace), (-2.0, fidelity)],
             ..LossValue::default()
         };
-        self.scaling
-            .finish(device, value, Gradient::Moments(gradient), weight)
+        Ok((value, vec![Gradient::Moments(gradient)]))
     }
 }

@@ -1,4 +1,4 @@
-//! Adam on the pixels, with clipping and an averaged iterate.
+//! Adam, with clipping and an averaged iterate.
 //!
 //! ```text
 //! m ← β₁m + (1−β₁)g        v ← β₂v + (1−β₂)g²
@@ -12,18 +12,18 @@
 //! `m` and `v` are resampled like the picture and `t` goes on, so that a finer scale starts without a new burst;
 //! the average starts anew there (crowsonkb/style-transfer-pytorch).
 
-use super::{Parts, Unfit};
+use super::{Parameters, Parts, Unfit};
 use crate::picture::{Filter, resize_planes};
 use crate::recipe::{AdamSettings, EpsilonTo};
 use impasto_compute::{AdamBuffers, AdamStep, Device, Result, Tensor};
 
-/// The state of Adam on one image.
+/// The state of Adam.
 #[derive(Debug)]
 pub struct Adam {
     settings: AdamSettings,
-    first: Tensor,
-    second: Tensor,
-    average: Tensor,
+    first: Parameters,
+    second: Parameters,
+    average: Parameters,
     /// Steps since the start of the run: for the corrections of `m` and `v`.
     steps: i32,
     /// Steps since the start of the scale: for the correction of the average.
@@ -31,17 +31,16 @@ pub struct Adam {
 }
 
 impl Adam {
-    /// A fresh state for images `[3, h, w]`.
+    /// A fresh state for parameters of some shapes.
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub fn new(device: &dyn Device, settings: AdamSettings, shape: &[usize]) -> Result<Self> {
-        let zeros = vec![0.0; shape.iter().product()];
+    pub fn new(device: &dyn Device, settings: AdamSettings, shapes: &[Vec<usize>]) -> Result<Self> {
         Ok(Self {
             settings,
-            first: device.upload(&zeros, shape)?,
-            second: device.upload(&zeros, shape)?,
-            average: device.upload(&zeros, shape)?,
+            first: Parameters::zeros(device, shapes)?,
+            second: Parameters::zeros(device, shapes)?,
+            average: Parameters::zeros(device, shapes)?,
             steps: 0,
             averaged: 0,
         })
@@ -49,46 +48,43 @@ impl Adam {
 
     /// The state as plain data.
     pub fn parts(&self) -> Parts<&Tensor> {
-        let numbers = [("steps", self.steps), ("averaged", self.averaged)];
-        let tensors = [
-            ("first", &self.first),
-            ("second", &self.second),
-            ("average", &self.average),
-        ];
-        Parts {
-            numbers: numbers.map(|(n, v)| (n.into(), f64::from(v))).into(),
-            tensors: tensors.map(|(n, t)| (n.into(), t)).into(),
-        }
+        let mut parts = Parts::default();
+        parts.put("steps", f64::from(self.steps));
+        parts.put("averaged", f64::from(self.averaged));
+        parts.put_parameters("first", &self.first);
+        parts.put_parameters("second", &self.second);
+        parts.put_parameters("average", &self.average);
+        parts
     }
 
-    /// The state of images `[3, h, w]` that [`Adam::parts`] gave.
+    /// The state for parameters of some shapes that [`Adam::parts`] gave.
     ///
     /// # Errors
     /// [`Unfit`].
     pub fn restore(
         settings: AdamSettings,
-        shape: &[usize],
+        shapes: &[Vec<usize>],
         mut parts: Parts<Tensor>,
     ) -> std::result::Result<Self, Unfit> {
         Ok(Self {
             settings,
-            first: parts.take("first", shape)?,
-            second: parts.take("second", shape)?,
-            average: parts.take("average", shape)?,
+            first: parts.take_parameters("first", shapes)?,
+            second: parts.take_parameters("second", shapes)?,
+            average: parts.take_parameters("average", shapes)?,
             steps: parts.count("steps")?,
             averaged: parts.count("averaged")?,
         })
     }
 
-    /// One step along a gradient of the image's shape, after which pixels are clipped to a range, if one is given.
+    /// One step along a gradient, after which parameters are clipped to a range, if one is given.
     ///
     /// # Errors
     /// Whatever the device reports.
     pub fn step(
         &mut self,
         device: &dyn Device,
-        image: &mut Tensor,
-        gradient: &Tensor,
+        parameters: &mut Parameters,
+        gradient: &Parameters,
         clip: Option<(f32, f32)>,
     ) -> Result<()> {
         self.steps += 1;
@@ -116,38 +112,46 @@ impl Adam {
             clamp: clip,
             average_decay: averaging,
         };
-        let buffers = AdamBuffers {
-            image,
-            gradient,
-            first: &mut self.first,
-            second: &mut self.second,
-            average: &mut self.average,
-        };
-        device.adam(buffers, &step)
+        let state = self.first.tensors_mut().iter_mut();
+        let state = state.zip(self.second.tensors_mut());
+        let state = state.zip(self.average.tensors_mut());
+        let stepped = parameters.tensors_mut().iter_mut().zip(gradient.tensors());
+        for ((image, gradient), ((first, second), average)) in stepped.zip(state) {
+            let buffers = AdamBuffers {
+                image,
+                gradient,
+                first,
+                second,
+                average,
+            };
+            device.adam(buffers, &step)?;
+        }
+        Ok(())
     }
 
-    /// The averaged image `[3, h, w]`, row-major; before the first step at a scale, the image.
+    /// The averaged parameters, row-major; before the first step at a scale, the parameters.
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub fn average(&self, device: &dyn Device, image: &Tensor) -> Result<Vec<f32>> {
+    pub fn average(&self, device: &dyn Device, parameters: &Parameters) -> Result<Vec<Vec<f32>>> {
         if self.averaged == 0 {
-            return device.download(image);
+            return parameters.download(device);
         }
         let correction = 1.0 - f64::from(self.settings.averaging).powi(self.averaged);
-        let mut values = device.download(&self.average)?;
+        let mut values = self.average.download(device)?;
         values
             .iter_mut()
+            .flatten()
             .for_each(|v| *v = (f64::from(*v) / correction) as f32);
         Ok(values)
     }
 
-    /// The state for the next scale, whose images are of shape `[3, h, w]`.
+    /// The state for the next scale, whose parameters are of some shapes: maps `[c, h, w]` are resampled.
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub fn rescale(self, device: &dyn Device, shape: &[usize]) -> Result<Self> {
-        let resample = |state: &Tensor, filter| -> Result<Vec<f32>> {
+    pub fn rescale(self, device: &dyn Device, shapes: &[Vec<usize>]) -> Result<Self> {
+        let resample = |state: &Tensor, shape: &[usize], filter| -> Result<Vec<f32>> {
             let (&[c, h, w], &[_, new_h, new_w]) = (state.shape(), shape) else {
                 return Ok(vec![0.0; shape.iter().product()]);
             };
@@ -159,15 +163,19 @@ impl Adam {
                 filter,
             ))
         };
-        let first = resample(&self.first, Filter::BicubicPlain)?;
-        let mut second = resample(&self.second, Filter::BilinearPlain)?;
-        second.iter_mut().for_each(|v| *v = v.max(0.0));
-        let fresh = Self::new(device, self.settings, shape)?;
-        Ok(Self {
-            first: device.upload(&first, shape)?,
-            second: device.upload(&second, shape)?,
-            steps: self.steps,
-            ..fresh
-        })
+        let mut fresh = Self::new(device, self.settings, shapes)?;
+        for (index, shape) in shapes.iter().enumerate() {
+            let old = (self.first.tensors().get(index)).zip(self.second.tensors().get(index));
+            let Some((first, second)) = old else {
+                continue;
+            };
+            let first = resample(first, shape, Filter::BicubicPlain)?;
+            let mut second = resample(second, shape, Filter::BilinearPlain)?;
+            second.iter_mut().for_each(|v| *v = v.max(0.0));
+            fresh.first.tensors_mut()[index] = device.upload(&first, shape)?;
+            fresh.second.tensors_mut()[index] = device.upload(&second, shape)?;
+        }
+        fresh.steps = self.steps;
+        Ok(fresh)
     }
 }

@@ -2,51 +2,66 @@
 
 mod adam;
 mod lbfgs;
+mod parameters;
 mod parts;
 
 pub use adam::Adam;
 pub use lbfgs::Lbfgs;
+pub use parameters::{Parameters, Shapes};
 pub use parts::{Parts, Unfit};
 
 use crate::Result;
-use crate::loss::{Evaluation, LossValue};
 use crate::recipe::{Clip, OptimizerSettings, Recipe};
 use impasto_compute::{Device, Tensor};
 
-/// What is minimised: values and gradient at an image `[3, h, w]`.
-pub type Evaluate<'a> = dyn FnMut(&Tensor) -> Result<Evaluation> + 'a;
-/// The weighted sum of the values of an evaluation. Asking for it waits for the device.
-pub type Total<'a> = dyn Fn(&[LossValue]) -> Result<f64> + 'a;
+/// What is minimised.
+pub trait Function {
+    /// The gradient at some parameters, of their shapes.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    fn gradient(&mut self, at: &Parameters) -> Result<Parameters>;
 
-/// An optimiser and its state on one image, which is in the units of a recipe's
-/// [`Pixels`](crate::recipe::Pixels).
+    /// The value where the gradient was last asked for. Waits for the device.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    fn value(&self) -> Result<f64>;
+}
+
+/// An optimiser and its state on some parameters.
 #[derive(Debug)]
 pub struct Optimizer {
-    method: Method,
+    algorithm: Algorithm,
     clip: Clip,
     range: Option<(f32, f32)>,
 }
 
 #[derive(Debug)]
-enum Method {
+enum Algorithm {
     Adam(Adam),
     Lbfgs(Box<Lbfgs>),
 }
 
 impl Optimizer {
-    /// A fresh state of a recipe's optimiser, for images `[3, h, w]`.
+    /// A fresh state of a recipe's optimiser, for parameters of some shapes that belong into a range, if any.
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub fn new(device: &dyn Device, recipe: &Recipe, shape: &[usize]) -> Result<Self> {
-        let method = match recipe.optimizer {
-            OptimizerSettings::Adam(adam) => Method::Adam(Adam::new(device, adam, shape)?),
-            OptimizerSettings::Lbfgs(lbfgs) => Method::Lbfgs(Box::new(Lbfgs::new(lbfgs))),
+    pub fn new(
+        device: &dyn Device,
+        recipe: &Recipe,
+        shapes: &[Vec<usize>],
+        range: Option<(f32, f32)>,
+    ) -> Result<Self> {
+        let algorithm = match recipe.optimizer {
+            OptimizerSettings::Adam(adam) => Algorithm::Adam(Adam::new(device, adam, shapes)?),
+            OptimizerSettings::Lbfgs(lbfgs) => Algorithm::Lbfgs(Box::new(Lbfgs::new(lbfgs))),
         };
         Ok(Self {
-            method,
+            algorithm,
             clip: recipe.clip,
-            range: recipe.pixels.range(),
+            range,
         })
     }
 
@@ -60,81 +75,84 @@ impl Optimizer {
 
     /// The state as plain data, to be saved.
     pub fn parts(&self) -> Parts<&Tensor> {
-        match &self.method {
-            Method::Adam(adam) => adam.parts(),
-            Method::Lbfgs(lbfgs) => lbfgs.parts(),
+        match &self.algorithm {
+            Algorithm::Adam(adam) => adam.parts(),
+            Algorithm::Lbfgs(lbfgs) => lbfgs.parts(),
         }
     }
 
-    /// The state for images `[3, h, w]` that [`Optimizer::parts`] gave, under the same recipe.
+    /// The state for parameters of some shapes and a range that [`Optimizer::parts`] gave, under the same recipe.
     ///
     /// # Errors
-    /// [`Unfit`] for parts of another method or shape.
-    pub fn restore(recipe: &Recipe, shape: &[usize], parts: Parts<Tensor>) -> Result<Self, Unfit> {
-        let method = match recipe.optimizer {
-            OptimizerSettings::Adam(adam) => Method::Adam(Adam::restore(adam, shape, parts)?),
+    /// [`Unfit`] for parts of another algorithm or of other shapes.
+    pub fn restore(
+        recipe: &Recipe,
+        shapes: &[Vec<usize>],
+        range: Option<(f32, f32)>,
+        parts: Parts<Tensor>,
+    ) -> Result<Self, Unfit> {
+        let algorithm = match recipe.optimizer {
+            OptimizerSettings::Adam(adam) => Algorithm::Adam(Adam::restore(adam, shapes, parts)?),
             OptimizerSettings::Lbfgs(lbfgs) => {
-                Method::Lbfgs(Box::new(Lbfgs::restore(lbfgs, shape, parts)?))
+                Algorithm::Lbfgs(Box::new(Lbfgs::restore(lbfgs, shapes, parts)?))
             }
         };
         Ok(Self {
-            method,
+            algorithm,
             clip: recipe.clip,
-            range: recipe.pixels.range(),
+            range,
         })
     }
 
-    /// One step: evaluates at the image and moves it. Returns the evaluation.
+    /// One step: takes the gradient at the parameters and moves them. Returns the gradient.
     ///
     /// # Errors
-    /// Whatever the device or the evaluation reports.
+    /// Whatever the device or the function reports.
     pub fn step(
         &mut self,
         device: &dyn Device,
-        image: &mut Tensor,
-        evaluate: &mut Evaluate<'_>,
-        total: &Total<'_>,
-    ) -> Result<Evaluation> {
+        parameters: &mut Parameters,
+        function: &mut dyn Function,
+    ) -> Result<Parameters> {
         let range_at = |clip: Clip| self.range.filter(|_| self.clip == clip);
-        if let Some((low, high)) = range_at(Clip::Evaluation) {
-            device.clamp(image, low, high)?;
+        if let Some(range) = range_at(Clip::Evaluation) {
+            parameters.clamp(device, range)?;
         }
         let after = range_at(Clip::Step);
-        let evaluation = evaluate(image)?;
-        match &mut self.method {
-            Method::Adam(adam) => adam.step(device, image, &evaluation.gradient, after)?,
-            Method::Lbfgs(lbfgs) => {
-                let loss = total(&evaluation.values)?;
-                lbfgs.step(device, image, loss, &evaluation.gradient)?;
-                if let Some((low, high)) = after {
-                    device.clamp(image, low, high)?;
+        let gradient = function.gradient(parameters)?;
+        match &mut self.algorithm {
+            Algorithm::Adam(adam) => adam.step(device, parameters, &gradient, after)?,
+            Algorithm::Lbfgs(lbfgs) => {
+                lbfgs.step(device, parameters, function.value()?, &gradient)?;
+                if let Some(range) = after {
+                    parameters.clamp(device, range)?;
                 }
             }
         }
-        Ok(evaluation)
+        Ok(gradient)
     }
 
-    /// The picture so far, `[3, h, w]`, row-major, in the image's units, from the image that was stepped: the image
-    /// itself if there was no step yet.
+    /// The result so far, row-major, tensor by tensor, from the parameters that were stepped: these themselves if there
+    /// was no step yet.
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub fn result(&self, device: &dyn Device, image: &Tensor) -> Result<Vec<f32>> {
-        match &self.method {
-            Method::Adam(adam) => Ok(adam.average(device, image)?),
-            Method::Lbfgs(lbfgs) => Ok(device.download(lbfgs.settled(image))?),
+    pub fn result(&self, device: &dyn Device, parameters: &Parameters) -> Result<Vec<Vec<f32>>> {
+        match &self.algorithm {
+            Algorithm::Adam(adam) => Ok(adam.average(device, parameters)?),
+            Algorithm::Lbfgs(lbfgs) => Ok(lbfgs.settled(parameters).download(device)?),
         }
     }
 
-    /// The state for the next scale, whose images are of shape `[3, h, w]`.
+    /// The state for the next scale, whose parameters are of some shapes.
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub fn rescale(self, device: &dyn Device, shape: &[usize]) -> Result<Self> {
-        let method = match self.method {
-            Method::Adam(adam) => Method::Adam(adam.rescale(device, shape)?),
-            Method::Lbfgs(lbfgs) => Method::Lbfgs(Box::new(lbfgs.restart())),
+    pub fn rescale(self, device: &dyn Device, shapes: &[Vec<usize>]) -> Result<Self> {
+        let algorithm = match self.algorithm {
+            Algorithm::Adam(adam) => Algorithm::Adam(adam.rescale(device, shapes)?),
+            Algorithm::Lbfgs(lbfgs) => Algorithm::Lbfgs(Box::new(lbfgs.restart())),
         };
-        Ok(Self { method, ..self })
+        Ok(Self { algorithm, ..self })
     }
 }

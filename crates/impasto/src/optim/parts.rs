@@ -1,5 +1,6 @@
 //! The state of an optimiser as plain data, from which it can be made again.
 
+use super::Parameters;
 use impasto_compute::Tensor;
 use std::collections::BTreeMap;
 
@@ -60,12 +61,37 @@ impl<T> Parts<T> {
     }
 }
 
+impl<'a> Parts<&'a Tensor> {
+    /// Adds parameters.
+    pub fn put_parameters(&mut self, name: &str, parameters: &'a Parameters) {
+        for (index, tensor) in parameters.tensors().iter().enumerate() {
+            self.put_tensor(format!("{name}.{index}"), tensor);
+        }
+    }
+}
+
 impl Parts<Tensor> {
-    /// Takes out a tensor of a shape.
+    /// Takes out parameters of some shapes.
     ///
     /// # Errors
     /// [`Unfit`].
-    pub fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor, Unfit> {
+    pub fn take_parameters(
+        &mut self,
+        name: &str,
+        shapes: &[Vec<usize>],
+    ) -> Result<Parameters, Unfit> {
+        let shapes = shapes.iter().enumerate();
+        let tensors = shapes.map(|(index, shape)| self.take(&format!("{name}.{index}"), shape));
+        tensors.collect::<Result<_, _>>().map(Parameters::new)
+    }
+
+    /// Whether it has some parameters.
+    pub fn has_parameters(&self, name: &str) -> bool {
+        self.tensors.contains_key(&format!("{name}.0"))
+    }
+
+    /// Takes out a tensor of a shape.
+    fn take(&mut self, name: &str, shape: &[usize]) -> Result<Tensor, Unfit> {
         let tensor = self.tensors.remove(name);
         let fits = tensor.filter(|tensor| tensor.shape() == shape);
         fits.ok_or_else(|| Unfit(name.into()))

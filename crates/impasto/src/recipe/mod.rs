@@ -12,6 +12,8 @@ mod optimizer;
 mod pixels;
 mod validate;
 
+pub use crate::loss::Normalize;
+pub use crate::loss::gram::GramNorm;
 pub use optimizer::{
     AdamSettings, Clip, EpsilonTo, Keep, LbfgsSettings, LineSearch, OptimizerSettings,
 };
@@ -169,19 +171,6 @@ impl Named for StyleLoss {
     ];
 }
 
-/// What a Gram matrix `F·Fᵀ` of features `[c, h·w]` is divided by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum GramNorm {
-    /// Nothing.
-    None,
-    /// `h·w` (TensorFlow's tutorial).
-    Hw,
-    /// `c·h·w` (Johnson et al. 2016, PyTorch's tutorial).
-    Chw,
-    /// `2·c·h·w`, so that the sum of squared differences is Gatys' `1/(4N²M²)·Σ(G−A)²` (2016, equation 4).
-    Gatys,
-}
-
 impl Named for GramNorm {
     const NAMES: &'static [(&'static str, Self)] = &[
         ("none", GramNorm::None),
@@ -189,19 +178,6 @@ impl Named for GramNorm {
         ("chw", GramNorm::Chw),
         ("gatys", GramNorm::Gatys),
     ];
-}
-
-/// How a term is made free of scale, so that its weight means the same for every encoder, size and style.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Normalize {
-    /// It is not.
-    None,
-    /// It is divided by the size of its target: the variance of the content's features, the mean square of the
-    /// style's Gram matrix, the mean variance `tr Σ̂/c` of the style's features.
-    Target,
-    /// It is divided by the L1 norm of its own gradient towards what it looks at (features, moments, pixels), a
-    /// norm that counts as a constant. (crowsonkb/style_transfer)
-    Gradient,
 }
 
 impl Named for Normalize {

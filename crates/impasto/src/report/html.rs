@@ -14,11 +14,11 @@ use super::machine::Machine;
 use super::text::{base64, duration, escape, significant};
 use super::{Report, Setback, curves, settings};
 use crate::Result;
-use crate::method::Style;
 use crate::picture::{
     Filter, Format, Picture, PictureError, SaveOptions, fit_long_side, write_whole,
 };
 use crate::recipe::Recipe;
+use crate::style::Style;
 use std::fmt::Write;
 use std::path::Path;
 

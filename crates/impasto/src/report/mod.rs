@@ -15,8 +15,8 @@ pub use compare::{Comparison, Contender};
 pub use gallery::{Cell, Gallery, Plate};
 pub use html::Page;
 
-use crate::method::Style;
 use crate::recipe::Recipe;
+use crate::style::Style;
 use impasto_compute::Device;
 use serde::{Deserialize, Serialize};
 
@@ -88,12 +88,8 @@ pub struct Setback {
 }
 
 impl Report {
-    pub(crate) fn new(
-        recipe: &Recipe,
-        encoder: &str,
-        device: &dyn Device,
-        styles: &[Style],
-    ) -> Self {
+    /// The report of a run of which nothing has happened yet.
+    pub fn new(recipe: &Recipe, encoder: &str, device: &dyn Device, styles: &[Style]) -> Self {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             encoder: encoder.into(),

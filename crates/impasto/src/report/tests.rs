@@ -1,8 +1,8 @@
 use super::{Page, Report, ScaleReport, StepReport, curves};
 use crate::examples;
-use crate::method::Style;
 use crate::picture::{Filter, Picture};
 use crate::recipe::Recipe;
+use crate::style::Style;
 
 /// A report of scales with the given numbers of steps; `loss` says the total of a step.
 pub(super) fn report(steps: &[usize], loss: impl Fn(usize) -> f64) -> Report {

@@ -8,27 +8,18 @@
 //!
 //! Sums are over tiles in their order, and each tile is the work of all threads, so results do not depend on threads.
 
-use super::network::{Course, Part, Tapes, TiledNetwork, Towards, TowardsView};
-use crate::loss::{Evaluation, Gradient, LossValue, Objective, Seen, Term, View};
-use crate::recipe::Normalize;
-use impasto_compute::{
-    ComputeError, Device, Moments, Patch, Result, Scalar, TapRequest, Tensor, Window,
-};
-
-/// What a request shows of a whole picture.
-#[derive(Debug, Default)]
-pub(crate) struct Sight {
-    /// Features, if they were asked for.
-    pub(crate) features: Option<Tensor>,
-    /// Moments, if they were asked for.
-    pub(crate) moments: Option<Moments>,
-}
+use super::TapValues;
+use super::geometry::Tile;
+use super::network::TiledNetwork;
+use super::traversal::{PartGradient, Tapes, TilePart, Traversal};
+use crate::loss::{Evaluation, Gradient, Objective, Progress, Seen, View};
+use impasto_compute::{ComputeError, Device, Moments, Patch, Result, TapRequest, Tensor, Window};
 
 /// What the first pass leaves of a tile for the second.
 struct Kept<'a> {
     tapes: Tapes<'a>,
-    /// Gradients towards features, by term; not yet normalised by all of them.
-    features: Vec<(usize, Tensor)>,
+    /// Gradients towards features, not yet normalised by all of them.
+    features: Vec<FeatureGradient>,
 }
 
 fn size_of(image: &Tensor) -> Result<(usize, usize)> {
@@ -43,7 +34,7 @@ fn size_of(image: &Tensor) -> Result<(usize, usize)> {
 }
 
 /// Adds the moments of a part to their sum.
-fn sum(device: &dyn Device, part: &Part<'_>, total: &mut Option<Moments>) -> Result<()> {
+fn sum(device: &dyn Device, part: &TilePart<'_>, total: &mut Option<Moments>) -> Result<()> {
     let Some(moments) = part.moments else {
         return Ok(());
     };
@@ -60,29 +51,29 @@ fn sum(device: &dyn Device, part: &Part<'_>, total: &mut Option<Moments>) -> Res
 }
 
 impl TiledNetwork {
-    /// What each request shows of a picture.
+    /// What each request is of a whole picture.
     ///
     /// # Errors
     /// As [`impasto_compute::Network::forward`].
-    pub(crate) fn look(
+    pub(crate) fn extract(
         &self,
         device: &dyn Device,
         image: &Tensor,
         requests: &[TapRequest],
-    ) -> Result<Vec<Sight>> {
+    ) -> Result<Vec<TapValues>> {
         let (h, w) = size_of(image)?;
-        let course = self.course(device, (h, w), requests)?;
-        let mut sights: Vec<Sight> = requests.iter().map(|_| Sight::default()).collect();
-        for (sight, request) in sights.iter_mut().zip(requests) {
+        let tiles = self.traversal(device, (h, w), requests)?;
+        let mut values: Vec<TapValues> = requests.iter().map(|_| TapValues::default()).collect();
+        for (values, request) in values.iter_mut().zip(requests) {
             if request.features {
-                sight.features = Some(device.zeros(&self.spec.shape_at(request.tap, h, w)?)?);
+                values.features = Some(device.zeros(&self.spec.shape_at(request.tap, h, w)?)?);
             }
         }
-        for tile in &course.tiles {
-            course.forward(image, tile, false, &mut |part| {
-                let sight = &mut sights[part.request];
-                sum(device, &part, &mut sight.moments)?;
-                if let (Some(all), Some(features)) = (&mut sight.features, &part.features) {
+        for tile in &tiles.tiles {
+            tiles.forward(image, tile, false, &mut |part| {
+                let values = &mut values[part.request];
+                sum(device, &part, &mut values.moments)?;
+                if let (Some(all), Some(features)) = (&mut values.features, &part.features) {
                     let Window {
                         top,
                         left,
@@ -98,7 +89,7 @@ impl TiledNetwork {
                 Ok(())
             })?;
         }
-        Ok(sights)
+        Ok(values)
     }
 
     /// Values and gradient of an objective at an image `[3, h, w]`.
@@ -111,29 +102,29 @@ impl TiledNetwork {
         objective: &Objective,
         image: &Tensor,
     ) -> Result<Evaluation> {
+        if let Some(term) = objective.terms().iter().find(|t| t.needs_whole_features()) {
+            return Err(ComputeError::BadSetting(format!(
+                "the loss {} needs all features at once: it cannot be worked on tile by tile",
+                term.name
+            )));
+        }
         let requests = objective.requests();
-        let course = self.course(device, size_of(image)?, requests)?;
-        let mut pass = Pass {
-            device,
+        let tiles = self.traversal(device, size_of(image)?, requests)?;
+        let mut passes = Passes {
             objective,
             requests,
-            values: objective
-                .terms()
-                .iter()
-                .map(|_| LossValue::default())
-                .collect(),
-            norms: objective.terms().iter().map(|_| vec![]).collect(),
+            progress: Progress::new(device, objective),
         };
         let (mut sums, mut kept) = (Vec::new(), Vec::new());
         sums.resize_with(requests.len(), || None);
-        let count = course.tiles.len();
-        for (place, tile) in course.tiles.iter().enumerate() {
+        let count = tiles.tiles.len();
+        for (place, tile) in tiles.tiles.iter().enumerate() {
             let keep = place >= count.saturating_sub(self.plan.kept.max(1));
             let mut features = Vec::new();
-            let mut tapes = course.forward(image, tile, keep, &mut |part| {
+            let mut tapes = tiles.forward(image, tile, keep, &mut |part| {
                 sum(device, &part, &mut sums[part.request])?;
-                let gradients = pass.look_at(&part, true)?;
-                if keep && !course.is_front(part.request) {
+                let gradients = passes.of_features(&part, true)?;
+                if keep && !tiles.is_front(part.request) {
                     features.extend(gradients);
                 }
                 Ok(())
@@ -141,78 +132,85 @@ impl TiledNetwork {
             tapes.release();
             kept.push(keep.then_some(Kept { tapes, features }));
         }
-        let (mut gradient, moments) = pass.once(image, &sums)?;
+        let (mut gradient, moments) = passes.once(image, &sums)?;
         drop(sums);
-        for tile in course.tiles.iter().rev() {
+        for tile in tiles.tiles.iter().rev() {
             let kept = match kept.pop().flatten() {
                 Some(kept) => kept,
-                None => pass.again(&course, image, tile)?,
+                None => passes.again(&tiles, image, tile)?,
             };
-            let mut said = pass.towards_moments(&moments, |request| !course.is_front(request));
-            for (term, features) in kept.features {
-                said.extend(pass.towards_features(term, features)?);
+            let mut gradients = of_moments(&moments, |request| !tiles.is_front(request));
+            for features in kept.features {
+                gradients.push(passes.normalized(features)?);
             }
-            let mut answer = |parts: Vec<Part<'_>>| -> Result<Vec<Towards<'_>>> {
-                let mut said = pass.towards_moments(&moments, |request| course.is_front(request));
+            let mut answer = |parts: Vec<TilePart<'_>>| -> Result<Vec<PartGradient<'_>>> {
+                let mut gradients = of_moments(&moments, |request| tiles.is_front(request));
                 for part in &parts {
-                    for (term, features) in pass.look_at(part, false)? {
-                        said.extend(pass.towards_features(term, features)?);
+                    for features in passes.of_features(part, false)? {
+                        gradients.push(passes.normalized(features)?);
                     }
                 }
-                Ok(said)
+                Ok(gradients)
             };
-            course.backward(image, tile, kept.tapes, said, &mut answer, &mut gradient)?;
+            tiles.backward(
+                image,
+                tile,
+                kept.tapes,
+                gradients,
+                &mut answer,
+                &mut gradient,
+            )?;
         }
-        Ok(Evaluation {
-            values: pass.values,
-            gradient,
-        })
+        Ok(passes.progress.finish(gradient))
     }
+}
+
+/// Gradients towards the moments of some requests.
+fn of_moments(
+    moments: &[Option<Moments>],
+    wanted: impl Fn(usize) -> bool,
+) -> Vec<PartGradient<'_>> {
+    let all = moments.iter().enumerate();
+    let some = all.filter(|(request, _)| wanted(*request));
+    some.filter_map(|(request, moments)| {
+        let moments = moments.as_ref()?;
+        Some(PartGradient::Moments { request, moments })
+    })
+    .collect()
 }
 
 /// An evaluation in progress.
-struct Pass<'o> {
-    device: &'o dyn Device,
+struct Passes<'o> {
     objective: &'o Objective,
     requests: &'o [TapRequest],
-    /// By term.
-    values: Vec<LossValue>,
-    /// By term: L1 norms of its gradients towards features, of all parts so far.
-    norms: Vec<Vec<Scalar>>,
+    progress: Progress<'o>,
 }
 
-impl<'o> Pass<'o> {
-    /// What the losses of features say about a part: their gradients, by term. Values are added up the first time.
-    fn look_at(&mut self, part: &Part<'_>, first: bool) -> Result<Vec<(usize, Tensor)>> {
+/// The gradient of a term towards a part of the features of a request, not yet normalised by all of them.
+struct FeatureGradient {
+    term: usize,
+    request: usize,
+    gradient: Tensor,
+}
+
+impl Passes<'_> {
+    /// The gradients of losses of features towards a part. Values and norms are added up the first time.
+    fn of_features(&mut self, part: &TilePart<'_>, first: bool) -> Result<Vec<FeatureGradient>> {
         let Some(features) = &part.features else {
             return Ok(vec![]);
         };
-        let tap = self.requests[part.request].tap;
-        let mut gradients = Vec::new();
-        for (index, term) in self.objective.terms().iter().enumerate() {
-            if term.loss.view() != View::Features(tap) {
-                continue;
-            }
-            let (value, gradient) =
-                term.loss
-                    .evaluate_part(self.device, features, &part.place, term.weight)?;
-            if first {
-                let total = &mut self.values[index];
-                total.constant += value.constant;
-                total.parts.extend(value.parts);
-                if self.normalized(index) {
-                    self.norms[index].push(self.device.sum_abs(&gradient)?);
-                }
-            }
-            gradients.push((index, gradient));
-        }
-        Ok(gradients)
-    }
-
-    /// Whether a term is divided by the norm of its gradient.
-    fn normalized(&self, term: usize) -> bool {
-        let scaling = self.objective.terms()[term].loss.in_parts();
-        scaling.is_some_and(|scaling| scaling.normalize == Normalize::Gradient)
+        let request = part.request;
+        let place = part.place;
+        let seen = Seen::Features { features, place };
+        let gradients = self
+            .progress
+            .part(self.requests[request].tap, seen, first)?;
+        let of_term = |(term, gradient)| FeatureGradient {
+            term,
+            request,
+            gradient,
+        };
+        Ok(gradients.into_iter().map(of_term).collect())
     }
 
     /// What is done once, between the passes: the gradient of losses of the image, and those towards moments, by
@@ -222,42 +220,49 @@ impl<'o> Pass<'o> {
         image: &Tensor,
         sums: &[Option<Moments>],
     ) -> Result<(Tensor, Vec<Option<Moments>>)> {
-        let device = self.device;
+        let device = self.progress.device();
         let mut gradient: Option<Tensor> = None;
         let mut moments: Vec<Option<Moments>> = sums.iter().map(|_| None).collect();
+        let request = |tap| self.requests.iter().position(|other| other.tap == tap);
         for (index, term) in self.objective.terms().iter().enumerate() {
-            let request = match term.loss.view() {
-                View::Features(_) => {
-                    if self.normalized(index) {
-                        self.values[index].divide(term.weight, self.norms[index].clone());
+            let views = term.loss.views();
+            if let [View::Features(_)] = views {
+                self.progress.settle(index);
+                continue;
+            }
+            let seen = views.iter().map(|view| match *view {
+                View::Image => Ok(Seen::Image(image)),
+                View::Moments(tap) | View::Features(tap) => request(tap)
+                    .and_then(|request| sums[request].as_ref())
+                    .map(Seen::Moments)
+                    .ok_or_else(|| ComputeError::NoSuchTap {
+                        tap: tap.to_string(),
+                        problem: "no tile has shown its moments".into(),
+                    }),
+            });
+            let gradients = self
+                .progress
+                .whole(index, &seen.collect::<Result<Vec<_>>>()?)?;
+            for (view, towards) in views.iter().zip(gradients) {
+                match (*view, towards) {
+                    (View::Moments(tap), Gradient::Moments(towards)) => {
+                        let Some(request) = request(tap) else {
+                            continue;
+                        };
+                        match &mut moments[request] {
+                            Some(sum) => {
+                                device.axpby(1.0, &towards.mean, 1.0, &mut sum.mean)?;
+                                device.axpby(1.0, &towards.second, 1.0, &mut sum.second)?;
+                            }
+                            none => *none = Some(towards),
+                        }
                     }
-                    continue;
+                    (View::Image, Gradient::Tensor(towards)) => match &mut gradient {
+                        Some(sum) => device.axpby(1.0, &towards, 1.0, sum)?,
+                        none => *none = Some(towards),
+                    },
+                    _ => {}
                 }
-                View::Image => None,
-                View::Moments(tap) => self.requests.iter().position(|other| other.tap == tap),
-            };
-            let seen = match request {
-                None => Seen::Tensor(image),
-                Some(request) => match &sums[request] {
-                    Some(moments) => Seen::Moments(moments),
-                    None => continue,
-                },
-            };
-            let (value, towards) = term.loss.evaluate(device, seen, term.weight)?;
-            self.values[index] = value;
-            match (towards, request) {
-                (Gradient::Tensor(towards), None) => match &mut gradient {
-                    Some(sum) => device.axpby(1.0, &towards, 1.0, sum)?,
-                    none => *none = Some(towards),
-                },
-                (Gradient::Moments(towards), Some(request)) => match &mut moments[request] {
-                    Some(sum) => {
-                        device.axpby(1.0, &towards.mean, 1.0, &mut sum.mean)?;
-                        device.axpby(1.0, &towards.second, 1.0, &mut sum.second)?;
-                    }
-                    none => *none = Some(towards),
-                },
-                _ => {}
             }
         }
         let gradient = match gradient {
@@ -270,52 +275,29 @@ impl<'o> Pass<'o> {
     /// The first pass over a tile once more, moments left out.
     fn again<'a>(
         &mut self,
-        course: &Course<'a>,
+        tiles: &Traversal<'a>,
         image: &Tensor,
-        tile: &super::network::Tile,
+        tile: &Tile,
     ) -> Result<Kept<'a>> {
-        let mut tapes = course.again(image, tile)?;
+        let mut tapes = tiles.again(image, tile)?;
         let mut features = Vec::new();
         if let Some(tape) = &tapes.back {
-            for part in course.back_parts(&**tape, tile)? {
-                features.extend(self.look_at(&part, false)?);
+            for part in tiles.back_parts(&**tape, tile)? {
+                features.extend(self.of_features(&part, false)?);
             }
         }
         tapes.release();
         Ok(Kept { tapes, features })
     }
 
-    /// The gradients towards moments of some requests.
-    fn towards_moments<'m>(
-        &self,
-        moments: &'m [Option<Moments>],
-        wanted: impl Fn(usize) -> bool,
-    ) -> Vec<Towards<'m>> {
-        let all = moments.iter().enumerate();
-        let some = all.filter(|(request, _)| wanted(*request));
-        some.filter_map(|(request, towards)| {
-            Some(Towards {
-                request,
-                view: TowardsView::Moments(towards.as_ref()?),
-            })
-        })
-        .collect()
-    }
-
     /// The gradient of a term towards a part of its features, normalised by all of them.
-    fn towards_features<'m>(&self, term: usize, mut part: Tensor) -> Result<Option<Towards<'m>>> {
-        let Term { loss, weight, .. } = &self.objective.terms()[term];
-        if self.normalized(term) {
-            self.device
-                .scale_over(&mut part, *weight, &self.norms[term])?;
-        }
-        let View::Features(tap) = loss.view() else {
-            return Ok(None);
-        };
-        let request = self.requests.iter().position(|other| other.tap == tap);
-        Ok(request.map(|request| Towards {
+    fn normalized<'m>(&self, of_part: FeatureGradient) -> Result<PartGradient<'m>> {
+        let FeatureGradient {
+            term,
             request,
-            view: TowardsView::Features(part),
-        }))
+            mut gradient,
+        } = of_part;
+        self.progress.normalize(term, &mut gradient)?;
+        Ok(PartGradient::Features { request, gradient })
     }
 }

@@ -18,18 +18,19 @@
 //! and not twice that. [`TilePlan`] says which cut, how large tiles and how many tapes; [`choose`] finds the fastest
 //! plan that fits.
 //!
-//! A loss that looks at features must be a sum over places ([`Loss::in_parts`](crate::loss::Loss::in_parts)); one that
+//! A loss that looks at features must be a sum over places ([`Loss::is_sum_over_places`](crate::loss::Loss::is_sum_over_places)); one that
 //! is not is refused with its name. Total variation is taken of the picture itself, which is always in memory, as are
 //! the optimiser's state and the content's features: about 92 bytes a pixel with VGG-19.
 //! Strips have no such rule: what such a loss needs is there as a whole.
 
 mod evaluate;
+mod geometry;
 mod grid;
 mod limit;
 mod network;
 mod plan;
+mod traversal;
 
-pub(crate) use evaluate::Sight;
 pub use limit::free_memory;
 pub(crate) use network::TiledNetwork;
 pub(crate) use plan::{Budget, Need, choose, feature_bytes, whole};
@@ -84,16 +85,25 @@ pub struct StripPlan {
 
 /// A network prepared for pictures that are cut.
 #[derive(Debug)]
-pub(crate) enum Prepared {
+pub(crate) enum CutNetwork {
     /// For strips, by the whole network.
     Strips(Strips),
     /// For tiles.
     Tiles(Box<TiledNetwork>),
 }
 
-/// A network as pictures are shown to it: whole, in strips, or tile by tile.
+/// What a request is of a whole picture.
+#[derive(Debug, Default)]
+pub(crate) struct TapValues {
+    /// Features, if they were asked for.
+    pub(crate) features: Option<Tensor>,
+    /// Moments, if they were asked for.
+    pub(crate) moments: Option<Moments>,
+}
+
+/// A network as pictures run through it: whole, in strips, or tile by tile.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Eye<'a> {
+pub(crate) enum NetworkView<'a> {
     /// Whole.
     Whole(&'a dyn Network),
     /// In strips.
@@ -102,28 +112,37 @@ pub(crate) enum Eye<'a> {
     Tiles(&'a TiledNetwork),
 }
 
-impl Eye<'_> {
-    /// The network.
-    pub(crate) fn spec(&self) -> &NetSpec {
-        match self {
-            Eye::Whole(network) | Eye::Strips(network, _) => network.spec(),
-            Eye::Tiles(tiled) => &tiled.spec,
+impl<'a> NetworkView<'a> {
+    /// A network for pictures that are cut, or not.
+    pub(crate) fn new(network: &'a dyn Network, cut: Option<&'a CutNetwork>) -> Self {
+        match cut {
+            Some(CutNetwork::Tiles(tiled)) => NetworkView::Tiles(tiled),
+            Some(CutNetwork::Strips(strips)) => NetworkView::Strips(network, strips),
+            None => NetworkView::Whole(network),
         }
     }
 
-    /// What each request shows of a picture.
+    /// The network.
+    pub(crate) fn spec(&self) -> &NetSpec {
+        match self {
+            NetworkView::Whole(network) | NetworkView::Strips(network, _) => network.spec(),
+            NetworkView::Tiles(tiled) => &tiled.spec,
+        }
+    }
+
+    /// What each request is of a picture.
     ///
     /// # Errors
     /// As [`Network::forward`].
-    pub(crate) fn look(
+    pub(crate) fn extract(
         &self,
         device: &dyn Device,
         image: &Tensor,
         requests: &[TapRequest],
-    ) -> Result<Vec<Sight>> {
+    ) -> Result<Vec<TapValues>> {
         let tape = match self {
-            Eye::Whole(network) => network.forward(image, requests)?,
-            Eye::Strips(network, strips) => {
+            NetworkView::Whole(network) => network.forward(image, requests)?,
+            NetworkView::Strips(network, strips) => {
                 // There is no way back to keep anything for.
                 let strips = Strips {
                     rows: strips.rows,
@@ -131,23 +150,23 @@ impl Eye<'_> {
                 };
                 network.forward_strips(image, &strips, requests)?
             }
-            Eye::Tiles(tiled) => return tiled.look(device, image, requests),
+            NetworkView::Tiles(tiled) => return tiled.extract(device, image, requests),
         };
-        let see = |request: &TapRequest| -> Result<Sight> {
-            let mut sight = Sight::default();
+        let values = |request: &TapRequest| -> Result<TapValues> {
+            let mut values = TapValues::default();
             if request.features {
-                sight.features = Some(device.copy(tape.features(request.tap)?)?);
+                values.features = Some(device.copy(tape.features(request.tap)?)?);
             }
             if request.moments {
                 let moments = tape.moments(request.tap)?;
-                sight.moments = Some(Moments {
+                values.moments = Some(Moments {
                     mean: device.copy(&moments.mean)?,
                     second: device.copy(&moments.second)?,
                 });
             }
-            Ok(sight)
+            Ok(values)
         };
-        requests.iter().map(see).collect()
+        requests.iter().map(values).collect()
     }
 
     /// Values and gradient of an objective at an image `[3, h, w]`.
@@ -161,11 +180,14 @@ impl Eye<'_> {
         image: &Tensor,
     ) -> Result<Evaluation> {
         match self {
-            Eye::Whole(network) => objective.evaluate(device, *network, None, image),
-            Eye::Strips(network, strips) => {
+            NetworkView::Whole(network) => objective.evaluate(device, *network, None, image),
+            NetworkView::Strips(network, strips) => {
                 objective.evaluate(device, *network, Some(strips), image)
             }
-            Eye::Tiles(tiled) => tiled.evaluate(device, objective, image),
+            NetworkView::Tiles(tiled) => tiled.evaluate(device, objective, image),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

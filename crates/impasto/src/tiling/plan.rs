@@ -4,7 +4,7 @@
 //! is counted per pixel in products: a convolution of `i` and `o` channels is `9·i·o/4` products, as minimal filtering
 //! needs, and [`TRAFFIC`] for each channel that is read or written; moments of `c` channels are `c²`.
 
-use super::network::Geometry;
+use super::geometry::Geometry;
 use super::{Cut, StripPlan, TilePlan};
 use impasto_compute::{
     Device, Halves, Layer, Memory, NetSpec, Network, Result, Tap, TapRequest, Window,

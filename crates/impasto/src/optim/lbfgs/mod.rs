@@ -8,27 +8,28 @@
 //!
 //! Source: Nocedal 1980; Liu and Nocedal 1989; the details, down to when evaluations are counted, are those of
 //! `torch.optim.LBFGS`, which is Schmidt's minFunc. PyTorch calls a closure in the middle of its loop; here the loop
-//! is turned inside out: the caller evaluates at the image, [`Lbfgs::step`] takes loss and gradient and moves the
-//! image to where the next evaluation is wanted. So every evaluation is a step like those of any other optimiser:
+//! is turned inside out: the caller evaluates at the parameters, [`Lbfgs::step`] takes loss and gradient and moves
+//! them to where the next evaluation is wanted. So every evaluation is a step like those of any other optimiser:
 //! it can be seen, the run can end after it.
 //!
-//! An outer step is what one call of PyTorch's `step` does: it evaluates at the image as it finds it, even if that
+//! An outer step is what one call of PyTorch's `step` does: it evaluates at the parameters as it finds them, even if that
 //! was just done, and ends after `max_iter` iterations, `max_eval` evaluations or where a tolerance is met. What is
 //! remembered lasts over outer steps. At a new scale L-BFGS starts afresh: its pairs belong to the old size.
 
 mod parts;
 mod search;
 
+use crate::optim::Parameters;
 use crate::recipe::{LbfgsSettings, LineSearch};
-use impasto_compute::{Device, Result, Tensor};
-use search::{Limits, Next, Search, Trial};
+use impasto_compute::{Device, Result};
+use search::{Next, Search, SearchLimits, Trial};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Pairs of less curvature than this are not kept.
 const LEAST_CURVATURE: f64 = 1e-10;
 
-/// The state of L-BFGS on one image.
+/// The state of L-BFGS.
 #[derive(Debug)]
 pub struct Lbfgs {
     settings: LbfgsSettings,
@@ -54,17 +55,17 @@ struct Memory {
 /// A step and what it did to the gradient.
 #[derive(Debug)]
 struct Pair {
-    step: Tensor,
-    change: Tensor,
+    step: Parameters,
+    change: Parameters,
     /// `1/yᵀs`.
     rho: f64,
 }
 
 #[derive(Debug)]
 struct Last {
-    direction: Tensor,
+    direction: Parameters,
     length: f64,
-    gradient: Tensor,
+    gradient: Parameters,
     /// The loss before the step.
     loss: f64,
 }
@@ -80,10 +81,10 @@ enum Phase {
     Trial(Box<Search>),
 }
 
-/// Loss and gradient at the image.
+/// Loss and gradient at the parameters.
 struct Point {
     loss: f64,
-    gradient: Tensor,
+    gradient: Parameters,
 }
 
 impl Lbfgs {
@@ -103,7 +104,7 @@ impl Lbfgs {
         Self::new(self.settings)
     }
 
-    /// Bytes that it keeps for images of so many values, once its history is full, the gradient included.
+    /// Bytes that it keeps for so many values, once its history is full, the gradient included.
     pub fn bytes(settings: &LbfgsSettings, values: usize) -> usize {
         let search = match settings.line_search {
             LineSearch::None => 0,
@@ -114,19 +115,19 @@ impl Lbfgs {
             .saturating_mul(size_of::<f32>())
     }
 
-    /// Takes loss and gradient at the image, and moves it to where they are wanted next.
+    /// Takes loss and gradient at the parameters, and moves them to where they are wanted next.
     ///
     /// # Errors
     /// Whatever the device reports.
     pub fn step(
         &mut self,
         device: &dyn Device,
-        image: &mut Tensor,
+        parameters: &mut Parameters,
         loss: f64,
-        gradient: &Tensor,
+        gradient: &Parameters,
     ) -> Result<()> {
         let point = || -> Result<Point> {
-            let gradient = device.copy(gradient)?;
+            let gradient = gradient.copy(device)?;
             Ok(Point { loss, gradient })
         };
         match std::mem::replace(&mut self.phase, Phase::Start) {
@@ -135,54 +136,54 @@ impl Lbfgs {
                 if self.is_optimal(device, gradient)? {
                     return Ok(());
                 }
-                self.iterate(device, image, point()?)
+                self.iterate(device, parameters, point()?)
             }
             Phase::Moved => {
                 self.evaluations += 1;
                 match self.ends(device, loss, gradient)? {
                     true => Ok(()),
-                    false => self.iterate(device, image, point()?),
+                    false => self.iterate(device, parameters, point()?),
                 }
             }
             Phase::Trial(mut search) => {
                 let Some(last) = &mut self.memory.last else {
                     return Ok(());
                 };
-                let next = search.tell(device, &last.direction, loss, gradient)?;
+                let next = search.take(device, &last.direction, loss, gradient)?;
                 let Next::Found(found) = next else {
-                    search.place(device, &last.direction, search.length(), image)?;
+                    search.place(device, &last.direction, search.length(), parameters)?;
                     self.phase = Phase::Trial(search);
                     return Ok(());
                 };
                 self.evaluations += search.evaluations();
-                search.place(device, &last.direction, found.length, image)?;
+                search.place(device, &last.direction, found.length, parameters)?;
                 last.length = found.length;
                 match self.ends(device, found.loss, &found.gradient)? {
                     true => Ok(()),
                     false => {
-                        let gradient = device.copy(&found.gradient)?;
+                        let gradient = found.gradient.copy(device)?;
                         let loss = found.loss;
-                        self.iterate(device, image, Point { loss, gradient })
+                        self.iterate(device, parameters, Point { loss, gradient })
                     }
                 }
             }
         }
     }
 
-    /// The image as the last complete iteration left it: `image` itself, or, amid a line search, where that began.
-    pub fn settled<'a>(&'a self, image: &'a Tensor) -> &'a Tensor {
+    /// The parameters as the last complete iteration left them: these, or, amid a line search, where that began.
+    pub fn settled<'a>(&'a self, parameters: &'a Parameters) -> &'a Parameters {
         match &self.phase {
             Phase::Trial(search) => search.origin(),
-            Phase::Start | Phase::Moved => image,
+            Phase::Start | Phase::Moved => parameters,
         }
     }
 
-    fn is_optimal(&self, device: &dyn Device, gradient: &Tensor) -> Result<bool> {
-        Ok(device.max_abs(gradient)?.value()? <= self.settings.tolerance_grad)
+    fn is_optimal(&self, device: &dyn Device, gradient: &Parameters) -> Result<bool> {
+        Ok(gradient.max_abs(device)? <= self.settings.tolerance_grad)
     }
 
     /// Whether an outer step ends after an iteration that led to a loss and gradient.
-    fn ends(&self, device: &dyn Device, loss: f64, gradient: &Tensor) -> Result<bool> {
+    fn ends(&self, device: &dyn Device, loss: f64, gradient: &Parameters) -> Result<bool> {
         if self.iterations >= self.settings.max_iter
             || self.evaluations >= self.settings.evaluations()
             || self.is_optimal(device, gradient)?
@@ -193,12 +194,17 @@ impl Lbfgs {
             return Ok(false);
         };
         let change = self.settings.tolerance_change;
-        let longest = device.max_abs(&last.direction)?.value()? * last.length.abs();
+        let longest = last.direction.max_abs(device)? * last.length.abs();
         Ok(longest <= change || (loss - last.loss).abs() < change)
     }
 
     /// One iteration up to its first evaluation: finds the direction and moves along it.
-    fn iterate(&mut self, device: &dyn Device, image: &mut Tensor, at: Point) -> Result<()> {
+    fn iterate(
+        &mut self,
+        device: &dyn Device,
+        parameters: &mut Parameters,
+        at: Point,
+    ) -> Result<()> {
         self.iterations += 1;
         self.memory.iterations += 1;
         let first = self.memory.iterations == 1;
@@ -207,10 +213,10 @@ impl Lbfgs {
             .direction(device, &at.gradient, self.settings.history)?;
         let rate = f64::from(self.settings.learning_rate);
         let length = match first {
-            true => rate * f64::min(1.0, 1.0 / device.sum_abs(&at.gradient)?.value()?),
+            true => rate * f64::min(1.0, 1.0 / at.gradient.sum_abs(device)?),
             false => rate,
         };
-        let slope = device.dot(&at.gradient, &direction)?.value()?;
+        let slope = at.gradient.dot(device, &direction)?;
         let last = self.memory.last.insert(Last {
             direction,
             length,
@@ -222,26 +228,26 @@ impl Lbfgs {
         }
         match self.settings.line_search {
             LineSearch::None => {
-                device.axpby(length as f32, &last.direction, 1.0, image)?;
+                parameters.axpby(device, length as f32, &last.direction, 1.0)?;
                 // An outer step does not evaluate behind its last iteration; the next one does.
                 if self.iterations != self.settings.max_iter {
                     self.phase = Phase::Moved;
                 }
             }
             LineSearch::StrongWolfe => {
-                let limits = Limits {
+                let limits = SearchLimits {
                     further: self.settings.evaluations().saturating_sub(self.evaluations),
                     tolerance: self.settings.tolerance_change,
-                    longest: device.max_abs(&last.direction)?.value()?,
+                    longest: last.direction.max_abs(device)?,
                 };
                 let start = Trial {
                     length: 0.0,
                     loss: last.loss,
-                    gradient: Arc::new(device.copy(&last.gradient)?),
+                    gradient: Arc::new(last.gradient.copy(device)?),
                     slope,
                 };
-                let search = Search::new(device.copy(image)?, start, length, limits);
-                search.place(device, &last.direction, length, image)?;
+                let search = Search::new(parameters.copy(device)?, start, length, limits);
+                search.place(device, &last.direction, length, parameters)?;
                 self.phase = Phase::Trial(Box::new(search));
             }
         }
@@ -254,12 +260,12 @@ impl Memory {
     fn direction(
         &mut self,
         device: &dyn Device,
-        gradient: &Tensor,
+        gradient: &Parameters,
         history: usize,
-    ) -> Result<Tensor> {
-        let mut q = device.copy(gradient)?;
+    ) -> Result<Parameters> {
+        let mut q = gradient.copy(device)?;
         let Some(last) = self.last.take() else {
-            device.axpby(0.0, gradient, -1.0, &mut q)?;
+            q.axpby(device, 0.0, gradient, -1.0)?;
             self.scale = 1.0;
             return Ok(q);
         };
@@ -269,28 +275,28 @@ impl Memory {
             gradient: mut change,
             ..
         } = last;
-        device.axpby(1.0, gradient, -1.0, &mut change)?;
-        device.axpby(0.0, gradient, length as f32, &mut step)?;
-        let curvature = device.dot(&change, &step)?.value()?;
+        change.axpby(device, 1.0, gradient, -1.0)?;
+        step.axpby(device, 0.0, gradient, length as f32)?;
+        let curvature = change.dot(device, &step)?;
         if curvature > LEAST_CURVATURE {
             while self.pairs.len() >= history.max(1) {
                 self.pairs.pop_front();
             }
-            self.scale = curvature / device.dot(&change, &change)?.value()?;
+            self.scale = curvature / change.dot(device, &change)?;
             let rho = 1.0 / curvature;
             self.pairs.push_back(Pair { step, change, rho });
         }
-        device.axpby(0.0, gradient, -1.0, &mut q)?;
+        q.axpby(device, 0.0, gradient, -1.0)?;
         let mut alphas = Vec::with_capacity(self.pairs.len());
         for pair in self.pairs.iter().rev() {
-            let alpha = device.dot(&pair.step, &q)?.value()? * pair.rho;
-            device.axpby(-alpha as f32, &pair.change, 1.0, &mut q)?;
+            let alpha = pair.step.dot(device, &q)? * pair.rho;
+            q.axpby(device, -alpha as f32, &pair.change, 1.0)?;
             alphas.push(alpha);
         }
-        device.axpby(0.0, gradient, self.scale as f32, &mut q)?;
+        q.axpby(device, 0.0, gradient, self.scale as f32)?;
         for (pair, alpha) in self.pairs.iter().zip(alphas.iter().rev()) {
-            let beta = device.dot(&pair.change, &q)?.value()? * pair.rho;
-            device.axpby((alpha - beta) as f32, &pair.step, 1.0, &mut q)?;
+            let beta = pair.change.dot(device, &q)? * pair.rho;
+            q.axpby(device, (alpha - beta) as f32, &pair.step, 1.0)?;
         }
         Ok(q)
     }

@@ -1,6 +1,6 @@
 //! L-BFGS as plain data: its pairs, its last step and, amid a line search, that.
 
-use super::search::{Bracket, Limits, Search, Stage, Trial};
+use super::search::{Bracket, Search, SearchLimits, Stage, Trial};
 use super::{Last, Lbfgs, Memory, Pair, Phase};
 use crate::optim::{Parts, Unfit};
 use crate::recipe::LbfgsSettings;
@@ -27,14 +27,14 @@ impl Lbfgs {
         parts.put("memory.pairs", memory.pairs.len() as f64);
         for (index, pair) in memory.pairs.iter().enumerate() {
             parts.put(format!("pair.{index}.rho"), pair.rho);
-            parts.put_tensor(format!("pair.{index}.step"), &pair.step);
-            parts.put_tensor(format!("pair.{index}.change"), &pair.change);
+            parts.put_parameters(&format!("pair.{index}.step"), &pair.step);
+            parts.put_parameters(&format!("pair.{index}.change"), &pair.change);
         }
         if let Some(last) = &memory.last {
             parts.put("last.length", last.length);
             parts.put("last.loss", last.loss);
-            parts.put_tensor("last.direction", &last.direction);
-            parts.put_tensor("last.gradient", &last.gradient);
+            parts.put_parameters("last.direction", &last.direction);
+            parts.put_parameters("last.gradient", &last.gradient);
         }
         let phase = match &self.phase {
             Phase::Start => START,
@@ -45,13 +45,13 @@ impl Lbfgs {
         parts
     }
 
-    /// The state for images of a shape that [`Lbfgs::parts`] gave.
+    /// The state for parameters of some shapes that [`Lbfgs::parts`] gave.
     ///
     /// # Errors
     /// [`Unfit`].
     pub fn restore(
         settings: LbfgsSettings,
-        shape: &[usize],
+        shapes: &[Vec<usize>],
         mut parts: Parts<Tensor>,
     ) -> Result<Self> {
         let mut memory = Memory {
@@ -62,22 +62,22 @@ impl Lbfgs {
         for index in 0..parts.count::<usize>("memory.pairs")? {
             memory.pairs.push_back(Pair {
                 rho: parts.number(&format!("pair.{index}.rho"))?,
-                step: parts.take(&format!("pair.{index}.step"), shape)?,
-                change: parts.take(&format!("pair.{index}.change"), shape)?,
+                step: parts.take_parameters(&format!("pair.{index}.step"), shapes)?,
+                change: parts.take_parameters(&format!("pair.{index}.change"), shapes)?,
             });
         }
         if parts.numbers.contains_key("last.length") {
             memory.last = Some(Last {
                 length: parts.number("last.length")?,
                 loss: parts.number("last.loss")?,
-                direction: parts.take("last.direction", shape)?,
-                gradient: parts.take("last.gradient", shape)?,
+                direction: parts.take_parameters("last.direction", shapes)?,
+                gradient: parts.take_parameters("last.gradient", shapes)?,
             });
         }
         let phase = match parts.count::<u8>("phase")? {
             START => Phase::Start,
             MOVED => Phase::Moved,
-            stage => Phase::Trial(Box::new(take_search(&mut parts, shape, stage)?)),
+            stage => Phase::Trial(Box::new(take_search(&mut parts, shapes, stage)?)),
         };
         Ok(Self {
             settings,
@@ -91,7 +91,7 @@ impl Lbfgs {
 
 /// Says at which stage it is.
 fn put_search<'a>(parts: &mut Parts<&'a Tensor>, search: &'a Search) -> u8 {
-    parts.put_tensor("search.origin", &search.origin);
+    parts.put_parameters("search.origin", &search.origin);
     put_trial(parts, "search.start", &search.start);
     parts.put("search.limits.further", search.limits.further as f64);
     parts.put("search.limits.tolerance", search.limits.tolerance);
@@ -113,13 +113,13 @@ fn put_search<'a>(parts: &mut Parts<&'a Tensor>, search: &'a Search) -> u8 {
     }
 }
 
-fn take_search(parts: &mut Parts<Tensor>, shape: &[usize], stage: u8) -> Result<Search> {
+fn take_search(parts: &mut Parts<Tensor>, shapes: &[Vec<usize>], stage: u8) -> Result<Search> {
     let stage = match stage {
-        GROWING => Stage::Growing(take_trial(parts, "search.previous", shape)?),
+        GROWING => Stage::Growing(take_trial(parts, "search.previous", shapes)?),
         NARROWING => Stage::Narrowing(Bracket {
             ends: [
-                take_trial(parts, "search.end.0", shape)?,
-                take_trial(parts, "search.end.1", shape)?,
+                take_trial(parts, "search.end.0", shapes)?,
+                take_trial(parts, "search.end.1", shapes)?,
             ],
             low: match parts.count("search.low")? {
                 low @ (0 | 1) => low,
@@ -130,9 +130,9 @@ fn take_search(parts: &mut Parts<Tensor>, shape: &[usize], stage: u8) -> Result<
         _ => return Err(Unfit("phase".into())),
     };
     Ok(Search {
-        origin: parts.take("search.origin", shape)?,
-        start: take_trial(parts, "search.start", shape)?,
-        limits: Limits {
+        origin: parts.take_parameters("search.origin", shapes)?,
+        start: take_trial(parts, "search.start", shapes)?,
+        limits: SearchLimits {
             further: parts.count("search.limits.further")?,
             tolerance: parts.number("search.limits.tolerance")?,
             longest: parts.number("search.limits.longest")?,
@@ -147,14 +147,14 @@ fn put_trial<'a>(parts: &mut Parts<&'a Tensor>, name: &str, trial: &'a Trial) {
     parts.put(format!("{name}.length"), trial.length);
     parts.put(format!("{name}.loss"), trial.loss);
     parts.put(format!("{name}.slope"), trial.slope);
-    parts.put_tensor(format!("{name}.gradient"), &trial.gradient);
+    parts.put_parameters(&format!("{name}.gradient"), &trial.gradient);
 }
 
-fn take_trial(parts: &mut Parts<Tensor>, name: &str, shape: &[usize]) -> Result<Trial> {
+fn take_trial(parts: &mut Parts<Tensor>, name: &str, shapes: &[Vec<usize>]) -> Result<Trial> {
     Ok(Trial {
         length: parts.number(&format!("{name}.length"))?,
         loss: parts.number(&format!("{name}.loss"))?,
         slope: parts.number(&format!("{name}.slope"))?,
-        gradient: Arc::new(parts.take(&format!("{name}.gradient"), shape)?),
+        gradient: Arc::new(parts.take_parameters(&format!("{name}.gradient"), shapes)?),
     })
 }

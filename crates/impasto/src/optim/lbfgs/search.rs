@@ -7,9 +7,10 @@
 //! Lengths grow until a good one is found or bracketed, then the bracket is narrowed; each trial is the minimum of the
 //! cubic through values and slopes of two points. Source: Nocedal and Wright 2006, algorithms 3.5 and 3.6, with the
 //! limits and the order of tests of PyTorch's strong-Wolfe search. Where that calls a function, this says which length
-//! to try next and is told what came of it ([`Search::tell`]).
+//! to try next and takes what came of it ([`Search::take`]).
 
-use impasto_compute::{Device, Result, Tensor};
+use crate::optim::Parameters;
+use impasto_compute::{Device, Result};
 use std::sync::Arc;
 
 /// `c₁`.
@@ -20,9 +21,9 @@ const CURVATURE: f64 = 0.9;
 /// A search in progress.
 #[derive(Debug)]
 pub(super) struct Search {
-    pub(super) origin: Tensor,
+    pub(super) origin: Parameters,
     pub(super) start: Trial,
-    pub(super) limits: Limits,
+    pub(super) limits: SearchLimits,
     /// Trials after the first.
     pub(super) further: usize,
     /// The length that is being tried.
@@ -32,10 +33,10 @@ pub(super) struct Search {
 
 /// When a search gives up.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Limits {
+pub(super) struct SearchLimits {
     /// Trials that may follow the first.
     pub(super) further: usize,
-    /// A bracket in which no pixel changes by more is not narrowed.
+    /// A bracket in which no parameter changes by more is not narrowed.
     pub(super) tolerance: f64,
     /// Greatest magnitude in the direction.
     pub(super) longest: f64,
@@ -46,7 +47,7 @@ pub(super) struct Limits {
 pub(super) struct Trial {
     pub(super) length: f64,
     pub(super) loss: f64,
-    pub(super) gradient: Arc<Tensor>,
+    pub(super) gradient: Arc<Parameters>,
     /// The gradient along the direction.
     pub(super) slope: f64,
 }
@@ -76,8 +77,8 @@ pub(super) enum Next {
 }
 
 impl Search {
-    /// A search from an image with what is known there, and the first length to try.
-    pub(super) fn new(origin: Tensor, start: Trial, length: f64, limits: Limits) -> Self {
+    /// A search from parameters with what is known there, and the first length to try.
+    pub(super) fn new(origin: Parameters, start: Trial, length: f64, limits: SearchLimits) -> Self {
         Self {
             origin,
             stage: Stage::Growing(start.clone()),
@@ -89,7 +90,7 @@ impl Search {
     }
 
     /// Where it began.
-    pub(super) fn origin(&self) -> &Tensor {
+    pub(super) fn origin(&self) -> &Parameters {
         &self.origin
     }
 
@@ -103,31 +104,31 @@ impl Search {
         1 + self.further
     }
 
-    /// Moves an image to a length along the direction.
+    /// Moves parameters to a length along the direction.
     pub(super) fn place(
         &self,
         device: &dyn Device,
-        direction: &Tensor,
+        direction: &Parameters,
         length: f64,
-        image: &mut Tensor,
+        parameters: &mut Parameters,
     ) -> Result<()> {
-        device.axpby(1.0, &self.origin, 0.0, image)?;
-        device.axpby(length as f32, direction, 1.0, image)
+        parameters.axpby(device, 1.0, &self.origin, 0.0)?;
+        parameters.axpby(device, length as f32, direction, 1.0)
     }
 
     /// Takes loss and gradient of the trial.
-    pub(super) fn tell(
+    pub(super) fn take(
         &mut self,
         device: &dyn Device,
-        direction: &Tensor,
+        direction: &Parameters,
         loss: f64,
-        gradient: &Tensor,
+        gradient: &Parameters,
     ) -> Result<Next> {
         let trial = Trial {
             length: self.length,
             loss,
-            gradient: Arc::new(device.copy(gradient)?),
-            slope: device.dot(gradient, direction)?.value()?,
+            gradient: Arc::new(gradient.copy(device)?),
+            slope: gradient.dot(device, direction)?,
         };
         let stage = std::mem::replace(&mut self.stage, Stage::Growing(self.start.clone()));
         Ok(match stage {

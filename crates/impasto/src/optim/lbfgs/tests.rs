@@ -1,6 +1,7 @@
 //! L-BFGS against recorded runs of PyTorch's.
 
 use super::*;
+use impasto_compute::Tensor;
 use impasto_compute::reference::ReferenceDevice;
 use impasto_testing::{Failures, Tolerance, compare};
 use serde_json::Value;
@@ -79,12 +80,12 @@ fn follow(
 ) -> Result<Failures> {
     let problem = case["problem"].as_str().unwrap();
     let begin = start(problem);
-    let mut image = device.upload(&begin, &[begin.len()])?;
+    let mut parameters = Parameters::from(device.upload(&begin, &[begin.len()])?);
     let mut lbfgs = Lbfgs::new(settings(case));
     let mut failures = Failures::new();
     let every = case["every"].as_u64().unwrap() as usize;
     for (index, recorded) in case["evaluations"].as_array().unwrap().iter().enumerate() {
-        let x = values(&image);
+        let x = values(&parameters.tensors()[0]);
         let recorded = recorded["x"].as_array().unwrap().iter();
         let recorded: Vec<f64> = recorded.map(|x| x.as_f64().unwrap()).collect();
         let unit = |x: f64| x.abs().max(1.0);
@@ -99,7 +100,8 @@ fn follow(
             break;
         }
         let (loss, gradient) = evaluate(problem, &x);
-        lbfgs.step(device, &mut image, loss, &upload(&gradient))?;
+        let gradient = Parameters::from(upload(&gradient));
+        lbfgs.step(device, &mut parameters, loss, &gradient)?;
     }
     Ok(failures)
 }

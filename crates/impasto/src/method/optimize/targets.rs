@@ -1,16 +1,16 @@
-//! From pictures to an objective: which layers, what the styles and the content show there, and the losses towards it.
+//! From pictures to terms: which layers, what the styles and the content show there, and the losses towards it.
 
-use super::Style;
 use crate::encoder::{Encoder, EncoderError, LayerName, StandIn, Substitution, WeightedLayer};
 use crate::loss::content::ContentLoss;
 use crate::loss::gram::{GramLoss, StyleMoments};
 use crate::loss::mean_std::MeanStdLoss;
 use crate::loss::variation::VariationLoss;
 use crate::loss::wasserstein::WassersteinLoss;
-use crate::loss::{Loss, Objective, Scaling, Term};
+use crate::loss::{Loss, Scaling, Term};
 use crate::picture::{Filter, Picture};
 use crate::recipe::{LayerNorm, LayerWeights, Problem, Recipe, StyleLoss};
-use crate::tiling::Eye;
+use crate::style::Style;
+use crate::tiling::NetworkView;
 use crate::{Error, Result};
 use impasto_compute::{Device, Moments, NetSpec, Tap, TapRequest, Tensor};
 use std::collections::HashMap;
@@ -165,25 +165,25 @@ pub(super) struct StyleCache {
 
 /// Everything that targets are computed with.
 #[derive(Clone, Copy)]
-pub(super) struct Context<'a> {
+pub(super) struct Targets<'a> {
     pub(super) device: &'a dyn Device,
-    /// Who looks at the picture and its content.
-    pub(super) network: Eye<'a>,
-    /// Who looks at the styles.
-    pub(super) styles: Eye<'a>,
+    /// The network that looks at the picture and its content.
+    pub(super) network: NetworkView<'a>,
+    /// The network that looks at the styles.
+    pub(super) styles: NetworkView<'a>,
     pub(super) recipe: &'a Recipe,
     pub(super) layers: &'a Layers,
 }
 
-impl Context<'_> {
-    /// The objective for a picture of the content's size; styles are looked at in the sizes given, in their order.
-    pub(super) fn objective(
+impl Targets<'_> {
+    /// The terms for a picture of the content's size; styles are looked at in the sizes given, in their order.
+    pub(super) fn terms(
         &self,
         content: &Picture,
         styles: &[Style],
         sizes: &[(usize, usize)],
         cache: &mut StyleCache,
-    ) -> Result<Objective> {
+    ) -> Result<Vec<Term>> {
         let mut terms = Vec::new();
         if self.recipe.content.weight > 0.0 {
             self.content_terms(content, &mut terms)?;
@@ -194,17 +194,15 @@ impl Context<'_> {
         let variation = &self.recipe.variation;
         let loss = VariationLoss {
             kind: variation.kind,
-            scaling: Scaling {
-                reduction: variation.reduction.within(self.recipe.reduction),
-                ..self.scaling(variation.factor)
-            },
+            reduction: variation.reduction.within(self.recipe.reduction),
         };
         terms.push(Term {
             name: "tv".into(),
             weight: variation.weight,
+            scaling: self.scaling(variation.factor),
             loss: Box::new(loss),
         });
-        Ok(Objective::new(terms))
+        Ok(terms)
     }
 
     fn scaling(&self, factor: f32) -> Scaling {
@@ -236,17 +234,17 @@ impl Context<'_> {
                 parts: false,
             })
             .collect();
-        let sights = self.network.look(self.device, &image, &requests)?;
+        let shown = self.network.extract(self.device, &image, &requests)?;
         drop(image);
-        for (layer, sight) in self.layers.content.iter().zip(sights) {
-            let (Some(features), Some(moments)) = (sight.features, &sight.moments) else {
+        for (layer, shown) in self.layers.content.iter().zip(shown) {
+            let (Some(features), Some(moments)) = (shown.features, &shown.moments) else {
                 continue;
             };
-            let (device, scaling) = (self.device, self.scaling(self.recipe.content.factor));
-            let loss = ContentLoss::new(device, layer.tap, features, moments, scaling)?;
+            let loss = ContentLoss::new(self.device, layer.tap, features, moments)?;
             terms.push(Term {
                 name: format!("content:{}", layer.name),
                 weight: self.recipe.content.weight * layer.share,
+                scaling: self.scaling(self.recipe.content.factor),
                 loss: Box::new(loss),
             });
         }
@@ -265,7 +263,7 @@ impl Context<'_> {
             if let std::collections::hash_map::Entry::Vacant(slot) =
                 cache.views.entry((index, width, height))
             {
-                slot.insert(self.look_at(&style.picture, width, height)?);
+                slot.insert(self.style_view(&style.picture, width, height)?);
             }
         }
         let total: f32 = styles.iter().map(|style| style.weight).sum();
@@ -292,35 +290,24 @@ impl Context<'_> {
             let loss: Box<dyn Loss> = match self.recipe.style.loss {
                 StyleLoss::Gram => {
                     let norm = self.recipe.style.gram_norm;
-                    Box::new(GramLoss::new(
-                        self.device,
-                        layer.tap,
-                        &seen,
-                        h * w,
-                        norm,
-                        scaling,
-                    )?)
+                    Box::new(GramLoss::new(self.device, layer.tap, &seen, h * w, norm)?)
                 }
-                StyleLoss::Wasserstein => Box::new(WassersteinLoss::new(
-                    self.device,
-                    layer.tap,
-                    &seen,
-                    scaling,
-                )?),
-                StyleLoss::MeanStd => {
-                    Box::new(MeanStdLoss::new(self.device, layer.tap, &seen, scaling)?)
+                StyleLoss::Wasserstein => {
+                    Box::new(WassersteinLoss::new(self.device, layer.tap, &seen)?)
                 }
+                StyleLoss::MeanStd => Box::new(MeanStdLoss::new(self.device, layer.tap, &seen)?),
             };
             terms.push(Term {
                 name: format!("style:{}", layer.name),
                 weight: self.recipe.style.weight * layer.share,
+                scaling,
                 loss,
             });
         }
         Ok(())
     }
 
-    fn look_at(&self, style: &Picture, width: usize, height: usize) -> Result<StyleView> {
+    fn style_view(&self, style: &Picture, width: usize, height: usize) -> Result<StyleView> {
         let resized;
         let style = if (style.width(), style.height()) == (width, height) {
             style
@@ -330,11 +317,11 @@ impl Context<'_> {
         };
         let image = self.upload(style)?;
         let requests = self.layers.style_requests();
-        let sights = self.styles.look(self.device, &image, &requests)?;
+        let shown = self.styles.extract(self.device, &image, &requests)?;
         let mut view = Vec::with_capacity(requests.len());
-        for (layer, sight) in self.layers.style.iter().zip(sights) {
+        for (layer, shown) in self.layers.style.iter().zip(shown) {
             let [_, h, w] = self.styles.spec().shape_at(layer.tap, height, width)?;
-            view.extend(sight.moments.map(|moments| (moments, h * w)));
+            view.extend(shown.moments.map(|moments| (moments, h * w)));
         }
         Ok(view)
     }

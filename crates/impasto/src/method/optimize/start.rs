@@ -1,10 +1,9 @@
 //! What a run starts from: the content, noise, the styles' colours, or a picture.
 
-use crate::method::Style;
 use crate::picture::{Filter, Picture};
+use crate::random::Random;
 use crate::recipe::{Distribution, Init, Recipe};
-use rand_pcg::Pcg64;
-use rand_pcg::rand_core::{Rng, SeedableRng};
+use crate::style::Style;
 
 /// Pixels `[3, height, width]` to start from.
 ///
@@ -18,7 +17,7 @@ pub(super) fn start(
     styles: &[Style],
     (height, width): (usize, usize),
 ) -> Vec<f32> {
-    let mut random = Random(Pcg64::seed_from_u64(recipe.seed));
+    let mut random = Random::new(recipe.seed);
     let pixels = height * width;
     match (recipe.init, picture) {
         (Init::Noise, _) => noise(recipe, None, pixels, &mut random),
@@ -97,21 +96,6 @@ fn colours(styles: &[Style]) -> ([f64; 3], [[f64; 3]; 3]) {
         }
     }
     (mean, factor)
-}
-
-struct Random(Pcg64);
-
-impl Random {
-    /// Uniform in [0, 1).
-    fn uniform(&mut self) -> f32 {
-        (self.0.next_u32() >> 8) as f32 / (1u32 << 24) as f32
-    }
-
-    /// Standard normal, by Box and Muller 1958.
-    fn normal(&mut self) -> f64 {
-        let radius = (-2.0 * (1.0 - f64::from(self.uniform())).ln()).sqrt();
-        radius * (std::f64::consts::TAU * f64::from(self.uniform())).cos()
-    }
 }
 
 #[cfg(test)]

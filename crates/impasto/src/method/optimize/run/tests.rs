@@ -1,13 +1,16 @@
 //! Steps whose losses are not numbers, from a loss that can be told when.
 
+use super::super::parameterization::{Parameterization, PixelParameters};
 use super::*;
 use crate::checkpoint::{Checkpoints, Identity, Resume};
-use crate::loss::{Gradient, Loss, Seen, Term, View};
-use crate::recipe::{AdamSettings, Clip, LbfgsSettings, LineSearch, OptimizerSettings};
-use crate::tiling::Eye;
+use crate::loss::{Extent, Gradient, GradientScale, Loss, LossValue, Scaling, Seen, Term, View};
+use crate::optim::{Parameters, Shapes};
+use crate::recipe::{
+    AdamSettings, Clip, Keep, LbfgsSettings, LineSearch, OptimizerSettings, Recipe,
+};
 use impasto_compute::cpu::{CpuDevice, CpuSettings};
 use impasto_compute::prelude::*;
-use impasto_compute::{Conv3x3, Input, Layer, NetSpec, Padding, PendingScalar};
+use impasto_compute::{Conv3x3, Input, Layer, NetSpec, Padding, PendingScalar, Scalar};
 use impasto_testing::{Tolerance, assert_close};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -47,19 +50,22 @@ impl PendingScalar for Late {
 }
 
 impl Loss for Fault {
-    fn view(&self) -> View {
-        View::Image
+    fn views(&self) -> &[View] {
+        &[View::Image]
+    }
+
+    fn extent(&self) -> Extent {
+        Extent::ONE
     }
 
     fn evaluate(
         &self,
         device: &dyn Device,
-        seen: Seen<'_>,
-        weight: f32,
-    ) -> impasto_compute::Result<(LossValue, Gradient)> {
-        let Seen::Tensor(image) = seen else {
-            panic!("not an image")
-        };
+        seen: &[Seen<'_>],
+        scale: GradientScale,
+    ) -> impasto_compute::Result<(LossValue, Vec<Gradient>)> {
+        let image = Seen::only(seen)?.tensor()?;
+        let weight = scale.times(1.0);
         let pixels = device.download(image)?;
         let count = 1 + self.evaluations.fetch_add(1, Relaxed);
         let spoiled = match self.when {
@@ -81,12 +87,9 @@ impl Loss for Fault {
             true => Scalar::Pending(Arc::new(Late(value))),
             false => Scalar::Ready(value),
         };
-        let value = LossValue {
-            parts: vec![(1.0, scalar)],
-            ..LossValue::default()
-        };
         let gradient = device.upload(&gradient, image.shape())?;
-        Ok((value, Gradient::Tensor(gradient)))
+        let gradient = Gradient::Tensor(gradient);
+        Ok((LossValue::of(1.0, scalar), vec![gradient]))
     }
 }
 
@@ -110,6 +113,61 @@ struct Case {
     what: What,
     late: bool,
     recipe: fn() -> Recipe,
+    parameters: Parametrized,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Parametrized {
+    Pixels,
+    Sum,
+}
+
+/// An image as the sum of two: what is no picture itself is optimised.
+#[derive(Debug)]
+struct Sum;
+
+impl Parameterization for Sum {
+    fn shapes(&self, (height, width): (usize, usize)) -> Shapes {
+        vec![vec![3, height, width]; 2]
+    }
+
+    fn range(&self) -> Option<(f32, f32)> {
+        None
+    }
+
+    fn parameters(
+        &self,
+        device: &dyn Device,
+        planes: Vec<f32>,
+        (height, width): (usize, usize),
+    ) -> Result<Parameters> {
+        let zeros = vec![0.0; planes.len()];
+        let upload = |planes: Vec<f32>| device.upload(&planes, &[3, height, width]);
+        Ok(Parameters::new(vec![upload(planes)?, upload(zeros)?]))
+    }
+
+    fn to_image<'p>(
+        &self,
+        device: &dyn Device,
+        parameters: &'p Parameters,
+        made: &'p mut Option<Tensor>,
+    ) -> Result<&'p Tensor> {
+        let [one, other] = parameters.tensors() else {
+            panic!("two parts")
+        };
+        let sum = made.insert(device.copy(one)?);
+        device.axpby(1.0, other, 1.0, sum)?;
+        Ok(sum)
+    }
+
+    fn gradient(&self, device: &dyn Device, image: Tensor) -> Result<Parameters> {
+        Ok(Parameters::new(vec![device.copy(&image)?, image]))
+    }
+
+    fn planes(&self, _: &dyn Device, values: Vec<Vec<f32>>, _: (usize, usize)) -> Result<Vec<f32>> {
+        let [one, other] = values.try_into().expect("two parts");
+        Ok(one.iter().zip(&other).map(|(a, b)| a + b).collect())
+    }
 }
 
 fn adam() -> Recipe {
@@ -139,6 +197,7 @@ fn run(case: Case, checkpoints: Option<&Checkpoints>, look: &mut dyn FnMut(&Even
         what,
         late,
         recipe,
+        parameters,
     } = case;
     let recipe = recipe();
     let device = CpuDevice::new(CpuSettings {
@@ -157,6 +216,7 @@ fn run(case: Case, checkpoints: Option<&Checkpoints>, look: &mut dyn FnMut(&Even
     let objective = Objective::new(vec![Term {
         name: "fault".into(),
         weight: 1.0,
+        scaling: Scaling::NONE,
         loss: Box::new(Fault {
             when,
             what,
@@ -164,10 +224,10 @@ fn run(case: Case, checkpoints: Option<&Checkpoints>, look: &mut dyn FnMut(&Even
             evaluations: AtomicUsize::new(0),
         }),
     }]);
-    let evaluator = Evaluator {
+    let mut evaluator = Evaluator {
         device: &device,
-        network: Eye::Whole(network.as_ref()),
-        objective: &objective,
+        network: NetworkView::Whole(network.as_ref()),
+        objective,
     };
     let mut events = Vec::new();
     let mut observer = |event: &Event<'_>| {
@@ -184,21 +244,24 @@ fn run(case: Case, checkpoints: Option<&Checkpoints>, look: &mut dyn FnMut(&Even
         .map(|settings| Keeper::new(settings, || Identity::of([("job", "the only one".into())])));
     let saved = keeper.as_mut().and_then(|keeper| keeper.find().unwrap().0);
     let mut run = Run::new(&SCALES, Instant::now(), report, keeper, &mut observer);
-    let (first, mut state) = match saved {
-        Some(saved) => run.resume(&device, &recipe, saved).unwrap(),
-        None => {
-            let grey = vec![0.5; 6];
-            (0, State::new(&device, &recipe, grey, SCALES[0]).unwrap())
-        }
+    let image: Arc<dyn Parameterization> = match parameters {
+        Parametrized::Pixels => Arc::new(PixelParameters(recipe.pixels)),
+        Parametrized::Sum => Arc::new(Sum),
     };
+    let mut state = match saved {
+        Some(saved) => run.resume(&device, &recipe, image, saved),
+        None => State::new(&device, &recipe, image, vec![0.5; 6], SCALES[0]),
+    }
+    .unwrap();
+    let first = state.index;
     let mut ends = Vec::new();
     for (index, &scale) in SCALES.iter().enumerate().skip(first) {
         if index > first {
             state = state.enlarged(&device, scale).unwrap();
         }
-        let end = run.scale(index, Instant::now(), &evaluator, &mut state);
+        let end = run.scale(Instant::now(), &mut evaluator, &mut state);
         ends.push(end.unwrap());
-        if ends.last() != Some(&End::Well) {
+        if ends.last() != Some(&End::Complete) {
             break;
         }
     }
@@ -224,6 +287,7 @@ fn ways(when: When) -> impl Iterator<Item = Case> {
         what,
         late,
         recipe: adam,
+        parameters: Parametrized::Pixels,
     })
 }
 
@@ -258,7 +322,7 @@ fn a_step_that_is_no_number_is_taken_back_once() {
                 result,
                 events,
             } = run(case, None, &mut ignore);
-            assert_eq!(ends, [End::Well; 2], "{case:?}");
+            assert_eq!(ends, [End::Complete; 2], "{case:?}");
             assert_eq!(steps(&report), all_steps(), "{case:?}");
             let setback = Setback {
                 scale: 0,
@@ -305,7 +369,7 @@ fn the_second_time_it_ends_at_the_last_good_picture() {
             ..
         } = run(case, None, &mut ignore);
         // .5 → .54 → .58 ✗ → .54 → .544 → .548 ✗
-        assert_eq!(ends, [End::Astray(4)], "{case:?}");
+        assert_eq!(ends, [End::Diverged { step: 4 }], "{case:?}");
         assert_eq!(steps(&report), [(0, 1), (0, 2)]);
         assert_eq!(report.setbacks.len(), 1);
         assert!(report.stopped);
@@ -318,11 +382,14 @@ fn the_second_time_it_ends_at_the_last_good_picture() {
 fn a_scale_that_begins_with_it_has_no_way_out() {
     for case in ways(When::At(1)) {
         let Outcome { ends, result, .. } = run(case, None, &mut ignore);
-        assert_eq!((ends, result), (vec![End::Astray(1)], vec![0.5; 6]));
+        assert_eq!(
+            (ends, result),
+            (vec![End::Diverged { step: 1 }], vec![0.5; 6])
+        );
     }
     for case in ways(When::At(SCALES[0].steps + 1)) {
         let Outcome { ends, result, .. } = run(case, None, &mut ignore);
-        assert_eq!(ends, [End::Well, End::Astray(1)]);
+        assert_eq!(ends, [End::Complete, End::Diverged { step: 1 }]);
         assert_eq!(result.len(), 18);
         assert!(result.iter().all(|v| v.is_finite()), "{result:?}");
     }
@@ -357,17 +424,46 @@ fn whenever_it_is_cut_off_it_comes_to_the_same() {
     for recipe in recipes {
         for when in [When::Never, When::Above(0.57), When::Above(0.546)] {
             for late in [false, true] {
-                let case = Case {
-                    when,
-                    what: What::Gradient,
-                    late,
-                    recipe,
-                };
-                setbacks += cut_off(case);
+                for parameters in [Parametrized::Pixels, Parametrized::Sum] {
+                    setbacks += cut_off(Case {
+                        when,
+                        what: What::Gradient,
+                        late,
+                        recipe,
+                        parameters,
+                    });
+                }
             }
         }
     }
     assert!(setbacks >= 8, "{setbacks}");
+}
+
+/// Both parts of a sum get the gradient of the image, so it moves as pixels do at twice the rate.
+#[test]
+fn whatever_the_image_is_made_of_is_optimised() {
+    // So slow that white is not reached, where pixels would be clipped.
+    fn slow(factor: f32) -> Recipe {
+        let mut recipe = adam();
+        recipe.optimizer = recipe.optimizer.shortened(factor);
+        recipe
+    }
+    let recipes: [fn() -> Recipe; 2] = [|| slow(0.2), || slow(0.4)];
+    let case = |recipe, parameters| Case {
+        when: When::Never,
+        what: What::Value,
+        late: false,
+        recipe,
+        parameters,
+    };
+    let sum = run(case(recipes[0], Parametrized::Sum), None, &mut ignore);
+    let pixels = run(case(recipes[1], Parametrized::Pixels), None, &mut ignore);
+    assert_close(
+        "a sum of two",
+        &sum.result,
+        &pixels.result,
+        Tolerance::absolute(1e-5),
+    );
 }
 
 /// The number of setbacks.

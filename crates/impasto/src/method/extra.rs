@@ -1,0 +1,73 @@
+//! Terms that a caller adds to those of a recipe: a video's loss towards the frame before, for instance.
+
+use crate::Result;
+use crate::loss::Term;
+use crate::observer::Scale;
+use crate::picture::{Filter, Picture};
+use crate::recipe::Pixels;
+use impasto_compute::{Device, Tensor};
+use std::fmt;
+
+/// Terms that are added to those of the recipe, made anew for every scale.
+///
+/// What they keep on the device is not known to the plan of a run; beside losses of the image, which need one more
+/// gradient of its size, set [`RunLimits::memory`](super::RunLimits) lower by as much.
+pub struct ExtraTerms {
+    identity: String,
+    make: Box<MakeTerms>,
+}
+
+type MakeTerms = dyn Fn(&TermContext<'_>) -> Result<Vec<Term>> + Send + Sync;
+
+/// What extra terms are made with.
+#[derive(Clone, Copy, Debug)]
+pub struct TermContext<'a> {
+    /// Where their targets live.
+    pub device: &'a dyn Device,
+    /// The size of the picture.
+    pub scale: Scale,
+    /// The units of the image that losses see.
+    pub pixels: Pixels,
+}
+
+impl ExtraTerms {
+    /// Terms that `make` makes for every scale. `identity` says what they depend on, such as the fingerprint of a
+    /// frame: runs go on only from checkpoints of the same.
+    pub fn new(
+        identity: impl Into<String>,
+        make: impl Fn(&TermContext<'_>) -> Result<Vec<Term>> + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            identity: identity.into(),
+            make: Box::new(make),
+        }
+    }
+
+    /// What they depend on.
+    pub(crate) fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    pub(crate) fn make(&self, context: &TermContext<'_>) -> Result<Vec<Term>> {
+        (self.make)(context)
+    }
+}
+
+impl fmt::Debug for ExtraTerms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ExtraTerms({:?})", self.identity)
+    }
+}
+
+impl TermContext<'_> {
+    /// A picture on the device, in the size of the scale and in the units of the image: `[3, height, width]`.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn upload(&self, picture: &Picture) -> Result<Tensor> {
+        let Scale { width, height, .. } = self.scale;
+        let picture = picture.resized(width, height, Filter::Bicubic);
+        let values = self.pixels.encode(picture.rgb().to_vec());
+        Ok(self.device.upload(&values, &[3, height, width])?)
+    }
+}

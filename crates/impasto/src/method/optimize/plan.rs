@@ -1,0 +1,242 @@
+//! The memory of a run, before any work is done: what each scale needs, and how it is cut if that is too much.
+//!
+//! ```text
+//! bytes = program, weights and pictures + picture and optimiser + content's features + passes   (tiling::plan)
+//! ```
+//!
+//! It is computed from sizes alone, so that the same job under the same limit is cut into the same tiles.
+
+use super::Session;
+use crate::method::{RunPlan, ScalePlan};
+use crate::observer::Scale;
+use crate::optim::Optimizer;
+use crate::picture::Picture;
+use crate::recipe::Normalize;
+use crate::tiling::{
+    Budget, Cut, CutNetwork, Need, StripPlan, TiledNetwork, choose, feature_bytes, free_memory,
+    whole,
+};
+use crate::{Error, Result};
+use impasto_compute::{Layer, Strips, TapRequest};
+
+/// The program itself, its threads, and what allocators keep back.
+const PROGRAM: usize = 96 << 20;
+/// Bytes of a pixel of an image.
+const PIXEL: usize = 12;
+/// Share of the free memory that is taken if no limit is given.
+const SHARE: f64 = 0.9;
+/// Sizes that would fit are multiples of this.
+const SIDE: usize = 16;
+
+/// A whole number of bytes for people, in units of 10⁹ or 10⁶.
+fn amount(bytes: u64) -> String {
+    match bytes {
+        1_000_000_000.. => format!("{:.2} GB", bytes as f64 / 1e9),
+        _ => format!("{:.0} MB", bytes as f64 / 1e6),
+    }
+}
+
+/// Everything that planning a scale needs to know.
+struct Surroundings {
+    /// Bytes of the program, weights and pictures.
+    base: usize,
+    /// Bytes of the limit.
+    limit: Option<usize>,
+    tile: Option<usize>,
+}
+
+impl Session<'_> {
+    /// What a run on a content will need.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] if it does not fit into memory even in strips or tiles.
+    pub(super) fn plan(&self, content: &Picture) -> Result<RunPlan> {
+        let scales = self.scales(content);
+        let around = self.surroundings(content);
+        let mut plans: Vec<ScalePlan> = Vec::new();
+        for scale in scales {
+            let before = plans.last().map_or(0, |plan| plan.width * plan.height);
+            let plan = self.plan_scale(scale, before, &around)?;
+            if let Some(limit) = around.limit
+                && plan.bytes > limit as u64
+            {
+                return Err(Error::TooLarge {
+                    width: scale.width,
+                    height: scale.height,
+                    needed: amount(plan.bytes),
+                    limit: amount(limit as u64),
+                    advice: match self.largest(content, &around)? {
+                        Some(side) => format!("a long side of {side} px would fit: --size {side}"),
+                        None => "no size would fit".into(),
+                    },
+                });
+            }
+            plans.push(plan);
+        }
+        Ok(RunPlan {
+            scales: plans,
+            limit: around.limit.map(|limit| limit as u64),
+        })
+    }
+
+    /// How a picture of some size is cut, on its own: to be inspected.
+    pub(super) fn cut_for(&self, content: &Picture) -> Result<Option<Cut>> {
+        let scale = Scale {
+            width: content.width(),
+            height: content.height(),
+            steps: 1,
+        };
+        let plan = self.plan_scale(scale, 0, &self.surroundings(content))?;
+        Ok(plan.cut)
+    }
+
+    /// A network for pictures that are cut, if they are; the whole one makes room for it.
+    pub(super) fn cut_network(&self, cut: Option<&Cut>) -> Result<Option<CutNetwork>> {
+        let Some(cut) = cut else {
+            return Ok(None);
+        };
+        self.network.forget();
+        Ok(Some(match cut {
+            Cut::Strips(StripPlan { rows, kept }) => CutNetwork::Strips(Strips {
+                rows: *rows,
+                kept: kept.clone(),
+            }),
+            Cut::Tiles(plan) => {
+                let tiled = TiledNetwork::new(self.device(), self.network.spec(), plan)?;
+                CutNetwork::Tiles(Box::new(tiled))
+            }
+        }))
+    }
+
+    fn surroundings(&self, content: &Picture) -> Surroundings {
+        let weights = self.network.spec().layers.iter().map(|layer| match layer {
+            Layer::Conv(conv) => conv.weight.len(),
+            _ => 0,
+        });
+        let bytes = |picture: &Picture| {
+            let planes = if picture.alpha().is_some() { 4 } else { 3 };
+            planes * size_of::<f32>() * picture.width() * picture.height()
+        };
+        let pictures = self.setup.styles.iter().map(|style| &style.picture);
+        let pictures = pictures.chain(self.setup.start.as_ref()).chain([content]);
+        let base = PROGRAM
+            + weights.sum::<usize>() * size_of::<f32>()
+            + pictures.map(bytes).sum::<usize>();
+        let limit = match self.setup.limits.memory {
+            Some(limit) => Some(limit as usize),
+            // What the program and its pictures take is no longer free.
+            None => {
+                let free = self.device().free_memory().or_else(free_memory);
+                free.map(|free| base + (SHARE * free as f64) as usize)
+            }
+        };
+        Surroundings {
+            base,
+            limit,
+            tile: self.setup.limits.tile,
+        }
+    }
+
+    /// The plan of a scale, `before` being the pixels of the one before it.
+    fn plan_scale(&self, scale: Scale, before: usize, around: &Surroundings) -> Result<ScalePlan> {
+        let size = (scale.height, scale.width);
+        let pixels = scale.width * scale.height;
+        let spec = self.network.spec();
+        let requests = self.layers.requests(&self.setup.recipe);
+        // Picture, the one before the step, and the optimiser.
+        let state = 2 * PIXEL * pixels + Optimizer::bytes(&self.setup.recipe, pixels);
+        let targets = feature_bytes(spec, size, &requests)?;
+        let fixed = around.base + state + targets;
+        let fit = |size: (usize, usize), requests: &[_], fixed: usize, gradient: bool| {
+            self.fit(size, requests, fixed, gradient, around)
+        };
+        let need = fit(size, &requests, fixed, true)?;
+        let mut bytes = fixed + need.bytes;
+        // The state of the coarser scale, as it is enlarged: nearly twice the new one, and the host's copies.
+        let coarser = 5 * PIXEL * before;
+        if before > 0 {
+            let enlarging = around.base + targets + coarser + 2 * state + PIXEL * pixels;
+            bytes = bytes.max(enlarging);
+        }
+        // Styles are looked at while the coarser state waits; the largest decides.
+        let mut style_cut = None;
+        let sizes = self.style_sizes((scale.width, scale.height)).into_iter();
+        if let Some((width, height)) = sizes.max_by_key(|(width, height)| width * height) {
+            let fixed = around.base + targets + coarser + 2 * PIXEL * width * height;
+            let requests = self.layers.style_requests();
+            let need = fit((height, width), &requests, fixed, false)?;
+            bytes = bytes.max(fixed + need.bytes);
+            style_cut = need.cut;
+        }
+        Ok(ScalePlan {
+            width: scale.width,
+            height: scale.height,
+            steps: scale.steps,
+            cut: need.cut,
+            tile_count: need.count,
+            style_cut,
+            bytes: bytes as u64,
+            work: need.work,
+        })
+    }
+
+    /// What a picture needs: as a whole if it fits, else cut.
+    fn fit(
+        &self,
+        size: (usize, usize),
+        requests: &[TapRequest],
+        fixed: usize,
+        gradient: bool,
+        around: &Surroundings,
+    ) -> Result<Need> {
+        let network = self.network;
+        let all = whole(network, size, requests, gradient)?;
+        let fits = around.limit.is_none_or(|limit| fixed + all.bytes <= limit);
+        let tile = around.tile.filter(|tile| *tile < size.0.max(size.1));
+        if (fits && tile.is_none()) || requests.is_empty() {
+            return Ok(all);
+        }
+        let bytes = around
+            .limit
+            .map_or(usize::MAX, |limit| limit.saturating_sub(fixed));
+        let budget = Budget {
+            bytes,
+            tile,
+            gradient,
+            in_parts: self.setup.recipe.normalize != Normalize::Gradient,
+        };
+        Ok(choose(self.device(), network, size, requests, &budget)?)
+    }
+
+    /// The largest long side that fits, of pictures in a content's shape.
+    fn largest(&self, content: &Picture, around: &Surroundings) -> Result<Option<usize>> {
+        let Some(limit) = around.limit else {
+            return Ok(None);
+        };
+        let fits = |side: usize| -> Result<bool> {
+            let (width, height) = self.working_size(content, side);
+            let scale = Scale {
+                width,
+                height,
+                steps: 1,
+            };
+            // The scale before has half the pixels.
+            let plan = self.plan_scale(scale, width * height / 2, around)?;
+            Ok(plan.bytes <= limit as u64)
+        };
+        let asked = self.scales(content);
+        let longest = asked
+            .iter()
+            .map(|scale| scale.width.max(scale.height))
+            .max();
+        let (mut good, mut bad) = (0, longest.unwrap_or(0) / SIDE + 1);
+        while bad - good > 1 {
+            let middle = (good + bad) / 2;
+            match fits(middle * SIDE)? {
+                true => good = middle,
+                false => bad = middle,
+            }
+        }
+        Ok((good > 0).then_some(good * SIDE))
+    }
+}

@@ -1,0 +1,295 @@
+//! A run in progress: what a step changes, who is told of it, when it is saved, and when it ends.
+//!
+//! ```text
+//! State { parameters, optimizer, step }  ──step──▶  Evaluator { device, network, objective }
+//!        │            ▲                               │
+//!        │            └── back to the last good ones ─┤ loss or gradient is not a number
+//!        ├── Keeper: a checkpoint now and then        │
+//!        └── result, enlarged for the next scale      └── losses ─▶ Observer, Report
+//! ```
+//!
+//! A step is judged by the losses and the gradient it was taken along: at once if the device has them, or else when
+//! the next step is under way, so that no device waits for its own losses. The parameters before the step are kept
+//! until then: that is all that has to be kept, because an optimiser that has swallowed something that is not a number
+//! begins anew. The first such step of a run costs it nine tenths of the step size; the second one ends it.
+
+use super::state::{SHORTER, State};
+use super::taken::Taken;
+use crate::Result;
+use crate::checkpoint::{Cuts, Keeper, Notice};
+use crate::loss::{Evaluation, Objective};
+use crate::observer::{Event, Observer, Scale, Step};
+use crate::picture::Picture;
+use crate::report::{Report, ScaleReport, Setback};
+use crate::tiling::NetworkView;
+use impasto_compute::{Device, Tensor};
+use std::fmt;
+use std::ops::ControlFlow;
+use std::time::Instant;
+
+/// What is minimised at one scale.
+pub(super) struct Evaluator<'a> {
+    pub(super) device: &'a dyn Device,
+    pub(super) network: NetworkView<'a>,
+    pub(super) objective: Objective,
+}
+
+impl Evaluator<'_> {
+    /// Values and gradient at an image.
+    pub(super) fn evaluate(&self, image: &Tensor) -> Result<Evaluation> {
+        let (device, objective) = (self.device, &self.objective);
+        Ok(self.network.evaluate(device, objective, image)?)
+    }
+}
+
+/// A run as the outside sees it: clock, report, checkpoints, observer.
+pub(super) struct Run<'a> {
+    pub(super) scales: &'a [Scale],
+    clock: Instant,
+    /// Seconds of work before the clock was started, and those of them spent at the scale that the run was at.
+    pub(super) before: (f64, f64),
+    pub(super) report: Report,
+    /// How each scale is cut.
+    pub(super) cuts: Vec<Cuts>,
+    pub(super) keeper: Option<Keeper<'a>>,
+    observer: &'a mut dyn Observer,
+    flow: ControlFlow<()>,
+}
+
+impl fmt::Debug for Run<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Run({:?})", self.scales)
+    }
+}
+
+/// How the steps of a scale ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// As they should, or because the observer wanted it.
+    Complete,
+    /// At this step something was not a number, and nothing could be done about it. The state is the last good one.
+    Diverged {
+        /// From 1.
+        step: usize,
+    },
+}
+
+/// What is to be done next at a scale.
+enum Next {
+    /// A further step.
+    Step,
+    /// The step that waits for it is judged.
+    Judge,
+    /// Nothing.
+    End,
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        scales: &'a [Scale],
+        clock: Instant,
+        report: Report,
+        keeper: Option<Keeper<'a>>,
+        observer: &'a mut dyn Observer,
+    ) -> Self {
+        Self {
+            scales,
+            clock,
+            before: (0.0, 0.0),
+            report,
+            cuts: vec![],
+            keeper,
+            observer,
+            flow: ControlFlow::Continue(()),
+        }
+    }
+
+    /// Whether the observer has ended the run.
+    pub(super) fn is_stopped(&self) -> bool {
+        self.flow.is_break()
+    }
+
+    /// Tells the observer, unless it has ended the run.
+    pub(super) fn notify(&mut self, event: &Event<'_>) {
+        if self.flow.is_continue() {
+            self.flow = self.observer.on_event(event);
+        }
+    }
+
+    /// Tells the observer what happened to the checkpoints, even if it has ended the run: its end is when one is saved.
+    pub(super) fn notify_of_checkpoints(&mut self, notices: &[Notice]) {
+        for notice in notices {
+            let flow = self.observer.on_event(&Event::Checkpoint(notice));
+            if self.flow.is_continue() {
+                self.flow = flow;
+            }
+        }
+    }
+
+    /// Seconds of work.
+    pub(super) fn seconds(&self) -> f64 {
+        self.before.0 + self.clock.elapsed().as_secs_f64()
+    }
+
+    /// Share of the work, counted in pixels that steps go over, that is done after a step.
+    fn progress(&self, index: usize, step: usize) -> f64 {
+        let pixels = |scale: &Scale| (scale.width * scale.height) as f64;
+        let work = |scale: &Scale| pixels(scale) * scale.steps as f64;
+        let done: f64 = self.scales[..index].iter().map(work).sum();
+        let all: f64 = self.scales.iter().map(work).sum();
+        (done + pixels(&self.scales[index]) * step as f64) / all
+    }
+
+    /// The steps of one scale.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub(super) fn scale(
+        &mut self,
+        started: Instant,
+        evaluator: &mut Evaluator<'_>,
+        state: &mut State,
+    ) -> Result<End> {
+        let device = evaluator.device;
+        let terms = evaluator.objective.terms().iter();
+        self.report.terms = terms.map(|term| (term.name.clone(), term.weight)).collect();
+        let before = std::mem::take(&mut self.before.1);
+        let scale_seconds = || before + started.elapsed().as_secs_f64();
+        let mut end = End::Complete;
+        // A step that waits to be judged.
+        let mut waiting: Option<Taken> = None;
+        loop {
+            let (judged, announced) = match self.next(state, waiting.is_some()) {
+                Next::Step => {
+                    let mut taken = state.step(evaluator)?;
+                    taken.seconds = self.seconds();
+                    if taken.has_arrived() && waiting.is_none() {
+                        (Some(taken), false)
+                    } else {
+                        self.announce(evaluator, state, &taken);
+                        (waiting.replace(taken), true)
+                    }
+                }
+                Next::Judge => (waiting.take(), true),
+                Next::End => break,
+            };
+            let Some(taken) = judged else {
+                continue;
+            };
+            match taken.report(state.index, &evaluator.objective)? {
+                Some(report) => {
+                    self.report.steps.push(report);
+                    if !announced {
+                        self.announce(evaluator, state, &taken);
+                    }
+                    state.good = taken.before;
+                }
+                None => {
+                    // What came after it came of it.
+                    waiting = None;
+                    let step = taken.step;
+                    if !self.set_back(device, state, taken)? {
+                        end = End::Diverged { step };
+                        break;
+                    }
+                }
+            }
+            if waiting.is_none() && self.is_due(state) {
+                self.save(device, state, scale_seconds())?;
+            }
+        }
+        if self.is_stopped() && end == End::Complete && self.is_worthwhile(state) {
+            self.save(device, state, scale_seconds())?;
+        }
+        let (index, scale, seconds) = (state.index, state.scale, scale_seconds());
+        self.report.scales.push(ScaleReport {
+            width: scale.width,
+            height: scale.height,
+            steps: state.step,
+            seconds,
+        });
+        if end == End::Complete {
+            self.notify(&Event::ScaleFinished {
+                index,
+                scale,
+                seconds,
+            });
+        }
+        Ok(end)
+    }
+
+    fn next(&self, state: &State, waiting: bool) -> Next {
+        let further = state.step < state.scale.steps && !self.is_stopped();
+        match (further, waiting) {
+            // A checkpoint holds no step that waits to be judged.
+            (true, true) if self.is_due(state) => Next::Judge,
+            (true, _) => Next::Step,
+            (false, true) => Next::Judge,
+            (false, false) => Next::End,
+        }
+    }
+
+    /// Tells the observer of a step.
+    fn announce(&mut self, evaluator: &Evaluator<'_>, state: &State, taken: &Taken) {
+        let scale = state.scale;
+        let preview = || {
+            let pixels = state.result(evaluator.device)?;
+            Ok(Picture::new(scale.width, scale.height, pixels)?)
+        };
+        let event = Step {
+            scale: state.index,
+            scales: self.scales.len(),
+            plan: scale,
+            step: taken.step,
+            progress: self.progress(state.index, taken.step),
+            seconds: taken.seconds,
+            objective: &evaluator.objective,
+            values: &taken.values,
+            preview: &preview,
+        };
+        self.notify(&Event::Step(event));
+    }
+
+    /// Goes back to the last good parameters. Whether it makes sense to go on from there: not if there are none at this
+    /// scale, and not a second time.
+    fn set_back(&mut self, device: &dyn Device, state: &mut State, taken: Taken) -> Result<bool> {
+        let setback = Setback {
+            scale: state.index,
+            step: taken.step,
+            factor: SHORTER,
+        };
+        let again = state.undo(device, taken)?;
+        if again {
+            self.report.steps.pop();
+        }
+        if !again || !self.report.setbacks.is_empty() {
+            return Ok(false);
+        }
+        self.report.setbacks.push(setback);
+        self.notify(&Event::Setback(setback));
+        Ok(true)
+    }
+
+    fn is_due(&self, state: &State) -> bool {
+        let progress = self.progress(state.index, state.step);
+        let keeper = self.keeper.as_ref();
+        keeper.is_some_and(|keeper| keeper.is_due(self.seconds(), progress))
+    }
+
+    fn is_worthwhile(&self, state: &State) -> bool {
+        let progress = self.progress(state.index, state.step);
+        let keeper = self.keeper.as_ref();
+        keeper.is_some_and(|keeper| keeper.is_worthwhile(self.seconds(), progress))
+    }
+
+    /// The report of a run that ended in a state, and the keeper of its checkpoints.
+    pub(super) fn finish(mut self, state: &State) -> (Report, Option<Keeper<'a>>) {
+        self.report.stopped =
+            self.report.scales.len() < self.scales.len() || state.step < state.scale.steps;
+        self.report.seconds = self.seconds();
+        (self.report, self.keeper)
+    }
+}
+
+#[cfg(test)]
+mod tests;

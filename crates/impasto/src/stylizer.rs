@@ -1,0 +1,176 @@
+//! The house that methods live in: a device, styles, a recipe, and the method that paints by it.
+
+use crate::checkpoint::Checkpoints;
+use crate::encoder::{Encoder, Substitution};
+use crate::method::optimize::Optimize;
+use crate::method::{
+    ExtraTerms, Inspection, LEAST_TILE, Method, Pace, RunLimits, RunPlan, Setup, Stylized,
+    style_problems,
+};
+use crate::observer::{Observer, Scale};
+use crate::optim::Optimizer;
+use crate::picture::Picture;
+use crate::recipe::{Problem, Recipe};
+use crate::style::Style;
+use crate::{Error, Result};
+use impasto_compute::{Device, StageTime};
+use std::sync::Arc;
+
+/// An encoder, some styles and a recipe on a device, ready for any number of contents.
+#[derive(Debug)]
+pub struct Stylizer {
+    setup: Setup,
+    method: Box<dyn Method>,
+}
+
+impl Stylizer {
+    /// Prepares a job with the method of its recipe. `styles` must not be empty unless the recipe's style weight is 0.
+    /// Several may share a device.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with everything that is wrong with recipe, styles and layers; whatever the device reports.
+    pub fn new(
+        device: impl Into<Arc<dyn Device>>,
+        encoder: &Encoder,
+        styles: Vec<Style>,
+        recipe: Recipe,
+    ) -> Result<Self> {
+        let setup = Setup {
+            device: device.into(),
+            encoder: encoder.name().to_string(),
+            styles,
+            recipe,
+            start: None,
+            limits: RunLimits::default(),
+            checkpoints: None,
+            extra_terms: None,
+        };
+        let method = Box::new(Optimize::new(&setup, encoder)?);
+        Ok(Self { setup, method })
+    }
+
+    /// A job for a method of the caller's own, which is taken as it is.
+    pub fn with_method(setup: Setup, method: Box<dyn Method>) -> Self {
+        Self { setup, method }
+    }
+
+    /// The picture to start from, for recipes whose start is [`Init::Picture`](crate::recipe::Init::Picture).
+    pub fn start_from(mut self, picture: Picture) -> Self {
+        self.setup.start = Some(picture);
+        self
+    }
+
+    /// Saves runs now and then, and goes on from where an earlier one was cut off.
+    pub fn checkpoints(mut self, checkpoints: Checkpoints) -> Self {
+        self.setup.checkpoints = Some(checkpoints);
+        self
+    }
+
+    /// Sets what a run may use.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a tile that is too small.
+    pub fn with_limits(mut self, limits: RunLimits) -> Result<Self> {
+        if let Some(tile) = limits.tile.filter(|tile| *tile < LEAST_TILE) {
+            let allowed = format!("must be at least {LEAST_TILE}");
+            return Err(Error::Invalid(vec![Problem::new("tile", tile, allowed)]));
+        }
+        self.setup.limits = limits;
+        Ok(self)
+    }
+
+    /// Takes other styles for the contents to come; the network stays prepared.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with everything that is wrong with the styles, which are then left as they were.
+    pub fn set_styles(&mut self, styles: Vec<Style>) -> Result<()> {
+        let problems = style_problems(&styles, &self.setup.recipe);
+        if !problems.is_empty() {
+            return Err(Error::Invalid(problems));
+        }
+        self.setup.styles = styles;
+        self.method.styles_changed();
+        Ok(())
+    }
+
+    /// Adds terms to those of the recipe, for the contents to come; `None` for no more than those.
+    pub fn set_extra_terms(&mut self, terms: Option<ExtraTerms>) {
+        self.setup.extra_terms = terms;
+    }
+
+    /// The recipe of the job.
+    pub fn recipe(&self) -> &Recipe {
+        &self.setup.recipe
+    }
+
+    /// The styles of the job.
+    pub fn styles(&self) -> &[Style] {
+        &self.setup.styles
+    }
+
+    /// The device of the job.
+    pub fn device(&self) -> &dyn Device {
+        self.setup.device.as_ref()
+    }
+
+    /// The name of the encoder.
+    pub fn encoder(&self) -> &str {
+        &self.setup.encoder
+    }
+
+    /// What stands in for layers of the recipe that the encoder lacks.
+    pub fn substitutions(&self) -> &[Substitution] {
+        self.method.substitutions()
+    }
+
+    /// Bytes that the optimiser keeps beside the picture at a scale, once it is under way.
+    pub fn optimizer_bytes(&self, scale: Scale) -> usize {
+        Optimizer::bytes(&self.setup.recipe, scale.width * scale.height)
+    }
+
+    /// Where the time of the last pass through the network went; empty if nobody knows.
+    pub fn times(&self) -> Vec<StageTime> {
+        self.method.times()
+    }
+
+    /// The scales that a content would go through.
+    pub fn scales(&self, content: &Picture) -> Vec<Scale> {
+        self.method.scales(&self.setup, content)
+    }
+
+    /// What a run on a content will need: the plan by which [`Stylizer::stylize`] goes.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`] if it does not fit into memory even in strips or tiles.
+    pub fn plan(&self, content: &Picture) -> Result<RunPlan> {
+        self.method.plan(&self.setup, content)
+    }
+
+    /// Takes steps at small sizes and times them.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn pace(&self, content: &Picture) -> Result<Pace> {
+        self.method.pace(&self.setup, content)
+    }
+
+    /// Paints a content in the styles of the job. A run that the observer ends or that diverges is no error: the
+    /// picture so far is returned, and [`Stylized::outcome`] says how it ended.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if the recipe starts from a picture and none was given, [`Error::TooLarge`],
+    /// [`Error::Checkpoint`] if the run was to go on from a checkpoint and must not begin anew, and whatever the device
+    /// reports.
+    pub fn stylize(&mut self, content: &Picture, observer: &mut dyn Observer) -> Result<Stylized> {
+        self.method.run(&self.setup, content, observer)
+    }
+
+    /// Losses and gradient at a picture, everything at its own size.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] if content and image differ in size, or if the method has no losses; whatever the device
+    /// reports.
+    pub fn inspect(&mut self, content: &Picture, image: &Picture) -> Result<Inspection> {
+        self.method.inspect(&self.setup, content, image)
+    }
+}
