@@ -48,6 +48,7 @@
 pub mod cpu;
 mod device;
 mod error;
+mod layer;
 pub mod reference;
 mod request;
 mod spec;
@@ -60,5 +61,6 @@ pub use device::{
     Reduction, StageTime, Strips, StripsPlan, Tap, TapRequest, Tape, TotalVariation, Window,
 };
 pub use error::{ComputeError, Result};
-pub use spec::{Conv3x3, Halves, Head, Input, InputNorm, Layer, NetSpec, Padding, Pool, PoolKind};
+pub use layer::{Conv3x3, Geometry, Head, Layer, Padding, Param, Pool, PoolKind};
+pub use spec::{Halves, Input, InputNorm, NetSpec};
 pub use tensor::{PendingScalar, Scalar, Storage, Tensor};

@@ -20,7 +20,7 @@ use crate::tiling::{
     free_memory, whole,
 };
 use crate::{Error, Result};
-use impasto_compute::{Layer, NetSpec, Strips};
+use impasto_compute::{NetSpec, Strips};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
@@ -342,19 +342,15 @@ impl Stylizer {
     }
 
     fn surroundings(&self, content: &Picture) -> Surroundings {
-        let weights = self.network.spec().layers.iter().map(|layer| match layer {
-            Layer::Conv(conv) => conv.weight.len(),
-            _ => 0,
-        });
+        let weights = self.network.spec().params();
+        let weights = weights.map(|param| size_of_val(param.values));
         let bytes = |picture: &Picture| {
             let planes = if picture.alpha().is_some() { 4 } else { 3 };
             planes * size_of::<f32>() * picture.width() * picture.height()
         };
         let pictures = self.styles.iter().map(|style| &style.picture);
         let pictures = pictures.chain(self.start.as_ref()).chain([content]);
-        let base = PROGRAM
-            + weights.sum::<usize>() * size_of::<f32>()
-            + pictures.map(bytes).sum::<usize>();
+        let base = PROGRAM + weights.sum::<usize>() + pictures.map(bytes).sum::<usize>();
         let limit = match self.limits.memory {
             // Such a device has memory of its own, and says itself when it has no more.
             _ if !self.network.has_tiles() => None,
