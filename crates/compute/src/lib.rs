@@ -49,18 +49,23 @@ pub mod cpu;
 mod device;
 mod error;
 mod layer;
+mod network;
 pub mod reference;
 mod request;
 mod spec;
+mod statistics;
+mod tape;
 mod tensor;
 #[cfg(feature = "gpu")]
 pub mod wgpu;
+mod window;
 
-pub use device::{
-    AdamBuffers, AdamStep, Answer, Cotangent, Device, Memory, Moments, Network, Part, Patch,
-    Reduction, StageTime, Strips, StripsPlan, Tap, TapRequest, Tape, TotalVariation, Window,
-};
+pub use device::{AdamBuffers, AdamStep, Device, Reduction, TotalVariation};
 pub use error::{ComputeError, Result};
 pub use layer::{Conv3x3, Geometry, Head, Layer, Padding, Param, Pool, PoolKind};
+pub use network::{Memory, Network, StageTime, Strips, StripsPlan};
 pub use spec::{Halves, Input, InputNorm, NetSpec};
+pub use statistics::Moments;
+pub use tape::{Answer, Cotangent, Part, Tap, TapRequest, Tape};
 pub use tensor::{PendingScalar, Scalar, Storage, Tensor};
+pub use window::{Patch, Window};
