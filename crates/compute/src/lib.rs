@@ -66,6 +66,6 @@ pub use layer::{Conv3x3, Geometry, Head, Layer, Padding, Param, Pool, PoolKind};
 pub use network::{Memory, Network, StageTime, Strips, StripsPlan};
 pub use spec::{Halves, Input, InputNorm, NetSpec};
 pub use statistics::Moments;
-pub use tape::{Answer, Cotangent, Part, Tap, TapRequest, Tape};
+pub use tape::{Answer, Cotangent, Part, Tap, TapRequest, Tape, Want};
 pub use tensor::{PendingScalar, Scalar, Storage, Tensor};
 pub use window::{Patch, Window};

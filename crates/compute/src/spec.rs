@@ -171,7 +171,7 @@ impl NetSpec {
         taps: &[TapRequest],
     ) -> Result<()> {
         let mut good = window.bottom() <= h && window.right() <= w;
-        for request in taps.iter().filter(|tap| tap.moments || tap.replay) {
+        for request in taps.iter().filter(|tap| tap.want.is_of_moments()) {
             let stride = self.stride(self.layer_of(request.tap)?);
             good &= window.at_stride(stride).pixels() > 0;
         }

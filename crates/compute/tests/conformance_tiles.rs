@@ -89,14 +89,12 @@ fn image(device: &dyn Device, h: usize, w: usize) -> Tensor {
     device.upload(&values, &[3, h, w]).unwrap()
 }
 
-fn both(tap: Tap) -> TapRequest {
-    TapRequest {
-        tap,
-        features: true,
-        moments: true,
-        replay: false,
-        parts: false,
-    }
+/// Features and moments of some taps.
+fn both(taps: impl IntoIterator<Item = Tap>) -> Vec<TapRequest> {
+    let requests = taps.into_iter();
+    requests
+        .flat_map(|tap| [TapRequest::features(tap), TapRequest::moments(tap)])
+        .collect()
 }
 
 fn upload(device: &dyn Device, seed: u64, shape: &[usize]) -> Tensor {
@@ -147,7 +145,7 @@ fn tile(
     window: &Window,
 ) -> Vec<Vec<f32>> {
     let network = device.network(spec).unwrap();
-    let requests = TAPS.map(both);
+    let requests = both(TAPS);
     let tape = network
         .forward_tile(image(device, size.0, size.1), window, &requests)
         .unwrap();
@@ -222,13 +220,12 @@ fn the_halves_of_a_network_are_the_whole() {
             let front = device.network(&halves.front).unwrap();
             let back = device.network(&halves.back).unwrap();
             let image = image(device, h, w);
-            let tape = whole.forward(&image, &TAPS.map(both)).unwrap();
+            let tape = whole.forward(&image, &both(TAPS)).unwrap();
             let place = |tap| halves.tap(tap).unwrap();
             let here = |in_back: bool| -> Vec<TapRequest> {
                 let taps = TAPS.into_iter().map(place);
-                taps.filter(|(back, _)| *back == in_back)
-                    .map(|(_, tap)| both(tap))
-                    .collect()
+                let taps = taps.filter(|(back, _)| *back == in_back);
+                both(taps.map(|(_, tap)| tap))
             };
             let cut = Tap::Layer(last);
             let mut requests = here(false);

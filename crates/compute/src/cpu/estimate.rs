@@ -9,7 +9,8 @@ use super::network::{CpuNetwork, keeps};
 use super::plan::{Operation, Stage, stages};
 use super::simd::{LANES, Lanes};
 use super::sweep;
-use crate::{Input, Memory, Result, Tap, TapRequest};
+use crate::request::Wanted;
+use crate::{Input, Memory, Result, Tap};
 
 /// Products of a tile and transformed filters, per pair of channels: 36 floats for every 9.
 const FILTER_BYTES: usize = 36 * size_of::<f32>();
@@ -29,11 +30,7 @@ struct Made {
 
 impl CpuNetwork {
     /// The memory of a pass, requests merged by tap.
-    pub(super) fn estimate(
-        &self,
-        (h, w): (usize, usize),
-        requests: &[TapRequest],
-    ) -> Result<Memory> {
+    pub(super) fn estimate(&self, (h, w): (usize, usize), requests: &[Wanted]) -> Result<Memory> {
         let mut ends = Vec::with_capacity(requests.len());
         for request in requests {
             self.spec.shape_at(request.tap, h, w)?;
@@ -43,7 +40,7 @@ impl CpuNetwork {
             return Ok(Memory::default());
         };
         let plan = stages(&self.spec, deepest, &ends);
-        let asked = |stage: &Stage| -> Vec<TapRequest> {
+        let asked = |stage: &Stage| -> Vec<Wanted> {
             let here = requests.iter().zip(&ends);
             let here = here.filter(|(_, end)| **end == stage.last);
             here.map(|(request, _)| *request).collect()
@@ -75,7 +72,7 @@ impl CpuNetwork {
                     features += blocks * size.0 * size.1 * size_of::<Lanes>();
                 }
             }
-            let moments = |request: &TapRequest| TapRequest {
+            let moments = |request: &Wanted| Wanted {
                 features: false,
                 ..*request
             };

@@ -20,7 +20,7 @@ use super::sweep::{self, Ground, Sweep};
 use super::tape::CpuTape;
 use super::winograd::Extent;
 use super::{Context, pointwise};
-use crate::request::merged;
+use crate::request::{Wanted, merged, merged_whole};
 use crate::{
     ComputeError, Input, InputNorm, Layer, Memory, NetSpec, Network, Padding, PoolKind, Result,
     StageTime, Strips, StripsPlan, Tap, TapRequest, Tape, Tensor, Window,
@@ -183,7 +183,10 @@ impl CpuNetwork {
         } = job;
         let (h, w) = size;
         self.context.pool.next_pass();
-        let requests = merged(taps);
+        let requests = match strips {
+            Some(_) => merged(taps),
+            None => merged_whole(taps)?,
+        };
         let mut ends = Vec::with_capacity(requests.len());
         for request in &requests {
             self.spec.shape_at(request.tap, h, w)?;
@@ -191,7 +194,7 @@ impl CpuNetwork {
         }
         let deepest = ends.iter().copied().max().unwrap_or(0);
         let plan = stages(&self.spec, deepest, &ends);
-        let asked = |stage: &Stage| -> Vec<TapRequest> {
+        let asked = |stage: &Stage| -> Vec<Wanted> {
             let here = requests
                 .iter()
                 .zip(&ends)
@@ -213,7 +216,7 @@ impl CpuNetwork {
             Some(_) => usize::MAX,
             None => h * w,
         };
-        let route = |plan: &[Stage], wanted: &[TapRequest]| match strips {
+        let route = |plan: &[Stage], wanted: &[Wanted]| match strips {
             Some(strips) => {
                 let views: Vec<_> = plan.iter().map(&asked).collect();
                 Some(sweep::plan::through(plan, &views, strips))
@@ -532,14 +535,14 @@ enum Pass<'a, 'i> {
 }
 
 /// Whether the backward pass, or whoever holds the tape, needs what a stage has made, given what is asked of it.
-pub(super) fn keeps(plan: &[Stage], index: usize, asked: &[TapRequest]) -> bool {
+pub(super) fn keeps(plan: &[Stage], index: usize, asked: &[Wanted]) -> bool {
     let l2 = plan.get(index + 1).is_some_and(
         |stage| matches!(stage.operation, Operation::Pool(pool) if pool.kind == PoolKind::L2),
     );
-    let own = |request: &TapRequest| request.features && matches!(request.tap, Tap::Layer(_));
+    let own = |request: &Wanted| request.features && matches!(request.tap, Tap::Layer(_));
     l2 || asked
         .iter()
-        .any(|request| request.moments || request.replay || own(request))
+        .any(|request| request.towards_moments() || own(request))
 }
 
 fn not_a_convolution(layer: usize) -> ComputeError {

@@ -453,10 +453,6 @@ impl Tape for CpuTape<'_> {
         }
     }
 
-    fn backward(self: Box<Self>, cotangents: Vec<Cotangent>) -> Result<Tensor> {
-        self.backward_in_parts(cotangents, &mut |_| Ok(None))
-    }
-
     fn backward_in_parts(
         self: Box<Self>,
         cotangents: Vec<Cotangent>,

@@ -7,7 +7,8 @@ use super::simd::LANES;
 use super::sweep::Shown;
 use super::tape::CpuTape;
 use super::{heads, window};
-use crate::{Head, Moments, Result, Tap, TapRequest, Tensor};
+use crate::request::Wanted;
+use crate::{Head, Moments, Result, Tap, Tensor};
 
 /// What was asked of one tap.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ impl CpuNetwork {
     pub(super) fn look(
         &self,
         tape: &mut CpuTape<'_>,
-        requests: &[TapRequest],
+        requests: &[Wanted],
         known: Option<Shown>,
     ) -> Result<()> {
         let Some(index) = tape.nodes.len().checked_sub(1) else {
@@ -91,7 +92,7 @@ impl CpuNetwork {
                 features,
                 moments,
                 replay: request.replay,
-                parts: request.parts,
+                parts: request.in_parts,
             });
         }
         // The trunk's own moments go to its own tap, when the heads have read them.

@@ -1,10 +1,10 @@
 //! The network layer by layer: every activation is kept, every gradient is the transpose of its forward loop.
 
 use super::{get, put};
-use crate::request::{Asked, missing};
+use crate::request::{Asked, merged_whole, missing};
 use crate::{
-    Conv3x3, Cotangent, Head, Input, Layer, Moments, NetSpec, Network, Pool, PoolKind, Result, Tap,
-    TapRequest, Tape, Tensor, Window,
+    Answer, Conv3x3, Cotangent, Head, Input, Layer, Moments, NetSpec, Network, Pool, PoolKind,
+    Result, Tap, TapRequest, Tape, Tensor, Window,
 };
 
 #[derive(Debug)]
@@ -80,9 +80,10 @@ impl ReferenceNetwork {
         if let Some(window) = &window {
             self.spec.check_window(window, (h, w), taps)?;
         }
+        let wanted = merged_whole(taps)?;
         let channels = self.spec.input.channels();
         let mut deepest = 0;
-        for request in taps {
+        for request in &wanted {
             self.spec.shape_at(request.tap, h, w)?;
             deepest = deepest.max(self.spec.layer_of(request.tap)?);
         }
@@ -115,7 +116,7 @@ impl ReferenceNetwork {
             });
         }
         let mut seen = Vec::new();
-        for request in taps {
+        for request in wanted {
             let layer = self.spec.layer_of(request.tap)?;
             let map = match request.tap {
                 Tap::Layer(_) => maps[layer + 1].clone(),
@@ -165,22 +166,23 @@ struct ReferenceTape<'a> {
 
 impl Tape for ReferenceTape<'_> {
     fn features(&self, tap: Tap) -> Result<&Tensor> {
-        self.seen
-            .iter()
-            .filter(|seen| seen.tap == tap)
-            .find_map(|seen| seen.features.as_ref())
-            .ok_or_else(|| missing(tap, "features"))
+        let seen = self.seen.iter().find(|seen| seen.tap == tap);
+        let features = seen.and_then(|seen| seen.features.as_ref());
+        features.ok_or_else(|| missing(tap, "features"))
     }
 
     fn moments(&self, tap: Tap) -> Result<&Moments> {
-        self.seen
-            .iter()
-            .filter(|seen| seen.tap == tap)
-            .find_map(|seen| seen.moments.as_ref())
-            .ok_or_else(|| missing(tap, "moments"))
+        let seen = self.seen.iter().find(|seen| seen.tap == tap);
+        let moments = seen.and_then(|seen| seen.moments.as_ref());
+        moments.ok_or_else(|| missing(tap, "moments"))
     }
 
-    fn backward(self: Box<Self>, cotangents: Vec<Cotangent>) -> Result<Tensor> {
+    /// Nothing was asked for in parts: [`merged_whole`] refuses that.
+    fn backward_in_parts(
+        self: Box<Self>,
+        cotangents: Vec<Cotangent>,
+        _: &mut Answer<'_>,
+    ) -> Result<Tensor> {
         let spec = &self.network.spec;
         let mut gradients: Vec<Option<Map>> = vec![None; self.maps.len()];
         for cotangent in &cotangents {
@@ -190,9 +192,8 @@ impl Tape for ReferenceTape<'_> {
             };
             let mut gradient = Map::zeros(seen.map.c, seen.map.h, seen.map.w);
             let asked = Asked {
-                features: self.features(tap).is_ok(),
-                moments: self.seen.iter().any(|seen| seen.tap == tap && seen.replay)
-                    || self.moments(tap).is_ok(),
+                features: seen.features.is_some(),
+                moments: seen.moments.is_some() || seen.replay,
                 shape: seen.map.shape(),
             };
             asked.check(cotangent)?;

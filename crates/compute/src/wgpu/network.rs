@@ -12,7 +12,7 @@ use super::memory::Array;
 use super::plan::{Behind, Operation, Stage, stages};
 use super::tape::{GpuTape, Seen};
 use super::{moments, pointwise};
-use crate::request::merged;
+use crate::request::{Wanted, merged, merged_whole};
 use crate::{
     ComputeError, Cotangent, Input, Layer, Memory, Moments, NetSpec, Network, PoolKind, Result,
     Tap, TapRequest, Tape, Tensor, Window,
@@ -130,7 +130,7 @@ impl GpuNetwork {
         }
         let image = get(&self.context, "forward", image)?;
         self.context.pool.next_pass();
-        let requests = merged(taps);
+        let requests = merged_whole(taps)?;
         let mut ends = Vec::with_capacity(requests.len());
         for request in &requests {
             self.spec.shape_at(request.tap, h, w)?;
@@ -229,7 +229,7 @@ impl GpuNetwork {
         tape: &GpuTape<'_>,
         node: &Node,
         index: usize,
-        request: &TapRequest,
+        request: &Wanted,
     ) -> Result<Seen> {
         let context = &self.context;
         let map = node.array(context)?;
@@ -308,7 +308,7 @@ impl Network for GpuNetwork {
             if request.features {
                 cotangents.push(Cotangent::features(request.tap, tensor(&shape)?));
             }
-            if request.moments || request.replay {
+            if request.towards_moments() {
                 let towards = Moments {
                     mean: tensor(&shape[..1])?,
                     second: tensor(&[shape[0]; 2])?,

@@ -53,11 +53,8 @@ fn spec(padding: Padding, kind: PoolKind, channels: [usize; 3]) -> Result<NetSpe
 fn passes(device: &GpuDevice, spec: &NetSpec, side: usize, taps: &[Tap]) -> Result<()> {
     let network = device.network(spec)?;
     let image = device.zeros(&[3, side, side])?;
-    let both = |tap| TapRequest {
-        moments: true,
-        ..TapRequest::features(tap)
-    };
-    let requests: Vec<TapRequest> = taps.iter().copied().map(both).collect();
+    let both = |&tap| [TapRequest::features(tap), TapRequest::moments(tap)];
+    let requests: Vec<TapRequest> = taps.iter().flat_map(both).collect();
     let tape = network.forward(&image, &requests)?;
     let mut cotangents = Vec::new();
     for &tap in taps {

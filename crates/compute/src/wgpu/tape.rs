@@ -13,7 +13,7 @@ use super::plan::{Behind, Operation, Stage};
 use super::pointwise::{self, PoolMemory};
 use super::vector;
 use crate::request::{Asked, missing};
-use crate::{Cotangent, Moments, Padding, PoolKind, Result, Tap, Tape, Tensor, Window};
+use crate::{Answer, Cotangent, Moments, Padding, PoolKind, Result, Tap, Tape, Tensor, Window};
 
 /// One forward pass.
 #[derive(Debug)]
@@ -382,7 +382,12 @@ impl Tape for GpuTape<'_> {
         }
     }
 
-    fn backward(self: Box<Self>, cotangents: Vec<Cotangent>) -> Result<Tensor> {
+    /// Nothing was asked for in parts: [`merged_whole`](crate::request::merged_whole) refuses that.
+    fn backward_in_parts(
+        self: Box<Self>,
+        cotangents: Vec<Cotangent>,
+        _: &mut Answer<'_>,
+    ) -> Result<Tensor> {
         self.run(cotangents)
     }
 }

@@ -2,7 +2,9 @@
 
 use super::{Gradient, Loss, LossValue, Seen, View};
 use crate::recipe::Normalize;
-use impasto_compute::{Cotangent, Device, Network, Part, Result, Strips, Tap, TapRequest, Tensor};
+use impasto_compute::{
+    Cotangent, Device, Network, Part, Result, Strips, Tap, TapRequest, Tensor, Want,
+};
 
 /// One weighted loss with a name.
 #[derive(Debug)]
@@ -42,12 +44,8 @@ impl Objective {
                 View::Features(tap) => TapRequest::features(tap),
                 View::Moments(tap) => TapRequest::moments(tap),
             };
-            match requests.iter_mut().find(|other| other.tap == request.tap) {
-                Some(other) => {
-                    other.features |= request.features;
-                    other.moments |= request.moments;
-                }
-                None => requests.push(request),
+            if !requests.contains(&request) {
+                requests.push(request);
             }
         }
         Self { terms, requests }
@@ -184,13 +182,9 @@ impl Objective {
 
     /// What it asks of a network that runs in strips.
     fn strip_requests(&self) -> Vec<TapRequest> {
-        let request = |request: &TapRequest| {
-            let parts = request.features && self.in_parts(request.tap);
-            TapRequest {
-                features: request.features && !parts,
-                parts,
-                ..*request
-            }
+        let request = |request: &TapRequest| match request.want {
+            Want::Features if self.in_parts(request.tap) => TapRequest::in_parts(request.tap),
+            _ => *request,
         };
         self.requests.iter().map(request).collect()
     }

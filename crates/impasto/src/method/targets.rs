@@ -135,16 +135,10 @@ impl Layers {
     /// What a step asks of the network.
     pub(super) fn requests(&self, recipe: &Recipe) -> Vec<TapRequest> {
         let content = self.content.iter().filter(|_| recipe.content.weight > 0.0);
-        let mut requests: Vec<_> = content
-            .map(|layer| TapRequest::features(layer.tap))
-            .collect();
-        for layer in self.style.iter().filter(|_| recipe.style.weight > 0.0) {
-            match requests.iter_mut().find(|other| other.tap == layer.tap) {
-                Some(other) => other.moments = true,
-                None => requests.push(TapRequest::moments(layer.tap)),
-            }
-        }
-        requests
+        let style = self.style.iter().filter(|_| recipe.style.weight > 0.0);
+        let content = content.map(|layer| TapRequest::features(layer.tap));
+        let style = style.map(|layer| TapRequest::moments(layer.tap));
+        content.chain(style).collect()
     }
 
     /// What is asked of the network to look at a style.
@@ -224,22 +218,15 @@ impl Context<'_> {
 
     fn content_terms(&self, content: &Picture, terms: &mut Vec<Term>) -> Result<()> {
         let image = self.upload(content)?;
-        let requests: Vec<_> = self
-            .layers
-            .content
-            .iter()
-            .map(|layer| TapRequest {
-                tap: layer.tap,
-                features: true,
-                moments: true,
-                replay: false,
-                parts: false,
-            })
-            .collect();
-        let sights = self.network.look(self.device, &image, &requests)?;
+        let layers = &self.layers.content;
+        let features = layers.iter().map(|layer| TapRequest::features(layer.tap));
+        let moments = layers.iter().map(|layer| TapRequest::moments(layer.tap));
+        let requests: Vec<_> = features.chain(moments).collect();
+        let mut sights = self.network.look(self.device, &image, &requests)?;
         drop(image);
-        for (layer, sight) in self.layers.content.iter().zip(sights) {
-            let (Some(features), Some(moments)) = (sight.features, &sight.moments) else {
+        let moments = sights.split_off(layers.len());
+        for (layer, (features, moments)) in layers.iter().zip(sights.into_iter().zip(moments)) {
+            let (Some(features), Some(moments)) = (features.features, &moments.moments) else {
                 continue;
             };
             let (device, scaling) = (self.device, self.scaling(self.recipe.content.factor));

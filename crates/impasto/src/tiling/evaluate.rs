@@ -12,7 +12,7 @@ use super::network::{Course, Part, Tapes, TiledNetwork, Towards, TowardsView};
 use crate::loss::{Evaluation, Gradient, LossValue, Objective, Seen, Term, View};
 use crate::recipe::Normalize;
 use impasto_compute::{
-    ComputeError, Device, Moments, Patch, Result, Scalar, TapRequest, Tensor, Window,
+    ComputeError, Device, Moments, Patch, Result, Scalar, TapRequest, Tensor, Want, Window,
 };
 
 /// What a request shows of a whole picture.
@@ -74,7 +74,7 @@ impl TiledNetwork {
         let course = self.course(device, (h, w), requests)?;
         let mut sights: Vec<Sight> = requests.iter().map(|_| Sight::default()).collect();
         for (sight, request) in sights.iter_mut().zip(requests) {
-            if request.features {
+            if request.want == Want::Features {
                 sight.features = Some(device.zeros(&self.spec.shape_at(request.tap, h, w)?)?);
             }
         }
@@ -209,6 +209,11 @@ impl<'o> Pass<'o> {
         Ok(gradients)
     }
 
+    /// The index of a request.
+    fn position(&self, request: TapRequest) -> Option<usize> {
+        self.requests.iter().position(|other| *other == request)
+    }
+
     /// Whether a term is divided by the norm of its gradient.
     fn normalized(&self, term: usize) -> bool {
         let scaling = self.objective.terms()[term].loss.in_parts();
@@ -234,7 +239,7 @@ impl<'o> Pass<'o> {
                     continue;
                 }
                 View::Image => None,
-                View::Moments(tap) => self.requests.iter().position(|other| other.tap == tap),
+                View::Moments(tap) => self.position(TapRequest::moments(tap)),
             };
             let seen = match request {
                 None => Seen::Tensor(image),
@@ -312,7 +317,7 @@ impl<'o> Pass<'o> {
         let View::Features(tap) = loss.view() else {
             return Ok(None);
         };
-        let request = self.requests.iter().position(|other| other.tap == tap);
+        let request = self.position(TapRequest::features(tap));
         Ok(request.map(|request| Towards {
             request,
             view: TowardsView::Features(part),

@@ -35,7 +35,9 @@ pub(crate) use network::TiledNetwork;
 pub(crate) use plan::{Budget, Need, choose, feature_bytes, whole};
 
 use crate::loss::{Evaluation, Objective};
-use impasto_compute::{Device, Moments, NetSpec, Network, Result, Strips, TapRequest, Tensor};
+use impasto_compute::{
+    Device, Moments, NetSpec, Network, Result, Strips, TapRequest, Tensor, Want,
+};
 use serde::{Deserialize, Serialize};
 
 /// Tiles of a picture, whatever its size.
@@ -135,10 +137,10 @@ impl Eye<'_> {
         };
         let see = |request: &TapRequest| -> Result<Sight> {
             let mut sight = Sight::default();
-            if request.features {
+            if request.want == Want::Features {
                 sight.features = Some(device.copy(tape.features(request.tap)?)?);
             }
-            if request.moments {
+            if request.want == Want::Moments {
                 let moments = tape.moments(request.tap)?;
                 sight.moments = Some(Moments {
                     mean: device.copy(&moments.mean)?,

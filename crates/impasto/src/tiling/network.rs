@@ -12,7 +12,7 @@ use super::TilePlan;
 use super::grid::{alignment, around, tiles};
 use impasto_compute::{
     Cotangent, Device, Halves, Moments, NetSpec, Network, Patch, Result, Tap, TapRequest, Tape,
-    Tensor, Window,
+    Tensor, Want, Window,
 };
 
 /// A network in one or two parts, and the sizes of their tiles.
@@ -380,14 +380,15 @@ impl<'a> Course<'a> {
         let mut parts = Vec::with_capacity(requests.len());
         for &(index, request) in requests {
             let (place, origin, share) = self.place(index, core, around)?;
-            let features = match request.features {
-                true => Some(self.crop(tape.features(request.tap)?, &place.within(&origin))?),
-                false => None,
-            };
-            let moments = match request.moments {
-                true => Some(tape.moments(request.tap)?),
-                false => None,
-            };
+            let (mut features, mut moments) = (None, None);
+            match request.want {
+                Want::Features => {
+                    let all = tape.features(request.tap)?;
+                    features = Some(self.crop(all, &place.within(&origin))?);
+                }
+                Want::Moments => moments = Some(tape.moments(request.tap)?),
+                Want::InParts | Want::Replay => {}
+            }
             parts.push(Part {
                 request: index,
                 place,
@@ -570,7 +571,9 @@ impl Sub {
 /// Whether tapes of a front can be kept: what losses of features say is asked of each part when its turn comes, and the
 /// features would have to be kept as well.
 fn may_keep(requests: &[(usize, TapRequest)]) -> bool {
-    requests.iter().all(|(_, request)| !request.features)
+    requests
+        .iter()
+        .all(|(_, request)| request.want != Want::Features)
 }
 
 /// Requests for a pass that computes moments, or for one that replays them.
@@ -578,19 +581,17 @@ fn asked(requests: &[(usize, TapRequest)], compute: bool, wanted: bool) -> Vec<T
     if !wanted {
         return vec![];
     }
-    let ask = |(_, request): &(usize, TapRequest)| TapRequest {
-        moments: request.moments && compute,
-        replay: request.moments && !compute,
-        ..*request
+    let ask = |(_, request): &(usize, TapRequest)| match request.want {
+        Want::Moments if !compute => TapRequest::replay(request.tap),
+        _ => *request,
     };
     requests.iter().map(ask).collect()
 }
 
 /// Requests for features alone.
 fn without_moments(requests: &[(usize, TapRequest)]) -> Vec<(usize, TapRequest)> {
-    let features = |&(index, request): &(usize, TapRequest)| {
-        let moments = false;
-        (index, TapRequest { moments, ..request })
-    };
-    requests.iter().map(features).collect()
+    let features = requests.iter().copied();
+    features
+        .filter(|(_, request)| request.want == Want::Features)
+        .collect()
 }

@@ -7,7 +7,7 @@
 use super::network::Geometry;
 use super::{Cut, StripPlan, TilePlan};
 use impasto_compute::{
-    Device, Halves, Layer, Memory, NetSpec, Network, Result, Tap, TapRequest, Window,
+    Device, Halves, Layer, Memory, NetSpec, Network, Result, Tap, TapRequest, Want, Window,
 };
 
 /// Products that take as long as reading or writing a channel.
@@ -58,7 +58,10 @@ pub(crate) fn feature_bytes(
     requests: &[TapRequest],
 ) -> Result<usize> {
     let mut bytes = 0;
-    for request in requests.iter().filter(|request| request.features) {
+    for request in requests
+        .iter()
+        .filter(|request| request.want == Want::Features)
+    {
         let [c, h, w] = spec.shape_at(request.tap, h, w)?;
         bytes += c.next_multiple_of(16) * h * w * size_of::<f32>();
     }
@@ -144,10 +147,9 @@ fn strips(
     budget: &Budget,
 ) -> Result<Need> {
     // Losses that are divided by the norm of their gradient are shown features as a whole.
-    let parts = |request: &TapRequest| TapRequest {
-        features: request.features && !budget.in_parts,
-        parts: request.features && budget.in_parts,
-        ..*request
+    let parts = |request: &TapRequest| match request.want {
+        Want::Features if budget.in_parts => TapRequest::in_parts(request.tap),
+        _ => *request,
     };
     let requests: Vec<_> = match budget.gradient {
         true => requests.iter().map(parts).collect(),
@@ -235,7 +237,7 @@ fn work(spec: &NetSpec, requests: &[TapRequest]) -> Result<(f64, f64)> {
     for request in requests {
         let layer = spec.layer_of(request.tap)?;
         deepest = deepest.max(layer);
-        if request.moments {
+        if request.want == Want::Moments {
             // Those of heads are computed from those of the layer before them.
             let side = spec.minimum_side(request.tap)?;
             let [c, ..] = spec.shape_at(Tap::Layer(layer), side, side)?;
@@ -310,7 +312,7 @@ impl<'a> Candidate<'a> {
             let [asked @ .., _] = front.requests.as_slice() else {
                 return false;
             };
-            asked.iter().all(|request| !request.features)
+            asked.iter().all(|request| request.want != Want::Features)
         })
     }
 

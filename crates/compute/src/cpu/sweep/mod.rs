@@ -32,7 +32,8 @@ use super::shared::Shared;
 use super::simd::{LANES, Lanes};
 use super::strip::Strip;
 use super::winograd::Extent;
-use crate::{Layer, Moments, NetSpec, Padding, PoolKind, Result, Tap, TapRequest, Tensor, Window};
+use crate::request::Wanted;
+use crate::{Layer, Moments, NetSpec, Padding, PoolKind, Result, Tap, Tensor, Window};
 use rows::Rows;
 use std::ops::Range;
 
@@ -45,7 +46,7 @@ const MOST_ROWS: usize = 64;
 const OVERLAP: usize = 8;
 
 /// Whether the first two stages of a plan run row by row over pictures of any size, given what is asked of the first.
-pub(super) fn opens(spec: &NetSpec, plan: &[Stage], asked: &[TapRequest]) -> bool {
+pub(super) fn opens(spec: &NetSpec, plan: &[Stage], asked: &[Wanted]) -> bool {
     let [first, second, ..] = plan else {
         return false;
     };
@@ -166,7 +167,7 @@ impl Rung {
 
 /// What the requests behind a stage have seen so far.
 struct View {
-    requests: Vec<TapRequest>,
+    requests: Vec<Wanted>,
     /// Where moments are taken, and their sums.
     moments: Option<(Window, Accumulator)>,
     /// Features as a whole, in blocks, by request.
@@ -283,7 +284,7 @@ impl<'a> Sweep<'a> {
     /// Afterwards only what is kept is left. The filters of `pixels` beyond the limit are forgotten by the caller.
     pub(super) fn forward(
         &mut self,
-        asked: &[Vec<TapRequest>],
+        asked: &[Vec<Wanted>],
         window: impl Fn(usize) -> Window,
     ) -> Result<Vec<Shown>> {
         let network = self.network;
@@ -537,7 +538,7 @@ impl View {
     fn new(
         network: &CpuNetwork,
         rung: &mut Rung,
-        requests: &[TapRequest],
+        requests: &[Wanted],
         window: Window,
     ) -> Result<Self> {
         let context = &network.context;
@@ -610,7 +611,7 @@ impl View {
             None => None,
         };
         let (h, w) = rung.size;
-        let show = |(request, buffer): (&TapRequest, Option<Buffer>)| {
+        let show = |(request, buffer): (&Wanted, Option<Buffer>)| {
             let shape = [channels_of(network, rung.channels, request.tap), h, w];
             let shown = buffer.map(|buffer| put_blocked(context, buffer, shape));
             shown.transpose()

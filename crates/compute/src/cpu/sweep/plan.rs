@@ -7,9 +7,8 @@ use super::{Keeps, OVERLAP, Route, opens, step};
 use crate::cpu::network::CpuNetwork;
 use crate::cpu::plan::{Operation, Stage, stages};
 use crate::cpu::simd::{LANES, Lanes};
-use crate::{
-    Input, Layer, Memory, NetSpec, Padding, PoolKind, Result, Strips, StripsPlan, Tap, TapRequest,
-};
+use crate::request::Wanted;
+use crate::{Input, Layer, Memory, NetSpec, Padding, PoolKind, Result, Strips, StripsPlan, Tap};
 
 /// Maps among which is chosen, at most; further ones are never kept.
 const MOST_CHOICES: usize = 12;
@@ -24,7 +23,7 @@ const TRAFFIC: f64 = 256.0;
 
 /// Whether a network runs strip by strip as deep as some taps ask: an image, and no pool whose gradient needs what was
 /// pooled, nor a border that is not zero but the image's.
-pub(in crate::cpu) fn applies(spec: &NetSpec, taps: &[TapRequest]) -> bool {
+pub(in crate::cpu) fn applies(spec: &NetSpec, taps: &[Wanted]) -> bool {
     let deepest = taps
         .iter()
         .filter_map(|request| spec.layer_of(request.tap).ok())
@@ -46,7 +45,7 @@ pub(in crate::cpu) fn applies(spec: &NetSpec, taps: &[TapRequest]) -> bool {
 pub(in crate::cpu) fn opening(
     spec: &NetSpec,
     plan: &[Stage],
-    asked: &[TapRequest],
+    asked: &[Wanted],
     pixels: usize,
 ) -> Option<Route> {
     opens(spec, plan, asked).then(|| Route {
@@ -68,7 +67,7 @@ pub(in crate::cpu) fn opening(
 }
 
 /// The route over all stages of a plan, given what is asked behind each.
-pub(in crate::cpu) fn through(plan: &[Stage], asked: &[Vec<TapRequest>], strips: &Strips) -> Route {
+pub(in crate::cpu) fn through(plan: &[Stage], asked: &[Vec<Wanted>], strips: &Strips) -> Route {
     let kept: Vec<bool> = plan
         .iter()
         .map(|stage| strips.kept.contains(&stage.last))
@@ -81,13 +80,13 @@ pub(in crate::cpu) fn through(plan: &[Stage], asked: &[Vec<TapRequest>], strips:
 }
 
 /// Whether the map behind a stage is looked at on the way back.
-fn looks(asked: &[TapRequest]) -> bool {
+fn looks(asked: &[Wanted]) -> bool {
     asked
         .iter()
-        .any(|request| request.moments || request.replay || request.parts)
+        .any(|request| request.towards_moments() || request.in_parts)
 }
 
-fn keeps(kept: &[bool], asked: &[Vec<TapRequest>]) -> Vec<Keeps> {
+fn keeps(kept: &[bool], asked: &[Vec<Wanted>]) -> Vec<Keeps> {
     let mut keeps: Vec<Keeps> = Vec::with_capacity(kept.len());
     // From the deepest stage on: a map that is needed and was not kept is made again, from one that was.
     let mut wanted = false;
@@ -115,7 +114,7 @@ struct Sized {
     /// Bytes of a row of its map, and of its bits.
     row: usize,
     bits_row: usize,
-    asked: Vec<TapRequest>,
+    asked: Vec<Wanted>,
 }
 
 impl Sized {
@@ -145,7 +144,7 @@ impl CpuNetwork {
         &self,
         (h, w): (usize, usize),
         rows: Option<usize>,
-        requests: &[TapRequest],
+        requests: &[Wanted],
     ) -> Result<Vec<StripsPlan>> {
         if !applies(&self.spec, requests) {
             return Ok(vec![]);
@@ -255,7 +254,7 @@ impl CpuNetwork {
                 if request.features {
                     forward += whole * row;
                 }
-                if request.parts {
+                if request.in_parts {
                     backward += 4 * here.rows * row;
                 }
             }
