@@ -45,13 +45,16 @@
 //! # }
 //! ```
 
+mod cotangents;
 pub mod cpu;
 mod device;
 mod error;
 mod layer;
 mod network;
+mod plan;
 pub mod reference;
 mod request;
+mod size;
 mod spec;
 mod statistics;
 mod tape;
@@ -64,6 +67,8 @@ pub use device::{AdamBuffers, AdamStep, Device, Reduction, TotalVariation};
 pub use error::{ComputeError, Result};
 pub use layer::{Conv3x3, Geometry, Head, Layer, Padding, Param, Pool, PoolKind};
 pub use network::{Memory, Network, StageTime, Strips, StripsPlan};
+pub use plan::Work;
+pub use size::Size;
 pub use spec::{Halves, Input, InputNorm, NetSpec};
 pub use statistics::Moments;
 pub use tape::{Answer, Cotangent, Part, Tap, TapRequest, Tape, Want};

@@ -4,7 +4,7 @@
 //! Zisserman, arXiv 1409.1556), plus *heads*: linear 1×1 side branches that nothing else reads. Other kinds of
 //! layer become further variants of [`Layer`]; strides, dilation and groups are refused by having no place here.
 
-use crate::{ComputeError, Geometry, Head, Layer, Param, Result, Tap, TapRequest, Window};
+use crate::{ComputeError, Geometry, Head, Layer, Param, Result, Size, Tap, TapRequest, Window};
 
 /// What happens to an image in 0..1 before the first layer: `(x − mean) · scale`, channel by channel.
 /// Padding is applied after it.
@@ -118,21 +118,21 @@ impl NetSpec {
         Ok(layer)
     }
 
-    /// The shape `[c, h, w]` of what a tap sees of an image of `height`×`width`.
+    /// The shape `[c, h, w]` of what a tap sees of an image of some size.
     ///
     /// # Errors
     /// [`ComputeError::NoSuchTap`], and [`ComputeError::TooSmall`] where nothing would be left.
-    pub fn shape_at(&self, tap: Tap, height: usize, width: usize) -> Result<[usize; 3]> {
+    pub fn shape_at(&self, tap: Tap, size: Size) -> Result<[usize; 3]> {
         let last = self.layer_of(tap)?;
-        let (mut c, mut h, mut w) = (self.input.channels(), height, width);
+        let (mut c, mut here) = (self.input.channels(), size);
         for (index, layer) in self.layers[..=last].iter().enumerate() {
-            let stride = layer.geometry().stride;
-            (c, h, w) = (layer.channels(c), h / stride, w / stride);
-            if h == 0 || w == 0 {
+            c = layer.channels(c);
+            here = here.at_stride(layer.geometry().stride);
+            if here.height == 0 || here.width == 0 {
                 return Err(ComputeError::TooSmall {
                     layer: index,
-                    width,
-                    height,
+                    width: size.width,
+                    height: size.height,
                     minimum: self.minimum_side(tap)?,
                 });
             }
@@ -140,7 +140,7 @@ impl NetSpec {
         if let Tap::Head(head) = tap {
             c = self.heads[head].out_channels;
         }
-        Ok([c, h, w])
+        Ok([c, here.height, here.width])
     }
 
     /// The least width and height of an image for which a tap still sees something.
@@ -151,10 +151,10 @@ impl NetSpec {
         Ok(self.stride(self.layer_of(tap)?))
     }
 
-    /// Height and width of an image `[c, h, w]`.
-    pub(crate) fn size_of(&self, shape: &[usize]) -> Result<(usize, usize)> {
+    /// The size of an image `[c, h, w]`.
+    pub(crate) fn size_of(&self, shape: &[usize]) -> Result<Size> {
         match *shape {
-            [c, h, w] if c == self.input.channels() => Ok((h, w)),
+            [c, height, width] if c == self.input.channels() => Ok(Size { width, height }),
             _ => Err(ComputeError::Shape {
                 what: "what a network reads",
                 expected: vec![self.input.channels(), 0, 0],
@@ -167,10 +167,10 @@ impl NetSpec {
     pub(crate) fn check_window(
         &self,
         window: &Window,
-        (h, w): (usize, usize),
+        size: Size,
         taps: &[TapRequest],
     ) -> Result<()> {
-        let mut good = window.bottom() <= h && window.right() <= w;
+        let mut good = window.bottom() <= size.height && window.right() <= size.width;
         for request in taps.iter().filter(|tap| tap.want.is_of_moments()) {
             let stride = self.stride(self.layer_of(request.tap)?);
             good &= window.at_stride(stride).pixels() > 0;
@@ -180,7 +180,7 @@ impl NetSpec {
         }
         Err(ComputeError::Shape {
             what: "the window of a tile",
-            expected: vec![h, w],
+            expected: vec![size.height, size.width],
             got: vec![window.top, window.left, window.bottom(), window.right()],
         })
     }
@@ -224,7 +224,7 @@ impl NetSpec {
                 problem: "a network is cut in front of a convolution only".into(),
             });
         }
-        let [channels, ..] = self.shape_at(Tap::Layer(last), usize::MAX, usize::MAX)?;
+        let [channels, ..] = self.shape_at(Tap::Layer(last), Size::square(usize::MAX))?;
         let (front, back): (Vec<_>, Vec<_>) =
             (0..self.heads.len()).partition(|&head| self.heads[head].after <= last);
         let heads = |indices: &[usize], skipped: usize| {

@@ -89,6 +89,10 @@ fn image(device: &dyn Device, h: usize, w: usize) -> Tensor {
     device.upload(&values, &[3, h, w]).unwrap()
 }
 
+fn size(height: usize, width: usize) -> Size {
+    Size { width, height }
+}
+
 /// Features and moments of some taps.
 fn both(taps: impl IntoIterator<Item = Tap>) -> Vec<TapRequest> {
     let requests = taps.into_iter();
@@ -287,7 +291,7 @@ fn tiles_together_are_the_whole() {
         let cotangents = |factor: &dyn Fn(Tap) -> f32, given: &dyn Fn(Tap) -> bool| {
             let taps = (100..).step_by(10).zip(taps).filter(|(_, tap)| given(*tap));
             taps.map(|(seed, tap)| {
-                let [channels, ..] = spec.shape_at(tap, h, w).unwrap();
+                let [channels, ..] = spec.shape_at(tap, size(h, w)).unwrap();
                 Cotangent::moments(tap, towards(device, seed, channels, factor(tap)))
             })
             .collect::<Vec<_>>()
@@ -300,7 +304,7 @@ fn tiles_together_are_the_whole() {
         let mut sums: Vec<Tensor> = taps
             .iter()
             .map(|tap| {
-                let [c, ..] = spec.shape_at(*tap, h, w).unwrap();
+                let [c, ..] = spec.shape_at(*tap, size(h, w)).unwrap();
                 device.zeros(&[c, c]).unwrap()
             })
             .collect();
@@ -332,7 +336,7 @@ fn tiles_together_are_the_whole() {
                 let tape = network.forward_tile(tile, &window, &requests).unwrap();
                 let share = |tap: Tap| {
                     let stride = spec.stride(spec.layer_of(tap).unwrap());
-                    let [_, h, w] = spec.shape_at(tap, h, w).unwrap();
+                    let [_, h, w] = spec.shape_at(tap, size(h, w)).unwrap();
                     window.at_stride(stride).pixels() as f32 / (h * w) as f32
                 };
                 for (sum, tap) in sums.iter_mut().zip(taps) {
@@ -346,7 +350,7 @@ fn tiles_together_are_the_whole() {
                 tape.release();
                 let gradient = tape.backward(cotangents(&share, &|_| true)).unwrap();
                 let back = Patch {
-                    from: Window::whole(around.height, around.width),
+                    from: Window::whole(around.size()),
                     to: (first_row, first_column),
                 };
                 device.paste(&gradient, &back, 1.0, &mut total).unwrap();
@@ -450,7 +454,7 @@ fn what_cannot_be_is_refused() {
         assert!(run(4, 3, &[TapRequest::features(Tap::Layer(11))]).is_ok());
         let mut small = device.zeros(&[3, 2, 2]).unwrap();
         let patch = Patch {
-            from: Window::whole(2, 3),
+            from: Window::whole(size(2, 3)),
             to: (0, 0),
         };
         assert!(

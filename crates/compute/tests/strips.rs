@@ -279,7 +279,12 @@ fn what_does_not_run_in_strips_says_so() {
     for spec in [spec(PoolKind::L2, Padding::Zero), reflecting] {
         let network = device.network(&spec).unwrap();
         assert!(!network.has_strips(&taps));
-        assert!(network.strips(8, 8, None, &taps).unwrap().is_empty());
+        assert!(
+            network
+                .strips(Size::square(8), None, &taps)
+                .unwrap()
+                .is_empty()
+        );
         let error = network.forward_strips(&image, &Strips::default(), &taps);
         let error = error.err().unwrap().to_string();
         assert!(error.contains("strip by strip"), "{error}");
@@ -307,7 +312,7 @@ fn parts_are_refused_where_nobody_shows_or_answers_them() {
         let network = device.network(&spec).unwrap();
         let image = || device.upload(&noise(3, 3 * 256), &[3, 16, 16]).unwrap();
         let whole = network.forward(&image(), &taps).err().unwrap().to_string();
-        let window = Window::whole(16, 16);
+        let window = Window::whole(Size::square(16));
         let tile = network.forward_tile(image(), &window, &taps);
         for error in [whole, tile.err().unwrap().to_string()] {
             assert!(error.contains("in parts"), "{error}");
@@ -326,11 +331,15 @@ fn parts_are_refused_where_nobody_shows_or_answers_them() {
 
 #[test]
 fn plans_trade_memory_for_work() {
+    const LARGE: Size = Size {
+        width: 2000,
+        height: 12000,
+    };
     let device = CpuDevice::new(CpuSettings::default()).unwrap();
     let network = device.network(&spec(PoolKind::Max, Padding::Zero)).unwrap();
     let taps = FEW.iter().map(|(tap, ..)| TapRequest::moments(*tap));
     let plans = network
-        .strips(12000, 2000, None, &taps.collect::<Vec<_>>())
+        .strips(LARGE, None, &taps.collect::<Vec<_>>())
         .unwrap();
     let peak = |plan: &StripsPlan| plan.memory.forward.max(plan.memory.backward);
     assert!(plans.len() > 2);
@@ -338,9 +347,7 @@ fn plans_trade_memory_for_work() {
         assert!(peak(&pair[0]) < peak(&pair[1]) && pair[0].work > pair[1].work);
     }
     let taps = FEW.iter().map(|(tap, ..)| TapRequest::moments(*tap));
-    let whole = network
-        .memory(12000, 2000, &taps.collect::<Vec<_>>())
-        .unwrap();
+    let whole = network.memory(LARGE, &taps.collect::<Vec<_>>()).unwrap();
     assert!(
         peak(&plans[0]) < whole.backward / 3,
         "{:?} {whole:?}",

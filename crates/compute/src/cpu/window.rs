@@ -9,7 +9,7 @@ use super::mixing::{Operand, Pixels};
 use super::moments::{self, Accumulator, Lines};
 use super::shared::Shared;
 use super::simd::{LANES, Lanes};
-use crate::{Moments, Patch, Result, Tensor, Window};
+use crate::{Moments, Patch, Result, Size, Tensor, Window};
 use rayon::prelude::*;
 
 /// `y[to] ← x[from] + b·y[to]`.
@@ -61,10 +61,13 @@ pub(super) fn moments(
     context: &Context,
     map: &[Lanes],
     channels: usize,
-    (h, w): (usize, usize),
+    Size {
+        width: w,
+        height: h,
+    }: Size,
     window: &Window,
 ) -> Result<Moments> {
-    let size = (window.height, window.width);
+    let size = window.size();
     let mut total = Accumulator::new(context, channels, size, window.width == w)?;
     let lines = Lines {
         stride: h * w,
@@ -82,7 +85,10 @@ pub(super) fn moments_backward(
     context: &Context,
     map: &mut [Lanes],
     towards: &Moments,
-    (h, w): (usize, usize),
+    Size {
+        width: w,
+        height: h,
+    }: Size,
     window: &Window,
     add: Option<&[Lanes]>,
 ) -> Result<()> {

@@ -4,7 +4,7 @@ use super::{get, put};
 use crate::request::{Asked, merged_whole, missing};
 use crate::{
     Answer, Conv3x3, Cotangent, Head, Input, Layer, Moments, NetSpec, Network, Pool, PoolKind,
-    Result, Tap, TapRequest, Tape, Tensor, Window,
+    Result, Size, Tap, TapRequest, Tape, Tensor, Window,
 };
 
 #[derive(Debug)]
@@ -76,15 +76,16 @@ impl ReferenceNetwork {
         window: Option<Window>,
         taps: &[TapRequest],
     ) -> Result<Box<dyn Tape + 'a>> {
-        let (h, w) = self.spec.size_of(image.shape())?;
+        let size = self.spec.size_of(image.shape())?;
+        let (h, w) = (size.height, size.width);
         if let Some(window) = &window {
-            self.spec.check_window(window, (h, w), taps)?;
+            self.spec.check_window(window, size, taps)?;
         }
         let wanted = merged_whole(taps)?;
         let channels = self.spec.input.channels();
         let mut deepest = 0;
         for request in &wanted {
-            self.spec.shape_at(request.tap, h, w)?;
+            self.spec.shape_at(request.tap, size)?;
             deepest = deepest.max(self.spec.layer_of(request.tap)?);
         }
         let values = get("forward", image)?;
@@ -124,7 +125,10 @@ impl ReferenceNetwork {
             };
             let window = match window {
                 Some(window) => window.at_stride(self.spec.stride(layer)),
-                None => Window::whole(map.h, map.w),
+                None => Window::whole(Size {
+                    width: map.w,
+                    height: map.h,
+                }),
             };
             let moments = request.moments.then(|| moments(&map, &window));
             let features = request

@@ -8,8 +8,8 @@ use super::tuning::Tuning;
 use super::{Bounds, Convolutions, GpuDevice, Precision};
 use crate::{
     AdamBuffers, AdamStep, Conv3x3, Cotangent, Device, Head, Input, InputNorm, Layer, Moments,
-    NetSpec, Padding, Patch, Pool, PoolKind, Reduction, Result, Tap, TapRequest, TotalVariation,
-    Window,
+    NetSpec, Padding, Patch, Pool, PoolKind, Reduction, Result, Size, Tap, TapRequest,
+    TotalVariation, Window,
 };
 use std::sync::{Arc, PoisonError};
 use wgpu::naga::front::wgsl;
@@ -97,7 +97,10 @@ fn operations(device: &GpuDevice) -> Result<()> {
     };
     let x = device.upload(&[0.5; 297], &shape)?;
     let patch = Patch {
-        from: Window::whole(3, 4),
+        from: Window::whole(Size {
+            width: 4,
+            height: 3,
+        }),
         to: (1, 2),
     };
     device.paste(&x, &patch, 1.0, image)?;

@@ -20,7 +20,7 @@ use crate::tiling::{
     free_memory, whole,
 };
 use crate::{Error, Result};
-use impasto_compute::{NetSpec, Strips};
+use impasto_compute::{NetSpec, Size, Strips};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
@@ -370,7 +370,10 @@ impl Stylizer {
 
     /// The plan of a scale, `before` being the pixels of the one before it.
     fn plan_scale(&self, scale: Scale, before: usize, around: &Surroundings) -> Result<ScalePlan> {
-        let size = (scale.height, scale.width);
+        let size = Size {
+            width: scale.width,
+            height: scale.height,
+        };
         let pixels = scale.width * scale.height;
         let spec = self.network.spec();
         let requests = self.layers.requests(&self.recipe);
@@ -378,7 +381,7 @@ impl Stylizer {
         let state = 2 * PIXEL * pixels + self.optimizer_bytes(scale);
         let targets = feature_bytes(spec, size, &requests)?;
         let fixed = around.base + state + targets;
-        let fit = |size: (usize, usize), requests: &[_], fixed: usize, gradient: bool| {
+        let fit = |size: Size, requests: &[_], fixed: usize, gradient: bool| {
             self.fit(size, requests, fixed, gradient, around)
         };
         let need = fit(size, &requests, fixed, true)?;
@@ -398,7 +401,7 @@ impl Stylizer {
         if let Some((width, height)) = sizes.max_by_key(|(width, height)| width * height) {
             let fixed = around.base + targets + coarser + 2 * PIXEL * width * height;
             let requests = self.layers.style_requests();
-            let need = fit((height, width), &requests, fixed, false)?;
+            let need = fit(Size { width, height }, &requests, fixed, false)?;
             bytes = bytes.max(fixed + need.bytes);
             style_cut = need.cut;
         }
@@ -417,7 +420,7 @@ impl Stylizer {
     /// What a picture needs: as a whole if it fits, else cut.
     fn fit(
         &self,
-        size: (usize, usize),
+        size: Size,
         requests: &[impasto_compute::TapRequest],
         fixed: usize,
         gradient: bool,
@@ -426,7 +429,9 @@ impl Stylizer {
         let network = self.network.as_ref();
         let all = whole(network, size, requests, gradient)?;
         let fits = around.limit.is_none_or(|limit| fixed + all.bytes <= limit);
-        let tile = around.tile.filter(|tile| *tile < size.0.max(size.1));
+        let tile = around
+            .tile
+            .filter(|tile| *tile < size.height.max(size.width));
         if (fits && tile.is_none()) || requests.is_empty() || !network.has_tiles() {
             return Ok(all);
         }

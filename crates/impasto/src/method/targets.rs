@@ -12,7 +12,7 @@ use crate::picture::{Filter, Picture};
 use crate::recipe::{LayerNorm, LayerWeights, Problem, Recipe, StyleLoss};
 use crate::tiling::Eye;
 use crate::{Error, Result};
-use impasto_compute::{Device, Moments, NetSpec, Tap, TapRequest, Tensor};
+use impasto_compute::{Device, Moments, NetSpec, Size, Tap, TapRequest, Tensor};
 use std::collections::HashMap;
 
 /// A layer of a term, found in the encoder.
@@ -271,7 +271,11 @@ impl Context<'_> {
                 })
                 .collect();
             let spec = self.network.spec();
-            let [c, h, w] = spec.shape_at(layer.tap, content.height(), content.width())?;
+            let size = Size {
+                width: content.width(),
+                height: content.height(),
+            };
+            let [c, h, w] = spec.shape_at(layer.tap, size)?;
             let mut scaling = self.scaling(self.recipe.style.factor);
             if self.recipe.style.layer_norm == LayerNorm::Chw {
                 scaling.factor /= (c * h * w) as f64;
@@ -320,7 +324,10 @@ impl Context<'_> {
         let sights = self.styles.look(self.device, &image, &requests)?;
         let mut view = Vec::with_capacity(requests.len());
         for (layer, sight) in self.layers.style.iter().zip(sights) {
-            let [_, h, w] = self.styles.spec().shape_at(layer.tap, height, width)?;
+            let [_, h, w] = self
+                .styles
+                .spec()
+                .shape_at(layer.tap, Size { width, height })?;
             view.extend(sight.moments.map(|moments| (moments, h * w)));
         }
         Ok(view)

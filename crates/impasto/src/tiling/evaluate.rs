@@ -12,7 +12,7 @@ use super::network::{Course, Part, Tapes, TiledNetwork, Towards, TowardsView};
 use crate::loss::{Evaluation, Gradient, LossValue, Objective, Seen, Term, View};
 use crate::recipe::Normalize;
 use impasto_compute::{
-    ComputeError, Device, Moments, Patch, Result, Scalar, TapRequest, Tensor, Want, Window,
+    ComputeError, Device, Moments, Patch, Result, Scalar, Size, TapRequest, Tensor, Want, Window,
 };
 
 /// What a request shows of a whole picture.
@@ -31,9 +31,9 @@ struct Kept<'a> {
     features: Vec<(usize, Tensor)>,
 }
 
-fn size_of(image: &Tensor) -> Result<(usize, usize)> {
+fn size_of(image: &Tensor) -> Result<Size> {
     match *image.shape() {
-        [_, h, w] => Ok((h, w)),
+        [_, height, width] => Ok(Size { width, height }),
         _ => Err(ComputeError::Shape {
             what: "an image",
             expected: vec![3, 0, 0],
@@ -70,12 +70,12 @@ impl TiledNetwork {
         image: &Tensor,
         requests: &[TapRequest],
     ) -> Result<Vec<Sight>> {
-        let (h, w) = size_of(image)?;
-        let course = self.course(device, (h, w), requests)?;
+        let size = size_of(image)?;
+        let course = self.course(device, size, requests)?;
         let mut sights: Vec<Sight> = requests.iter().map(|_| Sight::default()).collect();
         for (sight, request) in sights.iter_mut().zip(requests) {
             if request.want == Want::Features {
-                sight.features = Some(device.zeros(&self.spec.shape_at(request.tap, h, w)?)?);
+                sight.features = Some(device.zeros(&self.spec.shape_at(request.tap, size)?)?);
             }
         }
         for tile in &course.tiles {
@@ -83,15 +83,9 @@ impl TiledNetwork {
                 let sight = &mut sights[part.request];
                 sum(device, &part, &mut sight.moments)?;
                 if let (Some(all), Some(features)) = (&mut sight.features, &part.features) {
-                    let Window {
-                        top,
-                        left,
-                        height,
-                        width,
-                    } = part.place;
                     let patch = Patch {
-                        from: Window::whole(height, width),
-                        to: (top, left),
+                        from: Window::whole(part.place.size()),
+                        to: (part.place.top, part.place.left),
                     };
                     device.paste(features, &patch, 0.0, all)?;
                 }

@@ -11,8 +11,8 @@
 use super::TilePlan;
 use super::grid::{alignment, around, tiles};
 use impasto_compute::{
-    Cotangent, Device, Halves, Moments, NetSpec, Network, Patch, Result, Tap, TapRequest, Tape,
-    Tensor, Want, Window,
+    Cotangent, Device, Halves, Moments, NetSpec, Network, Patch, Result, Size, Tap, TapRequest,
+    Tape, Tensor, Want, Window,
 };
 
 /// A network in one or two parts, and the sizes of their tiles.
@@ -127,11 +127,11 @@ impl TiledNetwork {
         })
     }
 
-    /// A way over a picture of `h×w` that looks at some taps.
+    /// A way over a picture that looks at some taps.
     pub(super) fn course<'a>(
         &'a self,
         device: &'a dyn Device,
-        size: (usize, usize),
+        size: Size,
         requests: &'a [TapRequest],
     ) -> Result<Course<'a>> {
         let geometry = Geometry::new(&self.spec, &self.plan, size, requests)?;
@@ -161,9 +161,6 @@ impl TiledNetwork {
     }
 }
 
-/// Heights and widths.
-pub(super) type Sizes = Vec<(usize, usize)>;
-
 /// The tiles of a picture, for the layers that are asked for.
 pub(super) struct Geometry {
     pub(super) tiles: Vec<Tile>,
@@ -173,7 +170,7 @@ impl Geometry {
     pub(super) fn new(
         spec: &NetSpec,
         plan: &TilePlan,
-        size: (usize, usize),
+        size: Size,
         requests: &[TapRequest],
     ) -> Result<Self> {
         let mut deepest = 0;
@@ -191,15 +188,14 @@ impl Geometry {
             Some(cut) => (Some((cut, spec.reach(cut))), 0),
             None => (None, spec.reach(deepest)),
         };
-        let (h, w) = size;
-        let whole = Window::whole(h, w);
+        let whole = Window::whole(size);
         let margin = back.next_multiple_of(align);
         let tile = |core: Window| {
             let around = around(&core, margin, size);
             let subs = front.map_or(vec![], |(cut, reach)| {
                 let align = alignment(spec, cut);
                 let margin = reach.next_multiple_of(align);
-                let subs = tiles(&around, (plan.front, plan.front), align);
+                let subs = tiles(&around, Size::square(plan.front), align);
                 let sub = |part: Window| Sub {
                     core: part,
                     around: self::around(&part, margin, size),
@@ -209,18 +205,21 @@ impl Geometry {
             });
             Tile { core, around, subs }
         };
-        let cores = tiles(&whole, (plan.height, plan.width), align);
+        let tile_size = Size {
+            width: plan.width,
+            height: plan.height,
+        };
+        let cores = tiles(&whole, tile_size, align);
         Ok(Self {
             tiles: cores.into_iter().map(tile).collect(),
         })
     }
 
     /// Sizes of what the back sees, and of what the front sees, tile by tile.
-    pub(super) fn sizes(&self) -> (Sizes, Sizes) {
-        let size = |window: &Window| (window.height, window.width);
-        let back = self.tiles.iter().map(|tile| size(&tile.around)).collect();
+    pub(super) fn sizes(&self) -> (Vec<Size>, Vec<Size>) {
+        let back = self.tiles.iter().map(|tile| tile.around.size());
         let subs = self.tiles.iter().flat_map(|tile| &tile.subs);
-        (back, subs.map(|sub| size(&sub.around)).collect())
+        (back.collect(), subs.map(|sub| sub.around.size()).collect())
     }
 }
 
@@ -228,7 +227,7 @@ impl Geometry {
 pub(super) struct Course<'a> {
     network: &'a TiledNetwork,
     device: &'a dyn Device,
-    size: (usize, usize),
+    size: Size,
     requests: &'a [TapRequest],
     /// Indices of requests and what they are for each half.
     front: Vec<(usize, TapRequest)>,
@@ -320,10 +319,7 @@ impl<'a> Course<'a> {
         let mut tapes = Vec::new();
         let deep = !self.back.is_empty();
         let cut = Tap::Layer(front.halves.last);
-        let shape = front
-            .halves
-            .front
-            .shape_at(cut, tile.around.height, tile.around.width)?;
+        let shape = front.halves.front.shape_at(cut, tile.around.size())?;
         let mut input = match deep {
             true => Some(self.device.zeros(&shape)?),
             false => None,
@@ -405,7 +401,7 @@ impl<'a> Course<'a> {
         let spec = &self.network.spec;
         let tap = self.requests[index].tap;
         let stride = spec.stride(spec.layer_of(tap)?);
-        let [_, h, w] = spec.shape_at(tap, self.size.0, self.size.1)?;
+        let [_, h, w] = spec.shape_at(tap, self.size)?;
         let place = core.at_stride(stride);
         let share = place.pixels() as f64 / (h * w) as f64;
         Ok((place, around.at_stride(stride), share))
@@ -532,7 +528,7 @@ impl<'a> Course<'a> {
                     let mut towards = self.device.zeros(&shape)?;
                     let inside = place.within(&origin);
                     let patch = Patch {
-                        from: Window::whole(place.height, place.width),
+                        from: Window::whole(place.size()),
                         to: (inside.top, inside.left),
                     };
                     self.device.paste(&part, &patch, 0.0, &mut towards)?;
@@ -546,7 +542,7 @@ impl<'a> Course<'a> {
     /// Adds the gradient of a part of the picture.
     fn add(&self, part: &Tensor, place: &Window, gradient: &mut Tensor) -> Result<()> {
         let patch = Patch {
-            from: Window::whole(place.height, place.width),
+            from: Window::whole(place.size()),
             to: (place.top, place.left),
         };
         self.device.paste(part, &patch, 1.0, gradient)
