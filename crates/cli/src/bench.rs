@@ -9,7 +9,7 @@ use crate::args::{BENCH_SIZE, BENCH_STEPS, BenchStep, EncoderChoice};
 use crate::problems::Problems;
 use crate::{Exit, Failure, print, settings};
 use impasto::compute::cpu::{CpuDevice, CpuSettings};
-use impasto::compute::{Device, Layer, Padding, Reduction, StageTime, Tap, TotalVariation};
+use impasto::compute::{self, Device, Padding, Reduction, StageTime, Tap, TotalVariation};
 use impasto::device::{Kind, Precision};
 use impasto::encoder::Preprocessing;
 use impasto::recipe::names::Named;
@@ -278,15 +278,13 @@ fn operations(encoder: &Encoder, size: usize) -> impasto::Result<Vec<f64>> {
     }
     let mut operations = vec![0.0; deepest + 1];
     for (index, layer) in spec.layers[..=deepest].iter().enumerate() {
-        if let Layer::Conv(conv) = layer {
-            let [outputs, height, width] = spec.shape_at(Tap::Layer(index), size, size)?;
-            let products = (9 * conv.in_channels * outputs * height * width) as f64;
-            operations[index] += 2.0 * 2.0 * products;
-        }
+        let [_, height, width] = spec.shape_at(Tap::Layer(index), compute::Size::square(size))?;
+        let products = (layer.products() * height * width) as f64;
+        operations[index] += 2.0 * 2.0 * products;
     }
     for layer in layers.style {
         let tap = encoder.tap(layer)?;
-        let [channels, height, width] = spec.shape_at(tap, size, size)?;
+        let [channels, height, width] = spec.shape_at(tap, compute::Size::square(size))?;
         let products = (channels * channels * height * width) as f64;
         operations[spec.layer_of(tap)?] += 3.0 * products;
     }

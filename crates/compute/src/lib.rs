@@ -45,12 +45,16 @@
 //! # }
 //! ```
 
+mod cotangents;
 pub mod cpu;
 mod device;
 mod error;
+mod layer;
 mod network;
+mod plan;
 pub mod reference;
 mod request;
+mod size;
 mod spec;
 mod tape;
 mod tensor;
@@ -68,8 +72,11 @@ pub mod prelude {
 }
 
 pub use error::{Advice, ComputeError, Result};
+pub use layer::{Conv3x3, Geometry, Head, Layer, Padding, Param, Pool, PoolKind};
 pub use network::{Memory, Network, Networks, StageTime, Strips, StripsPlan};
-pub use spec::{Conv3x3, Halves, Head, Input, InputNorm, Layer, NetSpec, Padding, Pool, PoolKind};
-pub use tape::{Answer, Cotangent, Part, Tap, TapRequest, Tape};
+pub use plan::Work;
+pub use size::Size;
+pub use spec::{Halves, Input, InputNorm, NetSpec};
+pub use tape::{Answer, Cotangent, Part, Tap, TapRequest, Tape, Want};
 pub use tensor::{PendingScalar, Scalar, Storage, Tensor};
 pub use window::{Patch, Window};

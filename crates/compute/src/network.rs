@@ -1,6 +1,6 @@
 //! A network on a device: what runs, whole, tile by tile or in strips, and what it takes.
 
-use crate::{ComputeError, Hardware, NetSpec, Result, Tap, TapRequest, Tape, Tensor, Window};
+use crate::{ComputeError, Hardware, NetSpec, Result, Size, Tap, TapRequest, Tape, Tensor, Window};
 use std::fmt;
 
 /// A device that runs networks.
@@ -117,28 +117,27 @@ pub trait Network: Send + Sync + fmt::Debug {
         })
     }
 
-    /// The ways to run an image of `height`×`width` in strips of some rows, if it [has them](Network::has_strips): from
+    /// The ways to run an image of some size in strips of some rows, if it [has them](Network::has_strips): from
     /// the one that takes least memory to the one that takes least work.
     ///
     /// # Errors
     /// As [`Network::forward`].
     fn strips(
         &self,
-        height: usize,
-        width: usize,
+        size: Size,
         rows: Option<usize>,
         taps: &[TapRequest],
     ) -> Result<Vec<StripsPlan>> {
-        let _ = (height, width, rows, taps);
+        let _ = (size, rows, taps);
         Ok(vec![])
     }
 
-    /// What a pass over an image of `height`×`width` needs, whole or as a tile; an estimate, from above where the
+    /// What a pass over an image of some size needs, whole or as a tile; an estimate, from above where the
     /// device does not know better: every map in f32, and two more.
     ///
     /// # Errors
     /// As [`Network::forward`].
-    fn memory(&self, height: usize, width: usize, taps: &[TapRequest]) -> Result<Memory> {
+    fn memory(&self, size: Size, taps: &[TapRequest]) -> Result<Memory> {
         let spec = self.spec();
         let mut layers = Vec::with_capacity(taps.len());
         for request in taps {
@@ -149,7 +148,7 @@ pub trait Network: Send + Sync + fmt::Debug {
         };
         let (mut kept, mut largest) = (0, 0);
         for layer in 0..=deepest {
-            let shape = spec.shape_at(Tap::Layer(layer), height, width)?;
+            let shape = spec.shape_at(Tap::Layer(layer), size)?;
             let bytes = size_of::<f32>() * shape.iter().product::<usize>();
             (kept, largest) = (kept + bytes, bytes.max(largest));
         }

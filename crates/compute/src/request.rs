@@ -1,22 +1,64 @@
 //! What a tape was asked for, and whether a gradient fits that: the same on every device.
 
-use crate::{ComputeError, Cotangent, Result, Tap, TapRequest};
+use crate::{ComputeError, Cotangent, Result, Tap, TapRequest, Want};
 
-/// One request per tap.
-pub(crate) fn merged(taps: &[TapRequest]) -> Vec<TapRequest> {
-    let mut merged: Vec<TapRequest> = Vec::with_capacity(taps.len());
-    for request in taps {
-        match merged.iter_mut().find(|known| known.tap == request.tap) {
-            Some(known) => {
-                known.features |= request.features;
-                known.moments |= request.moments;
-                known.replay |= request.replay;
-                known.parts |= request.parts;
-            }
-            None => merged.push(*request),
+/// All that is wanted of one tap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    pub(crate) tap: Tap,
+    pub(crate) features: bool,
+    pub(crate) in_parts: bool,
+    pub(crate) moments: bool,
+    pub(crate) replay: bool,
+}
+
+impl Wanted {
+    fn nothing(tap: Tap) -> Self {
+        Self {
+            tap,
+            features: false,
+            in_parts: false,
+            moments: false,
+            replay: false,
         }
     }
+
+    /// Whether a gradient towards moments may come.
+    pub(crate) fn towards_moments(&self) -> bool {
+        self.moments || self.replay
+    }
+}
+
+/// What is wanted, tap by tap, in the order in which taps are named first.
+pub(crate) fn merged(requests: &[TapRequest]) -> Vec<Wanted> {
+    let mut merged: Vec<Wanted> = Vec::with_capacity(requests.len());
+    for request in requests {
+        let known = merged.iter().position(|known| known.tap == request.tap);
+        let place = known.unwrap_or(merged.len());
+        if known.is_none() {
+            merged.push(Wanted::nothing(request.tap));
+        }
+        let here = &mut merged[place];
+        *match request.want {
+            Want::Features => &mut here.features,
+            Want::InParts => &mut here.in_parts,
+            Want::Moments => &mut here.moments,
+            Want::Replay => &mut here.replay,
+        } = true;
+    }
     merged
+}
+
+/// The same for a pass that shows nothing in parts.
+pub(crate) fn merged_whole(requests: &[TapRequest]) -> Result<Vec<Wanted>> {
+    let merged = merged(requests);
+    match merged.iter().find(|wanted| wanted.in_parts) {
+        None => Ok(merged),
+        Some(wanted) => Err(ComputeError::BadSetting(format!(
+            "features are shown in parts by passes in strips only, and those of {} were asked of another one",
+            wanted.tap
+        ))),
+    }
 }
 
 /// What a gradient of one tap may be towards.

@@ -4,125 +4,7 @@
 //! Zisserman, arXiv 1409.1556), plus *heads*: linear 1×1 side branches that nothing else reads. Other kinds of
 //! layer become further variants of [`Layer`]; strides, dilation and groups are refused by having no place here.
 
-use crate::{ComputeError, Result, Tap, TapRequest, Window};
-use std::sync::Arc;
-
-/// How a convolution continues the picture beyond its border.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Padding {
-    /// With zeros.
-    #[default]
-    Zero,
-    /// With the nearest pixel.
-    Replicate,
-    /// Mirrored at the border pixel, which is not repeated; with the nearest pixel where there is only one.
-    Reflect,
-}
-
-impl Padding {
-    /// The index inside `0..n` that position `i` in `-1..=n` reads, or `None` for a zero.
-    pub fn source(self, i: isize, n: usize) -> Option<usize> {
-        if (0..n as isize).contains(&i) {
-            return Some(i as usize);
-        }
-        match self {
-            Padding::Zero => None,
-            Padding::Replicate => Some(if i < 0 { 0 } else { n - 1 }),
-            Padding::Reflect if n == 1 => Some(0),
-            Padding::Reflect => Some(if i < 0 { 1 } else { n - 2 }),
-        }
-    }
-}
-
-/// A 3×3 convolution with stride 1, one pixel of padding, and a bias.
-#[derive(Clone, Debug)]
-pub struct Conv3x3 {
-    /// Channels in.
-    pub in_channels: usize,
-    /// Channels out.
-    pub out_channels: usize,
-    /// What lies beyond the border.
-    pub padding: Padding,
-    /// Filters `[out, in, 3, 3]`, cross-correlation as every framework means it.
-    pub weight: Arc<[f32]>,
-    /// Bias `[out]`.
-    pub bias: Arc<[f32]>,
-}
-
-impl Conv3x3 {
-    /// A convolution from its filters `[out, in, 3, 3]` and bias `[out]`.
-    ///
-    /// # Errors
-    /// [`ComputeError::Shape`] if the lengths do not fit the channels.
-    pub fn new(
-        in_channels: usize,
-        out_channels: usize,
-        padding: Padding,
-        weight: impl Into<Arc<[f32]>>,
-        bias: impl Into<Arc<[f32]>>,
-    ) -> Result<Self> {
-        let (weight, bias) = (weight.into(), bias.into());
-        expect_len(
-            "filters of a convolution",
-            weight.len(),
-            &[out_channels, in_channels, 3, 3],
-        )?;
-        expect_len("bias of a convolution", bias.len(), &[out_channels])?;
-        Ok(Self {
-            in_channels,
-            out_channels,
-            padding,
-            weight,
-            bias,
-        })
-    }
-}
-
-/// What a 2×2 pool with stride 2 makes of four values. An odd last row or column is dropped.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum PoolKind {
-    /// The greatest; among equals the first in reading order gets the gradient.
-    #[default]
-    Max,
-    /// Their mean.
-    Average,
-    /// The square root of the sum of their squares.
-    L2,
-}
-
-/// A 2×2 pool with stride 2, its result multiplied by `factor`.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Pool {
-    /// What it computes.
-    pub kind: PoolKind,
-    /// The factor on the result: lets average and L2 pooling keep the mean activation of max pooling.
-    pub factor: f32,
-}
-
-/// One layer.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum Layer {
-    /// A 3×3 convolution.
-    Conv(Conv3x3),
-    /// `max(x, 0)`.
-    Relu,
-    /// A 2×2 pool.
-    Pool(Pool),
-}
-
-/// A linear 1×1 side branch: `weight · features + bias` of the layer `after`.
-#[derive(Clone, Debug)]
-pub struct Head {
-    /// Index of the layer whose result it reads.
-    pub after: usize,
-    /// Channels out.
-    pub out_channels: usize,
-    /// Matrix `[out, in]`.
-    pub weight: Arc<[f32]>,
-    /// Bias `[out]`.
-    pub bias: Arc<[f32]>,
-}
+use crate::{ComputeError, Geometry, Head, Layer, Param, Result, Size, Tap, TapRequest, Window};
 
 /// What happens to an image in 0..1 before the first layer: `(x − mean) · scale`, channel by channel.
 /// Padding is applied after it.
@@ -178,67 +60,36 @@ impl NetSpec {
     pub fn validate(&self) -> Result<()> {
         let mut channels = self.input.channels();
         let mut after = Vec::with_capacity(self.layers.len());
-        for (index, layer) in self.layers.iter().enumerate() {
-            let bad = |problem: String| ComputeError::BadNetwork {
-                layer: index,
-                problem,
-            };
-            match layer {
-                Layer::Conv(conv) => {
-                    if conv.in_channels != channels {
-                        return Err(bad(format!(
-                            "the convolution reads {} channels, but {channels} arrive",
-                            conv.in_channels
-                        )));
-                    }
-                    if conv.out_channels == 0 {
-                        return Err(bad("the convolution has no output channels".into()));
-                    }
-                    expect_len(
-                        "filters of a convolution",
-                        conv.weight.len(),
-                        &[conv.out_channels, conv.in_channels, 3, 3],
-                    )?;
-                    expect_len(
-                        "bias of a convolution",
-                        conv.bias.len(),
-                        &[conv.out_channels],
-                    )?;
-                    channels = conv.out_channels;
-                }
-                Layer::Relu | Layer::Pool(_) if index == 0 => {
-                    return Err(bad("a network starts with a convolution".into()));
-                }
-                Layer::Relu => {}
-                Layer::Pool(pool) => {
-                    if !(pool.factor.is_finite() && pool.factor > 0.0) {
-                        return Err(bad(format!("the pooling factor is {}", pool.factor)));
-                    }
-                }
+        let bad = |layer, problem: String| Err(ComputeError::BadNetwork { layer, problem });
+        match self.layers.first() {
+            None => return bad(0, "there are no layers".into()),
+            Some(first) if !first.begins() => {
+                return bad(0, "a network starts with a convolution".into());
             }
+            Some(_) => {}
+        }
+        for (index, layer) in self.layers.iter().enumerate() {
+            layer.validate(index, channels)?;
+            channels = layer.channels(channels);
             after.push(channels);
         }
-        if self.layers.is_empty() {
-            return Err(ComputeError::BadNetwork {
-                layer: 0,
-                problem: "there are no layers".into(),
-            });
-        }
         for (index, head) in self.heads.iter().enumerate() {
-            let Some(&channels) = after.get(head.after) else {
-                return Err(ComputeError::BadNetwork {
-                    layer: index,
-                    problem: format!("the head reads layer {}, which does not exist", head.after),
-                });
-            };
-            expect_len(
-                "matrix of a head",
-                head.weight.len(),
-                &[head.out_channels, channels],
-            )?;
-            expect_len("bias of a head", head.bias.len(), &[head.out_channels])?;
+            match after.get(head.after) {
+                Some(&channels) => head.validate(channels)?,
+                None => {
+                    let problem =
+                        format!("the head reads layer {}, which does not exist", head.after);
+                    return bad(index, problem);
+                }
+            }
         }
         Ok(())
+    }
+
+    /// All numbers that the network was made from: those of the layers in their order, then those of heads.
+    pub fn params(&self) -> impl Iterator<Item = Param<'_>> {
+        let layers = self.layers.iter().flat_map(Layer::params);
+        layers.chain(self.heads.iter().flat_map(Head::params))
     }
 
     /// The layer behind which a tap sits.
@@ -267,24 +118,21 @@ impl NetSpec {
         Ok(layer)
     }
 
-    /// The shape `[c, h, w]` of what a tap sees of an image of `height`×`width`.
+    /// The shape `[c, h, w]` of what a tap sees of an image of some size.
     ///
     /// # Errors
     /// [`ComputeError::NoSuchTap`], and [`ComputeError::TooSmall`] where nothing would be left.
-    pub fn shape_at(&self, tap: Tap, height: usize, width: usize) -> Result<[usize; 3]> {
+    pub fn shape_at(&self, tap: Tap, size: Size) -> Result<[usize; 3]> {
         let last = self.layer_of(tap)?;
-        let (mut c, mut h, mut w) = (self.input.channels(), height, width);
+        let (mut c, mut here) = (self.input.channels(), size);
         for (index, layer) in self.layers[..=last].iter().enumerate() {
-            match layer {
-                Layer::Conv(conv) => c = conv.out_channels,
-                Layer::Relu => {}
-                Layer::Pool(_) => (h, w) = (h / 2, w / 2),
-            }
-            if h == 0 || w == 0 {
+            c = layer.channels(c);
+            here = here.at_stride(layer.geometry().stride);
+            if here.height == 0 || here.width == 0 {
                 return Err(ComputeError::TooSmall {
                     layer: index,
-                    width,
-                    height,
+                    width: size.width,
+                    height: size.height,
                     minimum: self.minimum_side(tap)?,
                 });
             }
@@ -292,7 +140,7 @@ impl NetSpec {
         if let Tap::Head(head) = tap {
             c = self.heads[head].out_channels;
         }
-        Ok([c, h, w])
+        Ok([c, here.height, here.width])
     }
 
     /// The least width and height of an image for which a tap still sees something.
@@ -303,10 +151,10 @@ impl NetSpec {
         Ok(self.stride(self.layer_of(tap)?))
     }
 
-    /// Height and width of an image `[c, h, w]`.
-    pub(crate) fn size_of(&self, shape: &[usize]) -> Result<(usize, usize)> {
+    /// The size of an image `[c, h, w]`.
+    pub(crate) fn size_of(&self, shape: &[usize]) -> Result<Size> {
         match *shape {
-            [c, h, w] if c == self.input.channels() => Ok((h, w)),
+            [c, height, width] if c == self.input.channels() => Ok(Size { width, height }),
             _ => Err(ComputeError::Shape {
                 what: "what a network reads",
                 expected: vec![self.input.channels(), 0, 0],
@@ -319,11 +167,11 @@ impl NetSpec {
     pub(crate) fn check_window(
         &self,
         window: &Window,
-        (h, w): (usize, usize),
+        size: Size,
         taps: &[TapRequest],
     ) -> Result<()> {
-        let mut good = window.bottom() <= h && window.right() <= w;
-        for request in taps.iter().filter(|tap| tap.moments || tap.replay) {
+        let mut good = window.bottom() <= size.height && window.right() <= size.width;
+        for request in taps.iter().filter(|tap| tap.want.is_of_moments()) {
             let stride = self.stride(self.layer_of(request.tap)?);
             good &= window.at_stride(stride).pixels() > 0;
         }
@@ -332,31 +180,37 @@ impl NetSpec {
         }
         Err(ComputeError::Shape {
             what: "the window of a tile",
-            expected: vec![h, w],
+            expected: vec![size.height, size.width],
             got: vec![window.top, window.left, window.bottom(), window.right()],
         })
     }
 
     /// Pixels of the image from one place of a layer's result to the next.
     pub fn stride(&self, layer: usize) -> usize {
-        let pools = self.layers.iter().take(layer + 1);
-        1 << pools
-            .filter(|layer| matches!(layer, Layer::Pool(_)))
-            .count()
+        let layers = self.layers.iter().take(layer + 1);
+        layers.map(|layer| layer.geometry().stride).product()
     }
 
     /// How far beyond a rectangle of the image, whose corners are multiples of the layer's stride, the image is looked
-    /// at for a layer's result inside it: each convolution looks one place further.
+    /// at for a layer's result inside it.
     pub fn reach(&self, layer: usize) -> usize {
-        let (mut stride, mut reach) = (1, 0);
-        for layer in self.layers.iter().take(layer + 1) {
-            match layer {
-                Layer::Conv(_) => reach += stride,
-                Layer::Relu => {}
-                Layer::Pool(_) => stride *= 2,
-            }
+        self.sum_over(layer, |geometry| geometry.reach())
+    }
+
+    /// Pixels of the image, each way, on which one place of a layer's result depends.
+    pub fn receptive_field(&self, layer: usize) -> usize {
+        1 + self.sum_over(layer, |geometry| geometry.kernel - 1)
+    }
+
+    /// A sum of places over the layers up to one, in pixels of the image.
+    fn sum_over(&self, last: usize, places: impl Fn(Geometry) -> usize) -> usize {
+        let (mut stride, mut sum) = (1, 0);
+        for layer in self.layers.iter().take(last + 1) {
+            let geometry = layer.geometry();
+            sum += stride * places(geometry);
+            stride *= geometry.stride;
         }
-        reach
+        sum
     }
 
     /// Cuts a network in two behind a layer: the back reads what that layer makes.
@@ -364,13 +218,13 @@ impl NetSpec {
     /// # Errors
     /// [`ComputeError::BadNetwork`] if nothing would be left behind the layer, or not a convolution first.
     pub fn split(&self, last: usize) -> Result<Halves> {
-        if !matches!(self.layers.get(last + 1), Some(Layer::Conv(_))) {
+        if !self.layers.get(last + 1).is_some_and(Layer::begins) {
             return Err(ComputeError::BadNetwork {
                 layer: last,
                 problem: "a network is cut in front of a convolution only".into(),
             });
         }
-        let [channels, ..] = self.shape_at(Tap::Layer(last), usize::MAX, usize::MAX)?;
+        let [channels, ..] = self.shape_at(Tap::Layer(last), Size::square(usize::MAX))?;
         let (front, back): (Vec<_>, Vec<_>) =
             (0..self.heads.len()).partition(|&head| self.heads[head].after <= last);
         let heads = |indices: &[usize], skipped: usize| {
@@ -422,17 +276,5 @@ impl Halves {
                 Some((back, Tap::Head(place)))
             }),
         }
-    }
-}
-
-fn expect_len(what: &'static str, got: usize, shape: &[usize]) -> Result<()> {
-    if got == shape.iter().product::<usize>() {
-        Ok(())
-    } else {
-        Err(ComputeError::Shape {
-            what,
-            expected: shape.to_vec(),
-            got: vec![got],
-        })
     }
 }

@@ -1,6 +1,6 @@
 //! One forward pass through a network: what it is asked for, and the gradients that go back through it.
 
-use crate::{Moments, Result, Tensor, Window};
+use crate::{ComputeError, Moments, Result, Tensor, Window};
 use std::fmt;
 
 /// A place in a network that a loss looks at.
@@ -21,66 +21,63 @@ impl fmt::Display for Tap {
     }
 }
 
-/// A tap, and what is wanted of it. Asking for less is faster: moments never need the features to be kept in full.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is wanted of a tap. Asking for less is faster: moments never need the features to be kept in full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Want {
+    /// Its features, as a whole ([`Tape::features`]).
+    Features,
+    /// Its features, shown part by part on the way back ([`Tape::backward_in_parts`]), so that they need not exist as a
+    /// whole. Only passes in strips show parts; others refuse to.
+    InParts,
+    /// Its moments ([`Tape::moments`]).
+    Moments,
+    /// Nothing now, but a gradient towards moments will be given: those that an earlier pass over the same image has
+    /// seen.
+    Replay,
+}
+
+impl Want {
+    /// Whether a gradient towards moments may be given.
+    pub fn is_of_moments(self) -> bool {
+        match self {
+            Want::Moments | Want::Replay => true,
+            Want::Features | Want::InParts => false,
+        }
+    }
+}
+
+/// A tap, and what is wanted of it: several requests of one tap for several views.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct TapRequest {
     /// Where.
     pub tap: Tap,
-    /// Whether [`Tape::features`] will be asked.
-    pub features: bool,
-    /// Whether [`Tape::moments`] will be asked.
-    pub moments: bool,
-    /// Whether a gradient towards moments will be given that need not be computed: those that an earlier pass over
-    /// the same image has seen.
-    pub replay: bool,
-    /// Of a picture that runs strip by strip: whether its features will be shown part by part on the way back
-    /// ([`Tape::backward_in_parts`]), so that they need not exist as a whole.
-    pub parts: bool,
+    /// What.
+    pub want: Want,
 }
 
 impl TapRequest {
     /// Asks for the features of a tap.
     pub fn features(tap: Tap) -> Self {
-        Self {
-            tap,
-            features: true,
-            moments: false,
-            replay: false,
-            parts: false,
-        }
+        let want = Want::Features;
+        Self { tap, want }
+    }
+
+    /// Asks for the features of a tap, part by part on the way back.
+    pub fn in_parts(tap: Tap) -> Self {
+        let want = Want::InParts;
+        Self { tap, want }
     }
 
     /// Asks for the moments of a tap.
     pub fn moments(tap: Tap) -> Self {
-        Self {
-            tap,
-            features: false,
-            moments: true,
-            replay: false,
-            parts: false,
-        }
+        let want = Want::Moments;
+        Self { tap, want }
     }
 
     /// Announces a gradient towards moments that are known already.
     pub fn replay(tap: Tap) -> Self {
-        Self {
-            tap,
-            features: false,
-            moments: false,
-            replay: true,
-            parts: false,
-        }
-    }
-
-    /// Asks for the features of a tap, part by part on the way back.
-    pub fn parts(tap: Tap) -> Self {
-        Self {
-            tap,
-            features: false,
-            moments: false,
-            replay: false,
-            parts: true,
-        }
+        let want = Want::Replay;
+        Self { tap, want }
     }
 }
 
@@ -105,10 +102,14 @@ pub trait Tape {
     /// dL/d image `[c, h, w]` from the gradients towards what the losses saw. Several cotangents of one tap add up.
     ///
     /// # Errors
-    /// [`ComputeError::NoSuchTap`](crate::ComputeError::NoSuchTap) for a tap, or a view of it, that was not asked for.
-    fn backward(self: Box<Self>, cotangents: Vec<Cotangent>) -> Result<Tensor>;
+    /// [`ComputeError::NoSuchTap`](crate::ComputeError::NoSuchTap) for a tap, or a view of it, that was not asked for;
+    /// [`ComputeError::BadSetting`](crate::ComputeError::BadSetting) if features were asked for
+    /// [in parts](Want::InParts): nobody would look at them, and the gradient would lack what is to be said about them.
+    fn backward(self: Box<Self>, cotangents: Vec<Cotangent>) -> Result<Tensor> {
+        self.backward_in_parts(cotangents, &mut |part| Err(unanswered(part.tap)))
+    }
 
-    /// The same, where features that were asked for [in parts](TapRequest::parts) are shown part by part, each once, and
+    /// The same, where features that were asked for [in parts](Want::InParts) are shown part by part, each once, and
     /// the gradient towards them is answered.
     ///
     /// # Errors
@@ -117,10 +118,14 @@ pub trait Tape {
         self: Box<Self>,
         cotangents: Vec<Cotangent>,
         answer: &mut Answer<'_>,
-    ) -> Result<Tensor> {
-        let _ = answer;
-        self.backward(cotangents)
-    }
+    ) -> Result<Tensor>;
+}
+
+/// The refusal to go back past parts that nobody looks at.
+fn unanswered(tap: Tap) -> ComputeError {
+    ComputeError::BadSetting(format!(
+        "features of {tap} were asked for in parts, and nobody looks at them on the way back"
+    ))
 }
 
 /// The gradient of a loss towards what it saw of one tap.

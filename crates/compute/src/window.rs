@@ -1,6 +1,6 @@
 //! Rectangles of images and of maps.
 
-use crate::{ComputeError, Result};
+use crate::{ComputeError, Result, Size};
 use std::ops::Range;
 
 /// A rectangle of pixels of an image or of places of a map.
@@ -17,13 +17,21 @@ pub struct Window {
 }
 
 impl Window {
-    /// All of `height`×`width`.
-    pub fn whole(height: usize, width: usize) -> Self {
+    /// All of a map.
+    pub fn whole(size: Size) -> Self {
         Self {
             top: 0,
             left: 0,
-            height,
-            width,
+            height: size.height,
+            width: size.width,
+        }
+    }
+
+    /// Its size.
+    pub fn size(&self) -> Size {
+        Size {
+            width: self.width,
+            height: self.height,
         }
     }
 

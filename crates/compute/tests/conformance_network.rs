@@ -92,14 +92,12 @@ fn small_vgg(
     ))
 }
 
-fn both(tap: Tap) -> TapRequest {
-    TapRequest {
-        tap,
-        features: true,
-        moments: true,
-        replay: false,
-        parts: false,
-    }
+/// Features and moments of some taps.
+fn both(taps: impl IntoIterator<Item = Tap>) -> Vec<TapRequest> {
+    let requests = taps.into_iter();
+    requests
+        .flat_map(|tap| [TapRequest::features(tap), TapRequest::moments(tap)])
+        .collect()
 }
 
 fn run(device: &dyn Device, case: &Case) -> Result<Outcome> {
@@ -124,7 +122,7 @@ fn run(device: &dyn Device, case: &Case) -> Result<Outcome> {
                 .collect();
             device.upload(&values, shape)
         };
-        if request.features {
+        if request.want == Want::Features {
             let features = tape.features(tap)?;
             views.push((format!("features of {tap}"), device.download(features)?));
             for _ in 0..case.repeats {
@@ -132,7 +130,7 @@ fn run(device: &dyn Device, case: &Case) -> Result<Outcome> {
                 cotangents.push(Cotangent::features(tap, gradient));
             }
         }
-        if request.moments {
+        if request.want == Want::Moments {
             let moments = tape.moments(tap)?;
             views.push((format!("mean of {tap}"), device.download(&moments.mean)?));
             views.push((
@@ -288,7 +286,7 @@ fn the_smallest_images() -> Result<()> {
                 name: format!("{padding:?} {size:?}"),
                 spec: spec.clone(),
                 size,
-                taps: vec![both(Tap::Layer(1)), both(Tap::Layer(3))],
+                taps: both([1, 3].map(Tap::Layer)),
                 repeats: 1,
             })?;
         }
@@ -305,16 +303,14 @@ fn every_layer_can_be_tapped() -> Result<()> {
                 name: format!("{kind:?}, layer {layer}"),
                 spec: spec.clone(),
                 size: (11, 14),
-                taps: vec![both(Tap::Layer(layer))],
+                taps: both([Tap::Layer(layer)]),
                 repeats: 1,
             })?;
         }
         conform(&Case {
             name: format!("{kind:?}, all layers"),
             size: (11, 14),
-            taps: (0..spec.layers.len())
-                .map(|layer| both(Tap::Layer(layer)))
-                .collect(),
+            taps: both((0..spec.layers.len()).map(Tap::Layer)),
             spec,
             repeats: 2,
         })?;
@@ -346,11 +342,12 @@ fn layers_in_any_order() -> Result<()> {
         name: "odd order".into(),
         spec,
         size: (67, 41),
-        taps: vec![
-            TapRequest::moments(Tap::Layer(2)),
-            both(Tap::Layer(5)),
-            TapRequest::features(Tap::Layer(11)),
-        ],
+        taps: [
+            vec![TapRequest::moments(Tap::Layer(2))],
+            both([Tap::Layer(5)]),
+            vec![TapRequest::features(Tap::Layer(11))],
+        ]
+        .concat(),
         repeats: 1,
     })
 }
@@ -426,14 +423,14 @@ fn heads_give_features_and_moments() -> Result<()> {
             head(&mut n, 11, 40, 20),
         ];
         for taps in [
-            (0..5).map(|h| both(Tap::Head(h))).collect::<Vec<_>>(),
+            both((0..5).map(Tap::Head)),
             (0..5).map(|h| TapRequest::moments(Tap::Head(h))).collect(),
             (1..3).map(|h| TapRequest::features(Tap::Head(h))).collect(),
-            vec![
-                both(Tap::Head(1)),
-                both(Tap::Layer(6)),
-                TapRequest::moments(Tap::Head(4)),
-            ],
+            [
+                both([Tap::Head(1), Tap::Layer(6)]),
+                vec![TapRequest::moments(Tap::Head(4))],
+            ]
+            .concat(),
         ] {
             conform(&Case {
                 name: format!("{padding:?} {taps:?}"),
@@ -453,7 +450,7 @@ fn transformed_filters_may_be_kept_or_not() -> Result<()> {
         name: "filters".into(),
         spec: small_vgg([16, 32, 48], Padding::Zero, PoolKind::Max, 1.0)?,
         size: (19, 18),
-        taps: vec![both(Tap::Layer(11))],
+        taps: both([Tap::Layer(11)]),
         repeats: 1,
     };
     let with = |filters| -> Result<Outcome> {
@@ -482,12 +479,11 @@ fn results_do_not_depend_on_the_number_of_threads() -> Result<()> {
             name: format!("{channels:?}"),
             spec,
             size,
-            taps: vec![
-                TapRequest::moments(Tap::Layer(1)),
-                both(Tap::Layer(3)),
-                both(Tap::Head(0)),
-                both(Tap::Layer(11)),
-            ],
+            taps: [
+                vec![TapRequest::moments(Tap::Layer(1))],
+                both([Tap::Layer(3), Tap::Head(0), Tap::Layer(11)]),
+            ]
+            .concat(),
             repeats: 1,
         };
         for level in Level::ALL.into_iter().filter(|level| level.is_available()) {
@@ -531,7 +527,11 @@ fn bfloat16_is_near_and_does_not_depend_on_threads() -> Result<()> {
             name: format!("bf16 {channels:?}"),
             spec: small_vgg(channels, padding, PoolKind::Average, 1.0)?,
             size: (17, 22),
-            taps: vec![both(Tap::Layer(6)), TapRequest::features(Tap::Layer(11))],
+            taps: [
+                both([Tap::Layer(6)]),
+                vec![TapRequest::features(Tap::Layer(11))],
+            ]
+            .concat(),
             repeats: 1,
         };
         let expected = run(&ReferenceDevice::new(), &case)?;
@@ -558,7 +558,11 @@ fn repeated_steps_give_the_same_bytes() -> Result<()> {
         name: "twice".into(),
         spec: small_vgg([16, 24, 40], Padding::Replicate, PoolKind::Average, 1.0)?,
         size: (30, 26),
-        taps: vec![both(Tap::Layer(6)), TapRequest::moments(Tap::Layer(11))],
+        taps: [
+            both([Tap::Layer(6)]),
+            vec![TapRequest::moments(Tap::Layer(11))],
+        ]
+        .concat(),
         repeats: 1,
     };
     for device in devices()? {
@@ -576,7 +580,7 @@ fn no_cotangent_means_no_gradient() -> Result<()> {
         name: "silence".into(),
         spec: small_vgg([5, 6, 7], Padding::Zero, PoolKind::Max, 1.0)?,
         size: (9, 8),
-        taps: vec![both(Tap::Layer(6))],
+        taps: both([Tap::Layer(6)]),
         repeats: 0,
     };
     for device in devices()? {
@@ -657,11 +661,8 @@ fn the_reference_gradient_is_the_slope() -> Result<()> {
         network_spec.heads = vec![head(&mut Numbers(2), 5, 5, 3)];
         let device = ReferenceDevice::new();
         let network = device.network(&network_spec)?;
-        let taps = [
-            both(Tap::Layer(2)),
-            both(Tap::Head(0)),
-            both(Tap::Layer(10)),
-        ];
+        let taps = [Tap::Layer(2), Tap::Head(0), Tap::Layer(10)];
+        let requests = both(taps);
         let (h, w) = (9, 7);
         let shape = [3, h, w];
         let mut numbers = Numbers(17);
@@ -673,7 +674,8 @@ fn the_reference_gradient_is_the_slope() -> Result<()> {
         // Weights of the functional, in the order of the views.
         let weights = numbers.many(4000);
         let evaluate = |image: &[f64], differentiate: bool| -> Result<(f64, Vec<f64>)> {
-            let tape = network.forward(&ReferenceDevice::tensor(image.to_vec(), &shape)?, &taps)?;
+            let tape =
+                network.forward(&ReferenceDevice::tensor(image.to_vec(), &shape)?, &requests)?;
             let mut next = 0;
             let mut value = 0.0;
             let mut cotangents = Vec::new();
@@ -684,8 +686,7 @@ fn the_reference_gradient_is_the_slope() -> Result<()> {
                 value += pairs.map(|(v, &w)| v * f64::from(w)).sum::<f64>();
                 device.upload(weights, tensor.shape())
             };
-            for request in taps {
-                let tap = request.tap;
+            for tap in taps {
                 cotangents.push(Cotangent::features(tap, weigh(tape.features(tap)?)?));
                 let moments = tape.moments(tap)?;
                 let towards = Moments {
@@ -747,12 +748,14 @@ fn any_case() -> impl Strategy<Value = Case> {
             size,
             taps: taps
                 .into_iter()
-                .map(|(layer, features, moments)| TapRequest {
-                    tap: Tap::Layer(layer),
-                    features,
-                    moments,
-                    replay: false,
-                    parts: false,
+                .flat_map(|(layer, features, moments)| {
+                    let tap = Tap::Layer(layer);
+                    match (features, moments) {
+                        (true, true) => both([tap]),
+                        (true, false) => vec![TapRequest::features(tap)],
+                        (false, true) => vec![TapRequest::moments(tap)],
+                        (false, false) => vec![TapRequest::replay(tap)],
+                    }
                 })
                 .collect(),
             repeats,

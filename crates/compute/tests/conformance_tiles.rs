@@ -77,14 +77,16 @@ fn image(device: &dyn Device, h: usize, w: usize) -> Tensor {
     device.upload(&values, &[3, h, w]).unwrap()
 }
 
-fn both(tap: Tap) -> TapRequest {
-    TapRequest {
-        tap,
-        features: true,
-        moments: true,
-        replay: false,
-        parts: false,
-    }
+fn size(height: usize, width: usize) -> Size {
+    Size { width, height }
+}
+
+/// Features and moments of some taps.
+fn both(taps: impl IntoIterator<Item = Tap>) -> Vec<TapRequest> {
+    let requests = taps.into_iter();
+    requests
+        .flat_map(|tap| [TapRequest::features(tap), TapRequest::moments(tap)])
+        .collect()
 }
 
 fn upload(device: &dyn Device, seed: u64, shape: &[usize]) -> Tensor {
@@ -128,7 +130,7 @@ fn tile(
     window: &Window,
 ) -> Vec<Vec<f32>> {
     let network = device.network(spec).unwrap();
-    let requests = TAPS.map(both);
+    let requests = both(TAPS);
     let tape = network
         .forward_tile(image(device, size.0, size.1), window, &requests)
         .unwrap();
@@ -200,13 +202,12 @@ fn the_halves_of_a_network_are_the_whole() {
             let front = device.network(&halves.front).unwrap();
             let back = device.network(&halves.back).unwrap();
             let image = image(device, h, w);
-            let tape = whole.forward(&image, &TAPS.map(both)).unwrap();
+            let tape = whole.forward(&image, &both(TAPS)).unwrap();
             let place = |tap| halves.tap(tap).unwrap();
             let here = |in_back: bool| -> Vec<TapRequest> {
                 let taps = TAPS.into_iter().map(place);
-                taps.filter(|(back, _)| *back == in_back)
-                    .map(|(_, tap)| both(tap))
-                    .collect()
+                let taps = taps.filter(|(back, _)| *back == in_back);
+                both(taps.map(|(_, tap)| tap))
             };
             let cut = Tap::Layer(last);
             let mut requests = here(false);
@@ -268,7 +269,7 @@ fn tiles_together_are_the_whole() {
         let cotangents = |factor: &dyn Fn(Tap) -> f32, given: &dyn Fn(Tap) -> bool| {
             let taps = (100..).step_by(10).zip(taps).filter(|(_, tap)| given(*tap));
             taps.map(|(seed, tap)| {
-                let [channels, ..] = spec.shape_at(tap, h, w).unwrap();
+                let [channels, ..] = spec.shape_at(tap, size(h, w)).unwrap();
                 Cotangent::moments(tap, towards(device, seed, channels, factor(tap)))
             })
             .collect::<Vec<_>>()
@@ -281,7 +282,7 @@ fn tiles_together_are_the_whole() {
         let mut sums: Vec<Tensor> = taps
             .iter()
             .map(|tap| {
-                let [c, ..] = spec.shape_at(*tap, h, w).unwrap();
+                let [c, ..] = spec.shape_at(*tap, size(h, w)).unwrap();
                 device.zeros(&[c, c]).unwrap()
             })
             .collect();
@@ -313,7 +314,7 @@ fn tiles_together_are_the_whole() {
                 let tape = network.forward_tile(tile, &window, &requests).unwrap();
                 let share = |tap: Tap| {
                     let stride = spec.stride(spec.layer_of(tap).unwrap());
-                    let [_, h, w] = spec.shape_at(tap, h, w).unwrap();
+                    let [_, h, w] = spec.shape_at(tap, size(h, w)).unwrap();
                     window.at_stride(stride).pixels() as f32 / (h * w) as f32
                 };
                 for (sum, tap) in sums.iter_mut().zip(taps) {
@@ -327,7 +328,7 @@ fn tiles_together_are_the_whole() {
                 tape.release();
                 let gradient = tape.backward(cotangents(&share, &|_| true)).unwrap();
                 let back = Patch {
-                    from: Window::whole(around.height, around.width),
+                    from: Window::whole(around.size()),
                     to: (first_row, first_column),
                 };
                 device.paste(&gradient, &back, 1.0, &mut total).unwrap();
@@ -437,7 +438,7 @@ fn what_cannot_be_is_refused() {
         assert!(run(4, 3, &[TapRequest::features(Tap::Layer(11))]).is_ok());
         let mut small = device.zeros(&[3, 2, 2]).unwrap();
         let patch = Patch {
-            from: Window::whole(2, 3),
+            from: Window::whole(size(2, 3)),
             to: (0, 0),
         };
         assert!(

@@ -395,7 +395,7 @@ fn counted(side: usize) -> Result<(usize, Memory)> {
     let content = Tap::Layer(22);
     let mut taps = styles.map(TapRequest::moments).to_vec();
     taps.push(TapRequest::features(content));
-    let memory = network.memory(side, side, &taps)?;
+    let memory = network.memory(Size::square(side), &taps)?;
     let target = device.zeros(&[512, side / 8, side / 8])?;
     for _ in 0..3 {
         let tape = network.forward(image, &taps)?;

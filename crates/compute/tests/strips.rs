@@ -84,14 +84,15 @@ fn pass(
 ) -> (Vec<Vec<f32>>, usize) {
     let values: Vec<f32> = noise(5, 3 * h * w).iter().map(|v| v * 0.5 + 0.5).collect();
     let image = device.upload(&values, &[3, h, w]).unwrap();
+    let shown = match strips {
+        None => TapRequest::features,
+        Some(_) => TapRequest::in_parts,
+    };
     let requests: Vec<_> = asked
         .iter()
-        .map(|&(tap, moments, features)| TapRequest {
-            tap,
-            moments,
-            features: features && strips.is_none(),
-            replay: false,
-            parts: features && strips.is_some(),
+        .flat_map(|&(tap, moments, features)| {
+            let moments = moments.then_some(TapRequest::moments(tap));
+            moments.into_iter().chain(features.then_some(shown(tap)))
         })
         .collect();
     let tape = match strips {
@@ -231,7 +232,7 @@ fn parts_are_shown_once_from_the_top() {
         rows: Some(8),
         kept: vec![4],
     };
-    let taps = [TapRequest::parts(Tap::Layer(6))];
+    let taps = [TapRequest::in_parts(Tap::Layer(6))];
     let tape = network.forward_strips(&image, &strips, &taps).unwrap();
     let mut next = 0;
     let gradient = tape.backward_in_parts(vec![], &mut |part| {
@@ -258,14 +259,19 @@ fn what_does_not_run_in_strips_says_so() {
     for spec in [spec(PoolKind::L2, Padding::Zero), reflecting] {
         let network = device.network(&spec).unwrap();
         assert!(!network.has_strips(&taps));
-        assert!(network.strips(8, 8, None, &taps).unwrap().is_empty());
+        assert!(
+            network
+                .strips(Size::square(8), None, &taps)
+                .unwrap()
+                .is_empty()
+        );
         let error = network.forward_strips(&image, &Strips::default(), &taps);
         let error = error.err().unwrap().to_string();
         assert!(error.contains("strip by strip"), "{error}");
     }
     let wrong = spec(PoolKind::Max, Padding::Zero);
     let network = device.network(&wrong).unwrap();
-    let taps = [TapRequest::parts(Tap::Layer(6))];
+    let taps = [TapRequest::in_parts(Tap::Layer(6))];
     let tape = network
         .forward_strips(&image, &Strips::default(), &taps)
         .unwrap();
@@ -273,13 +279,47 @@ fn what_does_not_run_in_strips_says_so() {
     assert!(matches!(answer, Err(ComputeError::Shape { .. })));
 }
 
+/// Nothing that was to be said about a part is lost in silence: who shows none refuses, and so does a way back on which
+/// nobody looks.
+#[test]
+fn parts_are_refused_where_nobody_shows_or_answers_them() {
+    let cpu = CpuDevice::new(CpuSettings::default()).unwrap();
+    let spec = spec(PoolKind::Max, Padding::Zero);
+    let tap = Tap::Layer(6);
+    let taps = [TapRequest::moments(tap), TapRequest::in_parts(tap)];
+    let devices: [&dyn Device; 2] = [&cpu, &reference::ReferenceDevice::new()];
+    for device in devices {
+        let network = device.network(&spec).unwrap();
+        let image = || device.upload(&noise(3, 3 * 256), &[3, 16, 16]).unwrap();
+        let whole = network.forward(&image(), &taps).err().unwrap().to_string();
+        let window = Window::whole(Size::square(16));
+        let tile = network.forward_tile(image(), &window, &taps);
+        for error in [whole, tile.err().unwrap().to_string()] {
+            assert!(error.contains("in parts"), "{error}");
+        }
+    }
+    let network = cpu.network(&spec).unwrap();
+    let image = cpu.upload(&noise(3, 3 * 256), &[3, 16, 16]).unwrap();
+    let strips = Strips::default();
+    let tape = network.forward_strips(&image, &strips, &taps).unwrap();
+    let error = tape.backward(vec![]).unwrap_err().to_string();
+    assert!(error.contains("nobody looks"), "{error}");
+    // What is asked as a whole needs nobody.
+    let tape = network.forward_strips(&image, &strips, &taps[..1]).unwrap();
+    assert!(tape.backward(vec![]).is_ok());
+}
+
 #[test]
 fn plans_trade_memory_for_work() {
+    const LARGE: Size = Size {
+        width: 2000,
+        height: 12000,
+    };
     let device = CpuDevice::new(CpuSettings::default()).unwrap();
     let network = device.network(&spec(PoolKind::Max, Padding::Zero)).unwrap();
     let taps = FEW.iter().map(|(tap, ..)| TapRequest::moments(*tap));
     let plans = network
-        .strips(12000, 2000, None, &taps.collect::<Vec<_>>())
+        .strips(LARGE, None, &taps.collect::<Vec<_>>())
         .unwrap();
     let peak = |plan: &StripsPlan| plan.memory.forward.max(plan.memory.backward);
     assert!(plans.len() > 2);
@@ -287,9 +327,7 @@ fn plans_trade_memory_for_work() {
         assert!(peak(&pair[0]) < peak(&pair[1]) && pair[0].work > pair[1].work);
     }
     let taps = FEW.iter().map(|(tap, ..)| TapRequest::moments(*tap));
-    let whole = network
-        .memory(12000, 2000, &taps.collect::<Vec<_>>())
-        .unwrap();
+    let whole = network.memory(LARGE, &taps.collect::<Vec<_>>()).unwrap();
     assert!(
         peak(&plans[0]) < whole.backward / 3,
         "{:?} {whole:?}",

@@ -8,11 +8,19 @@ use super::simd::{LANES, Lanes};
 use super::tile::{F2, F4, Tile};
 use super::winograd::{self, Extent};
 use super::{Context, FilterCache, Precision};
-use crate::{Conv3x3, Result};
+use crate::{ComputeError, Conv3x3, Result};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Pixels of an image from which on [`FilterCache::Auto`] keeps no transformed filters.
 const CACHE_PIXELS: usize = 900 * 900;
+
+/// The error of a layer that is none.
+pub(super) fn not_a_convolution(layer: usize) -> ComputeError {
+    ComputeError::BadNetwork {
+        layer,
+        problem: "it is not a convolution".into(),
+    }
+}
 
 /// One convolution of a network.
 #[derive(Debug)]

@@ -5,16 +5,43 @@
 //! what they hold, come on top.
 
 use super::convolution::Convolution;
-use super::network::{CpuNetwork, keeps};
-use super::plan::{Operation, Stage, stages};
+use super::network::CpuNetwork;
 use super::simd::{LANES, Lanes};
 use super::sweep;
-use crate::{Input, Memory, Result, Tap, TapRequest};
+use crate::plan::{Abilities, Kept, Operation, Plan, Stage};
+use crate::request::Wanted;
+use crate::{Input, Memory, Result, Size, Tap};
+
+/// What runs as one operation here: features are laid out in blocks, and the convolution of an image has a kernel of its
+/// own that does not pool.
+pub(super) const ABILITIES: Abilities = Abilities {
+    lays_out: true,
+    pools_images: false,
+};
 
 /// Products of a tile and transformed filters, per pair of channels: 36 floats for every 9.
 const FILTER_BYTES: usize = 36 * size_of::<f32>();
 /// What the threads of a convolution keep beside filters.
-const SCRATCH: usize = 24 << 20;
+pub(super) const SCRATCH: usize = 24 << 20;
+
+/// Bytes of a row of a map of some channels.
+pub(super) fn row(channels: usize, width: usize) -> usize {
+    channels.div_ceil(LANES) * width * size_of::<Lanes>()
+}
+
+/// Bytes of the bits of a row that a stage makes.
+pub(super) fn bits_row(stage: &Stage) -> usize {
+    let words = stage.operation.noted().bits() * size_of::<u16>();
+    stage.channels.div_ceil(LANES) * stage.size.width * words
+}
+
+/// Bytes of the transformed filters of a stage, one way; an image is convolved without.
+pub(super) fn filters(stage: &Stage) -> usize {
+    match stage.operation {
+        Operation::Conv { .. } if !stage.of_image => stage.inputs * stage.channels * FILTER_BYTES,
+        _ => 0,
+    }
+}
 
 /// What a stage makes.
 struct Made {
@@ -22,114 +49,87 @@ struct Made {
     map: usize,
     /// Bytes of its bits.
     bits: usize,
-    /// Whether its map outlives the next stage, and the release of features.
-    kept: bool,
-    lasting: bool,
+    kept: Kept,
 }
 
 impl CpuNetwork {
     /// The memory of a pass, requests merged by tap.
-    pub(super) fn estimate(
-        &self,
-        (h, w): (usize, usize),
-        requests: &[TapRequest],
-    ) -> Result<Memory> {
-        let mut ends = Vec::with_capacity(requests.len());
-        for request in requests {
-            self.spec.shape_at(request.tap, h, w)?;
-            ends.push(self.spec.layer_of(request.tap)?);
-        }
-        let Some(deepest) = ends.iter().copied().max() else {
+    pub(super) fn estimate(&self, size: Size, wanted: &[Wanted]) -> Result<Memory> {
+        if wanted.is_empty() {
             return Ok(Memory::default());
-        };
-        let plan = stages(&self.spec, deepest, &ends);
-        let asked = |stage: &Stage| -> Vec<TapRequest> {
-            let here = requests.iter().zip(&ends);
-            let here = here.filter(|(_, end)| **end == stage.last);
-            here.map(|(request, _)| *request).collect()
-        };
-        let opens = match self.spec.input {
-            Input::Image(_) => sweep::opens(&self.spec, &plan, &asked(&plan[0])),
-            Input::Features(_) => false,
-        };
-        let mut made: Vec<Made> = Vec::with_capacity(plan.len());
-        let (mut size, mut channels, mut features) = ((h, w), self.spec.input.channels(), 0);
-        let (mut filters, mut all_filters) = (0, 0);
-        for (index, stage) in plan.iter().enumerate() {
-            let wanted = asked(stage);
-            let before = channels;
-            let (bits, pools);
-            (channels, bits, pools) = self.makes(stage, channels)?;
-            if pools {
-                size = (size.0 / 2, size.1 / 2);
-            }
-            let pixels = channels.div_ceil(LANES) * size.0 * size.1;
-            if index > 0 && matches!(stage.operation, Operation::Conv { .. }) {
-                let bytes = before * channels * FILTER_BYTES;
-                (filters, all_filters) = (filters.max(bytes), all_filters + bytes);
-            }
+        }
+        let plan = Plan::new(&self.spec, size, wanted, ABILITIES)?;
+        let opens = sweep::opens(&self.spec, &plan);
+        let mut made: Vec<Made> = Vec::with_capacity(plan.stages.len());
+        let mut features = 0;
+        for (index, stage) in plan.stages.iter().enumerate() {
             let strip = opens && index == 0;
-            for request in &wanted {
-                if let (Tap::Head(head), true) = (request.tap, request.features) {
-                    let blocks = self.spec.heads[head].out_channels.div_ceil(LANES);
-                    features += blocks * size.0 * size.1 * size_of::<Lanes>();
+            for wanted in &stage.wanted {
+                if let (Tap::Head(head), true) = (wanted.tap, wanted.features) {
+                    let channels = self.spec.heads[head].out_channels;
+                    features += row(channels, stage.size.width) * stage.size.height;
                 }
             }
-            let moments = |request: &TapRequest| TapRequest {
-                features: false,
-                ..*request
-            };
-            let lasting: Vec<_> = wanted.iter().map(moments).collect();
             made.push(Made {
-                map: if strip {
-                    2 * sweep::STEP_BYTES
-                } else {
-                    pixels * size_of::<Lanes>()
+                map: match strip {
+                    true => 2 * sweep::STEP_BYTES,
+                    false => row(stage.channels, stage.size.width) * stage.size.height,
                 },
-                bits: pixels * bits * size_of::<u16>(),
-                kept: !strip && keeps(&plan, index, &wanted),
-                lasting: !strip && keeps(&plan, index, &lasting),
+                bits: bits_row(stage) * stage.size.height,
+                kept: if strip { Kept::UntilRead } else { stage.kept },
             });
         }
+        let all_filters: usize = plan.stages.iter().map(filters).sum();
+        let most_filters = plan.stages.iter().map(filters).max().unwrap_or(0);
         let image = match self.spec.input {
-            Input::Image(_) => 3 * (h + 2) * (w + 2) * size_of::<f32>(),
+            Input::Image(_) => 3 * (size.height + 2) * (size.width + 2) * size_of::<f32>(),
             Input::Features(_) => 0,
         };
-        let scratch = SCRATCH + filters;
-        let mut live = image;
-        let mut forward = 0;
-        for (index, node) in made.iter().enumerate() {
-            live += node.map + node.bits;
-            forward = forward.max(live + scratch);
-            if let Some(before) = index.checked_sub(1).map(|before| &made[before])
-                && !before.kept
-            {
-                live -= before.map;
-            }
-        }
-        let all = |part: fn(&Made) -> usize| made.iter().map(part).sum::<usize>();
-        let kept_maps = all(|node| if node.lasting { node.map } else { 0 });
-        let kept = image + all(|node| node.bits) + kept_maps;
-        // Backwards: the map of a gradient takes the place of a kept one.
-        let (mut live, mut backward, mut behind) = (kept, kept, 0);
-        for (index, node) in made.iter().enumerate().rev() {
-            let fresh = if node.lasting { 0 } else { node.map };
-            live += fresh;
-            backward = backward.max(live + scratch);
-            live -= behind + made.get(index + 1).map_or(0, |node| node.bits);
-            behind = node.map;
-        }
-        // The image's gradient and its bordered form.
-        backward = backward.max(live + 2 * image);
+        let scratch = SCRATCH + most_filters;
+        let (forward, kept) = forwards(&made, image, scratch);
         Ok(Memory {
             forward: forward + features,
             kept,
-            backward,
+            backward: backwards(&made, image, kept, scratch),
             // Of both directions.
-            prepared: match Convolution::keeps_filters(&self.context, h * w) {
+            prepared: match Convolution::keeps_filters(&self.context, size.pixels()) {
                 true => 2 * all_filters,
                 false => 0,
             },
         })
     }
+}
+
+/// Most at a time on the way there, and what is kept from then on.
+fn forwards(made: &[Made], image: usize, scratch: usize) -> (usize, usize) {
+    let (mut live, mut most) = (image, 0);
+    for (index, here) in made.iter().enumerate() {
+        live += here.map + here.bits;
+        most = most.max(live + scratch);
+        if let Some(before) = index.checked_sub(1).map(|before| &made[before])
+            && before.kept == Kept::UntilRead
+        {
+            live -= before.map;
+        }
+    }
+    let lasting = made.iter().filter(|here| here.kept == Kept::Lasting);
+    let maps: usize = lasting.map(|here| here.map).sum();
+    let bits: usize = made.iter().map(|here| here.bits).sum();
+    (most, image + bits + maps)
+}
+
+/// Most at a time on the way back: the map of a gradient takes the place of a kept one.
+fn backwards(made: &[Made], image: usize, kept: usize, scratch: usize) -> usize {
+    let (mut live, mut most, mut behind) = (kept, kept, 0);
+    for (index, here) in made.iter().enumerate().rev() {
+        live += match here.kept {
+            Kept::Lasting => 0,
+            Kept::UntilRead | Kept::UntilReleased => here.map,
+        };
+        most = most.max(live + scratch);
+        live -= behind + made.get(index + 1).map_or(0, |behind| behind.bits);
+        behind = here.map;
+    }
+    // The image's gradient and its bordered form.
+    most.max(live + 2 * image)
 }

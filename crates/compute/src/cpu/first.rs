@@ -11,7 +11,7 @@ use super::shared::Shared;
 use super::simd::{Isa, LANES, Lanes, with_simd};
 use super::strip::Strip;
 use super::winograd::put_bits;
-use crate::{Conv3x3, InputNorm, Padding, Result};
+use crate::{Conv3x3, InputNorm, Padding, Result, Size};
 use fearless_simd::prelude::*;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -69,7 +69,10 @@ pub(super) fn prepare(
     image: &[f32],
     norm: &InputNorm,
     padding: Padding,
-    (h, w): (usize, usize),
+    Size {
+        width: w,
+        height: h,
+    }: Size,
     read_by: Range<usize>,
 ) -> Result<Prepared> {
     let (first, count) = (read_by.start, read_by.len() + 2);
@@ -316,7 +319,10 @@ pub(super) fn unprepare(
     bordered: &Bordered<'_>,
     norm: &InputNorm,
     padding: Padding,
-    (h, w): (usize, usize),
+    Size {
+        width: w,
+        height: h,
+    }: Size,
     rows: Range<usize>,
     out: &mut [f32],
 ) {

@@ -5,7 +5,7 @@ use super::first::readers;
 use super::shared::Shared;
 use super::simd::{Isa, Lanes, with_simd};
 use super::winograd::masked;
-use crate::Padding;
+use crate::{Padding, Size};
 use fearless_simd::prelude::*;
 use rayon::prelude::*;
 
@@ -14,7 +14,10 @@ pub(super) fn fold(
     context: &Context,
     padding: Padding,
     bordered: &[Lanes],
-    (h, w): (usize, usize),
+    Size {
+        width: w,
+        height: h,
+    }: Size,
     out: &mut [Lanes],
     accumulate: bool,
     mask: Option<&[u16]>,

@@ -14,7 +14,7 @@ use super::memory::Buffer;
 use super::mixing::{Matrix, Operand, Pixels};
 use super::simd::{Isa, LANES, Lanes, with_simd};
 use super::{Context, Precision};
-use crate::{Moments, Result};
+use crate::{Moments, Result, Size};
 use fearless_simd::prelude::*;
 use rayon::prelude::*;
 
@@ -64,7 +64,7 @@ impl Accumulator {
     pub(super) fn new(
         context: &Context,
         channels: usize,
-        (height, width): (usize, usize),
+        Size { width, height }: Size,
         gapless: bool,
     ) -> Result<Self> {
         let padded = channels.next_multiple_of(LANES);
@@ -351,7 +351,11 @@ mod tests {
                         map[c / LANES * pixels + p][c % LANES] = value(c, p);
                     }
                 }
-                let mut total = Accumulator::new(&device.context, channels, (1, pixels), true)?;
+                let line = Size {
+                    width: pixels,
+                    height: 1,
+                };
+                let mut total = Accumulator::new(&device.context, channels, line, true)?;
                 let lines = Lines {
                     stride: pixels,
                     start: 0,

@@ -5,16 +5,8 @@ use super::simd::{Isa, LANES, Lanes};
 use super::strip::Strip;
 use super::tile::Tile;
 use super::winograd::{Grid, masked, put_bits};
+use crate::plan::FusedPool;
 use fearless_simd::prelude::*;
-
-/// Pools whose gradient needs no more than bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum FusedPool {
-    /// The greatest of four.
-    Max,
-    /// Their mean.
-    Average,
-}
 
 /// Bits of a map, to be written, some rows of which are in memory.
 pub(super) struct Bits<'a> {

@@ -2,7 +2,7 @@
 
 use super::patches::within;
 use super::simd::Lanes;
-use crate::Padding;
+use crate::{Padding, Size};
 
 /// The rows `first .. first + rows` of a blocked map of `h×w` pixels; all of them, usually.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,13 +17,25 @@ pub(super) struct Strip {
 
 impl Strip {
     /// The whole map.
-    pub(super) fn whole(h: usize, w: usize) -> Self {
+    pub(super) fn whole(size: Size) -> Self {
+        let Size {
+            width: w,
+            height: h,
+        } = size;
         Self {
             h,
             w,
             first: 0,
             rows: h,
             room: h,
+        }
+    }
+
+    /// The size of the map.
+    pub(super) fn size(&self) -> Size {
+        Size {
+            width: self.w,
+            height: self.h,
         }
     }
 

@@ -5,12 +5,13 @@
 //! convolution behind adds to it and applies the ReLU mask as it writes, so no further map is needed.
 
 use super::array::{self, get, get_mut, put, take};
+use super::convolve::{Gradient, Return};
 use super::first::Bordered;
 use super::memory::Buffer;
 use super::mixing::{Matrix, Operand, Pixels};
 use super::moments;
-use super::network::{CpuNetwork, Gradient, Map, Node, Return};
-use super::plan::{Behind, NO_LAYER, Operation, Stage};
+use super::network::CpuNetwork;
+use super::node::{Map, Node};
 use super::pointwise::{self, PoolMemory};
 use super::results::Mask;
 use super::simd::{LANES, Lanes};
@@ -20,21 +21,26 @@ use super::sweep::backward::Known;
 use super::views::{Features, Seen};
 use super::winograd::Extent;
 use super::{first, fold, heads, window};
-use crate::request::{Asked, missing};
+use crate::cotangents::{self, Receiver, Sight, sorted};
+use crate::plan::{Behind, Kept, Operation, Plan};
+use crate::request::missing;
 use crate::{
-    Answer, Cotangent, Input, Moments, Padding, PoolKind, Result, Tap, Tape, Tensor, Window,
+    Answer, Cotangent, Input, Moments, Padding, PoolKind, Result, Size, Tap, Tape, Tensor, Window,
 };
 use std::time::Instant;
+
+/// What the losses say about the map behind one stage.
+pub(super) type Said = cotangents::Said<Buffer>;
 
 /// One forward pass.
 #[derive(Debug)]
 pub(super) struct CpuTape<'a> {
     pub(super) network: &'a CpuNetwork,
-    /// Height and width of the image.
-    pub(super) size: (usize, usize),
+    /// Of the image.
+    pub(super) size: Size,
     /// Where moments are taken, of a tile.
     pub(super) window: Option<Window>,
-    pub(super) plan: Vec<Stage>,
+    pub(super) plan: Plan,
     /// What each stage of the plan has made.
     pub(super) nodes: Vec<Node>,
     pub(super) seen: Vec<Seen>,
@@ -42,16 +48,6 @@ pub(super) struct CpuTape<'a> {
     pub(super) strips: bool,
     /// The first stages, if they run row by row.
     pub(super) sweep: Option<Sweep<'a>>,
-}
-
-/// What the losses say about one node.
-#[derive(Default)]
-pub(super) struct Said {
-    pub(super) moments: Option<Moments>,
-    /// Gradients towards the features, in blocks.
-    pub(super) features: Vec<Buffer>,
-    /// The same of heads, by the index of the head.
-    pub(super) heads: Vec<(usize, Buffer)>,
 }
 
 impl CpuTape<'_> {
@@ -62,71 +58,10 @@ impl CpuTape<'_> {
             .ok_or_else(|| missing(tap, view))
     }
 
-    /// Sorts the cotangents by node, and checks them.
-    fn sort(&self, cotangents: Vec<Cotangent>) -> Result<Vec<Said>> {
-        let mut said: Vec<Said> = self.nodes.iter().map(|_| Said::default()).collect();
-        for cotangent in cotangents {
-            let tap = cotangent.tap;
-            let seen = self.find(tap, "features and moments")?;
-            let (said, node) = (&mut said[seen.node], &self.nodes[seen.node]);
-            let channels = match tap {
-                Tap::Layer(_) => node.channels,
-                Tap::Head(head) => self.network.spec.heads[head].out_channels,
-            };
-            let asked = Asked {
-                features: !matches!(seen.features, Features::Unasked),
-                moments: seen.moments.is_some() || seen.replay,
-                shape: [channels, node.h, node.w],
-            };
-            asked.check(&cotangent)?;
-            if let Some(features) = cotangent.features {
-                let context = &self.network.context;
-                let buffer = array::into_blocked(context, "backward", features)?;
-                match tap {
-                    Tap::Layer(_) => said.features.push(buffer),
-                    Tap::Head(head) => said.heads.push((head, buffer)),
-                }
-            }
-            if let Some(towards) = cotangent.moments {
-                get("backward", &towards.mean)?;
-                get("backward", &towards.second)?;
-                match (tap, &mut said.moments) {
-                    (Tap::Layer(_), Some(total)) => {
-                        add(&towards.mean, &mut total.mean)?;
-                        add(&towards.second, &mut total.second)?;
-                    }
-                    (Tap::Layer(_), none) => *none = Some(towards),
-                    (Tap::Head(head), total) => {
-                        let total = match total {
-                            Some(total) => total,
-                            none => none.insert(self.silence(node.channels)?),
-                        };
-                        let context = &self.network.context;
-                        heads::backward(context, &self.network.spec.heads[head], &towards, total)?;
-                    }
-                }
-            }
-        }
-        Ok(said)
-    }
-
-    /// Zero gradient towards moments.
-    fn silence(&self, channels: usize) -> Result<Moments> {
-        let pool = &self.network.context.pool;
-        Ok(Moments {
-            mean: put(pool.zeros(channels)?, &[channels]),
-            second: put(pool.zeros(channels * channels)?, &[channels, channels]),
-        })
-    }
-
     /// The window in the map of a node.
     pub(super) fn window_at(&self, node: usize) -> Window {
-        let stride = match self.plan[node].last {
-            NO_LAYER => 1,
-            last => self.network.spec.stride(last),
-        };
-        let (h, w) = self.size;
-        self.window.unwrap_or(Window::whole(h, w)).at_stride(stride)
+        let window = self.window.unwrap_or(Window::whole(self.size));
+        self.plan.stages[node].window(&window)
     }
 
     /// The sum of what the losses say about a node and of `sum`, if there is anything.
@@ -177,12 +112,11 @@ impl CpuTape<'_> {
                 Map::Dropped => return Ok(sum),
             };
             let add = sum.as_ref().map(|sum| sum.lanes());
-            let size = (node.h, node.w);
-            if window == Window::whole(node.h, node.w) {
+            if window == Window::whole(node.size) {
                 moments::backward(context, map.lanes_mut(), &towards, node.pixels(), add)?;
             } else {
                 let map = map.lanes_mut();
-                window::moments_backward(context, map, &towards, size, &window, add)?;
+                window::moments_backward(context, map, &towards, node.size, &window, add)?;
             }
             sum = Some(map);
         }
@@ -195,9 +129,9 @@ impl CpuTape<'_> {
             let sum = self.collect(index, said, None)?;
             return Ok(self.masked(index, sum));
         };
-        let stage = self.plan[index + 1];
+        let operation = self.plan.stages[index + 1].operation;
         let context = &self.network.context;
-        match stage.operation {
+        match operation {
             // It is the first stage, so none lies before it.
             Operation::Read => Ok(None),
             Operation::Conv { layer, .. } => {
@@ -209,8 +143,8 @@ impl CpuTape<'_> {
                 let mut gradient = gradient;
                 let relu = &self.nodes[index + 1];
                 if let Some(mask) = relu.mask() {
-                    let map = (gradient.lanes_mut(), Strip::whole(relu.h, relu.w));
-                    pointwise::mask(context, map, mask, 0..relu.h);
+                    let map = (gradient.lanes_mut(), Strip::whole(relu.size));
+                    pointwise::mask(context, map, mask, 0..relu.size.height);
                 }
                 let sum = self.collect(index, said, Some(gradient))?;
                 Ok(self.masked(index, sum))
@@ -218,7 +152,7 @@ impl CpuTape<'_> {
             Operation::Pool(pool) => {
                 let (node, pooled) = (&self.nodes[index], &self.nodes[index + 1]);
                 let mut out = context.pool.take(node.len() * LANES)?;
-                let whole = |node: &Node| Strip::whole(node.h, node.w);
+                let whole = |node: &Node| Strip::whole(node.size);
                 let memory = match (pool.kind, pooled.mask()) {
                     (PoolKind::Max, Some(mask)) => PoolMemory::Max(mask),
                     (PoolKind::L2, _) => PoolMemory::L2(node.lanes()?, whole(node)),
@@ -230,7 +164,7 @@ impl CpuTape<'_> {
                     memory,
                     (gradient.lanes(), whole(pooled)),
                     (out.lanes_mut(), whole(node)),
-                    0..node.h,
+                    0..node.size.height,
                 );
                 let sum = self.collect(index, said, Some(out))?;
                 Ok(self.masked(index, sum))
@@ -242,15 +176,15 @@ impl CpuTape<'_> {
     fn masked(&self, index: usize, mut sum: Option<Buffer>) -> Option<Buffer> {
         if let (Some(sum), Some(mask)) = (&mut sum, self.mask(index)) {
             let node = &self.nodes[index];
-            let map = (sum.lanes_mut(), Strip::whole(node.h, node.w));
-            pointwise::mask(&self.network.context, map, mask, 0..node.h);
+            let map = (sum.lanes_mut(), Strip::whole(node.size));
+            pointwise::mask(&self.network.context, map, mask, 0..node.size.height);
         }
         sum
     }
 
     /// The ReLU mask of a node whose stage is a convolution with a ReLU.
     fn mask(&self, index: usize) -> Option<Mask<'_>> {
-        match self.plan[index].operation {
+        match self.plan.stages[index].operation {
             Operation::Conv {
                 behind: Behind::Relu,
                 ..
@@ -269,7 +203,6 @@ impl CpuTape<'_> {
     ) -> Result<Buffer> {
         let context = &self.network.context;
         let node = &self.nodes[index];
-        let (h, w) = (node.h, node.w);
         let accumulate = sum.is_some();
         let mut out = match sum {
             Some(sum) => sum,
@@ -278,31 +211,32 @@ impl CpuTape<'_> {
         let padding = self.network.convolution(layer)?.spec.padding;
         let next = &self.nodes[index + 1];
         let back = Return {
-            stage: self.plan[index + 1],
+            operation: self.plan.stages[index + 1].operation,
             gradient: Gradient {
                 map: gradient,
-                strip: Strip::whole(next.h, next.w),
+                strip: Strip::whole(next.size),
                 bits: next.mask(),
             },
             mask: self.mask(index),
             accumulate: accumulate && padding == Padding::Zero,
             pixels: match self.window {
                 Some(_) => usize::MAX,
-                None => self.size.0 * self.size.1,
+                None => self.size.pixels(),
             },
         };
         if padding == Padding::Zero {
-            let extent = Extent::whole(h, w);
-            let to = (out.lanes_mut(), Strip::whole(h, w));
+            let extent = Extent::whole(node.size);
+            let to = (out.lanes_mut(), Strip::whole(node.size));
             self.network.convolve_back(back, to, extent)?;
         } else {
-            let (ph, pw) = (h + 2, w + 2);
-            let mut bordered = context.pool.take(node.len() / (h * w) * ph * pw * LANES)?;
+            let around = node.size.bordered();
+            let blocks = node.channels.div_ceil(LANES);
+            let mut bordered = context.pool.take(blocks * around.pixels() * LANES)?;
             let extent = Extent {
                 border: 1,
-                ..Extent::whole(ph, pw)
+                ..Extent::whole(around)
             };
-            let to = (bordered.lanes_mut(), Strip::whole(ph, pw));
+            let to = (bordered.lanes_mut(), Strip::whole(around));
             self.network.convolve_back(back, to, extent)?;
             let mask = self.mask(index).map(|mask| mask.words);
             let bordered = bordered.lanes();
@@ -310,7 +244,7 @@ impl CpuTape<'_> {
                 context,
                 padding,
                 bordered,
-                (h, w),
+                node.size,
                 out.lanes_mut(),
                 accumulate,
                 mask,
@@ -320,18 +254,13 @@ impl CpuTape<'_> {
     }
 
     fn run(mut self, cotangents: Vec<Cotangent>, answer: &mut Answer<'_>) -> Result<Tensor> {
-        let (h, w) = self.size;
         let network = self.network;
-        let context = &network.context;
-        let mut gradient: Option<Buffer> = None;
-        let mut clock = Instant::now();
-        let mut record = |stage: usize| {
-            if let Some(time) = network.recorded().get_mut(stage) {
-                time.backward = clock.elapsed().as_secs_f64();
-            }
-            clock = Instant::now();
+        let mut times = Laps {
+            network,
+            clock: Instant::now(),
         };
-        let mut said = self.sort(cotangents)?;
+        let mut gradient: Option<Buffer> = None;
+        let mut said = sorted(&self, &network.spec, &self.plan.stages, cotangents)?;
         let sweep = self.sweep.take();
         // Behind the last stage of a sweep, if others follow, the gradient is there as a whole.
         let swept = sweep.as_ref().map_or(0, |sweep| match sweep.len() {
@@ -342,56 +271,76 @@ impl CpuTape<'_> {
         for (index, said) in behind.into_iter().enumerate().rev() {
             let index = swept + index;
             gradient = self.step(index, gradient, said)?;
-            record(index + 1);
+            times.record(index + 1);
             // What lies behind is not needed any more.
             self.nodes[index].map = Map::Dropped;
             if let Some(behind) = self.nodes.get_mut(index + 1) {
                 behind.bits = None;
             }
         }
-        if let Some(mut sweep) = sweep {
-            let behind = gradient.take();
-            if swept < sweep.len() {
-                sweep.give_last(self.nodes[swept].bits.take());
-                said.push(Said::default());
+        match (sweep, network.spec.input) {
+            (Some(mut sweep), _) => {
+                if swept < sweep.len() {
+                    sweep.give_last(self.nodes[swept].bits.take());
+                    said.push(Said::default());
+                }
+                self.through_sweep(sweep, gradient, said, answer, &mut times)
             }
-            let windows = (0..sweep.len()).map(|node| self.window_at(node));
-            let shown = |node: usize| {
-                let here = self.seen.iter();
-                let here = here.filter(|seen| seen.parts && seen.node == node);
-                let mut taps: Vec<Tap> = here.map(|seen| seen.tap).collect();
-                // In the order in which gradients of a whole are added: layers before heads.
-                taps.sort();
-                taps
-            };
-            let known = Known {
-                behind,
-                said: said.into_iter().zip(windows).collect(),
-                parts: (0..sweep.len()).map(shown).collect(),
-                answer,
-            };
-            let towards = sweep.backward(known)?;
-            if self.strips {
-                network.forget_filters();
+            (None, Input::Features(channels)) => {
+                let shape = [channels, self.size.height, self.size.width];
+                match gradient {
+                    Some(gradient) => array::put_blocked(&network.context, gradient, shape),
+                    None => array::zeros(&network.context, &shape),
+                }
             }
-            record(sweep.len() - 1);
-            return Ok(put(towards, &[3, h, w]));
+            (None, Input::Image(_)) => self.through_image(gradient, &mut times),
         }
-        if let Input::Features(channels) = network.spec.input {
-            let shape = [channels, h, w];
-            return match gradient {
-                Some(gradient) => array::put_blocked(context, gradient, shape),
-                None => array::zeros(context, &shape),
-            };
+    }
+
+    /// The gradient of the image through the stages that run row by row.
+    fn through_sweep(
+        &self,
+        mut sweep: Sweep<'_>,
+        behind: Option<Buffer>,
+        said: Vec<Said>,
+        answer: &mut Answer<'_>,
+        times: &mut Laps<'_>,
+    ) -> Result<Tensor> {
+        let windows = (0..sweep.len()).map(|node| self.window_at(node));
+        let shown = |node: usize| {
+            let wanted = self.plan.stages[node].wanted.iter();
+            let wanted = wanted.filter(|wanted| wanted.in_parts);
+            let mut taps: Vec<Tap> = wanted.map(|wanted| wanted.tap).collect();
+            // In the order in which gradients of a whole are added: layers before heads.
+            taps.sort();
+            taps
+        };
+        let known = Known {
+            behind,
+            said: said.into_iter().zip(windows).collect(),
+            parts: (0..sweep.len()).map(shown).collect(),
+            answer,
+        };
+        let towards = sweep.backward(known)?;
+        if self.strips {
+            self.network.forget_filters();
         }
-        let place = Strip::whole(h + 2, w + 2);
+        times.record(sweep.len() - 1);
+        Ok(put(towards, &[3, self.size.height, self.size.width]))
+    }
+
+    /// The gradient of the image from that towards the map of its convolution.
+    fn through_image(&self, gradient: Option<Buffer>, times: &mut Laps<'_>) -> Result<Tensor> {
+        let (network, size) = (self.network, self.size);
+        let context = &network.context;
+        let place = Strip::whole(size.bordered());
         let bordered = match gradient {
             Some(gradient) => {
                 let mut bordered = context.pool.take(3 * place.pixels())?;
-                let (strip, rows) = (Strip::whole(h, w), 0..h + 2);
+                let (strip, rows) = (Strip::whole(size), 0..place.h);
                 let to = (&mut bordered[..], place);
                 first::backward(context, network.first()?, gradient.lanes(), strip, rows, to);
-                record(0);
+                times.record(0);
                 bordered
             }
             None => context.pool.zeros(3 * place.pixels())?,
@@ -406,17 +355,65 @@ impl CpuTape<'_> {
             strip: place,
             top: &top,
         };
-        let mut out = context.pool.take(3 * h * w)?;
+        let mut out = context.pool.take(3 * size.pixels())?;
         let padding = network.convolution(0)?.spec.padding;
-        first::unprepare(&bordered, network.norm()?, padding, (h, w), 0..h, &mut out);
-        Ok(put(out, &[3, h, w]))
+        let rows = 0..size.height;
+        first::unprepare(&bordered, network.norm()?, padding, size, rows, &mut out);
+        Ok(put(out, &[3, size.height, size.width]))
     }
 }
 
-fn add(x: &Tensor, sum: &mut Tensor) -> Result<()> {
-    let (x, sum) = (get("backward", x)?, get_mut("backward", sum)?);
-    sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
-    Ok(())
+/// Times of the way back.
+struct Laps<'a> {
+    network: &'a CpuNetwork,
+    clock: Instant,
+}
+
+impl Laps<'_> {
+    /// Notes the time of a stage.
+    fn record(&mut self, stage: usize) {
+        if let Some(time) = self.network.recorded().get_mut(stage) {
+            time.backward = self.clock.elapsed().as_secs_f64();
+        }
+        self.clock = Instant::now();
+    }
+}
+
+impl Receiver for CpuTape<'_> {
+    type Map = Buffer;
+
+    fn sight(&self, tap: Tap) -> Option<Sight> {
+        let seen = self.seen.iter().find(|seen| seen.tap == tap)?;
+        Some(Sight {
+            stage: seen.node,
+            features: !matches!(seen.features, Features::Unasked),
+            moments: seen.moments.is_some() || seen.replay,
+        })
+    }
+
+    fn take(&self, features: Tensor) -> Result<Buffer> {
+        array::into_blocked(&self.network.context, "backward", features)
+    }
+
+    fn own(&self, tensor: &Tensor) -> Result<()> {
+        get("backward", tensor).map(|_| ())
+    }
+
+    fn add(&self, x: &Tensor, sum: &mut Tensor) -> Result<()> {
+        let (x, sum) = (get("backward", x)?, get_mut("backward", sum)?);
+        sum.iter_mut().zip(x).for_each(|(sum, x)| *sum += x);
+        Ok(())
+    }
+
+    fn zeros(&self, shape: &[usize]) -> Result<Tensor> {
+        let zeros = self.network.context.pool.zeros(shape.iter().product())?;
+        Ok(put(zeros, shape))
+    }
+
+    fn through_head(&self, head: usize, towards: &Moments, trunk: &mut Moments) -> Result<()> {
+        let network = self.network;
+        heads::backward(&network.context, &network.spec.heads[head], towards, trunk)
+    }
 }
 
 impl Tape for CpuTape<'_> {
@@ -434,27 +431,16 @@ impl Tape for CpuTape<'_> {
     }
 
     fn release(&mut self) {
-        let seen = &mut self.seen;
-        for (index, node) in self.nodes.iter_mut().enumerate() {
-            let asked = seen.iter().filter(|seen| seen.node == index);
-            let moments = |seen: &Seen| seen.moments.is_some() || seen.replay;
-            let shown = matches!(node.map, Map::Shown(_));
-            let read = self.plan.get(index + 1).map(|stage| stage.operation);
-            let l2 = matches!(read, Some(Operation::Pool(pool)) if pool.kind == PoolKind::L2);
-            // Moments of heads are gradients of the node's, too.
-            if shown && !l2 && !asked.clone().any(moments) {
+        for (node, stage) in self.nodes.iter_mut().zip(&self.plan.stages) {
+            if matches!(node.map, Map::Shown(_)) && stage.kept != Kept::Lasting {
                 node.map = Map::Dropped;
             }
         }
-        for seen in seen {
+        for seen in &mut self.seen {
             if !matches!(seen.features, Features::Unasked) {
                 seen.features = Features::Released;
             }
         }
-    }
-
-    fn backward(self: Box<Self>, cotangents: Vec<Cotangent>) -> Result<Tensor> {
-        self.backward_in_parts(cotangents, &mut |_| Ok(None))
     }
 
     fn backward_in_parts(

@@ -2,12 +2,13 @@
 
 use super::array::{Layout, put, put_blocked};
 use super::mixing::{Matrix, Operand, Pixels};
-use super::network::{CpuNetwork, Map, Node};
+use super::network::CpuNetwork;
+use super::node::{Map, Node};
 use super::simd::LANES;
 use super::sweep::Shown;
 use super::tape::CpuTape;
 use super::{heads, window};
-use crate::{Head, Moments, Result, Tap, TapRequest, Tensor};
+use crate::{Head, Moments, Result, Tap, Tensor};
 
 /// What was asked of one tap.
 #[derive(Debug)]
@@ -19,8 +20,6 @@ pub(super) struct Seen {
     pub(super) moments: Option<Moments>,
     /// Whether a gradient towards moments may come that were not computed.
     pub(super) replay: bool,
-    /// Whether its features are shown part by part on the way back.
-    pub(super) parts: bool,
 }
 
 /// Where the features of a tap are.
@@ -38,16 +37,12 @@ pub(super) enum Features {
 
 impl CpuNetwork {
     /// Computes what the taps behind the last node of a tape asked for; `known` is what was seen of it already.
-    pub(super) fn look(
-        &self,
-        tape: &mut CpuTape<'_>,
-        requests: &[TapRequest],
-        known: Option<Shown>,
-    ) -> Result<()> {
+    pub(super) fn look(&self, tape: &mut CpuTape<'_>, known: Option<Shown>) -> Result<()> {
         let Some(index) = tape.nodes.len().checked_sub(1) else {
             return Ok(());
         };
         let window = tape.window_at(index);
+        let requests = &tape.plan.stages[index].wanted;
         let (node, seen) = (&mut tape.nodes[index], &mut tape.seen);
         let wanted = requests.iter().any(|request| request.moments);
         let (known, shown) = match known {
@@ -60,7 +55,7 @@ impl CpuNetwork {
                 &self.context,
                 node.lanes()?,
                 node.channels,
-                (node.h, node.w),
+                node.size,
                 &window,
             )?),
             ready => ready,
@@ -91,7 +86,6 @@ impl CpuNetwork {
                 features,
                 moments,
                 replay: request.replay,
-                parts: request.parts,
             });
         }
         // The trunk's own moments go to its own tap, when the heads have read them.
@@ -107,7 +101,7 @@ impl CpuNetwork {
 
     /// Makes a tensor of a node's map.
     fn show(&self, node: &mut Node) -> Result<Features> {
-        let shape = [node.channels, node.h, node.w];
+        let shape = node.shape(node.channels);
         match Layout::of(&shape) {
             Layout::Blocked { .. } => {
                 if let Map::Kept(buffer) = &mut node.map {
@@ -124,7 +118,7 @@ impl CpuNetwork {
     }
 
     fn head_features(&self, node: &Node, head: &Head) -> Result<Tensor> {
-        let shape = [head.out_channels, node.h, node.w];
+        let shape = node.shape(head.out_channels);
         let mut out = self
             .context
             .pool

@@ -7,7 +7,7 @@ use super::Context;
 use super::mixing::{Operand, Pixels};
 use super::moments::{self, Accumulator, Lines};
 use super::simd::{LANES, Lanes};
-use crate::{Moments, Result, Window};
+use crate::{Moments, Result, Size, Window};
 use rayon::prelude::*;
 
 /// Moments of the part of a map of `h×w` pixels that lies in a window.
@@ -15,10 +15,13 @@ pub(super) fn moments(
     context: &Context,
     map: &[Lanes],
     channels: usize,
-    (h, w): (usize, usize),
+    Size {
+        width: w,
+        height: h,
+    }: Size,
     window: &Window,
 ) -> Result<Moments> {
-    let size = (window.height, window.width);
+    let size = window.size();
     let mut total = Accumulator::new(context, channels, size, window.width == w)?;
     let lines = Lines {
         stride: h * w,
@@ -36,7 +39,10 @@ pub(super) fn moments_backward(
     context: &Context,
     map: &mut [Lanes],
     towards: &Moments,
-    (h, w): (usize, usize),
+    Size {
+        width: w,
+        height: h,
+    }: Size,
     window: &Window,
     add: Option<&[Lanes]>,
 ) -> Result<()> {

@@ -32,7 +32,7 @@ use super::results::{self, Target};
 use super::shared::Shared;
 use super::simd::{Isa, LANES, Lanes, with_simd};
 use super::tile::Tile;
-use crate::Result;
+use crate::{Result, Size};
 use fearless_simd::prelude::*;
 use rayon::prelude::*;
 use std::marker::PhantomData;
@@ -60,7 +60,11 @@ pub(super) struct Extent {
 
 impl Extent {
     /// All of a map.
-    pub(super) fn whole(h: usize, w: usize) -> Self {
+    pub(super) fn whole(size: Size) -> Self {
+        let Size {
+            width: w,
+            height: h,
+        } = size;
         Self {
             h,
             w,

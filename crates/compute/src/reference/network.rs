@@ -1,10 +1,10 @@
 //! The network layer by layer: every activation is kept, every gradient is the transpose of its forward loop.
 
 use super::{get, put};
-use crate::request::{Asked, missing};
+use crate::request::{Asked, merged_whole, missing};
 use crate::{
-    Conv3x3, Cotangent, Head, Input, Layer, Moments, NetSpec, Network, Pool, PoolKind, Result, Tap,
-    TapRequest, Tape, Tensor, Window,
+    Answer, Conv3x3, Cotangent, Head, Input, Layer, Moments, NetSpec, Network, Pool, PoolKind,
+    Result, Size, Tap, TapRequest, Tape, Tensor, Window,
 };
 
 #[derive(Debug)]
@@ -76,14 +76,16 @@ impl ReferenceNetwork {
         window: Option<Window>,
         taps: &[TapRequest],
     ) -> Result<Box<dyn Tape + 'a>> {
-        let (h, w) = self.spec.size_of(image.shape())?;
+        let size = self.spec.size_of(image.shape())?;
+        let (h, w) = (size.height, size.width);
         if let Some(window) = &window {
-            self.spec.check_window(window, (h, w), taps)?;
+            self.spec.check_window(window, size, taps)?;
         }
+        let wanted = merged_whole(taps)?;
         let channels = self.spec.input.channels();
         let mut deepest = 0;
-        for request in taps {
-            self.spec.shape_at(request.tap, h, w)?;
+        for request in &wanted {
+            self.spec.shape_at(request.tap, size)?;
             deepest = deepest.max(self.spec.layer_of(request.tap)?);
         }
         let values = get("forward", image)?;
@@ -115,7 +117,7 @@ impl ReferenceNetwork {
             });
         }
         let mut seen = Vec::new();
-        for request in taps {
+        for request in wanted {
             let layer = self.spec.layer_of(request.tap)?;
             let map = match request.tap {
                 Tap::Layer(_) => maps[layer + 1].clone(),
@@ -123,7 +125,10 @@ impl ReferenceNetwork {
             };
             let window = match window {
                 Some(window) => window.at_stride(self.spec.stride(layer)),
-                None => Window::whole(map.h, map.w),
+                None => Window::whole(Size {
+                    width: map.w,
+                    height: map.h,
+                }),
             };
             let moments = request.moments.then(|| moments(&map, &window));
             let features = request
@@ -165,22 +170,23 @@ struct ReferenceTape<'a> {
 
 impl Tape for ReferenceTape<'_> {
     fn features(&self, tap: Tap) -> Result<&Tensor> {
-        self.seen
-            .iter()
-            .filter(|seen| seen.tap == tap)
-            .find_map(|seen| seen.features.as_ref())
-            .ok_or_else(|| missing(tap, "features"))
+        let seen = self.seen.iter().find(|seen| seen.tap == tap);
+        let features = seen.and_then(|seen| seen.features.as_ref());
+        features.ok_or_else(|| missing(tap, "features"))
     }
 
     fn moments(&self, tap: Tap) -> Result<&Moments> {
-        self.seen
-            .iter()
-            .filter(|seen| seen.tap == tap)
-            .find_map(|seen| seen.moments.as_ref())
-            .ok_or_else(|| missing(tap, "moments"))
+        let seen = self.seen.iter().find(|seen| seen.tap == tap);
+        let moments = seen.and_then(|seen| seen.moments.as_ref());
+        moments.ok_or_else(|| missing(tap, "moments"))
     }
 
-    fn backward(self: Box<Self>, cotangents: Vec<Cotangent>) -> Result<Tensor> {
+    /// Nothing was asked for in parts: [`merged_whole`] refuses that.
+    fn backward_in_parts(
+        self: Box<Self>,
+        cotangents: Vec<Cotangent>,
+        _: &mut Answer<'_>,
+    ) -> Result<Tensor> {
         let spec = &self.network.spec;
         let mut gradients: Vec<Option<Map>> = vec![None; self.maps.len()];
         for cotangent in &cotangents {
@@ -190,9 +196,8 @@ impl Tape for ReferenceTape<'_> {
             };
             let mut gradient = Map::zeros(seen.map.c, seen.map.h, seen.map.w);
             let asked = Asked {
-                features: self.features(tap).is_ok(),
-                moments: self.seen.iter().any(|seen| seen.tap == tap && seen.replay)
-                    || self.moments(tap).is_ok(),
+                features: seen.features.is_some(),
+                moments: seen.moments.is_some() || seen.replay,
                 shape: seen.map.shape(),
             };
             asked.check(cotangent)?;

@@ -12,12 +12,12 @@ use super::gemm::{Along, Multiply, Product, Tile};
 use super::half;
 use super::kernel::{Kernel, Param, reads, reads_bits, writes, writes_bits};
 use super::memory::Array;
-use super::network::Size;
-use super::plan::Behind;
+use super::network::Shape;
 use super::pointwise;
 use super::tuning::{Algorithm, Way};
 use super::winograd;
-use crate::{Conv3x3, Padding, Pool, PoolKind, Result};
+use crate::plan::{Behind, FusedPool};
+use crate::{Conv3x3, Padding, Result};
 
 const CONVOLUTION: Kernel = Kernel {
     name: "convolution",
@@ -68,8 +68,8 @@ impl Filters {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Source<'a> {
     Map(&'a Array),
-    /// A gradient behind a ReLU and a pool, and where it belongs.
-    Spread(&'a Array, &'a Array, Pool),
+    /// A gradient behind a ReLU and a pool, where it belongs, and what it is multiplied by there.
+    Spread(&'a Array, &'a Array, f32),
 }
 
 /// Where a gradient goes.
@@ -131,7 +131,7 @@ impl Convolution {
     pub(super) fn forward(
         &self,
         context: &Context,
-        size: Size,
+        size: Shape,
         x: &Array,
         behind: Behind,
         out: &Array,
@@ -169,13 +169,7 @@ impl Convolution {
     ) -> Result<()> {
         let (x, spread, scale) = match source {
             Source::Map(x) => (x, None, 1.0),
-            Source::Spread(x, bits, pool) => {
-                let share = match pool.kind {
-                    PoolKind::Average => 0.25,
-                    PoolKind::Max | PoolKind::L2 => 1.0,
-                };
-                (x, Some(bits), share * pool.factor)
-            }
+            Source::Spread(x, bits, share) => (x, Some(bits), share),
         };
         Job {
             filters: &self.backward.values,
@@ -265,8 +259,10 @@ impl Job<'_> {
         let target = match self.behind {
             Behind::Nothing => 0,
             Behind::Relu => 1,
-            Behind::ReluPool(pool) if pool.kind == PoolKind::Max => 2,
-            Behind::ReluPool(_) => 3,
+            Behind::ReluPool { pool, .. } => match pool {
+                FusedPool::Max => 2,
+                FusedPool::Average => 3,
+            },
         };
         [
             ("TARGET", target),
@@ -278,7 +274,7 @@ impl Job<'_> {
     /// What a pool multiplies its results by.
     pub(super) fn factor(&self) -> f32 {
         match self.behind {
-            Behind::ReluPool(pool) => pool.factor,
+            Behind::ReluPool { factor, .. } => factor,
             Behind::Nothing | Behind::Relu => 1.0,
         }
     }
@@ -309,7 +305,7 @@ impl Job<'_> {
     /// As a product of matrices.
     fn direct(&self, context: &Context, numbers: Numbers<'_>) -> Result<()> {
         let pixels = match self.behind {
-            Behind::ReluPool(_) => self.h / 2 * (self.w / 2) * 4,
+            Behind::ReluPool { .. } => self.h / 2 * (self.w / 2) * 4,
             Behind::Nothing | Behind::Relu => self.results().into_iter().product(),
         };
         let ([source, padding], [target, add, mask]) = (self.before(), self.after());

@@ -13,10 +13,10 @@ use super::kernel::{Kernel, Param, reads, writes};
 use super::matrix::{FILE, Strided};
 use super::memory::Array;
 use super::moments::{From, Mixing};
-use super::network::Size;
+use super::network::Shape;
 use super::product::{How, Operand, product};
 use super::vector::each;
-use crate::{Head, Moments, Result, Tensor, Window};
+use crate::{Head, Moments, Result, Tensor};
 
 const SECOND: Kernel = Kernel {
     name: "head_second",
@@ -58,8 +58,8 @@ impl HeadMatrices {
     }
 
     /// Features of the head, from a map of the trunk.
-    pub(super) fn features(&self, context: &Context, size: Size, map: &Array) -> Result<Tensor> {
-        let size = Size {
+    pub(super) fn features(&self, context: &Context, size: Shape, map: &Array) -> Result<Tensor> {
+        let size = Shape {
             channels: self.outputs,
             ..size
         };
@@ -71,14 +71,14 @@ impl HeadMatrices {
             outputs: self.outputs,
             w: size.w,
             pixels: size.area(),
-            window: Window::whole(size.h, size.w),
+            window: size.window(),
         };
         mixing.run(context, From::Map(map), &out)?;
         Ok(put(out, &size.shape()))
     }
 
     /// What takes a gradient towards the head's features to one towards the trunk's.
-    pub(super) fn gradient(&self, size: Size) -> Mixing<'_> {
+    pub(super) fn gradient(&self, size: Shape) -> Mixing<'_> {
         Mixing {
             matrix: &self.matrix,
             bias: None,
@@ -86,7 +86,7 @@ impl HeadMatrices {
             outputs: self.inputs,
             w: size.w,
             pixels: size.area(),
-            window: Window::whole(size.h, size.w),
+            window: size.window(),
         }
     }
 

@@ -32,7 +32,6 @@ mod matrix;
 mod memory;
 mod moments;
 mod network;
-mod plan;
 mod pointwise;
 mod polar;
 mod product;

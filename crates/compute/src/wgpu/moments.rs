@@ -12,7 +12,7 @@ use super::context::Context;
 use super::gemm::{Along, Multiply, Product, Tile};
 use super::kernel::{Kernel, Launch, Param, reads, writes};
 use super::memory::Array;
-use super::network::Size;
+use super::network::Shape;
 use super::vector::each;
 use crate::{Moments, Result, Window};
 
@@ -64,7 +64,7 @@ const SECOND_PART: usize = 512;
 /// Moments of the part of a map that lies in a window.
 pub(super) fn forward(
     context: &Context,
-    size: Size,
+    size: Shape,
     window: &Window,
     map: &Array,
 ) -> Result<Moments> {
@@ -209,7 +209,7 @@ impl Mixing<'_> {
 /// The gradient towards a map from that towards the moments of a window, plus `sum`. The map is used up.
 pub(super) fn backward(
     context: &Context,
-    size: Size,
+    size: Shape,
     window: &Window,
     map: Array,
     towards: &Moments,

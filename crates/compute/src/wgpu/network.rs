@@ -1,6 +1,6 @@
 //! A network prepared on the device, and its forward pass.
 //!
-//! The layers up to the deepest tap are grouped into stages ([`plan`](super::plan)); each stage makes one map. A map
+//! Each stage of the [plan](crate::plan) makes one map. A map
 //! is dropped as soon as the next stage has read it, unless its moments or features were asked for (their gradient
 //! needs it) or an L2 pool reads it. Of everything else one bit per element is kept.
 
@@ -9,25 +9,31 @@ use super::context::Context;
 use super::convolution::Convolution;
 use super::heads::HeadMatrices;
 use super::memory::Array;
-use super::plan::{Behind, Operation, Stage, stages};
 use super::tape::{GpuTape, Seen};
 use super::{moments, pointwise};
-use crate::request::merged;
+use crate::plan::{Abilities, Kept, Noted, Operation, Plan, Stage};
+use crate::request::{Wanted, merged, merged_whole};
 use crate::{
-    ComputeError, Cotangent, Input, Layer, Memory, Moments, NetSpec, Network, PoolKind, Result,
-    Tap, TapRequest, Tape, Tensor, Window,
+    ComputeError, Cotangent, Input, Layer, Memory, Moments, NetSpec, Network, Result, Size, Tap,
+    TapRequest, Tape, Tensor, Window,
 };
 use std::sync::Arc;
 
-/// The size of a map.
+/// What runs as one kernel here.
+const ABILITIES: Abilities = Abilities {
+    lays_out: false,
+    pools_images: true,
+};
+
+/// Channels and size of a map.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Size {
+pub(super) struct Shape {
     pub(super) channels: usize,
     pub(super) h: usize,
     pub(super) w: usize,
 }
 
-impl Size {
+impl Shape {
     pub(super) fn area(self) -> usize {
         self.h * self.w
     }
@@ -41,9 +47,35 @@ impl Size {
         self.channels.div_ceil(8) * self.area().div_ceil(4)
     }
 
-    /// Words of bits, one per element of those that a pool reads.
+    /// Words of bits, one per element of those that a pool reads of this map.
     pub(super) fn pooled_words(self) -> usize {
         self.channels.div_ceil(8) * (self.h / 2) * (self.w / 2)
+    }
+
+    /// All of it.
+    pub(super) fn window(self) -> Window {
+        Window::whole(Size {
+            width: self.w,
+            height: self.h,
+        })
+    }
+
+    /// What a stage makes.
+    fn of(stage: &Stage) -> Self {
+        Self {
+            channels: stage.channels,
+            h: stage.size.height,
+            w: stage.size.width,
+        }
+    }
+
+    /// What it reads.
+    fn before(stage: &Stage) -> Self {
+        Self {
+            channels: stage.inputs,
+            h: stage.before.height,
+            w: stage.before.width,
+        }
     }
 
     pub(super) fn shape(self) -> [usize; 3] {
@@ -64,7 +96,7 @@ pub(super) struct GpuNetwork {
 /// What a stage has made.
 #[derive(Debug)]
 pub(super) struct Node {
-    pub(super) size: Size,
+    pub(super) size: Shape,
     /// Gone when nobody needs it any more.
     pub(super) map: Option<Tensor>,
     /// Signs or places of maxima, for the backward pass of the stage.
@@ -124,31 +156,25 @@ impl GpuNetwork {
         window: Option<Window>,
         taps: &[TapRequest],
     ) -> Result<GpuTape<'_>> {
-        let (h, w) = self.spec.size_of(image.shape())?;
+        let size = self.spec.size_of(image.shape())?;
         if let Some(window) = &window {
-            self.spec.check_window(window, (h, w), taps)?;
+            self.spec.check_window(window, size, taps)?;
         }
         let image = get(&self.context, "forward", image)?;
         self.context.pool.next_pass();
-        let requests = merged(taps);
-        let mut ends = Vec::with_capacity(requests.len());
-        for request in &requests {
-            self.spec.shape_at(request.tap, h, w)?;
-            ends.push(self.spec.layer_of(request.tap)?);
-        }
-        let deepest = ends.iter().copied().max().unwrap_or(0);
-        let plan = stages(&self.spec, deepest, &ends);
-        let input = Size {
+        let wanted = merged_whole(taps)?;
+        let plan = Plan::new(&self.spec, size, &wanted, ABILITIES)?;
+        let input = Shape {
             channels: self.spec.input.channels(),
-            h,
-            w,
+            h: size.height,
+            w: size.width,
         };
         let mut tape = GpuTape {
             network: self,
             input,
-            window: window.unwrap_or(Window::whole(h, w)),
-            nodes: Vec::with_capacity(plan.len()),
-            seen: Vec::with_capacity(requests.len()),
+            window: window.unwrap_or(Window::whole(size)),
+            nodes: Vec::with_capacity(plan.stages.len()),
+            seen: Vec::with_capacity(wanted.len()),
             plan,
         };
         let prepared = match &self.spec.input {
@@ -159,19 +185,18 @@ impl GpuNetwork {
                 Some(prepared)
             }
         };
-        for index in 0..tape.plan.len() {
-            let stage = tape.plan[index];
+        for index in 0..tape.plan.stages.len() {
+            let stage = &tape.plan.stages[index];
             let node = match tape.nodes.last() {
-                None => self.stage(&stage, input, prepared.as_ref().unwrap_or(image))?,
-                Some(before) => self.stage(&stage, before.size, before.array(&self.context)?)?,
+                None => self.stage(stage, prepared.as_ref().unwrap_or(image))?,
+                Some(before) => self.stage(stage, before.array(&self.context)?)?,
             };
-            let here = requests.iter().zip(&ends);
-            let here = here.filter(|(_, end)| **end == stage.last);
-            for (request, _) in here {
-                tape.seen.push(self.look(&tape, &node, index, request)?);
+            for wanted in &stage.wanted {
+                let seen = self.look(&tape, &node, index, wanted)?;
+                tape.seen.push(seen);
             }
             tape.nodes.push(node);
-            if index > 0 && !tape.keeps(index - 1) {
+            if index > 0 && tape.plan.stages[index - 1].kept == Kept::UntilRead {
                 tape.nodes[index - 1].map = None;
             }
         }
@@ -179,35 +204,25 @@ impl GpuNetwork {
         Ok(tape)
     }
 
-    /// Runs a stage over a map of some size.
-    fn stage(&self, stage: &Stage, before: Size, x: &Array) -> Result<Node> {
+    /// Runs a stage over the map that it reads.
+    fn stage(&self, stage: &Stage, x: &Array) -> Result<Node> {
         let context = &self.context;
-        let halved = |channels| Size {
-            channels,
-            h: before.h / 2,
-            w: before.w / 2,
+        let (before, size) = (Shape::before(stage), Shape::of(stage));
+        let read = Shape {
+            channels: size.channels,
+            ..before
         };
-        let (size, words) = match stage.operation {
-            Operation::Relu => (before, Some(before.words())),
-            Operation::Pool(pool) => {
-                let bits = (pool.kind == PoolKind::Max).then_some(before.pooled_words());
-                (halved(before.channels), bits)
-            }
-            Operation::Conv { layer, behind } => {
-                let channels = self.convolution(layer)?.outputs;
-                let full = Size { channels, ..before };
-                match behind {
-                    Behind::Nothing => (full, None),
-                    Behind::Relu => (full, Some(full.words())),
-                    Behind::ReluPool(_) => (halved(channels), Some(full.pooled_words())),
-                }
-            }
+        let words = match stage.operation.noted() {
+            Noted::Nothing => None,
+            Noted::Signs => Some(size.words()),
+            Noted::Places => Some(read.pooled_words()),
         };
         let out = context.pool.take(size.len())?;
         let bits = words.map(|words| context.pool.take(words)).transpose()?;
         match (stage.operation, &bits) {
             (Operation::Relu, Some(bits)) => pointwise::relu(context, size, x, &out, bits)?,
-            (Operation::Relu, None) => {}
+            // Nothing is laid out on its own here, and a ReLU notes signs.
+            (Operation::Relu, None) | (Operation::Read, _) => {}
             (Operation::Pool(pool), bits) => {
                 pointwise::pool(context, &pool, before, x, &out, bits.as_ref())?;
             }
@@ -229,7 +244,7 @@ impl GpuNetwork {
         tape: &GpuTape<'_>,
         node: &Node,
         index: usize,
-        request: &TapRequest,
+        request: &Wanted,
     ) -> Result<Seen> {
         let context = &self.context;
         let map = node.array(context)?;
@@ -285,7 +300,7 @@ impl Network for GpuNetwork {
     }
 
     /// Both passes run on a device that only counts.
-    fn memory(&self, height: usize, width: usize, taps: &[TapRequest]) -> Result<Memory> {
+    fn memory(&self, size: Size, taps: &[TapRequest]) -> Result<Memory> {
         let context = Arc::new(Context::new(
             None,
             &self.context.name,
@@ -298,17 +313,17 @@ impl Network for GpuNetwork {
         let tensor = |shape: &[usize]| -> Result<Tensor> {
             Ok(put(pool.take(shape.iter().product())?, shape))
         };
-        let image = tensor(&[self.spec.input.channels(), height, width])?;
+        let image = tensor(&[self.spec.input.channels(), size.height, size.width])?;
         let outside = pool.used();
         let mut tape: Box<dyn Tape + '_> = Box::new(network.run(&image, None, taps)?);
         let forward = pool.peak() - outside;
         let mut cotangents = Vec::new();
         for request in merged(taps) {
-            let shape = self.spec.shape_at(request.tap, height, width)?;
+            let shape = self.spec.shape_at(request.tap, size)?;
             if request.features {
                 cotangents.push(Cotangent::features(request.tap, tensor(&shape)?));
             }
-            if request.moments || request.replay {
+            if request.towards_moments() {
                 let towards = Moments {
                     mean: tensor(&shape[..1])?,
                     second: tensor(&[shape[0]; 2])?,

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::kernel::{Kernel, Launch, Param, reads, reads_bits, writes, writes_bits};
 use super::memory::Array;
-use super::network::Size;
+use super::network::Shape;
 use super::vector::GROUP;
 use crate::{InputNorm, Padding, Pool, PoolKind, Result};
 
@@ -93,7 +93,7 @@ fn each(
 pub(super) fn prepare(
     context: &Context,
     norm: &InputNorm,
-    size: Size,
+    size: Shape,
     x: &Array,
     out: &Array,
 ) -> Result<()> {
@@ -106,7 +106,7 @@ pub(super) fn prepare(
 
 pub(super) fn relu(
     context: &Context,
-    size: Size,
+    size: Shape,
     x: &Array,
     out: &Array,
     bits: &Array,
@@ -118,7 +118,7 @@ pub(super) fn relu(
 }
 
 /// Zeroes where the mask has no bit.
-pub(super) fn mask(context: &Context, size: Size, out: &Array, mask: &Array) -> Result<()> {
+pub(super) fn mask(context: &Context, size: Shape, out: &Array, mask: &Array) -> Result<()> {
     let words = size.words();
     let params = [words, size.channels, size.area()].map(Param::U);
     each(
@@ -135,7 +135,7 @@ pub(super) fn mask(context: &Context, size: Size, out: &Array, mask: &Array) -> 
 pub(super) fn pool(
     context: &Context,
     pool: &Pool,
-    size: Size,
+    size: Shape,
     x: &Array,
     out: &Array,
     bits: Option<&Array>,
@@ -157,7 +157,7 @@ pub(super) fn pool(
 pub(super) fn unpool(
     context: &Context,
     pool: &Pool,
-    size: Size,
+    size: Shape,
     gradient: &Array,
     memory: PoolMemory<'_>,
     out: &Array,
@@ -177,7 +177,7 @@ pub(super) fn unpool(
 pub(super) fn fold(
     context: &Context,
     how: Padding,
-    size: Size,
+    size: Shape,
     bordered: &Array,
     out: &Array,
     add: bool,

@@ -8,8 +8,8 @@ use super::tuning::Tuning;
 use super::{Bounds, Convolutions, GpuDevice, Precision};
 use crate::{
     AdamBuffers, AdamStep, Conv3x3, Cotangent, Device, Head, Input, InputNorm, Layer, Moments,
-    NetSpec, Padding, Patch, Pool, PoolKind, Reduction, Result, Tap, TapRequest, TotalVariation,
-    Window,
+    NetSpec, Padding, Patch, Pool, PoolKind, Reduction, Result, Size, Tap, TapRequest,
+    TotalVariation, Window,
 };
 use std::sync::{Arc, PoisonError};
 use wgpu::naga::front::wgsl;
@@ -53,11 +53,8 @@ fn spec(padding: Padding, kind: PoolKind, channels: [usize; 3]) -> Result<NetSpe
 fn passes(device: &dyn Device, spec: &NetSpec, side: usize, taps: &[Tap]) -> Result<()> {
     let network = device.network(spec)?;
     let image = device.zeros(&[3, side, side])?;
-    let both = |tap| TapRequest {
-        moments: true,
-        ..TapRequest::features(tap)
-    };
-    let requests: Vec<TapRequest> = taps.iter().copied().map(both).collect();
+    let both = |&tap| [TapRequest::features(tap), TapRequest::moments(tap)];
+    let requests: Vec<TapRequest> = taps.iter().flat_map(both).collect();
     let tape = network.forward(&image, &requests)?;
     let mut cotangents = Vec::new();
     for &tap in taps {
@@ -100,7 +97,10 @@ fn operations(device: &dyn Device) -> Result<()> {
     };
     let x = device.upload(&[0.5; 297], &shape)?;
     let patch = Patch {
-        from: Window::whole(3, 4),
+        from: Window::whole(Size {
+            width: 4,
+            height: 3,
+        }),
         to: (1, 2),
     };
     device.paste(&x, &patch, 1.0, image)?;

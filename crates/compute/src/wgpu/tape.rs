@@ -8,22 +8,23 @@ use super::context::Context;
 use super::convolution::{Backward, Source};
 use super::memory::Array;
 use super::moments::{self, From};
-use super::network::{GpuNetwork, Node, Size};
-use super::plan::{Behind, Operation, Stage};
+use super::network::{GpuNetwork, Node, Shape};
 use super::pointwise::{self, PoolMemory};
 use super::vector;
-use crate::request::{Asked, missing};
-use crate::{Cotangent, Moments, Padding, PoolKind, Result, Tap, Tape, Tensor, Window};
+use crate::cotangents::{self, Receiver, Sight, sorted};
+use crate::plan::{Behind, Kept, Operation, Plan};
+use crate::request::missing;
+use crate::{Answer, Cotangent, Moments, Padding, PoolKind, Result, Tap, Tape, Tensor, Window};
 
 /// One forward pass.
 #[derive(Debug)]
 pub(super) struct GpuTape<'a> {
     pub(super) network: &'a GpuNetwork,
     /// What the network read.
-    pub(super) input: Size,
+    pub(super) input: Shape,
     /// Where moments are taken, in places of the image.
     pub(super) window: Window,
-    pub(super) plan: Vec<Stage>,
+    pub(super) plan: Plan,
     /// What each stage of the plan has made.
     pub(super) nodes: Vec<Node>,
     pub(super) seen: Vec<Seen>,
@@ -45,37 +46,17 @@ pub(super) struct Seen {
     pub(super) moments: Option<Moments>,
 }
 
-/// What the losses say about one node.
-#[derive(Default)]
-struct Said {
-    moments: Option<Moments>,
-    features: Vec<Array>,
-    /// The same of heads, by the index of the head.
-    heads: Vec<(usize, Array)>,
-}
+/// What the losses say about the map behind one stage.
+type Said = cotangents::Said<Array>;
 
 impl GpuTape<'_> {
     fn context(&self) -> &Context {
         &self.network.context
     }
 
-    /// Whether the backward pass, or whoever holds the tape, needs the map of a node.
-    pub(super) fn keeps(&self, node: usize) -> bool {
-        let is_l2 = |stage: &Stage| matches!(stage.operation, Operation::Pool(pool) if pool.kind == PoolKind::L2);
-        let l2 = self.plan.get(node + 1).is_some_and(is_l2);
-        let looked_at = |seen: &Seen| {
-            let layer = matches!(seen.tap, Tap::Layer(_));
-            let features = seen.asked && !seen.released && layer;
-            let moments = seen.moments.is_some() || seen.replay;
-            seen.node == node && (moments || features)
-        };
-        l2 || self.seen.iter().any(looked_at)
-    }
-
     /// The window in the map of a node.
     pub(super) fn window_at(&self, node: usize) -> Window {
-        self.window
-            .at_stride(self.network.spec.stride(self.plan[node].last))
+        self.plan.stages[node].window(&self.window)
     }
 
     fn find(&self, tap: Tap, view: &str) -> Result<&Seen> {
@@ -83,67 +64,6 @@ impl GpuTape<'_> {
             .iter()
             .find(|seen| seen.tap == tap)
             .ok_or_else(|| missing(tap, view))
-    }
-
-    /// Sorts the cotangents by node, and checks them.
-    fn sort(&self, cotangents: Vec<Cotangent>) -> Result<Vec<Said>> {
-        let context = self.context();
-        let mut said: Vec<Said> = self.nodes.iter().map(|_| Said::default()).collect();
-        for cotangent in cotangents {
-            let tap = cotangent.tap;
-            let seen = self.find(tap, "features and moments")?;
-            let (said, node) = (&mut said[seen.node], &self.nodes[seen.node]);
-            let channels = match tap {
-                Tap::Layer(_) => node.size.channels,
-                Tap::Head(head) => self.network.spec.heads[head].out_channels,
-            };
-            let asked = Asked {
-                features: seen.asked,
-                moments: seen.moments.is_some() || seen.replay,
-                shape: [channels, node.size.h, node.size.w],
-            };
-            asked.check(&cotangent)?;
-            if let Some(features) = cotangent.features {
-                let array = take(context, features)?;
-                match tap {
-                    Tap::Layer(_) => said.features.push(array),
-                    Tap::Head(head) => said.heads.push((head, array)),
-                }
-            }
-            if let Some(towards) = cotangent.moments {
-                for towards in [&towards.mean, &towards.second] {
-                    get(context, "backward", towards)?;
-                }
-                match (tap, &mut said.moments) {
-                    (Tap::Layer(_), Some(total)) => {
-                        add(context, &towards.mean, &mut total.mean)?;
-                        add(context, &towards.second, &mut total.second)?;
-                    }
-                    (Tap::Layer(_), none) => *none = Some(towards),
-                    (Tap::Head(head), total) => {
-                        let total = match total {
-                            Some(total) => total,
-                            none => none.insert(self.silence(node.size.channels)?),
-                        };
-                        self.network.heads[head].moments_backward(context, &towards, total)?;
-                    }
-                }
-            }
-        }
-        Ok(said)
-    }
-
-    /// Zero gradient towards moments.
-    fn silence(&self, channels: usize) -> Result<Moments> {
-        let zeros = |shape: &[usize]| -> Result<Tensor> {
-            let array = self.context().pool.take(shape.iter().product())?;
-            self.context().clear(&array);
-            Ok(put(array, shape))
-        };
-        Ok(Moments {
-            mean: zeros(&[channels])?,
-            second: zeros(&[channels, channels])?,
-        })
     }
 
     /// The sum of what the losses say about a node and of `sum`, if there is anything.
@@ -191,7 +111,9 @@ impl GpuTape<'_> {
             let sum = self.collect(index, said, None)?;
             return self.masked(index, sum);
         };
-        match self.plan[index + 1].operation {
+        match self.plan.stages[index + 1].operation {
+            // Nothing is laid out on its own here.
+            Operation::Read => Ok(None),
             Operation::Conv { layer, .. } => {
                 let sum = self.collect(index, said, None)?;
                 self.through_convolution(index, layer, &gradient, sum)
@@ -233,7 +155,7 @@ impl GpuTape<'_> {
 
     /// The ReLU mask of a node whose stage is a convolution with a ReLU.
     fn mask(&self, index: usize) -> Option<&Array> {
-        match self.plan[index].operation {
+        match self.plan.stages[index].operation {
             Operation::Conv {
                 behind: Behind::Relu,
                 ..
@@ -269,14 +191,14 @@ impl GpuTape<'_> {
 
     /// What the convolution that made a node reads of the gradient towards it.
     fn source<'b>(&'b self, index: usize, gradient: &'b Array) -> Source<'b> {
-        match (self.plan[index].operation, &self.nodes[index].bits) {
+        match (self.plan.stages[index].operation, &self.nodes[index].bits) {
             (
                 Operation::Conv {
-                    behind: Behind::ReluPool(pool),
+                    behind: Behind::ReluPool { pool, factor },
                     ..
                 },
                 Some(bits),
-            ) => Source::Spread(gradient, bits, pool),
+            ) => Source::Spread(gradient, bits, pool.share() * factor),
             _ => Source::Map(gradient),
         }
     }
@@ -286,7 +208,7 @@ impl GpuTape<'_> {
         &self,
         layer: usize,
         source: Source<'_>,
-        size: Size,
+        size: Shape,
         out: &Array,
         add: bool,
         mask: Option<&Array>,
@@ -318,7 +240,8 @@ impl GpuTape<'_> {
 
     fn run(mut self, cotangents: Vec<Cotangent>) -> Result<Tensor> {
         let mut gradient: Option<Array> = None;
-        for (index, said) in self.sort(cotangents)?.into_iter().enumerate().rev() {
+        let said = sorted(&self, &self.network.spec, &self.plan.stages, cotangents)?;
+        for (index, said) in said.into_iter().enumerate().rev() {
             gradient = self.step(index, gradient, said)?;
             // What lies behind is not needed any more.
             if let Some(behind) = self.nodes.get_mut(index + 1) {
@@ -340,9 +263,42 @@ impl GpuTape<'_> {
     }
 }
 
-fn add(context: &Context, x: &Tensor, sum: &mut Tensor) -> Result<()> {
-    let x = get(context, "backward", x)?;
-    vector::add(context, 1.0, x, 1.0, get_mut(context, "backward", sum)?)
+impl Receiver for GpuTape<'_> {
+    type Map = Array;
+
+    fn sight(&self, tap: Tap) -> Option<Sight> {
+        let seen = self.seen.iter().find(|seen| seen.tap == tap)?;
+        Some(Sight {
+            stage: seen.node,
+            features: seen.asked,
+            moments: seen.moments.is_some() || seen.replay,
+        })
+    }
+
+    fn take(&self, features: Tensor) -> Result<Array> {
+        take(self.context(), features)
+    }
+
+    fn own(&self, tensor: &Tensor) -> Result<()> {
+        get(self.context(), "backward", tensor).map(|_| ())
+    }
+
+    fn add(&self, x: &Tensor, sum: &mut Tensor) -> Result<()> {
+        let context = self.context();
+        let x = get(context, "backward", x)?;
+        vector::add(context, 1.0, x, 1.0, get_mut(context, "backward", sum)?)
+    }
+
+    fn zeros(&self, shape: &[usize]) -> Result<Tensor> {
+        let array = self.context().pool.take(shape.iter().product())?;
+        self.context().clear(&array);
+        Ok(put(array, shape))
+    }
+
+    fn through_head(&self, head: usize, towards: &Moments, trunk: &mut Moments) -> Result<()> {
+        let head = &self.network.heads[head];
+        head.moments_backward(self.context(), towards, trunk)
+    }
 }
 
 /// The array of a tensor that is used up.
@@ -375,14 +331,19 @@ impl Tape for GpuTape<'_> {
             seen.released = true;
             seen.features = None;
         }
-        for index in 0..self.nodes.len() {
-            if !self.keeps(index) {
-                self.nodes[index].map = None;
+        for (node, stage) in self.nodes.iter_mut().zip(&self.plan.stages) {
+            if stage.kept != Kept::Lasting {
+                node.map = None;
             }
         }
     }
 
-    fn backward(self: Box<Self>, cotangents: Vec<Cotangent>) -> Result<Tensor> {
+    /// Nothing was asked for in parts: [`merged_whole`](crate::request::merged_whole) refuses that.
+    fn backward_in_parts(
+        self: Box<Self>,
+        cotangents: Vec<Cotangent>,
+        _: &mut Answer<'_>,
+    ) -> Result<Tensor> {
         self.run(cotangents)
     }
 }

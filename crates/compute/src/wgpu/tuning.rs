@@ -12,8 +12,8 @@ use super::context::Context;
 use super::convolution::Job;
 use super::cooperative::Matrices;
 use super::gemm::Multiply;
-use super::plan::Behind;
 use super::winograd;
+use crate::plan::Behind;
 use crate::{ComputeError, Result};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -288,7 +288,7 @@ impl<'a> Sample<'a> {
     fn measure(&self, context: &Context, ways: &[Way]) -> Result<Way> {
         let (job, side) = (&self.job, self.side);
         let area = side * side;
-        let pooled = matches!(job.behind, Behind::ReluPool(_));
+        let pooled = matches!(job.behind, Behind::ReluPool { .. });
         let noise = |len: usize| {
             let array = context.pool.take(len)?;
             let mut state = 1_u32;

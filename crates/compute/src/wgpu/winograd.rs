@@ -19,9 +19,9 @@ use super::convolution::{Job, Numbers};
 use super::gemm::{Along, Multiply, Product, Tile};
 use super::kernel::{Kernel, Launch, Param, reads, reads_bits, writes, writes_bits};
 use super::memory::Array;
-use super::plan::Behind;
 use super::vector::GROUP;
 use crate::Result;
+use crate::plan::Behind;
 
 const FILE: &str = include_str!("winograd.wgsl");
 const FILTERS: Kernel = Kernel {

@@ -4,7 +4,7 @@ use crate::picture::{Depth, Picture};
 use crate::recipe::Recipe;
 use crate::report::settings;
 use crate::style::Style;
-use impasto_compute::{Device, Input, Layer, NetSpec};
+use impasto_compute::{Device, Input, NetSpec};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -145,15 +145,8 @@ fn weights(spec: &NetSpec) -> String {
         add(&mut hash, &norm.mean);
         add(&mut hash, &norm.scale);
     }
-    for layer in &spec.layers {
-        if let Layer::Conv(conv) = layer {
-            add(&mut hash, &conv.weight);
-            add(&mut hash, &conv.bias);
-        }
-    }
-    for head in &spec.heads {
-        add(&mut hash, &head.weight);
-        add(&mut hash, &head.bias);
+    for param in spec.params() {
+        add(&mut hash, param.values);
     }
     digits(hash)
 }

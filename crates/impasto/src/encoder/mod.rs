@@ -493,31 +493,19 @@ impl Encoder {
     /// Its layers in order, for people.
     pub fn layers(&self) -> Vec<LayerInfo> {
         let spec = self.spec(&EncoderOptions::default());
-        let (mut field, mut stride) = (1, 1);
         let mut rows = Vec::new();
         for (position, layer) in spec.layers[..spec.layers.len() - 1].iter().enumerate() {
-            let (kind, weights, parameters) = match layer {
-                Layer::Conv(conv) => {
-                    field += 2 * stride;
-                    let shape = vec![conv.out_channels, conv.in_channels, 3, 3];
-                    ("conv", Some(shape), conv.weight.len() + conv.bias.len())
-                }
-                Layer::Pool(_) => {
-                    field += stride;
-                    stride *= 2;
-                    ("pool", None, 0)
-                }
-                _ => ("relu", None, 0),
-            };
+            let field = spec.receptive_field(position);
+            let params = layer.params();
             let Some(name) = self.name_at(position) else {
                 continue;
             };
             rows.push(LayerInfo {
                 layer: name.to_string(),
-                kind,
+                kind: layer.kind(),
                 channels: self.channels_after(position),
-                weights,
-                parameters,
+                weights: params.first().map(|weight| weight.shape.clone()),
+                parameters: params.iter().map(|param| param.values.len()).sum(),
                 receptive_field: field,
                 tap: self.heads.is_empty(),
             });

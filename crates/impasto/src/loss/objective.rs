@@ -4,7 +4,8 @@ use super::evaluation::Progress;
 use super::{Evaluation, Gradient, GradientScale, Loss, LossValue, Normalize, Scaling, Seen, View};
 use crate::random::StepSeed;
 use impasto_compute::{
-    Cotangent, Device, Network, Part, Result, Strips, Tap, TapRequest, Tape, Tensor, Window,
+    Cotangent, Device, Network, Part, Result, Size, Strips, Tap, TapRequest, Tape, Tensor, Want,
+    Window,
 };
 
 /// One weighted loss with a name.
@@ -74,7 +75,7 @@ fn seen<'a>(view: View, image: &'a Tensor, tape: &'a dyn Tape) -> Result<Seen<'a
                 [_, height, width] => (height, width),
                 _ => (0, 0),
             };
-            let place = Window::whole(height, width);
+            let place = Window::whole(Size { width, height });
             Seen::Features { features, place }
         }
         View::Moments(tap) => Seen::Moments(tape.moments(tap)?),
@@ -103,12 +104,8 @@ impl Objective {
                 View::Features(tap) => TapRequest::features(tap),
                 View::Moments(tap) => TapRequest::moments(tap),
             };
-            match requests.iter_mut().find(|other| other.tap == request.tap) {
-                Some(other) => {
-                    other.features |= request.features;
-                    other.moments |= request.moments;
-                }
-                None => requests.push(request),
+            if !requests.contains(&request) {
+                requests.push(request);
             }
         }
         Self { terms, requests }
@@ -269,13 +266,11 @@ impl Objective {
 
     /// What it asks of a network that runs in strips.
     fn strip_requests(&self) -> Vec<TapRequest> {
-        let request = |request: &TapRequest| {
-            let parts = request.features && self.is_seen_in_parts(request.tap);
-            TapRequest {
-                features: request.features && !parts,
-                parts,
-                ..*request
+        let request = |request: &TapRequest| match request.want {
+            Want::Features if self.is_seen_in_parts(request.tap) => {
+                TapRequest::in_parts(request.tap)
             }
+            _ => *request,
         };
         self.requests.iter().map(request).collect()
     }

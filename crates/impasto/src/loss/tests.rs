@@ -10,7 +10,7 @@ use super::*;
 use crate::recipe::names::Named;
 use impasto_compute::prelude::*;
 use impasto_compute::reference::ReferenceDevice;
-use impasto_compute::{Patch, Reduction, TotalVariation};
+use impasto_compute::{Patch, Reduction, Size, TotalVariation};
 use impasto_testing::numbers::fine_noise;
 use impasto_testing::{Tolerance, assert_close, assert_near};
 
@@ -73,7 +73,7 @@ fn evaluate(objective: &Objective, values: &[f64], like: &[&Tensor]) -> (LossVal
         }
         [View::Features(_)] => {
             let (height, width) = (tensors[0].shape()[1], tensors[0].shape()[2]);
-            let (features, place) = (&tensors[0], Window::whole(height, width));
+            let (features, place) = (&tensors[0], Window::whole(Size { width, height }));
             Seen::Features { features, place }
         }
         _ => Seen::Image(&tensors[0]),
@@ -191,7 +191,10 @@ fn content_is_a_sum_over_places() {
         let place = Window {
             top,
             height,
-            ..Window::whole(4, 5)
+            ..Window::whole(Size {
+                width: 5,
+                height: 4,
+            })
         };
         let mut features = DEVICE.zeros(&[3, height, 5]).unwrap();
         let patch = Patch {
@@ -211,18 +214,25 @@ fn content_is_a_sum_over_places() {
             from: Window {
                 top,
                 height: part.shape()[1],
-                ..Window::whole(4, 5)
+                ..Window::whole(Size {
+                    width: 5,
+                    height: 4,
+                })
             },
             to: (0, 0),
         };
         DEVICE.paste(gradient, &patch, 0.0, &mut expected).unwrap();
-        for (got, expected) in flat(&[&part]).iter().zip(flat(&[&expected])) {
-            assert!((got - expected).abs() < 1e-12, "{got} {expected}");
-        }
+        let (got, expected) = (flat(&[&part]), flat(&[&expected]));
+        assert_close("a part", &got, &expected, Tolerance::absolute(1e-12));
     }
     let nothing = DEVICE.upload(&[0.0], &[1]).unwrap();
     let value = progress.finish(nothing).values[0].value().unwrap();
-    assert!((value - whole.value().unwrap()).abs() < 1e-12, "{value}");
+    assert_near(
+        "the sum of parts",
+        value,
+        whole.value().unwrap(),
+        Tolerance::absolute(1e-12),
+    );
 }
 
 #[test]

@@ -13,7 +13,9 @@ use super::geometry::Tile;
 use super::network::TiledNetwork;
 use super::traversal::{PartGradient, Tapes, TilePart, Traversal};
 use crate::loss::{Evaluation, Gradient, Objective, Progress, Seen, View};
-use impasto_compute::{ComputeError, Device, Moments, Patch, Result, TapRequest, Tensor, Window};
+use impasto_compute::{
+    ComputeError, Device, Moments, Patch, Result, Size, TapRequest, Tensor, Want, Window,
+};
 
 /// What the first pass leaves of a tile for the second.
 struct Kept<'a> {
@@ -22,9 +24,9 @@ struct Kept<'a> {
     features: Vec<FeatureGradient>,
 }
 
-fn size_of(image: &Tensor) -> Result<(usize, usize)> {
+fn size_of(image: &Tensor) -> Result<Size> {
     match *image.shape() {
-        [_, h, w] => Ok((h, w)),
+        [_, height, width] => Ok(Size { width, height }),
         _ => Err(ComputeError::Shape {
             what: "an image",
             expected: vec![3, 0, 0],
@@ -61,12 +63,12 @@ impl TiledNetwork {
         image: &Tensor,
         requests: &[TapRequest],
     ) -> Result<Vec<TapValues>> {
-        let (h, w) = size_of(image)?;
-        let tiles = self.traversal(device, (h, w), requests)?;
+        let size = size_of(image)?;
+        let tiles = self.traversal(device, size, requests)?;
         let mut values: Vec<TapValues> = requests.iter().map(|_| TapValues::default()).collect();
         for (values, request) in values.iter_mut().zip(requests) {
-            if request.features {
-                values.features = Some(device.zeros(&self.spec.shape_at(request.tap, h, w)?)?);
+            if request.want == Want::Features {
+                values.features = Some(device.zeros(&self.spec.shape_at(request.tap, size)?)?);
             }
         }
         for tile in &tiles.tiles {
@@ -74,15 +76,9 @@ impl TiledNetwork {
                 let values = &mut values[part.request];
                 sum(device, &part, &mut values.moments)?;
                 if let (Some(all), Some(features)) = (&mut values.features, &part.features) {
-                    let Window {
-                        top,
-                        left,
-                        height,
-                        width,
-                    } = part.place;
                     let patch = Patch {
-                        from: Window::whole(height, width),
-                        to: (top, left),
+                        from: Window::whole(part.place.size()),
+                        to: (part.place.top, part.place.left),
                     };
                     device.paste(features, &patch, 0.0, all)?;
                 }
@@ -223,7 +219,10 @@ impl Passes<'_> {
         let device = self.progress.device();
         let mut gradient: Option<Tensor> = None;
         let mut moments: Vec<Option<Moments>> = sums.iter().map(|_| None).collect();
-        let request = |tap| self.requests.iter().position(|other| other.tap == tap);
+        let request = |tap| {
+            let wanted = TapRequest::moments(tap);
+            self.requests.iter().position(|other| *other == wanted)
+        };
         for (index, term) in self.objective.terms().iter().enumerate() {
             let views = term.loss.views();
             if let [View::Features(_)] = views {

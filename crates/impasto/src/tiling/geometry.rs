@@ -2,7 +2,7 @@
 
 use super::TilePlan;
 use super::grid::{alignment, around, tiles};
-use impasto_compute::{NetSpec, Result, TapRequest, Window};
+use impasto_compute::{NetSpec, Result, Size, TapRequest, Window};
 
 /// A tile of a picture.
 #[derive(Clone, Debug)]
@@ -35,9 +35,6 @@ impl Sub {
     }
 }
 
-/// Heights and widths.
-pub(super) type Sizes = Vec<(usize, usize)>;
-
 /// The tiles of a picture, for the layers that are asked for.
 pub(super) struct Geometry {
     pub(super) tiles: Vec<Tile>,
@@ -47,7 +44,7 @@ impl Geometry {
     pub(super) fn new(
         spec: &NetSpec,
         plan: &TilePlan,
-        size: (usize, usize),
+        size: Size,
         requests: &[TapRequest],
     ) -> Result<Self> {
         let mut deepest = 0;
@@ -65,15 +62,14 @@ impl Geometry {
             Some(cut) => (Some((cut, spec.reach(cut))), 0),
             None => (None, spec.reach(deepest)),
         };
-        let (h, w) = size;
-        let whole = Window::whole(h, w);
+        let whole = Window::whole(size);
         let margin = back.next_multiple_of(align);
         let tile = |core: Window| {
             let around = around(&core, margin, size);
             let subs = front.map_or(vec![], |(cut, reach)| {
                 let align = alignment(spec, cut);
                 let margin = reach.next_multiple_of(align);
-                let subs = tiles(&around, (plan.front, plan.front), align);
+                let subs = tiles(&around, Size::square(plan.front), align);
                 let sub = |part: Window| Sub {
                     core: part,
                     around: self::around(&part, margin, size),
@@ -83,17 +79,20 @@ impl Geometry {
             });
             Tile { core, around, subs }
         };
-        let cores = tiles(&whole, (plan.height, plan.width), align);
+        let tile_size = Size {
+            width: plan.width,
+            height: plan.height,
+        };
+        let cores = tiles(&whole, tile_size, align);
         Ok(Self {
             tiles: cores.into_iter().map(tile).collect(),
         })
     }
 
     /// Sizes of what the back sees, and of what the front sees, tile by tile.
-    pub(super) fn sizes(&self) -> (Sizes, Sizes) {
-        let size = |window: &Window| (window.height, window.width);
-        let back = self.tiles.iter().map(|tile| size(&tile.around)).collect();
+    pub(super) fn sizes(&self) -> (Vec<Size>, Vec<Size>) {
+        let back = self.tiles.iter().map(|tile| tile.around.size());
         let subs = self.tiles.iter().flat_map(|tile| &tile.subs);
-        (back, subs.map(|sub| size(&sub.around)).collect())
+        (back.collect(), subs.map(|sub| sub.around.size()).collect())
     }
 }

@@ -1,6 +1,6 @@
 //! How a picture is cut into tiles, and how far a tile looks beyond its own.
 
-use impasto_compute::{NetSpec, Window};
+use impasto_compute::{NetSpec, Size, Window};
 use std::ops::Range;
 
 /// Places of a layer that devices compute together, each way. Tiles begin at multiples of as many of the deepest layer,
@@ -21,10 +21,10 @@ fn parts(n: usize, size: usize, align: usize) -> Vec<Range<usize>> {
     starts.into_iter().zip(ends).map(|(a, b)| a..b).collect()
 }
 
-/// A rectangle in tiles of at most about `height`×`width`. Its first row and column must be multiples of `align`.
-pub(super) fn tiles(region: &Window, (height, width): (usize, usize), align: usize) -> Vec<Window> {
-    let columns = parts(region.width, width, align);
-    let rows = parts(region.height, height, align);
+/// A rectangle in tiles of at most about some size. Its first row and column must be multiples of `align`.
+pub(super) fn tiles(region: &Window, size: Size, align: usize) -> Vec<Window> {
+    let columns = parts(region.width, size.width, align);
+    let rows = parts(region.height, size.height, align);
     let tile = |row: &Range<usize>, column: &Range<usize>| Window {
         top: region.top + row.start,
         left: region.left + column.start,
@@ -36,8 +36,8 @@ pub(super) fn tiles(region: &Window, (height, width): (usize, usize), align: usi
         .collect()
 }
 
-/// A tile with a margin, as far as the picture of `h×w` goes.
-pub(super) fn around(core: &Window, margin: usize, (h, w): (usize, usize)) -> Window {
+/// A tile with a margin, as far as the picture goes.
+pub(super) fn around(core: &Window, margin: usize, picture: Size) -> Window {
     let (top, left) = (
         core.top.saturating_sub(margin),
         core.left.saturating_sub(margin),
@@ -45,8 +45,8 @@ pub(super) fn around(core: &Window, margin: usize, (h, w): (usize, usize)) -> Wi
     Window {
         top,
         left,
-        height: h.min(core.bottom() + margin) - top,
-        width: w.min(core.right() + margin) - left,
+        height: picture.height.min(core.bottom() + margin) - top,
+        width: picture.width.min(core.right() + margin) - left,
     }
 }
 
@@ -88,7 +88,11 @@ mod tests {
             height: 64,
             width: 72,
         };
-        let around = around(&core, 80, (140, 300));
+        let picture = Size {
+            width: 300,
+            height: 140,
+        };
+        let around = around(&core, 80, picture);
         assert_eq!((around.top, around.bottom()), (0, 140));
         assert_eq!((around.left, around.right()), (0, 152));
     }

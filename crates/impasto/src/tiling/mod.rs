@@ -36,7 +36,9 @@ pub(crate) use network::TiledNetwork;
 pub(crate) use plan::{Budget, Need, choose, feature_bytes, whole};
 
 use crate::loss::{Evaluation, Objective};
-use impasto_compute::{Device, Moments, NetSpec, Network, Result, Strips, TapRequest, Tensor};
+use impasto_compute::{
+    Device, Moments, NetSpec, Network, Result, Strips, TapRequest, Tensor, Want,
+};
 use serde::{Deserialize, Serialize};
 
 /// Tiles of a picture, whatever its size.
@@ -154,10 +156,10 @@ impl<'a> NetworkView<'a> {
         };
         let values = |request: &TapRequest| -> Result<TapValues> {
             let mut values = TapValues::default();
-            if request.features {
+            if request.want == Want::Features {
                 values.features = Some(device.copy(tape.features(request.tap)?)?);
             }
-            if request.moments {
+            if request.want == Want::Moments {
                 let moments = tape.moments(request.tap)?;
                 values.moments = Some(Moments {
                     mean: device.copy(&moments.mean)?,

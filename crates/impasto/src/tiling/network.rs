@@ -11,7 +11,7 @@
 use super::TilePlan;
 use super::geometry::Geometry;
 use super::traversal::Traversal;
-use impasto_compute::{Device, Halves, NetSpec, Network, Result, TapRequest};
+use impasto_compute::{Device, Halves, NetSpec, Network, Result, Size, TapRequest, Want};
 
 /// A network in one or two parts, and the sizes of their tiles.
 #[derive(Debug)]
@@ -55,11 +55,11 @@ impl TiledNetwork {
         })
     }
 
-    /// A traversal of a picture of `h×w` that looks at some taps.
+    /// A traversal of a picture that looks at some taps.
     pub(super) fn traversal<'a>(
         &'a self,
         device: &'a dyn Device,
-        size: (usize, usize),
+        size: Size,
         requests: &'a [TapRequest],
     ) -> Result<Traversal<'a>> {
         let geometry = Geometry::new(&self.spec, &self.plan, size, requests)?;
@@ -92,5 +92,7 @@ impl TiledNetwork {
 /// Whether tapes of a front can be kept: what losses of features say is asked of each part when its turn comes, and the
 /// features would have to be kept as well.
 fn may_keep(requests: &[(usize, TapRequest)]) -> bool {
-    requests.iter().all(|(_, request)| !request.features)
+    requests
+        .iter()
+        .all(|(_, request)| request.want != Want::Features)
 }

@@ -1,17 +1,14 @@
 //! Which tiles: the fastest plan that fits into memory.
 //!
-//! A device says what a pass through a network needs ([`Network::memory`]); what lies around it is counted here. Work
-//! is counted per pixel in products: a convolution of `i` and `o` channels is `9·i·o/4` products, as minimal filtering
-//! needs, and [`TRAFFIC`] for each channel that is read or written; moments of `c` channels are `c²`.
+//! A device says what a pass through a network needs ([`Network::memory`]), and the network what work it is
+//! ([`NetSpec::work`]); what lies around it is counted here.
 
 use super::geometry::Geometry;
 use super::{Cut, StripPlan, TilePlan};
 use impasto_compute::{
-    Device, Halves, Layer, Memory, NetSpec, Network, Result, Tap, TapRequest, Window,
+    Device, Halves, Memory, NetSpec, Network, Result, Size, Tap, TapRequest, Want, Work,
 };
 
-/// Products that take as long as reading or writing a channel.
-const TRAFFIC: f64 = 256.0;
 /// Sides of tiles that are tried, from the whole picture down by this factor.
 const STEP: f64 = 0.8;
 /// The least side of tiles, unless the picture is smaller.
@@ -51,15 +48,14 @@ pub(crate) struct Need {
     pub(crate) count: usize,
 }
 
-/// Bytes of the features that are asked for, of a picture of `h×w`.
-pub(crate) fn feature_bytes(
-    spec: &NetSpec,
-    (h, w): (usize, usize),
-    requests: &[TapRequest],
-) -> Result<usize> {
+/// Bytes of the features that are asked for, of a picture of some size.
+pub(crate) fn feature_bytes(spec: &NetSpec, size: Size, requests: &[TapRequest]) -> Result<usize> {
     let mut bytes = 0;
-    for request in requests.iter().filter(|request| request.features) {
-        let [c, h, w] = spec.shape_at(request.tap, h, w)?;
+    for request in requests
+        .iter()
+        .filter(|request| request.want == Want::Features)
+    {
+        let [c, h, w] = spec.shape_at(request.tap, size)?;
         bytes += c.next_multiple_of(16) * h * w * size_of::<f32>();
     }
     Ok(bytes)
@@ -71,13 +67,13 @@ pub(crate) fn feature_bytes(
 /// As [`Network::memory`].
 pub(crate) fn whole(
     network: &dyn Network,
-    (h, w): (usize, usize),
+    size: Size,
     requests: &[TapRequest],
     gradient: bool,
 ) -> Result<Need> {
-    let memory = network.memory(h, w, requests)?;
-    let image = PIXEL * h * w;
-    let features = feature_bytes(network.spec(), (h, w), requests)?;
+    let memory = network.memory(size, requests)?;
+    let image = PIXEL * size.pixels();
+    let features = feature_bytes(network.spec(), size, requests)?;
     let bytes = if gradient {
         let losses = memory.kept + 2 * features;
         let backward = memory.backward + features + image;
@@ -100,7 +96,7 @@ pub(crate) fn whole(
 pub(crate) fn choose(
     device: &dyn Device,
     network: &dyn Network,
-    size: (usize, usize),
+    size: Size,
     requests: &[TapRequest],
     budget: &Budget,
 ) -> Result<Need> {
@@ -139,23 +135,22 @@ pub(crate) fn choose(
 /// The fastest strips that fit; without any, those that need least.
 fn strips(
     network: &dyn Network,
-    (h, w): (usize, usize),
+    size: Size,
     requests: &[TapRequest],
     budget: &Budget,
 ) -> Result<Need> {
     // Losses that are divided by the norm of their gradient are shown features as a whole.
-    let parts = |request: &TapRequest| TapRequest {
-        features: request.features && !budget.in_parts,
-        parts: request.features && budget.in_parts,
-        ..*request
+    let parts = |request: &TapRequest| match request.want {
+        Want::Features if budget.in_parts => TapRequest::in_parts(request.tap),
+        _ => *request,
     };
     let requests: Vec<_> = match budget.gradient {
         true => requests.iter().map(parts).collect(),
         false => requests.to_vec(),
     };
-    let whole = feature_bytes(network.spec(), (h, w), &requests)?;
+    let whole = feature_bytes(network.spec(), size, &requests)?;
     let mut best = None;
-    for plan in network.strips(h, w, budget.tile, &requests)? {
+    for plan in network.strips(size, budget.tile, &requests)? {
         let memory = plan.memory;
         let bytes = match budget.gradient {
             true => {
@@ -182,7 +177,7 @@ fn strips(
     }
     match best {
         Some(best) => Ok(best),
-        None => self::whole(network, (h, w), &requests, budget.gradient),
+        None => self::whole(network, size, &requests, budget.gradient),
     }
 }
 
@@ -190,7 +185,7 @@ fn strips(
 struct Candidate<'a> {
     spec: &'a NetSpec,
     cut: Option<usize>,
-    size: (usize, usize),
+    size: Size,
     requests: &'a [TapRequest],
     front: Option<Half<'a>>,
     back: Half<'a>,
@@ -200,9 +195,8 @@ struct Candidate<'a> {
 struct Half<'a> {
     network: Prepared<'a>,
     requests: Vec<TapRequest>,
-    /// Work per pixel of the picture: convolutions, moments.
-    convolutions: f64,
-    moments: f64,
+    /// Work per pixel of the picture.
+    work: Work,
 }
 
 /// A network that is there, or was made to be asked.
@@ -219,37 +213,14 @@ impl Half<'_> {
         }
     }
 
-    fn memory(&self, (h, w): (usize, usize)) -> Result<Memory> {
-        self.network().memory(h, w, &self.requests)
+    fn memory(&self, size: Size) -> Result<Memory> {
+        self.network().memory(size, &self.requests)
     }
 
-    /// Bytes of features that a tile of `h×w`, counted in what the half reads, shows to losses.
-    fn features(&self, size: (usize, usize)) -> Result<usize> {
+    /// Bytes of features that a tile, its size counted in what the half reads, shows to losses.
+    fn features(&self, size: Size) -> Result<usize> {
         feature_bytes(self.network().spec(), size, &self.requests)
     }
-}
-
-/// Work per pixel of what a network reads, of convolutions and of moments, down to its deepest request.
-fn work(spec: &NetSpec, requests: &[TapRequest]) -> Result<(f64, f64)> {
-    let (mut convolutions, mut moments, mut deepest) = (0.0, 0.0, 0);
-    for request in requests {
-        let layer = spec.layer_of(request.tap)?;
-        deepest = deepest.max(layer);
-        if request.moments {
-            // Those of heads are computed from those of the layer before them.
-            let side = spec.minimum_side(request.tap)?;
-            let [c, ..] = spec.shape_at(Tap::Layer(layer), side, side)?;
-            moments += (c * c) as f64 / spec.stride(layer).pow(2) as f64;
-        }
-    }
-    for (index, layer) in spec.layers.iter().enumerate().take(deepest + 1) {
-        if let Layer::Conv(conv) = layer {
-            let (i, o) = (conv.in_channels as f64, conv.out_channels as f64);
-            let area = spec.stride(index).pow(2) as f64;
-            convolutions += (9.0 / 4.0 * i * o + TRAFFIC * (i + o)) / area;
-        }
-    }
-    Ok((convolutions, moments))
 }
 
 impl<'a> Candidate<'a> {
@@ -257,17 +228,15 @@ impl<'a> Candidate<'a> {
         device: &dyn Device,
         network: &'a dyn Network,
         cut: Option<usize>,
-        size: (usize, usize),
+        size: Size,
         requests: &'a [TapRequest],
     ) -> Result<Self> {
         let spec = network.spec();
         let Some(layer) = cut else {
-            let (convolutions, moments) = work(spec, requests)?;
             let back = Half {
                 network: Prepared::There(network),
                 requests: requests.to_vec(),
-                convolutions,
-                moments,
+                work: spec.work(requests)?,
             };
             return Ok(Self {
                 spec,
@@ -284,12 +253,14 @@ impl<'a> Candidate<'a> {
             if !back {
                 requests.push(TapRequest::features(Tap::Layer(layer)));
             }
-            let (convolutions, moments) = work(spec, &requests)?;
+            let work = spec.work(&requests)?;
             Ok(Half {
                 network: Prepared::Made(device.network(spec)?),
                 requests,
-                convolutions: convolutions / area,
-                moments: moments / area,
+                work: Work {
+                    convolutions: work.convolutions / area,
+                    moments: work.moments / area,
+                },
             })
         };
         let area = spec.stride(layer).pow(2) as f64;
@@ -310,13 +281,16 @@ impl<'a> Candidate<'a> {
             let [asked @ .., _] = front.requests.as_slice() else {
                 return false;
             };
-            asked.iter().all(|request| !request.features)
+            asked.iter().all(|request| request.want != Want::Features)
         })
     }
 
     /// Plans to be tried, all of whose tapes are kept.
     fn plans(&self, budget: &Budget) -> Vec<TilePlan> {
-        let (h, w) = self.size;
+        let Size {
+            width: w,
+            height: h,
+        } = self.size;
         let longest = h.max(w);
         let mut sides: Vec<usize> = match budget.tile {
             Some(side) => vec![side],
@@ -359,29 +333,26 @@ impl<'a> Candidate<'a> {
         let count = geometry.tiles.len();
         let (tiles, subs) = geometry.sizes();
         let stride = self.cut.map_or(1, |cut| self.spec.stride(cut));
-        let read = |(h, w): (usize, usize)| (h / stride, w / stride);
-        let area = |sizes: &[(usize, usize)]| sizes.iter().map(|(h, w)| h * w).sum::<usize>();
-        let largest = |sizes: &[(usize, usize)]| sizes.iter().copied().max_by_key(|(h, w)| h * w);
+        let read = |size: Size| size.at_stride(stride);
+        let area = |sizes: &[Size]| sizes.iter().map(Size::pixels).sum::<usize>();
+        let largest = |sizes: &[Size]| sizes.iter().copied().max_by_key(Size::pixels);
         let tile = largest(&tiles).unwrap_or(self.size);
         let back = self.back.memory(read(tile))?;
-        let image = PIXEL * self.size.0 * self.size.1;
+        let image = PIXEL * self.size.pixels();
         // Features of a tile, and of what belongs to it.
         let shown = self.back.features(read(tile))?;
         let core = geometry.tiles.iter().map(|tile| tile.core.pixels()).max();
-        let own = shown * core.unwrap_or(0) / (tile.0 * tile.1).max(1);
+        let own = shown * core.unwrap_or(0) / tile.pixels().max(1);
         // The back's input and its gradient; for an image, the crop.
         let channels = self.back.network().spec().input.channels();
         let input = match self.cut {
-            Some(_) => {
-                let (h, w) = read(tile);
-                channels.next_multiple_of(16) * h * w * size_of::<f32>()
-            }
-            None => PIXEL * tile.0 * tile.1,
+            Some(_) => channels.next_multiple_of(16) * read(tile).pixels() * size_of::<f32>(),
+            None => PIXEL * tile.pixels(),
         };
         let (mut front_forward, mut front_backward, mut front_tape) = (0, 0, 0);
         if let (Some(front), Some(sub)) = (&self.front, largest(&subs)) {
             let memory = front.memory(sub)?;
-            let crop = PIXEL * sub.0 * sub.1;
+            let crop = PIXEL * sub.pixels();
             let shown = front.features(sub)?;
             front_forward = crop + memory.forward + shown;
             front_backward = 2 * crop + memory.backward + 2 * shown;
@@ -407,21 +378,19 @@ impl<'a> Candidate<'a> {
         };
         let fitting = (1..=count).rev().find(|&kept| peak(kept) <= budget.bytes);
         let kept = fitting.unwrap_or(1);
-        let Half {
+        let Work {
             convolutions,
             moments,
-            ..
-        } = &self.back;
+        } = self.back.work;
         let again = (count - kept) as f64 / count as f64;
         let mut work =
             area(&tiles) as f64 * (2.0 * (convolutions + moments) + again * convolutions);
         let mut once = 2.0 * (convolutions + moments);
-        if let Some(Half {
-            convolutions,
-            moments,
-            ..
-        }) = &self.front
-        {
+        if let Some(front) = &self.front {
+            let Work {
+                convolutions,
+                moments,
+            } = front.work;
             let again = again + if plan.front_kept { 0.0 } else { 1.0 };
             work += area(&subs) as f64 * (2.0 * (convolutions + moments) + again * convolutions);
             once += 2.0 * (convolutions + moments);
@@ -432,7 +401,7 @@ impl<'a> Candidate<'a> {
                 ..plan.clone()
             })),
             bytes: peak(kept),
-            work: work / (once * Window::whole(self.size.0, self.size.1).pixels() as f64),
+            work: work / (once * self.size.pixels() as f64),
             count,
         })
     }

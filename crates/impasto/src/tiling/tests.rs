@@ -6,7 +6,8 @@ use crate::encoder::{Encoder, EncoderOptions};
 use crate::loss::content::ContentLoss;
 use crate::loss::gram::{GramLoss, GramNorm, StyleMoments};
 use crate::loss::{Loss, Normalize, Scaling, Term, View};
-use impasto_compute::{PoolKind, Reduction};
+use impasto_compute::{PoolKind, Reduction, Size};
+use impasto_testing::{Tolerance, assert_near};
 
 fn picture(device: &dyn Device, seed: usize, (h, w): (usize, usize)) -> Result<Tensor> {
     let value = |k: usize| ((k * 37 + k / 7 * seed) % 101) as f32 / 100.0;
@@ -23,13 +24,11 @@ fn objective(
 ) -> Result<Objective> {
     let layers = encoder.default_layers();
     let (content, style) = (&layers.content[..1], &layers.style[..2]);
+    // Features and moments of each.
     let requests = |layers: &[_]| -> Vec<TapRequest> {
         let taps = layers.iter().filter_map(|layer| encoder.tap(*layer).ok());
-        taps.map(|tap| TapRequest {
-            features: true,
-            ..TapRequest::moments(tap)
-        })
-        .collect()
+        taps.flat_map(|tap| [TapRequest::features(tap), TapRequest::moments(tap)])
+            .collect()
     };
     let mut terms = Vec::new();
     let mut add = |name: &str, loss: Box<dyn Loss>| {
@@ -46,18 +45,27 @@ fn objective(
     };
     let content = requests(content);
     let shown = network.extract(device, &picture(device, 3, (h, w))?, &content)?;
-    for (request, shown) in content.iter().zip(shown) {
-        let (features, moments) = (shown.features.unwrap(), shown.moments.unwrap());
-        let loss = ContentLoss::new(device, request.tap, features, &moments)?;
+    let mut shown = shown.into_iter();
+    for request in content.chunks(2) {
+        let (features, moments) = (shown.next().unwrap(), shown.next().unwrap());
+        let (features, moments) = (features.features.unwrap(), moments.moments.unwrap());
+        let loss = ContentLoss::new(device, request[0].tap, features, &moments)?;
         add("content", Box::new(loss));
     }
     let style = requests(style);
     let shown = network.extract(device, &picture(device, 5, (h, w))?, &style)?;
     for (request, shown) in style.iter().zip(shown) {
-        let [_, height, width] = network.spec().shape_at(request.tap, h, w)?;
+        let Some(moments) = &shown.moments else {
+            continue;
+        };
+        let size = Size {
+            width: w,
+            height: h,
+        };
+        let [_, height, width] = network.spec().shape_at(request.tap, size)?;
         let pixels = height * width;
         let styles = [StyleMoments {
-            moments: &shown.moments.unwrap(),
+            moments,
             pixels,
             share: 1.0,
         }];
@@ -106,10 +114,7 @@ fn every_way_to_remember_has_the_gradient_of_the_whole() -> Result<()> {
                 let tiled = TiledNetwork::new(device, &spec, &plan)?;
                 let got = tiled.evaluate(device, &objective, &image)?;
                 let got_total = objective.total(&got.values)?;
-                assert!(
-                    (got_total - total).abs() <= 1e-5 * total,
-                    "{case}: {got_total} {total}"
-                );
+                assert_near(&case, got_total, total, Tolerance::relative(1e-5));
                 let got = device.download(&got.gradient)?;
                 assert_eq!(got.len(), expected.len());
                 // A rectifier over a value that is nearly 0 may go either way.

@@ -3,7 +3,7 @@
 use super::geometry::Tile;
 use super::network::{Front, TiledNetwork};
 use impasto_compute::{
-    Cotangent, Device, Moments, Patch, Result, Tap, TapRequest, Tape, Tensor, Window,
+    Cotangent, Device, Moments, Patch, Result, Size, Tap, TapRequest, Tape, Tensor, Want, Window,
 };
 
 /// What is remembered of a pass over a tile.
@@ -64,7 +64,7 @@ pub(super) type Answer<'s, 't> = dyn FnMut(Vec<TilePart<'_>>) -> Result<Vec<Part
 pub(super) struct Traversal<'a> {
     pub(super) network: &'a TiledNetwork,
     pub(super) device: &'a dyn Device,
-    pub(super) size: (usize, usize),
+    pub(super) size: Size,
     pub(super) requests: &'a [TapRequest],
     /// Indices of requests and what they are for each half.
     pub(super) front: Vec<(usize, TapRequest)>,
@@ -156,10 +156,7 @@ impl<'a> Traversal<'a> {
         let mut tapes = Vec::new();
         let deep = !self.back.is_empty();
         let cut = Tap::Layer(front.halves.last);
-        let shape = front
-            .halves
-            .front
-            .shape_at(cut, tile.around.height, tile.around.width)?;
+        let shape = front.halves.front.shape_at(cut, tile.around.size())?;
         let mut input = match deep {
             true => Some(self.device.zeros(&shape)?),
             false => None,
@@ -216,14 +213,15 @@ impl<'a> Traversal<'a> {
         let mut parts = Vec::with_capacity(requests.len());
         for &(index, request) in requests {
             let (place, origin, share) = self.place(index, core, around)?;
-            let features = match request.features {
-                true => Some(self.crop(tape.features(request.tap)?, &place.within(&origin))?),
-                false => None,
-            };
-            let moments = match request.moments {
-                true => Some(tape.moments(request.tap)?),
-                false => None,
-            };
+            let (mut features, mut moments) = (None, None);
+            match request.want {
+                Want::Features => {
+                    let all = tape.features(request.tap)?;
+                    features = Some(self.crop(all, &place.within(&origin))?);
+                }
+                Want::Moments => moments = Some(tape.moments(request.tap)?),
+                Want::InParts | Want::Replay => {}
+            }
             parts.push(TilePart {
                 request: index,
                 place,
@@ -240,7 +238,7 @@ impl<'a> Traversal<'a> {
         let spec = &self.network.spec;
         let tap = self.requests[index].tap;
         let stride = spec.stride(spec.layer_of(tap)?);
-        let [_, h, w] = spec.shape_at(tap, self.size.0, self.size.1)?;
+        let [_, h, w] = spec.shape_at(tap, self.size)?;
         let place = core.at_stride(stride);
         let share = place.pixels() as f64 / (h * w) as f64;
         Ok((place, around.at_stride(stride), share))
@@ -373,7 +371,7 @@ impl<'a> Traversal<'a> {
                     let mut towards = self.device.zeros(&shape)?;
                     let inside = place.within(&origin);
                     let patch = Patch {
-                        from: Window::whole(place.height, place.width),
+                        from: Window::whole(place.size()),
                         to: (inside.top, inside.left),
                     };
                     self.device.paste(&gradient, &patch, 0.0, &mut towards)?;
@@ -387,7 +385,7 @@ impl<'a> Traversal<'a> {
     /// Adds the gradient of a part of the picture.
     fn add(&self, part: &Tensor, place: &Window, gradient: &mut Tensor) -> Result<()> {
         let patch = Patch {
-            from: Window::whole(place.height, place.width),
+            from: Window::whole(place.size()),
             to: (place.top, place.left),
         };
         self.device.paste(part, &patch, 1.0, gradient)
@@ -404,19 +402,17 @@ fn asked(requests: &[(usize, TapRequest)], compute: bool, wanted: bool) -> Vec<T
     if !wanted {
         return vec![];
     }
-    let ask = |(_, request): &(usize, TapRequest)| TapRequest {
-        moments: request.moments && compute,
-        replay: request.moments && !compute,
-        ..*request
+    let ask = |(_, request): &(usize, TapRequest)| match request.want {
+        Want::Moments if !compute => TapRequest::replay(request.tap),
+        _ => *request,
     };
     requests.iter().map(ask).collect()
 }
 
 /// Requests for features alone.
 fn without_moments(requests: &[(usize, TapRequest)]) -> Vec<(usize, TapRequest)> {
-    let features = |&(index, request): &(usize, TapRequest)| {
-        let moments = false;
-        (index, TapRequest { moments, ..request })
-    };
-    requests.iter().map(features).collect()
+    let features = requests.iter().copied();
+    features
+        .filter(|(_, request)| request.want == Want::Features)
+        .collect()
 }

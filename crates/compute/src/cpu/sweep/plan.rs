@@ -4,23 +4,18 @@
 //! choice is a point between memory and work; those that no other beats in both are offered.
 
 use super::{Keeps, OVERLAP, Route, opens, step};
+use crate::cpu::estimate::{ABILITIES, SCRATCH, bits_row, filters, row};
 use crate::cpu::network::CpuNetwork;
-use crate::cpu::plan::{Operation, Stage, stages};
-use crate::cpu::simd::{LANES, Lanes};
+use crate::plan::{Plan, Stage};
+use crate::request::{Wanted, merged};
 use crate::{
-    Input, Layer, Memory, NetSpec, Padding, PoolKind, Result, Strips, StripsPlan, Tap, TapRequest,
+    Input, Layer, Memory, NetSpec, Padding, PoolKind, Result, Size, Strips, StripsPlan, TapRequest,
 };
 
 /// Maps among which is chosen, at most; further ones are never kept.
 const MOST_CHOICES: usize = 12;
-/// Products of a tile and transformed filters, per pair of channels: 36 floats for every 9.
-const FILTER_BYTES: usize = 36 * size_of::<f32>();
-/// What threads keep while they convolve.
-const SCRATCH: usize = 24 << 20;
 /// Sums of moments, at most.
 const SUMS: usize = 18 << 20;
-/// Products that take as long as reading or writing a channel.
-const TRAFFIC: f64 = 256.0;
 
 /// Whether a network runs strip by strip as deep as some taps ask: an image, and no pool whose gradient needs what was
 /// pooled, nor a border that is not zero but the image's.
@@ -43,13 +38,8 @@ pub(in crate::cpu) fn applies(spec: &NetSpec, taps: &[TapRequest]) -> bool {
 }
 
 /// The route over the first two stages of a picture that is there as a whole, if they run row by row.
-pub(in crate::cpu) fn opening(
-    spec: &NetSpec,
-    plan: &[Stage],
-    asked: &[TapRequest],
-    pixels: usize,
-) -> Option<Route> {
-    opens(spec, plan, asked).then(|| Route {
+pub(in crate::cpu) fn opening(spec: &NetSpec, plan: &Plan, pixels: usize) -> Option<Route> {
+    opens(spec, plan).then(|| Route {
         keeps: vec![
             Keeps {
                 map: false,
@@ -67,34 +57,32 @@ pub(in crate::cpu) fn opening(
     })
 }
 
-/// The route over all stages of a plan, given what is asked behind each.
-pub(in crate::cpu) fn through(plan: &[Stage], asked: &[Vec<TapRequest>], strips: &Strips) -> Route {
-    let kept: Vec<bool> = plan
-        .iter()
-        .map(|stage| strips.kept.contains(&stage.last))
-        .collect();
+/// The route over all stages of a plan.
+pub(in crate::cpu) fn through(plan: &Plan, strips: &Strips) -> Route {
+    let kept = |stage: &Stage| stage.last.is_some_and(|last| strips.kept.contains(&last));
+    let kept: Vec<bool> = plan.stages.iter().map(kept).collect();
     Route {
-        keeps: keeps(&kept, asked),
+        keeps: keeps(&plan.stages, &kept),
         rows: strips.rows,
         pixels: 0,
     }
 }
 
 /// Whether the map behind a stage is looked at on the way back.
-fn looks(asked: &[TapRequest]) -> bool {
-    asked
-        .iter()
-        .any(|request| request.moments || request.replay || request.parts)
+fn looks(stage: &Stage) -> bool {
+    let looks = |wanted: &Wanted| wanted.towards_moments() || wanted.in_parts;
+    stage.wanted.iter().any(looks)
 }
 
-fn keeps(kept: &[bool], asked: &[Vec<TapRequest>]) -> Vec<Keeps> {
+/// What is kept of each stage, given of which the map is.
+fn keeps(stages: &[Stage], kept: &[bool]) -> Vec<Keeps> {
     let mut keeps: Vec<Keeps> = Vec::with_capacity(kept.len());
     // From the deepest stage on: a map that is needed and was not kept is made again, from one that was.
     let mut wanted = false;
-    for (map, asked) in kept.iter().zip(asked).rev() {
-        wanted = !map && (wanted || looks(asked));
+    for (&map, stage) in kept.iter().zip(stages).rev() {
+        wanted = !map && (wanted || looks(stage));
         keeps.push(Keeps {
-            map: *map,
+            map,
             bits: !wanted,
             again: wanted,
         });
@@ -103,105 +91,47 @@ fn keeps(kept: &[bool], asked: &[Vec<TapRequest>]) -> Vec<Keeps> {
     keeps
 }
 
-/// A stage and its sizes.
-struct Sized {
-    stage: Stage,
-    /// Channels that it reads and makes.
-    channels: (usize, usize),
-    /// What it makes.
-    size: (usize, usize),
-    /// Rows of the map at a time, in what it makes.
+/// A stage, and its rows at a time, in what it makes.
+struct Strip<'p> {
+    stage: &'p Stage,
     rows: usize,
-    /// Bytes of a row of its map, and of its bits.
-    row: usize,
-    bits_row: usize,
-    asked: Vec<TapRequest>,
-}
-
-impl Sized {
-    fn filters(&self) -> usize {
-        match self.stage.operation {
-            Operation::Conv { .. } => self.channels.0 * self.channels.1 * FILTER_BYTES,
-            _ => 0,
-        }
-    }
-
-    /// Products per place: of its convolution, of moments.
-    fn work(&self, first: bool) -> (f64, f64) {
-        let (i, o) = (self.channels.0 as f64, self.channels.1 as f64);
-        let products = if first { 9.0 } else { 9.0 / 4.0 };
-        let convolution = match self.stage.operation {
-            Operation::Conv { .. } => products * i * o + TRAFFIC * (i + o),
-            _ => TRAFFIC * o,
-        };
-        let moments = self.asked.iter().any(|request| request.moments);
-        (convolution, if moments { o * o } else { 0.0 })
-    }
 }
 
 impl CpuNetwork {
-    /// What may be kept of an image of `h×w`, from that which takes least memory to that which takes least work.
+    /// What may be kept of an image of some size, from that which takes least memory to that which takes least work.
     pub(in crate::cpu) fn estimate_strips(
         &self,
-        (h, w): (usize, usize),
+        size: Size,
         rows: Option<usize>,
-        requests: &[TapRequest],
+        taps: &[TapRequest],
     ) -> Result<Vec<StripsPlan>> {
-        if !applies(&self.spec, requests) {
+        if !applies(&self.spec, taps) {
             return Ok(vec![]);
         }
-        let mut ends = Vec::with_capacity(requests.len());
-        for request in requests {
-            self.spec.shape_at(request.tap, h, w)?;
-            ends.push(self.spec.layer_of(request.tap)?);
-        }
-        let deepest = ends.iter().copied().max().unwrap_or(0);
-        let mut sized: Vec<Sized> = Vec::new();
-        let mut choices = Vec::new();
-        for (index, stage) in stages(&self.spec, deepest, &ends).into_iter().enumerate() {
-            let (before, (bh, bw)) = match sized.last() {
-                Some(last) => (last.channels.1, last.size),
-                None => (self.spec.input.channels(), (h, w)),
-            };
-            let (channels, per_pixel, pools) = self.makes(&stage, before)?;
-            let half = if pools { 2 } else { 1 };
-            let size = (bh / half, bw / half);
-            let here = requests
-                .iter()
-                .zip(&ends)
-                .filter(|(_, end)| **end == stage.last);
-            let asked: Vec<_> = here.map(|(request, _)| *request).collect();
-            if (pools || looks(&asked)) && choices.len() < MOST_CHOICES {
-                choices.push(index);
-            }
-            let stride = h / bh.max(1);
-            let blocks = channels.div_ceil(LANES);
-            sized.push(Sized {
-                stage,
-                channels: (before, channels),
-                size,
-                rows: (step(channels, bw, rows.map(|rows| rows / stride.max(1))) / half).max(1),
-                row: blocks * size.1 * size_of::<Lanes>(),
-                bits_row: blocks * size.1 * per_pixel * size_of::<u16>(),
-                asked,
-            });
-        }
-        let asked: Vec<_> = sized.iter().map(|sized| sized.asked.clone()).collect();
+        let plan = Plan::new(&self.spec, size, &merged(taps), ABILITIES)?;
+        let strip = |stage| Strip {
+            stage,
+            rows: stage.made(step(stage, size, rows)).max(1),
+        };
+        let all: Vec<Strip<'_>> = plan.stages.iter().map(strip).collect();
+        let choices = plan.stages.iter().enumerate();
+        let choices = choices.filter(|(_, stage)| stage.pools() || looks(stage));
+        let choices: Vec<usize> = choices.map(|(index, _)| index).take(MOST_CHOICES).collect();
         let mut plans: Vec<StripsPlan> = Vec::new();
         for choice in 0..1_usize << choices.len() {
-            let mut kept = vec![false; sized.len()];
+            let mut kept = vec![false; plan.stages.len()];
             for (bit, &stage) in choices.iter().enumerate() {
                 kept[stage] = choice >> bit & 1 == 1;
             }
-            let keeps = keeps(&kept, &asked);
-            let layers = sized.iter().zip(&kept).filter(|(_, kept)| **kept);
+            let keeps = keeps(&plan.stages, &kept);
+            let layers = plan.stages.iter().zip(&kept).filter(|(_, kept)| **kept);
             plans.push(StripsPlan {
                 strips: Strips {
                     rows,
-                    kept: layers.map(|(sized, _)| sized.stage.last).collect(),
+                    kept: layers.filter_map(|(stage, _)| stage.last).collect(),
                 },
-                memory: self.memory_of(&sized, &keeps, (h, w)),
-                work: work(&sized, &keeps, h * w),
+                memory: self.memory_of(&all, &keeps, size),
+                work: work(&plan, &keeps),
             });
         }
         let peak = |plan: &StripsPlan| plan.memory.forward.max(plan.memory.backward);
@@ -215,48 +145,45 @@ impl CpuNetwork {
         Ok(plans)
     }
 
-    fn memory_of(&self, sized: &[Sized], keeps: &[Keeps], (h, w): (usize, usize)) -> Memory {
-        let image = 3 * h * w * size_of::<f32>();
+    fn memory_of(&self, all: &[Strip<'_>], keeps: &[Keeps], size: Size) -> Memory {
+        let image = 3 * size.pixels() * size_of::<f32>();
         let (mut kept, mut forward, mut backward) = (0, SCRATCH + SUMS, SCRATCH + image);
         // Rows behind, for which the way back has been where a row is made again.
         let mut behind = 0;
-        for (index, (here, keeps)) in sized.iter().zip(keeps).enumerate().rev() {
-            let next = sized.get(index + 1);
-            let pools = next.is_some_and(|next| next.size.0 < here.size.0);
+        for (index, (Strip { stage, rows }, keeps)) in all.iter().zip(keeps).enumerate().rev() {
+            let next = all.get(index + 1);
+            let pools = next.is_some_and(|next| next.stage.pools());
             let reads = next.map_or(0, |next| next.rows * if pools { 2 } else { 1 });
-            let window = (reads.max(here.rows) + OVERLAP).min(here.size.0);
-            behind = if pools { 2 * behind } else { behind } + here.rows + OVERLAP / 2;
+            let (whole, width) = (stage.size.height, stage.size.width);
+            let window = (reads.max(*rows) + OVERLAP).min(whole);
+            behind = if pools { 2 * behind } else { behind } + rows + OVERLAP / 2;
             // The first stage makes its rows just when they are needed.
             let lag = if index > 0 { behind } else { 0 };
-            let lagging = (window + lag).min(here.size.0);
-            let whole = here.size.0;
+            let lagging = (window + lag).min(whole);
+            let (map_row, bits_row) = (row(stage.channels, width), bits_row(stage));
             match keeps.map {
-                true => kept += whole * here.row,
-                false => forward += window * here.row,
+                true => kept += whole * map_row,
+                false => forward += window * map_row,
             }
             match keeps.bits {
-                true => kept += whole * here.bits_row,
-                false => forward += window * here.bits_row,
+                true => kept += whole * bits_row,
+                false => forward += window * bits_row,
             }
             if keeps.again {
-                backward += lagging * (here.row + here.bits_row) + here.filters();
+                backward += lagging * (map_row + bits_row) + filters(stage);
             } else {
                 behind = 0;
             }
             // Gradients, and sums of what losses say before they are added.
-            backward += window * here.row + here.filters();
-            forward += here.filters();
-            for request in &here.asked {
-                let channels = match request.tap {
-                    Tap::Layer(_) => here.channels.1,
-                    Tap::Head(head) => self.spec.heads[head].out_channels,
-                };
-                let row = channels.div_ceil(LANES) * here.size.1 * size_of::<Lanes>();
-                if request.features {
+            backward += window * map_row + filters(stage);
+            forward += filters(stage);
+            for wanted in &stage.wanted {
+                let row = row(stage.channels_at(&self.spec, wanted.tap), width);
+                if wanted.features {
                     forward += whole * row;
                 }
-                if request.parts {
-                    backward += 4 * here.rows * row;
+                if wanted.in_parts {
+                    backward += 4 * rows * row;
                 }
             }
         }
@@ -270,22 +197,15 @@ impl CpuNetwork {
 }
 
 /// Products of both ways, over those of a picture that is there as a whole.
-fn work(sized: &[Sized], keeps: &[Keeps], pixels: usize) -> f64 {
+fn work(plan: &Plan, keeps: &[Keeps]) -> f64 {
     let (mut once, mut again) = (0.0, 0.0);
-    for (index, (here, keeps)) in sized.iter().zip(keeps).enumerate() {
-        let stride = (pixels as f64 / (here.size.0 * here.size.1).max(1) as f64).max(1.0);
-        // A pool that is fused runs in the map before it.
-        let fused = match here.stage.operation {
-            Operation::Conv {
-                behind: crate::cpu::plan::Behind::ReluPool { .. },
-                ..
-            } => 4.0,
-            _ => 1.0,
-        };
-        let (convolution, moments) = here.work(index == 0);
-        once += 2.0 * (fused * convolution + moments) / stride;
+    for (stage, keeps) in plan.stages.iter().zip(keeps) {
+        let places = stage.size.pixels().max(1) as f64;
+        let area = (plan.size.pixels() as f64 / places).max(1.0);
+        let work = stage.work();
+        once += 2.0 * (work.convolutions + work.moments) / area;
         if keeps.again {
-            again += fused * convolution / stride;
+            again += work.convolutions / area;
         }
     }
     1.0 + again / once

@@ -1,9 +1,9 @@
 //! Maps that slide: the rows of a map that are in memory.
 
-use crate::Result;
 use crate::cpu::Context;
 use crate::cpu::memory::{Buffer, Number};
 use crate::cpu::strip::Strip;
+use crate::{Result, Size};
 use rayon::prelude::*;
 
 /// Some rows of a map or of its bits, which begin further down as earlier ones are not needed any more.
@@ -21,9 +21,13 @@ impl<T: Number> Rows<T> {
     pub(super) fn new(
         context: &Context,
         (blocks, per): (usize, usize),
-        (h, w): (usize, usize),
+        size: Size,
         room: usize,
     ) -> Result<Self> {
+        let Size {
+            width: w,
+            height: h,
+        } = size;
         let room = room.min(h);
         Ok(Self {
             buffer: context.pool.take(blocks * room * w * per)?,
@@ -40,14 +44,10 @@ impl<T: Number> Rows<T> {
     }
 
     /// A map that is there as a whole.
-    pub(super) fn whole(
-        buffer: Buffer<T>,
-        (blocks, per): (usize, usize),
-        (h, w): (usize, usize),
-    ) -> Self {
+    pub(super) fn whole(buffer: Buffer<T>, (blocks, per): (usize, usize), size: Size) -> Self {
         Self {
             buffer,
-            strip: Strip::whole(h, w),
+            strip: Strip::whole(size),
             blocks,
             per,
         }
@@ -78,7 +78,7 @@ impl<T: Number> Rows<T> {
             let planes = self.buffer.par_chunks_exact_mut((room * row).max(1));
             planes.for_each(|plane| plane.copy_within(skipped * row..(skipped + kept) * row, 0));
         } else {
-            let size = (self.strip.h, w);
+            let size = self.strip.size();
             let wanted = (end - keep) + (end - keep) / 2;
             let mut larger = Self::new(context, (self.blocks, self.per), size, wanted)?;
             let room = larger.strip.room;

@@ -17,7 +17,7 @@ use crate::tiling::{
     whole,
 };
 use crate::{Error, Result};
-use impasto_compute::{Layer, Strips, TapRequest};
+use impasto_compute::{Size, Strips, TapRequest};
 
 /// The program itself, its threads, and what allocators keep back.
 const PROGRAM: usize = 96 << 20;
@@ -109,19 +109,15 @@ impl Session<'_> {
     }
 
     fn surroundings(&self, content: &Picture) -> Surroundings {
-        let weights = self.network.spec().layers.iter().map(|layer| match layer {
-            Layer::Conv(conv) => conv.weight.len(),
-            _ => 0,
-        });
+        let weights = self.network.spec().params();
+        let weights = weights.map(|param| size_of_val(param.values));
         let bytes = |picture: &Picture| {
             let planes = if picture.alpha().is_some() { 4 } else { 3 };
             planes * size_of::<f32>() * picture.width() * picture.height()
         };
         let pictures = self.setup.styles.iter().map(|style| &style.picture);
         let pictures = pictures.chain(self.setup.start.as_ref()).chain([content]);
-        let base = PROGRAM
-            + weights.sum::<usize>() * size_of::<f32>()
-            + pictures.map(bytes).sum::<usize>();
+        let base = PROGRAM + weights.sum::<usize>() + pictures.map(bytes).sum::<usize>();
         let limit = match self.setup.limits.memory {
             Some(limit) => Some(limit as usize),
             // What the program and its pictures take is no longer free.
@@ -139,7 +135,10 @@ impl Session<'_> {
 
     /// The plan of a scale, `before` being the pixels of the one before it.
     fn plan_scale(&self, scale: Scale, before: usize, around: &Surroundings) -> Result<ScalePlan> {
-        let size = (scale.height, scale.width);
+        let size = Size {
+            width: scale.width,
+            height: scale.height,
+        };
         let pixels = scale.width * scale.height;
         let spec = self.network.spec();
         let requests = self.layers.requests(&self.setup.recipe);
@@ -147,7 +146,7 @@ impl Session<'_> {
         let state = 2 * PIXEL * pixels + Optimizer::bytes(&self.setup.recipe, pixels);
         let targets = feature_bytes(spec, size, &requests)?;
         let fixed = around.base + state + targets;
-        let fit = |size: (usize, usize), requests: &[_], fixed: usize, gradient: bool| {
+        let fit = |size: Size, requests: &[_], fixed: usize, gradient: bool| {
             self.fit(size, requests, fixed, gradient, around)
         };
         let need = fit(size, &requests, fixed, true)?;
@@ -164,7 +163,7 @@ impl Session<'_> {
         if let Some((width, height)) = sizes.max_by_key(|(width, height)| width * height) {
             let fixed = around.base + targets + coarser + 2 * PIXEL * width * height;
             let requests = self.layers.style_requests();
-            let need = fit((height, width), &requests, fixed, false)?;
+            let need = fit(Size { width, height }, &requests, fixed, false)?;
             bytes = bytes.max(fixed + need.bytes);
             style_cut = need.cut;
         }
@@ -183,7 +182,7 @@ impl Session<'_> {
     /// What a picture needs: as a whole if it fits, else cut.
     fn fit(
         &self,
-        size: (usize, usize),
+        size: Size,
         requests: &[TapRequest],
         fixed: usize,
         gradient: bool,
@@ -192,7 +191,9 @@ impl Session<'_> {
         let network = self.network;
         let all = whole(network, size, requests, gradient)?;
         let fits = around.limit.is_none_or(|limit| fixed + all.bytes <= limit);
-        let tile = around.tile.filter(|tile| *tile < size.0.max(size.1));
+        let tile = around
+            .tile
+            .filter(|tile| *tile < size.width.max(size.height));
         if (fits && tile.is_none()) || requests.is_empty() {
             return Ok(all);
         }

@@ -12,7 +12,7 @@ use crate::recipe::{LayerNorm, LayerWeights, Problem, Recipe, StyleLoss};
 use crate::style::Style;
 use crate::tiling::NetworkView;
 use crate::{Error, Result};
-use impasto_compute::{Device, Moments, NetSpec, Tap, TapRequest, Tensor};
+use impasto_compute::{Device, Moments, NetSpec, Size, Tap, TapRequest, Tensor};
 use std::collections::HashMap;
 
 /// A layer of a term, found in the encoder.
@@ -135,16 +135,10 @@ impl Layers {
     /// What a step asks of the network.
     pub(super) fn requests(&self, recipe: &Recipe) -> Vec<TapRequest> {
         let content = self.content.iter().filter(|_| recipe.content.weight > 0.0);
-        let mut requests: Vec<_> = content
-            .map(|layer| TapRequest::features(layer.tap))
-            .collect();
-        for layer in self.style.iter().filter(|_| recipe.style.weight > 0.0) {
-            match requests.iter_mut().find(|other| other.tap == layer.tap) {
-                Some(other) => other.moments = true,
-                None => requests.push(TapRequest::moments(layer.tap)),
-            }
-        }
-        requests
+        let style = self.style.iter().filter(|_| recipe.style.weight > 0.0);
+        let content = content.map(|layer| TapRequest::features(layer.tap));
+        let style = style.map(|layer| TapRequest::moments(layer.tap));
+        content.chain(style).collect()
     }
 
     /// What is asked of the network to look at a style.
@@ -222,22 +216,15 @@ impl Targets<'_> {
 
     fn content_terms(&self, content: &Picture, terms: &mut Vec<Term>) -> Result<()> {
         let image = self.upload(content)?;
-        let requests: Vec<_> = self
-            .layers
-            .content
-            .iter()
-            .map(|layer| TapRequest {
-                tap: layer.tap,
-                features: true,
-                moments: true,
-                replay: false,
-                parts: false,
-            })
-            .collect();
-        let shown = self.network.extract(self.device, &image, &requests)?;
+        let layers = &self.layers.content;
+        let features = layers.iter().map(|layer| TapRequest::features(layer.tap));
+        let moments = layers.iter().map(|layer| TapRequest::moments(layer.tap));
+        let requests: Vec<_> = features.chain(moments).collect();
+        let mut values = self.network.extract(self.device, &image, &requests)?;
         drop(image);
-        for (layer, shown) in self.layers.content.iter().zip(shown) {
-            let (Some(features), Some(moments)) = (shown.features, &shown.moments) else {
+        let moments = values.split_off(layers.len());
+        for (layer, (features, moments)) in layers.iter().zip(values.into_iter().zip(moments)) {
+            let (Some(features), Some(moments)) = (features.features, &moments.moments) else {
                 continue;
             };
             let loss = ContentLoss::new(self.device, layer.tap, features, moments)?;
@@ -282,7 +269,11 @@ impl Targets<'_> {
                 })
                 .collect();
             let spec = self.network.spec();
-            let [c, h, w] = spec.shape_at(layer.tap, content.height(), content.width())?;
+            let size = Size {
+                width: content.width(),
+                height: content.height(),
+            };
+            let [c, h, w] = spec.shape_at(layer.tap, size)?;
             let mut scaling = self.scaling(self.recipe.style.factor);
             if self.recipe.style.layer_norm == LayerNorm::Chw {
                 scaling.factor /= (c * h * w) as f64;
@@ -319,8 +310,9 @@ impl Targets<'_> {
         let requests = self.layers.style_requests();
         let shown = self.styles.extract(self.device, &image, &requests)?;
         let mut view = Vec::with_capacity(requests.len());
+        let size = Size { width, height };
         for (layer, shown) in self.layers.style.iter().zip(shown) {
-            let [_, h, w] = self.styles.spec().shape_at(layer.tap, height, width)?;
+            let [_, h, w] = self.styles.spec().shape_at(layer.tap, size)?;
             view.extend(shown.moments.map(|moments| (moments, h * w)));
         }
         Ok(view)

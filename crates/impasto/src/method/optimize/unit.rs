@@ -64,10 +64,14 @@ pub(super) fn unit_activations(
     let mut before = vec![1.0; 3];
     let mut after: Vec<Vec<f64>> = Vec::new();
     for (index, layer) in spec.layers.iter().enumerate() {
-        if let Layer::Conv(conv) = layer {
-            let means: Vec<f64> = of_relu(index + 1).unwrap_or(vec![1.0; conv.out_channels]);
-            unit.layers[index] = Layer::Conv(rescaled(conv, &before, &means));
-            before = means;
+        match layer {
+            Layer::Conv(conv) => {
+                let means: Vec<f64> = of_relu(index + 1).unwrap_or(vec![1.0; conv.out_channels]);
+                unit.layers[index] = Layer::Conv(rescaled(conv, &before, &means));
+                before = means;
+            }
+            // What scales with its input needs no scaling of its own.
+            Layer::Relu | Layer::Pool(_) => {}
         }
         after.push(before.clone());
     }

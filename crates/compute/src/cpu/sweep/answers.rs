@@ -1,0 +1,160 @@
+//! What is said about some rows of a map on the way back: by stages without a convolution, and by losses of features
+//! that are shown part by part.
+
+use super::backward::Back;
+use super::look::features_of;
+use crate::cpu::array::{into_blocked, put_blocked};
+use crate::cpu::memory::Buffer;
+use crate::cpu::mixing::{Matrix, Operand, Pixels};
+use crate::cpu::pointwise::{self, PoolMemory};
+use crate::cpu::simd::{LANES, Lanes};
+use crate::cpu::strip::Strip;
+use crate::plan::Operation;
+use crate::{ComputeError, Part, PoolKind, Result, Tap, Window};
+use rayon::prelude::*;
+use std::ops::Range;
+
+impl Back<'_, '_, '_, '_> {
+    /// The gradient that a ReLU or a pool of its own behind a map hands back.
+    pub(super) fn handed_back(&self, index: usize, rows: &Range<usize>) -> Result<Option<Buffer>> {
+        let context = &self.sweep.network.context;
+        let strip = self.towards[index].rows.strip;
+        let (Some(next), Some(behind)) = (
+            self.sweep.rungs.get(index + 1),
+            self.towards.get(index + 1).map(|towards| &towards.rows),
+        ) else {
+            return Ok(None);
+        };
+        let gradient = (behind.buffer.lanes(), behind.strip);
+        let fresh = || context.pool.take(self.towards[index].rows.buffer.len());
+        match next.stage.operation {
+            Operation::Conv { .. } | Operation::Read => Ok(None),
+            Operation::Relu => {
+                let mut out = fresh()?;
+                let place = |strip: Strip| Pixels {
+                    stride: strip.pixels(),
+                    start: strip.place(rows.start, 0),
+                    count: rows.len() * strip.w,
+                };
+                let to = (out.lanes_mut(), place(strip));
+                copy((gradient.0, place(gradient.1)), to);
+                if let Some(mask) = next.mask() {
+                    pointwise::mask(context, (out.lanes_mut(), strip), mask, rows.clone());
+                }
+                Ok(Some(out))
+            }
+            Operation::Pool(pool) => {
+                let memory = match (pool.kind, next.mask()) {
+                    (PoolKind::Max, Some(mask)) => PoolMemory::Max(mask),
+                    (PoolKind::Average, _) | (PoolKind::Max, None) => PoolMemory::Average,
+                    (PoolKind::L2, _) => {
+                        return Err(ComputeError::BadSetting(
+                            "an L2 pool does not run strip by strip".into(),
+                        ));
+                    }
+                };
+                let mut out = fresh()?;
+                let to = (out.lanes_mut(), strip);
+                pointwise::unpool(context, pool.factor, memory, gradient, to, rows.clone());
+                Ok(Some(out))
+            }
+        }
+    }
+
+    /// What is said about the rows of features that are shown now: gradients in blocks, without gaps.
+    pub(super) fn answers(&mut self, index: usize, rows: &Range<usize>) -> Result<Vec<Buffer>> {
+        let network = self.sweep.network;
+        let context = &network.context;
+        let rung = &self.sweep.rungs[index];
+        let (stage, w) = (&rung.stage, rung.stage.size.width);
+        let mut said = Vec::new();
+        for &tap in &self.towards[index].parts {
+            let part = features_of(network, rung, tap, rows.clone())?;
+            let channels = stage.channels_at(&network.spec, tap);
+            let shape = [channels, rows.len(), w];
+            let features = put_blocked(context, part, shape)?;
+            let place = Window {
+                top: rows.start,
+                height: rows.len(),
+                ..Window::whole(stage.size)
+            };
+            let part = Part {
+                tap,
+                place,
+                features: &features,
+            };
+            let Some(gradient) = (self.answer)(&part)? else {
+                continue;
+            };
+            if gradient.shape() != shape {
+                return Err(ComputeError::Shape {
+                    what: "a gradient towards a part of features",
+                    expected: shape.to_vec(),
+                    got: gradient.shape().to_vec(),
+                });
+            }
+            let gradient = into_blocked(context, "backward", gradient)?;
+            said.push(match tap {
+                Tap::Layer(_) => gradient,
+                Tap::Head(head) => {
+                    let head = &network.spec.heads[head];
+                    let count = rows.len() * w;
+                    let mut out = context.pool.take(rung.blocks() * count * LANES)?;
+                    let operand = Operand::Into {
+                        x: gradient.lanes(),
+                        out: out.lanes_mut(),
+                    };
+                    let matrix = Matrix::back_through_head(head, stage.channels);
+                    matrix.apply(context, Pixels::all(count), operand)?;
+                    out
+                }
+            });
+        }
+        Ok(said)
+    }
+
+    /// Adds some pixels to a sum that is laid out as the gradient of a stage, or begins it with them.
+    pub(super) fn add(
+        &self,
+        sum: &mut Option<Buffer>,
+        part: (&[Lanes], Pixels),
+        own: Pixels,
+        index: usize,
+    ) -> Result<()> {
+        match sum {
+            Some(sum) => {
+                let blocks = sum.lanes_mut().chunks_exact_mut(own.stride);
+                for (to, from) in blocks.zip(part.0.chunks_exact(part.1.stride)) {
+                    let to = &mut to[own.start..own.start + own.count];
+                    let from = &from[part.1.start..part.1.start + own.count];
+                    pointwise::add(&self.sweep.network.context, from, to);
+                }
+            }
+            none => {
+                let pool = &self.sweep.network.context.pool;
+                let mut fresh = pool.take(self.towards[index].rows.buffer.len())?;
+                copy(part, (fresh.lanes_mut(), own));
+                *none = Some(fresh);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Copies some pixels of every block of channels.
+pub(super) fn copy((from, there): (&[Lanes], Pixels), (to, here): (&mut [Lanes], Pixels)) {
+    let blocks = from
+        .par_chunks_exact(there.stride)
+        .zip(to.par_chunks_exact_mut(here.stride));
+    blocks.for_each(|(from, to)| {
+        let from = &from[there.start..there.start + there.count];
+        to[here.start..here.start + here.count].copy_from_slice(from);
+    });
+}
+
+/// Zeros in some pixels of every block of channels.
+pub(super) fn clear(map: &mut [Lanes], here: Pixels) {
+    for block in map.chunks_exact_mut(here.stride) {
+        block[here.start..here.start + here.count].fill([0.0; LANES]);
+    }
+}
