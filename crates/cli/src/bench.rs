@@ -12,9 +12,9 @@ use impasto::compute::cpu::{CpuDevice, CpuSettings};
 use impasto::compute::{Device, Layer, Padding, Reduction, StageTime, Tap, TotalVariation};
 use impasto::device::{Kind, Precision};
 use impasto::encoder::Preprocessing;
-use impasto::recipe::names::Named;
+use impasto::named::Named;
 use impasto::recipe::{GramNorm, Normalize, StyleLoss};
-use impasto::{Encoder, Event, Picture, Recipe, Size, Style, Stylizer};
+use impasto::{Encoder, Event, OutputSize, Picture, Recipe, Style, Stylizer};
 use impasto_weights::{Checkpoint, WeightTensor};
 use serde::Serialize;
 use std::ffi::OsStr;
@@ -143,7 +143,7 @@ pub fn step(args: &BenchStep) -> Result<Exit, Failure> {
 /// The recipe of the step.
 fn recipe(size: usize, steps: usize) -> Recipe {
     let mut recipe = Recipe {
-        size: Size::LongSide(size),
+        size: OutputSize::LongSide(size),
         normalize: Normalize::None,
         reduction: Reduction::Mean,
         ..Recipe::default()

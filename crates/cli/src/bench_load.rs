@@ -13,7 +13,7 @@ use clap::{Args, ValueHint};
 use impasto::compute::cpu::{CpuDevice, CpuSettings};
 use impasto::compute::{Device, TapRequest};
 use impasto::encoder::EncoderOptions;
-use impasto::recipe::names::Named;
+use impasto::named::Named;
 use serde::Serialize;
 use std::ffi::OsString;
 use std::time::Instant;

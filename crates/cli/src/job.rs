@@ -11,7 +11,7 @@ use impasto::compute::Device;
 use impasto::recipe::file::RecipeFile;
 use impasto::recipe::names::Named;
 use impasto::recipe::{AdamSettings, Init, LbfgsSettings, OptimizerSettings, StyleSize};
-use impasto::{Encoder, Error, Limits, Picture, Recipe, Size, Style, Stylizer};
+use impasto::{Encoder, Error, Limits, OutputSize, Picture, Recipe, Style, Stylizer};
 use serde_json::json;
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -294,7 +294,7 @@ fn recipe(args: &Run, name: Option<&OsStr>, problems: &mut Problems) -> Recipe {
         );
     }
     if let (Some(&last), true) = (recipe.schedule.scales.last(), args.scales.is_some()) {
-        recipe.size = Size::LongSide(last);
+        recipe.size = OutputSize::LongSide(last);
     }
     recipe
 }
@@ -361,8 +361,8 @@ pub fn check_steps(
         return;
     };
     let side = match recipe.size {
-        Size::LongSide(side) => side,
-        Size::Original => picture.width().max(picture.height()),
+        OutputSize::LongSide(side) => side,
+        OutputSize::Original => picture.width().max(picture.height()),
     };
     let scales = recipe.schedule.plan(side.max(1)).len();
     if steps.len() > scales {

@@ -7,7 +7,7 @@
 use impasto::device::{Choice, Precision, open};
 use impasto::encoder::Preprocessing;
 use impasto::recipe::{Init, OptimizerSettings};
-use impasto::{Encoder, Ignore, Picture, Recipe, Size, Style, Stylizer};
+use impasto::{Encoder, Ignore, OutputSize, Picture, Recipe, Style, Stylizer};
 use serde_json::Value;
 use std::path::PathBuf;
 
@@ -43,7 +43,7 @@ fn published_methods_go_the_way_of_their_tutorials() {
             .map(|loss| loss.as_f64().unwrap())
             .collect();
         let mut recipe = Recipe::named(name).unwrap();
-        recipe.size = Size::Original;
+        recipe.size = OutputSize::Original;
         recipe.schedule.coarse_to_fine = false;
         recipe.schedule.steps = vec![expected.len()];
         // The one thing that no two programs share is their noise.

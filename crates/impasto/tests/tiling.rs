@@ -76,7 +76,7 @@ fn in_tiles(loss: StyleLoss, normalize: Normalize) -> Recipe {
 fn recipe(loss: StyleLoss, normalize: Normalize) -> Recipe {
     let mut recipe = Recipe {
         normalize,
-        size: Size::Original,
+        size: OutputSize::Original,
         ..Recipe::default()
     };
     recipe.style.loss = loss;

@@ -8,7 +8,9 @@
 use anyhow::{Context, Result, bail};
 use impasto::picture::{Filter, SaveOptions, fit_long_side, write_whole};
 use impasto::recipe::{Quality, StyleLoss};
-use impasto::{Encoder, Ignore, LayerName, Picture, Recipe, Size, Style, Stylizer, WeightedLayer};
+use impasto::{
+    Encoder, Ignore, LayerName, OutputSize, Picture, Recipe, Style, Stylizer, WeightedLayer,
+};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -117,7 +119,7 @@ fn judge(
     let mut row = vec![content.clone(), style.clone()];
     for (painter, encoder) in painters {
         let mut recipe = Recipe {
-            size: Size::LongSide(arguments.size),
+            size: OutputSize::LongSide(arguments.size),
             ..Recipe::default()
         };
         Quality::Normal.apply(&mut recipe);

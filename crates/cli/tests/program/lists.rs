@@ -3,7 +3,7 @@
 use crate::workshop::Workshop;
 use impasto::Quality;
 use impasto::recipe::StyleLoss;
-use impasto::recipe::names::Named;
+use impasto::named::Named;
 
 #[test]
 fn the_built_in_pictures_are_listed() {

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::device::{Choice, Precision};
-use crate::{Encoder, Event, Ignore, Limits, Picture, Recipe, Size, Style, Stylized, Stylizer};
+use crate::{
+    Encoder, Event, Ignore, Limits, OutputSize, Picture, Recipe, Style, Stylized, Stylizer,
+};
 use std::ops::ControlFlow;
 use tempfile::TempDir;
 
@@ -13,7 +15,7 @@ fn wavy(salt: f32, width: usize, height: usize) -> Picture {
 
 fn recipe() -> Recipe {
     let mut recipe = Recipe {
-        size: Size::LongSide(24),
+        size: OutputSize::LongSide(24),
         seed: 3,
         ..Recipe::default()
     };

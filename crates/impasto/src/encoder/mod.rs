@@ -77,11 +77,9 @@ impl Preprocessing {
 }
 
 /// What a recipe may change about an encoder.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EncoderOptions {
     /// How each pool makes one value of four.
-    #[serde(with = "crate::recipe::names")]
     pub pooling: PoolKind,
     /// Leaves average and L2 pooling as they are. Otherwise their results are multiplied by 2 and .78, which keeps
     /// the mean activation of max pooling (crowsonkb/style-transfer-pytorch).
@@ -90,7 +88,6 @@ pub struct EncoderOptions {
     /// picture of what a layer sees but its scale (Gatys et al. 2016, section 2, over the pictures of ImageNet).
     pub unit_activations: bool,
     /// What the first convolution sees beyond the border. The others see zeros, as they were trained to.
-    #[serde(with = "crate::recipe::names")]
     pub padding: Padding,
 }
 

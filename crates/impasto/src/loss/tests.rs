@@ -6,8 +6,8 @@ use super::mean_std::MeanStdLoss;
 use super::variation::VariationLoss;
 use super::wasserstein::WassersteinLoss;
 use super::*;
+use crate::named::Named;
 use crate::recipe::GramNorm;
-use crate::recipe::names::Named;
 use impasto_compute::TotalVariation;
 use impasto_compute::reference::ReferenceDevice;
 

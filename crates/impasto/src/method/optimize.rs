@@ -24,7 +24,7 @@ use crate::loss::{Objective, Term, View};
 use crate::observer::{Event, Observer, Scale, TermValue, term_values};
 use crate::optim::Optimizer;
 use crate::picture::{Filter, Picture, fit_long_side};
-use crate::recipe::{Init, Problem, Recipe, Size, StyleSize};
+use crate::recipe::{Init, OutputSize, Problem, Recipe, StyleSize};
 use crate::report::Report;
 use crate::tiling::{Eye, Prepared};
 use crate::{Error, Result};
@@ -193,8 +193,8 @@ impl Stylizer {
     /// The scales that a content would go through.
     pub fn scales(&self, content: &Picture) -> Vec<Scale> {
         let long_side = match self.recipe.size {
-            Size::LongSide(side) => side,
-            Size::Original => content.width().max(content.height()),
+            OutputSize::LongSide(side) => side,
+            OutputSize::Original => content.width().max(content.height()),
         };
         let plan = self.recipe.schedule.plan(long_side);
         plan.into_iter()
@@ -511,8 +511,8 @@ impl Stylizer {
             _ if stopped || !self.recipe.schedule.scales.is_empty() => {
                 picture.width().max(picture.height())
             }
-            Size::LongSide(side) => side,
-            Size::Original => content.width().max(content.height()),
+            OutputSize::LongSide(side) => side,
+            OutputSize::Original => content.width().max(content.height()),
         };
         let (width, height) = fit_long_side(content.width(), content.height(), long_side);
         let picture = if (picture.width(), picture.height()) == (width, height) {

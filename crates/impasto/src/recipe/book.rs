@@ -4,7 +4,7 @@
 
 use super::Recipe;
 use super::file::RecipeFile;
-use crate::examples::letters_to_change;
+use crate::text::letters_to_change;
 use crate::{Error, Result};
 use std::path::Path;
 
@@ -93,8 +93,8 @@ impl Recipe {
 
 #[cfg(test)]
 mod tests {
-    use super::super::names::Named;
     use super::*;
+    use crate::named::Named;
     use crate::recipe::Quality;
 
     #[test]

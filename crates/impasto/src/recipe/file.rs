@@ -14,15 +14,16 @@
 //! history = 10
 //! ```
 //!
-//! The settings are the fields of [`Recipe`] under the same names, with hyphens; what a file leaves out is as in
+//! The settings are those of [`fields`]; what a file leaves out is as in
 //! [`Recipe::default`]. A file is read strictly: a name that is none is a mistake, and so is a value that cannot be.
 //! Every mistake is reported with its line, not just the first. A recipe that was written reads as the same recipe.
 //! It holds no pictures and no weights, and no file name is taken from it.
 
-use super::{OptimizerSettings, Recipe};
-use crate::examples::letters_to_change;
+use super::serial::settings;
+use super::{Field, Recipe, Value, field, fields};
+use crate::text::letters_to_change;
 use crate::{Error, Result};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value as Json, json};
 use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
@@ -96,25 +97,28 @@ impl RecipeFile {
 
     /// The text of a file, with every setting.
     pub fn to_toml(&self) -> String {
-        // By way of text, where an f32 of .05 is `0.05`; as a number it would be .05000000074505806. Texts, numbers and
-        // lists are written alike in JSON and TOML.
-        let tree = serde_json::to_string(&self.recipe).unwrap_or_default();
-        let tree: Map<String, Value> = serde_json::from_str(&tree).unwrap_or_default();
         let mut text = format!("version = {VERSION}\n");
         if !self.about.is_empty() {
             text += &format!("about = {}\n", json!(self.about));
         }
-        let mut tables = String::new();
-        for (name, value) in &tree {
-            match table_of(value) {
-                Some(table) => {
-                    tables += &format!("\n[{name}]\n");
-                    table
-                        .iter()
-                        .for_each(|(name, value)| write(&mut tables, name, value));
-                }
-                None => write(&mut text, name, value),
+        let (mut tables, mut table) = (String::new(), "");
+        for (field, value) in settings(&self.recipe) {
+            // Texts, numbers and lists are written alike in JSON and TOML. A number that is none has no form in JSON; no
+            // valid recipe has one.
+            let value = match value {
+                Value::Measure(name, number) => format!("{{ {name} = {} }}", literal(&number)),
+                value => literal(&value),
+            };
+            let line = format!("{} = {value}\n", field.name());
+            if field.table().is_empty() {
+                text += &line;
+                continue;
             }
+            if field.table() != table {
+                table = field.table();
+                tables += &format!("\n[{table}]\n");
+            }
+            tables += &line;
         }
         text + &tables
     }
@@ -133,19 +137,8 @@ impl RecipeFile {
     }
 }
 
-/// Writes one setting. A number that is none has no form in JSON; no valid recipe has one.
-fn write(text: &mut String, name: &str, value: &Value) {
-    match value {
-        Value::Null => {}
-        Value::Object(pairs) => {
-            let pairs = pairs
-                .iter()
-                .map(|(name, value)| format!("{name} = {value}"));
-            let pairs = pairs.collect::<Vec<_>>().join(", ");
-            *text += &format!("{name} = {{ {pairs} }}\n");
-        }
-        value => *text += &format!("{name} = {value}\n"),
-    }
+fn literal(value: &Value) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 /// A file being read.
@@ -154,6 +147,21 @@ struct Reader<'a> {
     mistakes: Vec<Mistake>,
     /// Lines of the settings that are there: `style.weight`.
     lines: HashMap<String, usize>,
+}
+
+/// Something that a file sets.
+struct Entry {
+    /// `style.weight`.
+    path: String,
+    line: usize,
+    json: Json,
+}
+
+impl Entry {
+    /// Where it stands in the table of settings.
+    fn place(&self) -> Option<usize> {
+        fields().iter().position(|field| field.path == self.path)
+    }
 }
 
 impl<'a> Reader<'a> {
@@ -188,176 +196,137 @@ impl<'a> Reader<'a> {
         if !errors.is_empty() {
             return RecipeFile::default();
         }
-        let document = document.into_inner();
-        let mut about = String::new();
-        let mut tree = Map::new();
-        let schema = schema(&document);
-        let mut version = None;
-        for (key, value) in &document {
-            let (name, line) = (key.get_ref().as_ref(), self.line(key.span().start));
-            let json = plain(value.get_ref());
-            match (name, schema.get(name)) {
-                ("version", _) => version = Some((line, json)),
-                ("about", _) => match json {
-                    Value::String(text) => about = text,
-                    _ => self.note(line, "about must be a text"),
-                },
-                (_, None) => {
-                    let known = schema.keys().map(String::as_str);
-                    let known = known.chain(["version", "about"]);
-                    self.unknown(line, name, "", known);
-                }
-                (_, Some(settings)) => match (table_of(settings), value.get_ref()) {
-                    (Some(settings), DeValue::Table(table)) => {
-                        let entries = self.table(name, table, settings);
-                        tree.insert(name.into(), Value::Object(entries));
-                    }
-                    (Some(_), _) => {
-                        self.note(
-                            line,
-                            format!("{name} is a table: write [{name}] and its settings below"),
-                        );
-                    }
-                    (None, _) => {
-                        let alone = json!({ name: json });
-                        if self.check(name, line, alone) {
-                            tree.insert(name.into(), json);
-                        }
-                    }
-                },
-            }
+        let mut entries = self.entries(document.get_ref());
+        self.version(&mut entries);
+        let about = self.about(&mut entries);
+        // A choice comes before its settings in the table, so that they are there when they are set.
+        entries.sort_by_key(Entry::place);
+        let mut recipe = Recipe::default();
+        for entry in &entries {
+            self.set(&mut recipe, entry);
         }
-        match version {
-            Some((_, version)) if version == json!(VERSION) => {}
-            Some((line, version)) => {
-                self.note(
-                    line,
-                    format!("version is {version}: this program reads version {VERSION}"),
-                );
-            }
-            None => self.note(
-                1,
-                format!("version is missing: begin with version = {VERSION}"),
-            ),
+        for problem in recipe.problems() {
+            let line = self.lines.get(&problem.field).copied().unwrap_or(1);
+            self.note(line, problem.to_string());
         }
-        self.finish(about, tree)
+        RecipeFile { about, recipe }
     }
 
-    /// The settings of a table that can be.
-    fn table(
-        &mut self,
-        name: &str,
-        table: &DeTable<'_>,
-        schema: &Map<String, Value>,
-    ) -> Map<String, Value> {
-        let mut entries = Map::new();
-        let method = method_of(table);
-        if name == "optimizer" {
-            entries.insert("method".into(), json!(method));
-        }
-        for (key, value) in table {
-            let (entry, line) = (key.get_ref().as_ref(), self.line(key.span().start));
-            if !schema.contains_key(entry) {
-                self.unknown(line, entry, name, schema.keys().map(String::as_str));
-                continue;
-            }
-            let value = plain(value.get_ref());
-            let mut alone = Map::new();
-            if name == "optimizer" {
-                alone.insert("method".into(), json!(method));
-            }
-            alone.insert(entry.into(), value.clone());
-            if self.check(&format!("{name}.{entry}"), line, json!({ name: alone })) {
-                entries.insert(entry.into(), value);
+    /// Everything that the file sets.
+    fn entries(&mut self, document: &DeTable<'_>) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        for (key, value) in document {
+            let (name, line) = (key.get_ref().as_ref(), self.line(key.span().start));
+            let is_table = fields().iter().any(|field| field.table() == name);
+            match value.get_ref() {
+                DeValue::Table(table) if is_table => {
+                    entries.extend(table.iter().map(|(key, value)| Entry {
+                        path: format!("{name}.{}", key.get_ref()),
+                        line: self.line(key.span().start),
+                        json: plain(value.get_ref()),
+                    }));
+                }
+                _ if is_table => self.note(
+                    line,
+                    format!("{name} is a table: write [{name}] and its settings below"),
+                ),
+                value => entries.push(Entry {
+                    path: name.into(),
+                    line,
+                    json: plain(value),
+                }),
             }
         }
         entries
     }
 
-    /// Whether a recipe of this setting alone can be read.
-    fn check(&mut self, field: &str, line: usize, alone: Value) -> bool {
-        self.lines.insert(field.into(), line);
-        match serde_json::from_value::<Recipe>(alone) {
-            Ok(_) => true,
-            Err(error) => {
-                self.note(line, format!("{field}: {}", in_words(&error.to_string())));
-                false
+    /// Takes the version out, and notes if it is none that is read.
+    fn version(&mut self, entries: &mut Vec<Entry>) {
+        match take(entries, "version") {
+            Some(Entry { json, .. }) if json == json!(VERSION) => {}
+            Some(Entry { line, json, .. }) => self.note(
+                line,
+                format!("version is {json}: this program reads version {VERSION}"),
+            ),
+            None => self.note(
+                1,
+                format!("version is missing: begin with version = {VERSION}"),
+            ),
+        }
+    }
+
+    /// Takes the line for lists out.
+    fn about(&mut self, entries: &mut Vec<Entry>) -> String {
+        match take(entries, "about") {
+            None => String::new(),
+            Some(Entry {
+                json: Json::String(text),
+                ..
+            }) => text,
+            Some(Entry { line, .. }) => {
+                self.note(line, "about must be a text");
+                String::new()
             }
         }
     }
 
-    fn unknown<'k>(
-        &mut self,
-        line: usize,
-        name: &str,
-        table: &str,
-        known: impl Iterator<Item = &'k str>,
-    ) {
-        let place = match table {
-            "" => String::new(),
-            table => format!(" in [{table}]"),
+    /// Sets what an entry says, or notes why not.
+    fn set(&mut self, recipe: &mut Recipe, entry: &Entry) {
+        self.lines.insert(entry.path.clone(), entry.line);
+        let Some(field) = field(&entry.path) else {
+            self.note(entry.line, unknown(recipe, &entry.path));
+            return;
         };
-        let likely = known.min_by_key(|known| letters_to_change(known, name));
-        let likely = likely.unwrap_or_default();
-        let message = format!("there is no {name}{place}; did you mean {likely}?");
-        self.note(line, message);
-    }
-
-    /// The recipe of all that is right, checked as a whole.
-    fn finish(&mut self, about: String, tree: Map<String, Value>) -> RecipeFile {
-        let recipe: Recipe = match serde_json::from_value(Value::Object(tree)) {
-            Ok(recipe) => recipe,
-            Err(error) => {
-                if self.mistakes.is_empty() {
-                    self.note(1, in_words(&error.to_string()));
-                }
-                Recipe::default()
-            }
-        };
-        for problem in recipe.problems() {
-            let field = match problem.field.as_str() {
-                "style.scale" => "style.size",
-                field => field,
-            };
-            let line = self.lines.get(field).copied().unwrap_or(1);
-            self.note(line, problem.to_string());
+        if field.get(recipe).is_none() {
+            self.note(entry.line, misplaced(field));
+            return;
         }
-        RecipeFile { about, recipe }
+        let read = field.kind.read(&entry.json);
+        if let Err(problem) = read.and_then(|value| field.set(recipe, &value)) {
+            self.note(entry.line, format!("{}: {problem}", entry.path));
+        }
     }
 }
 
-/// The settings of the default recipe, with those of the optimiser that a file names.
-fn schema(document: &DeTable<'_>) -> Map<String, Value> {
-    let mut recipe = Recipe::default();
-    let optimizer = document
+fn take(entries: &mut Vec<Entry>, path: &str) -> Option<Entry> {
+    let place = entries.iter().position(|entry| entry.path == path)?;
+    Some(entries.remove(place))
+}
+
+/// What is said of a name that is none, where a recipe could have had it.
+fn unknown(recipe: &Recipe, path: &str) -> String {
+    let (table, name) = path.split_once('.').unwrap_or(("", path));
+    let mut known: Vec<_> = fields()
         .iter()
-        .find(|(key, _)| key.get_ref().as_ref() == "optimizer");
-    if let Some(DeValue::Table(table)) = optimizer.map(|(_, value)| value.get_ref())
-        && method_of(table) == "lbfgs"
-    {
-        recipe.optimizer = OptimizerSettings::Lbfgs(super::LbfgsSettings::default());
-    }
-    match serde_json::to_value(recipe) {
-        Ok(Value::Object(schema)) => schema,
-        _ => Map::new(),
-    }
+        .filter(|field| field.table() == table && field.get(recipe).is_some())
+        .map(Field::name)
+        .collect();
+    let place = match table {
+        "" => {
+            known.extend(fields().iter().map(Field::table));
+            known.extend(["version", "about"]);
+            String::new()
+        }
+        table => format!(" in [{table}]"),
+    };
+    let likely = known.into_iter().filter(|known| !known.is_empty());
+    let likely = likely.min_by_key(|known| letters_to_change(known, name));
+    format!(
+        "there is no {name}{place}; did you mean {}?",
+        likely.unwrap_or_default()
+    )
 }
 
-fn method_of(table: &DeTable<'_>) -> String {
-    let method = table
-        .iter()
-        .find(|(key, _)| key.get_ref().as_ref() == "method");
-    let method = method.and_then(|(_, value)| value.get_ref().as_str());
-    method.unwrap_or("adam").into()
-}
-
-/// The settings of a table. A single pair, `size = { long-side = 512 }`, is a choice with its number: one setting.
-fn table_of(settings: &Value) -> Option<&Map<String, Value>> {
-    settings.as_object().filter(|settings| settings.len() > 1)
+/// What is said of a setting of another choice than the recipe makes.
+fn misplaced(setting: &Field) -> String {
+    let (table, name) = (setting.table(), setting.name());
+    let (choice, of) = setting.of.unwrap_or_default();
+    let choice = field(choice).map_or(choice, Field::name);
+    format!("there is no {name} in [{table}] here: it goes with {choice} = {of:?}")
 }
 
 /// A value of TOML as one of JSON.
-fn plain(value: &DeValue<'_>) -> Value {
+fn plain(value: &DeValue<'_>) -> Json {
     match value {
         DeValue::String(text) => json!(text),
         DeValue::Integer(number) => {
@@ -385,25 +354,6 @@ fn plain(value: &DeValue<'_>) -> Value {
             .collect::<Map<_, _>>()
             .into(),
     }
-}
-
-/// What serde says, in words of people who write recipes.
-fn in_words(message: &str) -> String {
-    let mut message = message.to_string();
-    for (code, words) in [
-        ("expected f32", "expected a number"),
-        ("expected f64", "expected a number"),
-        ("expected usize", "expected a whole number of at least 0"),
-        ("expected u64", "expected a whole number of at least 0"),
-        ("expected a sequence", "expected a list such as [1, 2]"),
-        ("expected a boolean", "expected true or false"),
-        ("unknown variant", "there is no"),
-        ("invalid type: ", "not "),
-        ("invalid value: ", "not "),
-    ] {
-        message = message.replace(code, words);
-    }
-    message
 }
 
 #[cfg(test)]
@@ -456,7 +406,7 @@ mod tests {
             ),
             (
                 "version = 1\nsize = { longside = 3 }\n",
-                "line 2: size: there is no `longside`, expected `long-side` or `original`",
+                "line 2: size: \"longside\" is none of long-side, original",
             ),
             (
                 "version = 1\nsize = { long-side = 1 }\n",
@@ -470,7 +420,7 @@ mod tests {
             ("version = 1\nversion = 1\n", "line 2: duplicate key"),
             (
                 "version = 1\n[optimizer]\nmethod = \"sgd\"\n",
-                "line 3: optimizer.method: there is no `sgd`",
+                "line 3: optimizer.method: \"sgd\" is none of adam, lbfgs",
             ),
             (
                 "version = 1\n[optimizer]\nmethod = \"lbfgs\"\nbeta1 = 0.9\n",
@@ -486,7 +436,7 @@ mod tests {
             ),
             (
                 "version = 1\n[style]\nsize = { scale = 100 }\n",
-                "line 3: style.scale is 100",
+                "line 3: style.size is 100: must be between 0.05 and 20",
             ),
         ] {
             let mistakes = mistakes(text);
@@ -512,7 +462,7 @@ mod tests {
     #[test]
     fn a_recipe_that_was_written_reads_as_the_same() {
         let mut recipe = Recipe {
-            size: Size::Original,
+            size: OutputSize::Original,
             seed: u64::MAX,
             init: Init::Mixed,
             pixels: Pixels::Byte,
