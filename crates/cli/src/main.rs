@@ -1,7 +1,7 @@
 //! The `impasto` program: paints a photograph in the style of a painting.
 //!
 //! ```text
-//! args (clap) ─▶ settings, output ─▶ Job, or all Problems at once ─▶ stylize, compare, gallery ⇄ progress, interrupt ─▶ files
+//! args, options (clap) ─▶ settings ─▶ impasto::job, or all Problems in words ─▶ stylize, compare, gallery ⇄ progress, interrupt ─▶ files
 //!            └─▶ inspect, models, recipe, styles, completions, bench
 //! ```
 //!
@@ -20,16 +20,16 @@ mod job;
 mod logger;
 mod models;
 mod npy;
-mod output;
+mod options;
 mod plan;
 mod problems;
 mod progress;
 mod recipe;
 mod settings;
-mod source;
 mod styles;
 mod stylize;
 mod value;
+mod words;
 
 use args::{Bench, Cli, Command, Inspect};
 use clap::error::ErrorKind;
@@ -98,7 +98,7 @@ fn main() -> ExitCode {
             }
         }
         Err(Failure::Error(error)) => {
-            say(&format!("{error:#}"));
+            say(&words::of_error(&error));
             Exit::Failed
         }
     };

@@ -7,9 +7,9 @@
 use crate::value::Given;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
-use impasto::named::Named;
-use impasto::recipe::{Field, Form, Group, Kind, Quantity, Quality, Value, field, fields};
 use impasto::Recipe;
+use impasto::named::Named;
+use impasto::recipe::{Field, Form, Group, Kind, Quality, Quantity, Value, field, fields};
 use std::ffi::OsStr;
 use std::sync::LazyLock;
 
@@ -108,9 +108,7 @@ impl Row {
             .help_heading(heading(self.field.group));
         match self.field.kind {
             Kind::Flag => arg.action(ArgAction::SetTrue),
-            _ => arg
-                .value_parser(Reader(self))
-                .value_name(self.value_name()),
+            _ => arg.value_parser(Reader(self)).value_name(self.value_name()),
         }
     }
 
@@ -128,7 +126,10 @@ impl Row {
     }
 
     fn value_name(&self) -> &'static str {
-        match (&self.field.kind, self.quantity().map(|quantity| quantity.form)) {
+        match (
+            &self.field.kind,
+            self.quantity().map(|quantity| quantity.form),
+        ) {
             (Kind::List { required: None, .. }, _) => "N,N,...",
             (Kind::List { .. }, _) => "N[,N...]",
             (Kind::Layers, _) => "LAYER[:W],...",
@@ -167,7 +168,10 @@ impl Row {
             field.get(&recipe)
         };
         let default = field.default();
-        if Quality::NAMES.iter().any(|(_, quality)| of_quality(*quality) != default) {
+        if Quality::NAMES
+            .iter()
+            .any(|(_, quality)| of_quality(*quality) != default)
+        {
             return Some("of the quality".into());
         }
         match (default?, self.alternative) {
@@ -223,7 +227,9 @@ impl TypedValueParser for Reader {
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
         match &self.0.field.kind {
             Kind::Choice(alternatives) if self.0.quantity().is_none() => Some(Box::new(
-                alternatives.iter().map(|other| PossibleValue::new(other.name)),
+                alternatives
+                    .iter()
+                    .map(|other| PossibleValue::new(other.name)),
             )),
             _ => None,
         }
@@ -368,7 +374,10 @@ mod tests {
             ("style-scale", "[0.05 to 20; default: 1]"),
             ("style-size", "at every scale [16 to 32768]"),
             ("averaging", "[0 to <1; default: of the quality]"),
-            ("content-layer", "[default: of the encoder, relu4_2 of a VGG]"),
+            (
+                "content-layer",
+                "[default: of the encoder, relu4_2 of a VGG]",
+            ),
             ("plain-pooling", "to the mean of max pools"),
         ] {
             assert!(help(option).ends_with(end), "{option}: {}", help(option));

@@ -25,12 +25,6 @@ impl Problems {
         self.note(line);
     }
 
-    /// Notes all problems of others.
-    pub fn extend(&mut self, others: Problems) {
-        self.usage |= others.usage;
-        others.lines.iter().for_each(|line| self.note(line));
-    }
-
     fn note(&mut self, line: impl fmt::Display) {
         let line = line.to_string();
         if !self.lines.contains(&line) {
@@ -64,6 +58,14 @@ impl Problems {
                 None
             }
         }
+    }
+
+    /// What is found while problems of a job are noted.
+    pub fn gather<T>(&mut self, find: impl FnOnce(&mut Vec<Problem>) -> T) -> T {
+        let mut problems = Vec::new();
+        let found = find(&mut problems);
+        self.job(&problems, &[]);
+        found
     }
 
     /// Whether there are none.

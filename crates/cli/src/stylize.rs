@@ -1,11 +1,13 @@
 //! `impasto stylize`: paints each content of a job.
 
 use crate::interrupt;
-use crate::job::{Content, Job};
+use crate::job::Job;
 use crate::progress::Display;
+use crate::words::{self, Told};
 use crate::{Exit, note, say};
 use anyhow::anyhow;
 use impasto::checkpoint::{Checkpoint, CheckpointError};
+use impasto::job::Content;
 use impasto::picture::SaveOptions;
 use impasto::{Error, Event, Observer, Page, Picture, Report, Stylized, Stylizer};
 use std::ops::ControlFlow;
@@ -17,16 +19,16 @@ use std::path::Path;
 /// Whatever keeps all of them from being painted.
 pub fn run(mut job: Job) -> anyhow::Result<Exit> {
     interrupt::listen()?;
-    let mut display = Display::new(job.progress, job.contents.len());
+    let mut display = Display::new(job.progress, job.job.contents.len());
     let mut exit = Exit::Done;
-    let contents = std::mem::take(&mut job.contents);
+    let contents = std::mem::take(&mut job.job.contents);
     let count = contents.len();
     for (place, content) in contents.into_iter().enumerate() {
         match paint(&mut job, content, &mut display) {
             Ok(()) => {}
             Err(error) => {
                 display.clear();
-                say(&format!("{error:#}"));
+                say(&words::of_error(&error));
                 exit = match error.downcast_ref() {
                     Some(Error::Checkpoint(CheckpointError::OtherJob { .. })) => Exit::Usage,
                     _ => Exit::Failed,
@@ -56,17 +58,17 @@ fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Resu
         None => source.open()?,
     };
     let options = SaveOptions {
-        settings: Some(job.settings.clone()),
+        settings: Some(job.job.settings.clone()),
         ..SaveOptions::default()
     };
-    crate::plan::log(&mut job.stylizer, &picture)?;
+    crate::plan::log(&mut job.job.stylizer, &picture)?;
     display.begin(&source.name());
     let previews = job.save_every.map(|every| Previews {
         every,
         output: &output,
         options: &options,
     });
-    let stylized = watched(&mut job.stylizer, &picture, display, previews);
+    let stylized = watched(&mut job.job.stylizer, &picture, display, previews);
     let Stylized {
         picture: result,
         report,
@@ -78,11 +80,11 @@ fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Resu
             None => error.into(),
         });
     }
-    if let Some(path) = &job.report {
+    if let Some(path) = &job.job.page {
         let page = Page {
             report: &report,
             content: (&source.name(), &picture),
-            styles: job.stylizer.styles(),
+            styles: job.job.stylizer.styles(),
             result: &result,
             command: Some(&command_line()),
         };
@@ -93,7 +95,7 @@ fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Resu
     if let (Some(checkpoint), false) = (checkpoint, report.stopped)
         && let Err(error) = checkpoint.remove()
     {
-        note(&error.to_string());
+        note(&error.told());
     }
     Ok(())
 }
@@ -111,8 +113,12 @@ fn salvage(error: anyhow::Error, output: &Path, options: &SaveOptions) -> anyhow
         return error;
     };
     match so_far.picture.save(output, options) {
-        Ok(()) => anyhow!("{error}; the last good picture is in {}", output.display()),
-        Err(unsaved) => anyhow!("{error}; {unsaved}"),
+        Ok(()) => anyhow!(
+            "{}; the last good picture is in {}",
+            words::of_error(&error),
+            output.display()
+        ),
+        Err(unsaved) => anyhow!("{}; {unsaved}", words::of_error(&error)),
     }
 }
 

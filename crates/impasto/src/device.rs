@@ -298,7 +298,7 @@ mod gpu {
     fn none<T>() -> Result<T> {
         Err(ComputeError::Unavailable {
             device: "gpu".into(),
-            problem: "this program was built without it; build it with --features gpu, or compute on the cpu"
+            problem: "this program was built without it; build it with the feature gpu, or compute on the cpu"
                 .into(),
         })
     }

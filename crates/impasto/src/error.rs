@@ -10,7 +10,7 @@ use impasto_compute::ComputeError;
 /// The result of a call of the library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What can go wrong; variants by what the caller can do about it.
+/// What can go wrong; variants by what the caller can do about it, which [`Error::advice`] says where it is up to the program.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -54,7 +54,7 @@ pub enum Error {
     },
     /// The picture does not fit into memory, not even in strips or tiles.
     #[error(
-        "{width}×{height} px need {needed} of memory even in strips or tiles, and the limit is {limit}: {advice}"
+        "{width}×{height} px need {needed} of memory even in strips or tiles, and the limit is {limit}"
     )]
     TooLarge {
         /// Width of the scale that does not fit.
@@ -65,16 +65,15 @@ pub enum Error {
         needed: String,
         /// What there is.
         limit: String,
-        /// What would fit.
-        advice: String,
+        /// The long side that would fit, if one would.
+        fits: Option<usize>,
     },
     /// A checkpoint cannot be used.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
     /// The losses grew beyond all numbers, and shorter steps did not help.
     #[error(
-        "the run went astray at {width}×{height} px, step {step}: loss or gradient is not a number; \
-         use a smaller --learning-rate or smaller weights"
+        "the run went astray at {width}×{height} px, step {step}: loss or gradient is not a number"
     )]
     Diverged {
         /// Width at that scale.

@@ -33,6 +33,7 @@
 //! # }
 //! ```
 
+mod advice;
 pub mod checkpoint;
 pub mod device;
 pub mod encoder;
@@ -51,6 +52,7 @@ pub mod sheet;
 mod text;
 mod tiling;
 
+pub use advice::Advice;
 pub use encoder::{Encoder, LayerName, WeightedLayer};
 pub use error::{Error, Result};
 pub use impasto_compute as compute;

@@ -2,8 +2,8 @@
 
 use crate::workshop::Workshop;
 use impasto::Quality;
-use impasto::recipe::StyleLoss;
 use impasto::named::Named;
+use impasto::recipe::StyleLoss;
 
 #[test]
 fn the_built_in_pictures_are_listed() {

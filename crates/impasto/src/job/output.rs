@@ -58,7 +58,10 @@ pub enum OutputProblem {
 impl OutputProblem {
     /// Whether something else was meant; otherwise the folders are not as they were taken to be.
     pub fn is_mistake(&self) -> bool {
-        !matches!(self, OutputProblem::IsFolder(_) | OutputProblem::Folder { .. })
+        !matches!(
+            self,
+            OutputProblem::IsFolder(_) | OutputProblem::Folder { .. }
+        )
     }
 }
 

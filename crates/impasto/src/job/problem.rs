@@ -1,10 +1,10 @@
 //! Everything that keeps a job from being run, as data; a shell puts it into its own words.
 
+use super::Source;
 use super::output::OutputProblem;
 use crate::encoder::EncoderError;
 use crate::recipe;
 use crate::{Error, Picture};
-use super::Source;
 use impasto_compute::ComputeError;
 use std::fmt;
 
@@ -88,19 +88,24 @@ impl fmt::Display for Problem {
                 scales,
             } => {
                 let s = if *scales == 1 { "" } else { "s" };
-                write!(f, "there are {given} numbers of steps, but {content} goes through {scales} scale{s}")
+                write!(
+                    f,
+                    "there are {given} numbers of steps, but {content} goes through {scales} scale{s}"
+                )
             }
             Problem::StyleWeight { style, weight } => write!(
                 f,
                 "the weight of style {style} is {weight}: must be a number greater than 0"
             ),
-            Problem::Preprocessing => f.write_str("a preprocessing goes with a file of weights only"),
+            Problem::Preprocessing => {
+                f.write_str("a preprocessing goes with a file of weights only")
+            }
             Problem::Threads => {
                 f.write_str("threads go with the cpu only: no other device has any to choose")
             }
-            Problem::Precision => {
-                f.write_str("a precision goes with the cpu and the gpu only: the reference is exact")
-            }
+            Problem::Precision => f.write_str(
+                "a precision goes with the cpu and the gpu only: the reference is exact",
+            ),
             Problem::Encoder(error) => write!(f, "{error}"),
             Problem::Device(error) => write!(f, "{error}"),
             Problem::Output(problem) => write!(f, "{problem}"),

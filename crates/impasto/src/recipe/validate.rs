@@ -1,6 +1,7 @@
 //! Everything that can be wrong with a recipe, said at once.
 
 use super::{Clip, Keep, OptimizerSettings, Recipe, StyleLoss, StyleTerm, fields};
+use crate::Advice;
 use crate::named::Named;
 use std::fmt;
 
@@ -15,6 +16,8 @@ pub struct Problem {
     pub value: String,
     /// What it may be, or what it contradicts.
     pub allowed: String,
+    /// What the user can do about it, beside changing the setting.
+    pub advice: Option<Advice>,
 }
 
 impl Problem {
@@ -29,7 +32,13 @@ impl Problem {
             also: vec![],
             value: value.to_string(),
             allowed: allowed.into(),
+            advice: None,
         }
+    }
+
+    /// The same problem with what can be done about it.
+    pub(crate) fn advising(self, advice: Option<Advice>) -> Self {
+        Self { advice, ..self }
     }
 
     /// The same problem of further settings, each of the same value.
@@ -60,7 +69,13 @@ impl Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let subject = self.subject(|field| field.into());
-        write!(f, "{subject} {} {}: {}", self.verb(), self.value, self.allowed)
+        write!(
+            f,
+            "{subject} {} {}: {}",
+            self.verb(),
+            self.value,
+            self.allowed
+        )
     }
 }
 
