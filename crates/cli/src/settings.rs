@@ -2,7 +2,7 @@
 
 use crate::args;
 use crate::problems::Problems;
-use impasto::job::{DeviceChoice, EncoderChoice, Run, Source};
+use impasto::job::{DeviceChoice, EncoderChoice, Problem, Run, Source};
 use impasto::named::Named;
 use impasto::recipe::{Field, Init, Value};
 use impasto::{LEAST_TILE, Limits, Recipe};
@@ -47,7 +47,7 @@ pub fn change(
     problems: &mut Problems,
 ) -> Vec<&'static str> {
     let wrong = recipe.change(changes).into_iter();
-    let wrong: Vec<_> = wrong.map(impasto::job::Problem::Setting).collect();
+    let wrong: Vec<_> = wrong.map(Problem::Setting).collect();
     problems.job(&wrong, used);
     changes.iter().map(|(field, _)| field.path).collect()
 }
@@ -114,7 +114,7 @@ pub fn styles(args: &args::Objective, problems: &mut Problems) -> Vec<(Source, f
     for text in &args.styles {
         match Source::weighted(text) {
             Ok(style) => styles.push(style),
-            Err(problem) => problems.job(&[problem], &[]),
+            Err(weight) => problems.job(&[Problem::StyleWeight(weight)], &[]),
         }
     }
     styles

@@ -3,7 +3,7 @@
 use crate::options;
 use impasto::checkpoint::CheckpointError;
 use impasto::encoder::EncoderError;
-use impasto::job::{OutputProblem, Problem};
+use impasto::job::{BadWeight, OutputProblem, Problem};
 use impasto::{Advice, Error};
 use impasto_weights::{Advice as WeightsAdvice, PullError, WeightsError};
 use std::fmt::Display;
@@ -151,7 +151,7 @@ pub fn of_problem(problem: &Problem, used: &[String]) -> String {
             "--steps has {given} numbers, but {content} goes through {scales} scale{}",
             if *scales == 1 { "" } else { "s" }
         ),
-        Problem::StyleWeight { style, weight } => {
+        Problem::StyleWeight(BadWeight { style, weight }) => {
             format!("the weight of --style {style} is {weight}: must be a number greater than 0")
         }
         Problem::Preprocessing => {

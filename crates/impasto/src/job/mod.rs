@@ -15,7 +15,7 @@ pub use output::{
     OutputProblem, Outputs, check_file, check_folder, check_page, is_input, joined, short,
 };
 pub use problem::{Problem, open};
-pub use source::{Source, sha256};
+pub use source::{BadWeight, Source, sha256};
 
 use crate::checkpoint::Checkpoints;
 use crate::device::{self, Choice, Kind};

@@ -1,7 +1,7 @@
 //! Everything that keeps a job from being run, as data; a shell puts it into its own words.
 
-use super::Source;
 use super::output::OutputProblem;
+use super::{BadWeight, Source};
 use crate::encoder::EncoderError;
 use crate::recipe;
 use crate::{Error, Picture};
@@ -31,12 +31,7 @@ pub enum Problem {
         scales: usize,
     },
     /// The weight of a style that is none.
-    StyleWeight {
-        /// The style.
-        style: String,
-        /// Its weight.
-        weight: String,
-    },
+    StyleWeight(BadWeight),
     /// A preprocessing was chosen for an encoder that states its own.
     Preprocessing,
     /// Threads were chosen for a device that has none to choose.
@@ -93,10 +88,7 @@ impl fmt::Display for Problem {
                     "there are {given} numbers of steps, but {content} goes through {scales} scale{s}"
                 )
             }
-            Problem::StyleWeight { style, weight } => write!(
-                f,
-                "the weight of style {style} is {weight}: must be a number greater than 0"
-            ),
+            Problem::StyleWeight(weight) => write!(f, "{weight}"),
             Problem::Preprocessing => {
                 f.write_str("a preprocessing goes with a file of weights only")
             }

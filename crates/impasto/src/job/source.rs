@@ -1,6 +1,5 @@
 //! Pictures by name: a file, or a built-in picture such as `@swirls`.
 
-use super::Problem;
 use super::output::short;
 use crate::picture::PictureError;
 use crate::{Picture, Result, examples};
@@ -8,6 +7,16 @@ use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+
+/// A style whose weight is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the weight of style {style} is {weight}: must be a number greater than 0")]
+pub struct BadWeight {
+    /// The style.
+    pub style: String,
+    /// Its weight.
+    pub weight: String,
+}
 
 /// Where a picture comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,8 +42,8 @@ impl Source {
     /// if it is a number, or if what is before it is a picture. So `C:\a.jpg` is a file.
     ///
     /// # Errors
-    /// [`Problem::StyleWeight`] for a weight that is no number greater than 0.
-    pub fn weighted(text: &OsStr) -> std::result::Result<(Self, f32), Problem> {
+    /// [`BadWeight`] for a weight that is no number greater than 0.
+    pub fn weighted(text: &OsStr) -> std::result::Result<(Self, f32), BadWeight> {
         let whole = || Ok((Self::new(text), 1.0));
         let Some((image, weight)) = text.to_str().and_then(|text| text.rsplit_once(':')) else {
             return whole();
@@ -46,7 +55,7 @@ impl Source {
         match weight.parse::<f32>() {
             Ok(weight) if weight.is_finite() && weight > 0.0 => Ok((source, weight)),
             Err(_) if !source.is_there() => whole(),
-            _ => Err(Problem::StyleWeight {
+            _ => Err(BadWeight {
                 style: image.into(),
                 weight: weight.into(),
             }),

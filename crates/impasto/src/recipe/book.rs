@@ -125,6 +125,18 @@ mod tests {
         }
     }
 
+    /// Files of the first version name no method, and are otherwise the same.
+    #[test]
+    fn every_recipe_of_the_first_version_is_still_read() {
+        for built_in in all() {
+            let now = "version = 2\nmethod = \"optimize\"\n";
+            assert!(built_in.text.contains(now), "{}", built_in.name);
+            let before = built_in.text.replace(now, "version = 1\n");
+            let (before, now) = (RecipeFile::parse(&before), built_in.read());
+            assert_eq!(before.unwrap(), now.unwrap(), "{}", built_in.name);
+        }
+    }
+
     #[test]
     fn our_own_are_the_qualities_of_the_default() {
         for (name, quality) in [

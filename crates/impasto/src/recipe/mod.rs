@@ -13,16 +13,19 @@ pub mod file;
 mod kind;
 mod optimizer;
 mod pixels;
+mod range;
 mod serial;
+mod table;
 mod validate;
 mod value;
 
-pub use field::{Field, Group, field, fields};
-pub use kind::{Alternative, Form, Kind, Quantity, Range};
+pub use field::{Field, Group, METHOD, field, fields};
+pub use kind::{Alternative, Kind};
 pub use optimizer::{
     AdamSettings, Clip, EpsilonTo, Keep, LbfgsSettings, LineSearch, OptimizerSettings,
 };
 pub use pixels::{Centre, Distribution, Init, NoiseSettings, Pixels};
+pub use range::{Form, Quantity, Range};
 pub use validate::Problem;
 pub use value::Value;
 
@@ -35,6 +38,9 @@ use value::Setting;
 /// What a run does: everything but the pictures, the encoder and the device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recipe {
+    /// The algorithm that paints. Which settings are its own, the table of settings says ([`Field::of`]); size, seed,
+    /// how large the paintings are looked at and the encoder's settings are those of every method.
+    pub method: MethodName,
     /// How large the picture gets.
     pub size: OutputSize,
     /// What keeps the photo recognisable.
@@ -67,6 +73,18 @@ pub struct Recipe {
     pub schedule: Schedule,
     /// How a step is taken.
     pub optimizer: OptimizerSettings,
+}
+
+/// The algorithms that paint, by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum MethodName {
+    /// The picture itself is optimised (Gatys, Ecker and Bethge 2016).
+    #[default]
+    Optimize,
+}
+
+impl Named for MethodName {
+    const NAMES: &'static [(&'static str, Self)] = &[("optimize", MethodName::Optimize)];
 }
 
 /// How large the picture gets.
@@ -393,6 +411,7 @@ impl Default for Recipe {
     /// The recipe of [`Quality::Normal`]: every term free of scale, Wasserstein-2 style.
     fn default() -> Self {
         Self {
+            method: MethodName::default(),
             size: OutputSize::LongSide(512),
             content: ContentTerm::default(),
             style: StyleTerm::default(),

@@ -3,9 +3,9 @@
 //! A recipe has one level of tables: `{"seed": 0, "content": {"weight": 0.08, …}, …}`. What a tree leaves out is as in
 //! [`Recipe::default`].
 
-use super::Recipe;
-use super::field::{Field, field, fields};
+use super::field::{Field, METHOD, field, fields};
 use super::value::Value;
+use super::{MethodName, Recipe};
 use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value as Json};
@@ -29,7 +29,9 @@ pub(super) fn settings(recipe: &Recipe) -> Vec<(&'static Field, Value)> {
 
 impl Serialize for Recipe {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let settings = settings(self);
+        let mut settings = settings(self);
+        // The first method is what a tree without one is of: those that are written by it are as they always were.
+        settings.retain(|(field, _)| field.path != METHOD || self.method != MethodName::default());
         let mut tree = serializer.serialize_map(None)?;
         for group in settings.chunk_by(|(one, _), (other, _)| {
             !one.table().is_empty() && one.table() == other.table()
