@@ -299,8 +299,7 @@ mod tests {
     fn files_are_named_after_the_recipes_and_numbered_together() {
         let folder = tempfile::tempdir().unwrap();
         let names = ["gatys2016".to_string(), "mine".to_string()];
-        let used = job::used(&args.run);
-        let outputs = Files::free(folder.path(), "lake-ink", &names, false);
+        let files = Files::free(folder.path(), "lake-ink", &names, false);
         assert_eq!(files.results[1], folder.path().join("lake-ink-mine.png"));
         std::fs::write(&files.results[1], "").unwrap();
         let others = Files::free(folder.path(), "lake-ink", &names, false);

@@ -30,15 +30,15 @@ pub fn loss(args: &InspectLoss) -> Result<Exit, Failure> {
         .each_ref()
         .map(|source| job::open(source, &mut found));
     let opened = job::open_styles(&styles, &mut found);
+    problems.job(&found, &used);
+    if let (Some(content), Some(image)) = (&content, &image) {
+        check_sizes(content, image, &mut problems);
+    }
     if let Some(path) = &args.gradient {
         let read = sources
             .iter()
             .chain(styles.iter().map(|(source, _)| source));
-        job::check_file(path, &job::files(read), &mut found);
-    }
-    problems.job(&found, &used);
-    if let (Some(content), Some(image)) = (&content, &image) {
-        check_sizes(content, image, &mut problems);
+        problems.gather(|found| job::check_file(path, &job::files(read), found));
     }
     let (Some(content), Some(image), true) = (content, image, problems.is_empty()) else {
         return Err(problems.into());

@@ -64,10 +64,11 @@ fn order(args: &Stylize, problems: &mut Problems) -> Order {
     if args.output.is_some() && args.out_dir.is_some() {
         problems.usage("-o and --out-dir are both given: choose one");
     }
+    let run = settings::run(&args.run, args.run.recipe.as_deref(), problems);
     Order {
         contents: args.contents.iter().map(|name| Source::new(name)).collect(),
         styles: settings::styles(&args.run.objective, problems),
-        run: settings::run(&args.run, args.run.recipe.as_deref(), problems),
+        run,
         outputs: match &args.output {
             Some(file) => Outputs::File(file.clone()),
             None => Outputs::Folder {

@@ -65,7 +65,7 @@ fn weights(advice: &WeightsAdvice) -> String {
                 .first()
                 .map_or("the file", |origin| origin.url);
             format!(
-                "what to do: try again later{kept}. Behind a proxy, name it in HTTPS_PROXY.\n\
+                "What to do: try again later{kept}. Behind a proxy, name it in HTTPS_PROXY.\n\
                  Or fetch {url} by hand, in a browser or on another machine, and run `impasto models import FILE --name {name}`.\n\
                  A mirror, file or folder can be named by `impasto models pull {} --from URL|FILE|DIR`.",
                 model.name
@@ -78,8 +78,19 @@ fn weights(advice: &WeightsAdvice) -> String {
 /// A message with what can be done about it.
 fn advised(text: impl Display, advised: Option<Advice>) -> String {
     match advised {
-        Some(what) => format!("{text}; {}", advice(&what)),
+        Some(what) => format!("{text}{}{}", joint(&what), advice(&what)),
         None => text.to_string(),
+    }
+}
+
+/// What stands between a message and its advice.
+fn joint(advice: &Advice) -> &'static str {
+    use WeightsAdvice::{ByHand, Import, NameFolder, Pull, Replace};
+    match advice {
+        Advice::Size(_) => ": ",
+        Advice::Weights(NameFolder | Pull { .. } | Import { .. } | Replace) => ": ",
+        Advice::Weights(ByHand { .. }) => "\n",
+        _ => "; ",
     }
 }
 

@@ -91,7 +91,7 @@ fn what_cannot_be_together_is_refused() {
         ),
         (
             "--recipe pytorch --averaging 0.5",
-            "--averaging goes with the optimizer adam only",
+            "--averaging is 0.5: goes with the optimizer adam only",
         ),
         (
             "--recipe holberton --averaging 0.5",
