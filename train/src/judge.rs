@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use impasto::picture::{Filter, SaveOptions, fit_long_side, write_whole};
 use impasto::recipe::{Quality, StyleLoss};
 use impasto::{
-    Encoder, Ignore, LayerName, Outcome, Picture, Recipe, Size, Style, Stylized, Stylizer,
+    Encoder, Ignore, LayerName, Outcome, OutputSize, Picture, Recipe, Style, Stylized, Stylizer,
     WeightedLayer,
 };
 use serde::Serialize;
@@ -120,7 +120,7 @@ fn judge(
     let mut row = vec![content.clone(), style.clone()];
     for (painter, encoder) in painters {
         let mut recipe = Recipe {
-            size: Size::LongSide(arguments.size),
+            size: OutputSize::LongSide(arguments.size),
             ..Recipe::default()
         };
         Quality::Normal.apply(&mut recipe);

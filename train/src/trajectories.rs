@@ -9,7 +9,7 @@ use crate::config::Trajectories;
 use crate::random::{Purpose, Random};
 use anyhow::{Context, Result, ensure};
 use impasto::recipe::{AdamSettings, Init, OptimizerSettings, StyleLoss};
-use impasto::{Encoder, Event, Outcome, Picture, Recipe, Size, Style, Stylizer};
+use impasto::{Encoder, Event, Outcome, OutputSize, Picture, Recipe, Style, Stylizer};
 use impasto_weights::{Checkpoint, Precision, WeightTensor, write_safetensors};
 use rayon::prelude::*;
 use std::ops::ControlFlow;
@@ -101,7 +101,7 @@ pub const LEAST_SIDE: usize = 16;
 /// A random recipe of two scales.
 fn recipe(settings: &Trajectories, random: &mut Random) -> Recipe {
     let mut recipe = Recipe {
-        size: Size::LongSide(settings.side),
+        size: OutputSize::LongSide(settings.side),
         seed: random.bits() >> 1,
         init: *random.pick(&[
             Init::Content,

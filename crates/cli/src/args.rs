@@ -4,16 +4,15 @@ use crate::bench_load::BenchLoad;
 use crate::checkpoint;
 use crate::gallery;
 use crate::models::args::{Models, ModelsFolder};
+use crate::options::{self, LossSettings, RunSettings};
 use crate::recipe::RecipeCommand;
 use crate::value::{self, Given};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
-use impasto::compute::{Padding, PoolKind, Reduction, TotalVariation};
+use impasto::Quality;
 use impasto::device::{Kind, Precision};
 use impasto::encoder::Preprocessing;
-use impasto::recipe::names::Named;
-use impasto::recipe::{GramNorm, Normalize, StyleLoss};
-use impasto::{Quality, Recipe, Size, WeightedLayer};
+use impasto::named::Named;
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::path::PathBuf;
@@ -88,11 +87,6 @@ fn default(text: &str, value: impl Display) -> String {
     format!("{text} [default: {value}]")
 }
 
-/// The default recipe, whose numbers the help shows.
-fn recipe() -> Recipe {
-    Recipe::default()
-}
-
 /// `impasto stylize`.
 #[derive(Args)]
 #[command(allow_negative_numbers = true)]
@@ -154,14 +148,6 @@ pub struct Run {
     #[arg(long, value_name = "NAME|FILE", value_hint = ValueHint::FilePath, help_heading = "Picture")]
     pub recipe: Option<OsString>,
 
-    /// Refuse to look at the nearest layer instead of one that the encoder lacks
-    #[arg(long, help_heading = "Encoder")]
-    pub strict_taps: bool,
-
-    /// Long side of the result in pixels, 16 to 32768, or `original` [default: 512]
-    #[arg(long, value_name = "N", value_parser = value::size(), help_heading = "Picture")]
-    pub size: Option<Given<Size>>,
-
     /// How much work goes into the picture
     #[arg(
         long,
@@ -175,52 +161,18 @@ pub struct Run {
     #[arg(
         long,
         value_name = "content|noise|mixed|style|FILE", value_hint = ValueHint::FilePath,
-        help = default("What to start from; style is noise in the colours of the styles", recipe().init.name()),
+        help = options::init_help(),
         help_heading = "Picture"
     )]
     pub init: Option<OsString>,
-
-    /// Seed of everything random, 0 to 2^64-1
-    #[arg(
-        long,
-        value_name = "N",
-        value_parser = value::whole::<u64>(),
-        help = default("Seed of everything random, 0 to 2^64-1", recipe().seed),
-        help_heading = "Picture"
-    )]
-    pub seed: Option<Given<u64>>,
 
     /// What is compared, and how.
     #[command(flatten)]
     pub objective: Objective,
 
-    /// Look at the styles at this long side in pixels, at every scale
-    #[arg(long, value_name = "N", value_parser = value::whole::<usize>(), help_heading = "Style")]
-    pub style_size: Option<Given<usize>>,
-
-    /// Look at the styles at the picture's size times this, 0.05 to 20: larger makes larger strokes [default: 1]
-    #[arg(long, value_name = "F", value_parser = value::real(), help_heading = "Style")]
-    pub style_scale: Option<Given<f32>>,
-
-    /// Long sides in pixels to go through, ascending; the last is the size of the result [default: from 128 by √2]
-    #[arg(long, value_name = "N,N,...", value_parser = value::wholes(), help_heading = "Optimisation")]
-    pub scales: Option<Given<Vec<usize>>>,
-
-    /// Steps at each scale, coarsest first; the last number serves all further scales [default: of the quality]
-    #[arg(long, value_name = "N[,N...]", value_parser = value::wholes(), help_heading = "Optimisation")]
-    pub steps: Option<Given<Vec<usize>>>,
-
-    /// How a step is taken [default: adam]
-    #[arg(long, value_parser = value::named::<Optimizer>(), help_heading = "Optimisation")]
-    pub optimizer: Option<Given<Optimizer>>,
-
-    /// Size of a step, in units of the recipe's pixels: 0..1 unless it says otherwise [default: of the quality]
-    #[arg(long, value_name = "F", value_parser = value::real(), help_heading = "Optimisation")]
-    pub learning_rate: Option<Given<f32>>,
-
-    /// Decay of the average over steps that is the result, 0 to <1; 0 takes the last step [default: of the quality]
-    #[arg(long, value_name = "F", value_parser = value::real(), help_heading = "Optimisation")]
-    pub averaging: Option<Given<f32>>,
+    /// Settings of the recipe.
+    #[command(flatten)]
+    pub settings: RunSettings,
 
     /// Where it runs.
     #[command(flatten)]
@@ -248,117 +200,13 @@ pub struct Objective {
     )]
     pub styles: Vec<OsString>,
 
-    /// Weight of the style
-    #[arg(
-        long,
-        value_name = "F",
-        value_parser = value::real(),
-        help = default("Weight of the style; 0 leaves it out", recipe().style.weight),
-        help_heading = "Style"
-    )]
-    pub style_weight: Option<Given<f32>>,
-
-    /// Layers that see the style, each with its share [default: of the encoder, relu1_1 to relu5_1 of a VGG]
-    #[arg(long, value_name = "LAYER[:W],...", value_parser = value::layers(), help_heading = "Style")]
-    pub style_layers: Option<Given<Vec<WeightedLayer>>>,
-
-    /// What of the features is compared
-    #[arg(
-        long,
-        value_parser = value::named::<StyleLoss>(),
-        help = default("What of the features is compared", recipe().style.loss.name()),
-        help_heading = "Style"
-    )]
-    pub style_loss: Option<Given<StyleLoss>>,
-
-    /// What a Gram matrix is divided by
-    #[arg(
-        long,
-        value_parser = value::named::<GramNorm>(),
-        help = default(
-            "What a Gram matrix of c features of h·w pixels is divided by; gatys: 2·c·h·w",
-            recipe().style.gram_norm.name()
-        ),
-        help_heading = "Style"
-    )]
-    pub gram_norm: Option<Given<GramNorm>>,
-
-    /// Weight of the content
-    #[arg(
-        long,
-        value_name = "F",
-        value_parser = value::real(),
-        help = default("Weight of the content; 0 leaves it out", recipe().content.weight),
-        help_heading = "Content"
-    )]
-    pub content_weight: Option<Given<f32>>,
-
-    /// Layers that see the content, each with its share [default: of the encoder, relu4_2 of a VGG]
-    #[arg(long, value_name = "LAYER[:W],...", value_parser = value::layers(), help_heading = "Content")]
-    pub content_layer: Option<Given<Vec<WeightedLayer>>>,
-
-    /// Weight of the total variation
-    #[arg(
-        long,
-        value_name = "F",
-        value_parser = value::real(),
-        help = default("Weight of the total variation, which keeps noise out; 0 leaves it out", recipe().variation.weight),
-        help_heading = "Content"
-    )]
-    pub tv_weight: Option<Given<f32>>,
-
-    /// Which differences of neighbours total variation takes
-    #[arg(
-        long,
-        value_parser = value::named::<TotalVariation>(),
-        help = default("Which differences of neighbours total variation takes", recipe().variation.kind.name()),
-        help_heading = "Content"
-    )]
-    pub tv: Option<Given<TotalVariation>>,
-
-    /// How each term is made free of scale
-    #[arg(
-        long,
-        value_parser = value::named::<Normalize>(),
-        help = default("What each term is divided by, so that its weight means the same everywhere", recipe().normalize.name()),
-        help_heading = "Optimisation"
-    )]
-    pub normalize: Option<Given<Normalize>>,
-
-    /// Whether losses are means or sums
-    #[arg(
-        long,
-        value_parser = value::named::<Reduction>(),
-        help = default("Whether losses are means or sums", recipe().reduction.name()),
-        help_heading = "Optimisation"
-    )]
-    pub reduction: Option<Given<Reduction>>,
+    /// Settings of the recipe.
+    #[command(flatten)]
+    pub settings: LossSettings,
 
     /// The network that looks at pictures.
     #[command(flatten)]
     pub encoder: EncoderChoice,
-
-    /// How each pool makes one value of four
-    #[arg(
-        long,
-        value_parser = value::named::<PoolKind>(),
-        help = default("How each pool makes one value of four", recipe().encoder.pooling.name()),
-        help_heading = "Encoder"
-    )]
-    pub pooling: Option<Given<PoolKind>>,
-
-    /// Do not rescale average and l2 pools to the mean of max pools
-    #[arg(long, help_heading = "Encoder")]
-    pub plain_pooling: bool,
-
-    /// What the first convolution sees beyond the border
-    #[arg(
-        long,
-        value_parser = value::named::<Padding>(),
-        help = default("What the first convolution sees beyond the border", recipe().encoder.padding.name()),
-        help_heading = "Encoder"
-    )]
-    pub padding: Option<Given<Padding>>,
 }
 
 /// The network that looks at pictures.
@@ -417,20 +265,6 @@ pub struct Cpu {
         help_heading = "Device"
     )]
     pub precision: Option<Given<Precision>>,
-}
-
-/// How a step is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Optimizer {
-    /// Adam.
-    Adam,
-    /// L-BFGS, as PyTorch's tutorial has it unless the recipe says otherwise.
-    Lbfgs,
-}
-
-impl Named for Optimizer {
-    const NAMES: &'static [(&'static str, Self)] =
-        &[("adam", Optimizer::Adam), ("lbfgs", Optimizer::Lbfgs)];
 }
 
 /// How progress is shown.

@@ -5,16 +5,17 @@
 //! that follows. Operations are those of direct convolution: a device that needs fewer, as Winograd's does, may reach
 //! a share of the peak above one. Of a GPU no peak is measured, and a step ends when the value of its loss is here.
 
-use crate::args::{BENCH_SIZE, BENCH_STEPS, BenchStep, EncoderChoice};
+use crate::args::{BENCH_SIZE, BENCH_STEPS, BenchStep};
 use crate::problems::Problems;
 use crate::{Exit, Failure, print, settings};
 use impasto::compute::cpu::{CpuDevice, CpuSettings};
 use impasto::compute::{self, Device, Padding, Reduction, StageTime, Tap, TotalVariation};
 use impasto::device::{Kind, Precision};
 use impasto::encoder::Preprocessing;
-use impasto::recipe::names::Named;
+use impasto::job::{self, EncoderChoice};
+use impasto::named::Named;
 use impasto::recipe::{GramNorm, Normalize, StyleLoss};
-use impasto::{Encoder, Event, Picture, Recipe, Size, Style, Stylizer};
+use impasto::{Encoder, Event, OutputSize, Picture, Recipe, Style, Stylizer};
 use impasto_weights::{Checkpoint, WeightTensor};
 use serde::Serialize;
 use std::ffi::OsStr;
@@ -75,7 +76,8 @@ pub fn step(args: &BenchStep) -> Result<Exit, Failure> {
         problems.usage(format!("--steps is {steps}: must be between 1 and 10000"));
     }
     let mut recipe = recipe(size, WARM_UP + steps.min(10_000));
-    problems.recipe(&recipe.problems());
+    let settings = recipe.problems().into_iter().map(job::Problem::Setting);
+    problems.job(&settings.collect::<Vec<_>>(), &[]);
     recipe.schedule.scales = vec![size];
     let threads = problems.take(&args.device.cpu.threads);
     let precision = problems
@@ -101,7 +103,8 @@ pub fn step(args: &BenchStep) -> Result<Exit, Failure> {
             device.map(|device| Box::new(device) as Box<dyn Device>)
         }
         Kind::Auto | Kind::Gpu(_) | Kind::Reference => {
-            settings::device(&args.device, &mut problems)
+            let choice = settings::device(&args.device, &mut problems);
+            problems.gather(|found| job::open_device(&choice, found))
         }
     };
     let encoder = encoder(args, &mut problems);
@@ -143,7 +146,7 @@ pub fn step(args: &BenchStep) -> Result<Exit, Failure> {
 /// The recipe of the step.
 fn recipe(size: usize, steps: usize) -> Recipe {
     let mut recipe = Recipe {
-        size: Size::LongSide(size),
+        size: OutputSize::LongSide(size),
         normalize: Normalize::None,
         reduction: Reduction::Mean,
         ..Recipe::default()
@@ -162,11 +165,11 @@ fn recipe(size: usize, steps: usize) -> Recipe {
 fn encoder(args: &BenchStep, problems: &mut Problems) -> Option<Encoder> {
     if !args.random_weights {
         let choice = EncoderChoice {
-            encoder: Some(args.encoder.clone()),
+            name: Some(args.encoder.clone().into()),
             preprocessing: None,
-            folder: args.folder.clone(),
+            models: args.folder.models_dir.clone(),
         };
-        return settings::encoder(&choice, problems);
+        return problems.gather(|found| job::find_encoder(&choice, found));
     }
     let network = NETWORKS
         .into_iter()

@@ -4,17 +4,18 @@
 //! deepest default tap needs are transformed. The last is the difference between a first and a second pass over a
 //! picture so small that the pass itself is nothing beside it.
 
-use crate::args::{Cpu, EncoderChoice};
+use crate::args::Cpu;
 use crate::bench::peak_rss_mb;
 use crate::models::args::ModelsFolder;
 use crate::problems::Problems;
-use crate::{Exit, Failure, print, settings};
+use crate::{Exit, Failure, print};
 use clap::{Args, ValueHint};
 use impasto::compute::TapRequest;
 use impasto::compute::cpu::{CpuDevice, CpuSettings};
 use impasto::compute::prelude::*;
 use impasto::encoder::EncoderOptions;
-use impasto::recipe::names::Named;
+use impasto::job::{self, EncoderChoice};
+use impasto::named::Named;
 use serde::Serialize;
 use std::ffi::OsString;
 use std::time::Instant;
@@ -73,13 +74,13 @@ pub fn load(args: &BenchLoad) -> Result<Exit, Failure> {
     });
     let device = device.map_err(|error| problems.usage(error)).ok();
     let choice = EncoderChoice {
-        encoder: Some(args.encoder.clone()),
+        name: Some(args.encoder.clone().into()),
         preprocessing: None,
-        folder: args.folder.clone(),
+        models: args.folder.models_dir.clone(),
     };
     let before = peak_rss_mb();
     let began = Instant::now();
-    let encoder = settings::encoder(&choice, &mut problems);
+    let encoder = problems.gather(|found| job::find_encoder(&choice, found));
     let (Some(device), Some(encoder), true) = (device, encoder, problems.is_empty()) else {
         return Err(problems.into());
     };

@@ -1,12 +1,13 @@
 //! Checkpoints: the options about them, and what is said of them.
 
-use crate::output;
 use crate::problems::Problems;
 use crate::settings;
 use crate::value::{self, Given};
+use crate::words::Told;
 use clap::{Args, ValueHint};
 use impasto::checkpoint::{Checkpoints, Notice, Resume};
 use impasto::compute::Device;
+use impasto::job;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -72,7 +73,7 @@ impl Options {
             Some(folder) => {
                 // Why it cannot be made is found out by the check.
                 let _ = std::fs::create_dir_all(folder);
-                output::check_folder(folder, problems);
+                problems.gather(|found| job::check_folder(folder, found));
                 Some(folder.clone())
             }
             None => settings::cache_folder().map(|cache| cache.join("checkpoints")),
@@ -124,8 +125,8 @@ pub fn words(notice: &Notice, scales: usize) -> Option<Line> {
             "there is no checkpoint of this job in {}: beginning anew",
             folder.display()
         )),
-        Notice::Unusable(error) => Line::Note(error.to_string()),
-        Notice::NotSaved(error) => Line::Note(format!("{error}; the run goes on")),
+        Notice::Unusable(error) => Line::Note(error.told()),
+        Notice::NotSaved(error) => Line::Note(format!("{}; the run goes on", error.told())),
         Notice::Saved {
             path,
             bytes,

@@ -4,14 +4,11 @@
 //! is gone before the next is made; then a contact sheet and a page with all losses are written.
 
 use crate::args::Stylize;
-use crate::job::{self, Setup};
-use crate::output;
 use crate::problems::Problems;
 use crate::progress::{Display, duration};
-use crate::settings;
-use crate::source::Source;
 use crate::stylize::{command_line, divergence, summary, watched};
-use crate::{Exit, Failure, interrupt, note, say};
+use crate::{Exit, Failure, interrupt, job, note, say, settings, words};
+use impasto::job::{Source, describe, files, is_input, joined, short};
 use impasto::picture::SaveOptions;
 use impasto::{Comparison, Contender, Picture, Plate, Style, sheet};
 use std::ffi::OsString;
@@ -84,31 +81,32 @@ impl Plan {
                 None
             }
         };
-        let content = source.as_ref().and_then(|source| problems.open(source));
-        let (styles, style_sources) = settings::styles(&args.run.objective, &mut problems);
+        let content = source
+            .as_ref()
+            .and_then(|source| problems.gather(|found| impasto::job::open(source, found)));
+        let styles = settings::styles(&args.run.objective, &mut problems);
+        let style_sources: Vec<_> = styles.iter().map(|(source, _)| source.clone()).collect();
+        let styles = problems.gather(|found| impasto::job::open_styles(&styles, found));
         let names = names(&args.compare, &mut problems);
         let sources: Vec<Source> = source.iter().cloned().collect();
         let stem = stem(&sources, &style_sources);
         let folder = args.out_dir.clone().unwrap_or_default();
-        output::check_folder(&folder, &mut problems);
-        let files = Files::free(&folder, &stem, &names, args.overwrite);
-        let mut progress = None;
+        problems.gather(|found| impasto::job::check_folder(&folder, found));
+        let used = job::used(&args.run);
+        let outputs = Files::free(&folder, &stem, &names, args.overwrite);
+        let progress = job::progress(&args.run, quiet, &mut problems);
         for recipe in &args.compare {
-            let setup = Setup::new(&args.run, Some(recipe), quiet, &mut problems);
-            progress.get_or_insert(setup.progress);
-            if let Some(content) = &content {
-                let source = &sources[0];
-                job::check_steps(
-                    &args.run.steps,
-                    &setup.recipe,
-                    source,
-                    content,
-                    &mut problems,
-                );
+            let run = settings::run(&args.run, Some(recipe), &mut problems);
+            let mut found = Vec::new();
+            let setup = run.check(&mut found);
+            if let (Some(content), [source]) = (&content, sources.as_slice()) {
+                setup.run().check_steps(source, content, &mut found);
             }
-            let inputs = job::files(&[&sources, &style_sources], setup.start());
-            for path in files.all() {
-                if output::is_input(path, &inputs) {
+            problems.job(&found, &used);
+            let start = setup.run().start.as_ref();
+            let inputs = inputs_of(&sources, &style_sources, start);
+            for path in outputs.all() {
+                if is_input(path, &inputs) {
                     problems.usage(format!(
                         "cannot write {}: it is one of the pictures to read; use --out-dir",
                         path.display()
@@ -117,7 +115,8 @@ impl Plan {
             }
             // What only shows when everything comes together.
             if problems.is_empty() {
-                setup.check(&styles, &mut problems);
+                let made = setup.stylizer(styles.clone());
+                problems.job(&made.err().unwrap_or_default(), &used);
             }
         }
         let (Some(source), Some(content), true) = (source, content, problems.is_empty()) else {
@@ -132,7 +131,7 @@ impl Plan {
             problems.file(error);
             problems
         })?;
-        let recipes = args.compare.iter().zip(names).zip(files.results);
+        let recipes = args.compare.iter().zip(names).zip(outputs.results);
         let recipes: Vec<_> = recipes
             .map(|((recipe, name), output)| Entry {
                 recipe: recipe.clone(),
@@ -145,10 +144,10 @@ impl Plan {
             content,
             styles,
             style_plates,
-            display: Display::new(progress.unwrap_or_default(), recipes.len()),
+            display: Display::new(progress, recipes.len()),
             recipes,
-            sheet: files.sheet,
-            page: files.page,
+            sheet: outputs.sheet,
+            page: outputs.page,
         })
     }
 
@@ -163,7 +162,7 @@ impl Plan {
                 Ok(contender) => contenders.push(contender),
                 Err(error) => {
                     self.display.clear();
-                    say(&format!("{}: {}", entry.name, crate::advice::told(&error)));
+                    say(&format!("{}: {}", entry.name, words::of_error(&error)));
                     exit = Exit::Failed;
                 }
             }
@@ -198,11 +197,19 @@ impl Plan {
 
     fn paint(&mut self, entry: &Entry, args: &Stylize, quiet: bool) -> anyhow::Result<Contender> {
         let mut problems = Problems::default();
-        let setup = Setup::new(&args.run, Some(&entry.recipe), quiet, &mut problems);
-        let made = setup.stylizer(self.styles.clone(), problems);
-        let mut stylizer = made.map_err(|problems| anyhow::anyhow!(problems.lines().join("; ")))?;
+        let run = settings::run(&args.run, Some(&entry.recipe), &mut problems);
+        let mut found = Vec::new();
+        let made = run.check(&mut found).stylizer(self.styles.clone());
+        problems.job(&found, &[]);
+        let mut stylizer = made.map_err(|more| {
+            problems.job(&more, &[]);
+            anyhow::anyhow!(problems.lines().join("; "))
+        })?;
+        if let (false, Some(line)) = (quiet, job::stand_ins(&stylizer)) {
+            say(&line);
+        }
         let options = SaveOptions {
-            settings: Some(job::describe(&stylizer)),
+            settings: Some(describe(&stylizer)),
             ..SaveOptions::default()
         };
         self.display.begin(&entry.name);
@@ -224,8 +231,8 @@ impl Plan {
 /// What the recipes are called: a built-in one by its name, a file by its name without folder and extension.
 fn names(recipes: &[OsString], problems: &mut Problems) -> Vec<String> {
     let name = |recipe: &OsString| match Path::new(recipe).file_stem() {
-        Some(stem) => output::short(&stem.to_string_lossy()),
-        None => output::short(&recipe.to_string_lossy()),
+        Some(stem) => short(&stem.to_string_lossy()),
+        None => short(&recipe.to_string_lossy()),
     };
     let names: Vec<String> = recipes.iter().map(name).collect();
     for (index, name) in names.iter().enumerate() {
@@ -238,15 +245,15 @@ fn names(recipes: &[OsString], problems: &mut Problems) -> Vec<String> {
     names
 }
 
+/// The files among the pictures to read.
+fn inputs_of(contents: &[Source], styles: &[Source], start: Option<&Source>) -> Vec<PathBuf> {
+    files(contents.iter().chain(styles).chain(start))
+}
+
 /// `CONTENT-STYLE`.
 fn stem(contents: &[Source], styles: &[Source]) -> String {
-    let styles: Vec<_> = styles
-        .iter()
-        .map(|style| output::short(&style.stem()))
-        .collect();
-    let content = contents.first().map(Source::stem).unwrap_or_default();
-    let (content, styles) = (output::short(&content), output::short(&styles.join("+")));
-    format!("{content}-{styles}")
+    let content = contents.first().map(Source::short_stem);
+    format!("{}-{}", content.unwrap_or_default(), joined(styles))
 }
 
 /// The files of a comparison.

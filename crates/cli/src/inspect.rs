@@ -1,56 +1,56 @@
 //! `impasto inspect`: losses, gradients and encoders, for people and for programs.
 
-use crate::args::{EncoderChoice, InspectEncoder, InspectLoss};
-use crate::plan;
+use crate::args::{InspectEncoder, InspectLoss};
 use crate::problems::Problems;
-use crate::source::Source;
-use crate::{Exit, Failure, npy, output, print, settings};
+use crate::{Exit, Failure, npy, print, settings};
 use anyhow::Context;
 use impasto::encoder::LayerInfo;
-use impasto::{Encoder, Error, Inspection, Picture, Recipe, Stylizer};
+use impasto::job::{self, EncoderChoice, Run, Source};
+use impasto::{Encoder, Inspection, Picture};
 use serde_json::json;
 use std::fmt::Write;
-use std::path::PathBuf;
 
 /// `impasto inspect loss`.
 pub fn loss(args: &InspectLoss) -> Result<Exit, Failure> {
     let mut problems = Problems::default();
-    let mut recipe = Recipe::default();
-    settings::shape_loss(&mut recipe, &args.objective, &mut problems);
-    problems.recipe(&recipe.problems());
-    let encoder = settings::encoder(&args.objective.encoder, &mut problems);
-    if let Some(encoder) = &encoder {
-        settings::check_layers(&args.objective, encoder, &mut problems);
-    }
-    let device = settings::device(&args.device, &mut problems);
+    let settings = &args.objective.settings.0;
+    let used = settings.used();
+    let (changes, lines) = settings.read();
+    lines.iter().for_each(|line| problems.usage(line));
+    let mut run = Run::default();
+    run.chosen = settings::change(&mut run.recipe, &changes, &used, &mut problems);
+    run.encoder = settings::encoder(&args.objective.encoder, &mut problems);
+    run.device = settings::device(&args.device, &mut problems);
+    run.limits = settings::limits(&args.device, &mut problems);
+    let styles = settings::styles(&args.objective, &mut problems);
     let sources = [Source::new(&args.content), Source::new(&args.image)];
-    let [content, image] = sources.each_ref().map(|source| problems.open(source));
+    let mut found = Vec::new();
+    let setup = run.check(&mut found);
+    let [content, image] = sources
+        .each_ref()
+        .map(|source| job::open(source, &mut found));
+    let opened = job::open_styles(&styles, &mut found);
+    problems.job(&found, &used);
     if let (Some(content), Some(image)) = (&content, &image) {
         check_sizes(content, image, &mut problems);
     }
-    let limits = plan::limits(&args.device, &mut problems);
-    let (styles, style_sources) = settings::styles(&args.objective, &mut problems);
     if let Some(path) = &args.gradient {
-        let read = sources.iter().chain(&style_sources);
-        let inputs: Vec<PathBuf> = read.filter_map(Source::file).map(Into::into).collect();
-        output::check_file(path, &inputs, &mut problems);
+        let read = sources
+            .iter()
+            .chain(styles.iter().map(|(source, _)| source));
+        problems.gather(|found| job::check_file(path, &job::files(read), found));
     }
-    let (Some(encoder), Some(device), Some(content), Some(image), true) =
-        (encoder, device, content, image, problems.is_empty())
-    else {
+    let (Some(content), Some(image), true) = (content, image, problems.is_empty()) else {
         return Err(problems.into());
     };
-    let inspected = Stylizer::new(device, &encoder, styles, recipe)
-        .and_then(|stylizer| stylizer.with_limits(limits))
-        .and_then(|mut stylizer| stylizer.inspect(&content, &image));
-    let inspection = match inspected {
-        Ok(inspection) => inspection,
-        Err(Error::Invalid(more)) => {
-            problems.recipe(&more);
-            return Err(problems.into());
-        }
-        Err(error) => return Err(error.into()),
-    };
+    let inspected = setup.stylizer(opened).and_then(|mut stylizer| {
+        let inspected = stylizer.inspect(&content, &image);
+        inspected.map_err(job::Problem::all_of)
+    });
+    let inspection = inspected.map_err(|more| {
+        problems.job(&more, &used);
+        problems
+    })?;
     if let Some(path) = &args.gradient {
         let bytes = npy::encode(&inspection.gradient, &[3, image.height(), image.width()]);
         impasto::picture::write_whole(path, &bytes)
@@ -96,11 +96,12 @@ fn loss_table(inspection: &Inspection) -> String {
 pub fn encoder(args: &InspectEncoder) -> Result<Exit, Failure> {
     let mut problems = Problems::default();
     let choice = EncoderChoice {
-        encoder: Some(args.encoder.clone()),
-        preprocessing: args.preprocessing.clone(),
-        folder: args.folder.clone(),
+        name: Some(args.encoder.clone().into()),
+        preprocessing: problems.take(&args.preprocessing),
+        models: args.folder.models_dir.clone(),
     };
-    let Some(encoder) = settings::encoder(&choice, &mut problems) else {
+    let found = problems.gather(|found| job::find_encoder(&choice, found));
+    let (Some(encoder), true) = (found, problems.is_empty()) else {
         return Err(problems.into());
     };
     let text = if args.json {

@@ -1,13 +1,12 @@
 //! The `impasto` program: paints a photograph in the style of a painting.
 //!
 //! ```text
-//! args (clap) ─▶ settings, output ─▶ Job, or all Problems at once ─▶ stylize, compare, gallery ⇄ progress, interrupt ─▶ files
+//! args, options (clap) ─▶ settings ─▶ impasto::job, or all Problems in words ─▶ stylize, compare, gallery ⇄ progress, interrupt ─▶ files
 //!            └─▶ inspect, models, recipe, styles, completions, bench
 //! ```
 //!
 //! What is for people goes to stderr, each line `impasto: …`; results that were asked for go to stdout.
 
-mod advice;
 mod args;
 mod bench;
 mod bench_load;
@@ -21,16 +20,16 @@ mod job;
 mod logger;
 mod models;
 mod npy;
-mod output;
+mod options;
 mod plan;
 mod problems;
 mod progress;
 mod recipe;
 mod settings;
-mod source;
 mod styles;
 mod stylize;
 mod value;
+mod words;
 
 use args::{Bench, Cli, Command, Inspect};
 use clap::error::ErrorKind;
@@ -99,7 +98,7 @@ fn main() -> ExitCode {
             }
         }
         Err(Failure::Error(error)) => {
-            say(&advice::told(&error));
+            say(&words::of_error(&error));
             Exit::Failed
         }
     };

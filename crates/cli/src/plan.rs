@@ -1,23 +1,10 @@
 //! The plan of a run for people: `--plan`, and the first lines of `--verbose`.
 
-use crate::args;
-use crate::job::{Content, Job};
-use crate::problems::Problems;
+use crate::job::Job;
 use crate::progress::duration;
 use crate::{Exit, print};
-use impasto::{Cut, LEAST_TILE, Pace, RunLimits, RunPlan, ScalePlan, Stylizer};
-
-/// What a run may use, as the options say.
-pub fn limits(args: &args::Device, problems: &mut Problems) -> RunLimits {
-    let limits = RunLimits {
-        memory: problems.take(&args.memory),
-        tile: problems.take(&args.tile),
-    };
-    if let Some(tile) = limits.tile.filter(|tile| *tile < LEAST_TILE) {
-        problems.usage(format!("--tile is {tile}: must be at least {LEAST_TILE}"));
-    }
-    limits
-}
+use impasto::job::Content;
+use impasto::{Cut, Pace, RunPlan, ScalePlan, Stylizer};
 
 /// Bytes as `3.00 GB`.
 fn amount(bytes: u64) -> String {
@@ -86,8 +73,9 @@ fn rows(plan: &RunPlan, pace: &Pace) -> Vec<String> {
 ///
 /// # Errors
 /// A content that cannot be read or does not fit into memory.
-pub fn show(mut job: Job) -> anyhow::Result<Exit> {
-    for content in std::mem::take(&mut job.contents) {
+pub fn show(job: Job) -> anyhow::Result<Exit> {
+    let job = job.job;
+    for content in job.contents {
         let Content {
             source, picture, ..
         } = content;

@@ -1,76 +1,123 @@
-//! From options to what the library takes: recipe, encoder, device, styles.
+//! From options to what the library takes: a run with its recipe, encoder and device.
 
 use crate::args;
 use crate::problems::Problems;
-use crate::source::Source;
-use crate::value::Given;
-use impasto::compute;
-use impasto::device::{Choice, Kind};
-use impasto::encoder::EncoderError;
-use impasto::recipe::{StyleLoss, StyleTerm};
-use impasto::{Encoder, Recipe, Style, WeightedLayer};
-use impasto_weights::Store;
+use impasto::job::{DeviceChoice, EncoderChoice, Problem, Run, Source};
+use impasto::named::Named;
+use impasto::recipe::{Field, Init, Value};
+use impasto::{LEAST_TILE, Recipe, RunLimits};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-/// Changes a recipe as the options say that shape the loss.
-pub fn shape_loss(recipe: &mut Recipe, args: &args::Objective, problems: &mut Problems) {
-    problems.set(&mut recipe.style.weight, &args.style_weight);
-    problems.set(&mut recipe.style.layers, &args.style_layers);
-    problems.set(&mut recipe.style.loss, &args.style_loss);
-    problems.set(&mut recipe.style.gram_norm, &args.gram_norm);
-    problems.set(&mut recipe.content.weight, &args.content_weight);
-    problems.set(&mut recipe.content.layers, &args.content_layer);
-    problems.set(&mut recipe.variation.weight, &args.tv_weight);
-    problems.set(&mut recipe.variation.kind, &args.tv);
-    problems.set(&mut recipe.normalize, &args.normalize);
-    problems.set(&mut recipe.reduction, &args.reduction);
-    problems.set(&mut recipe.encoder.pooling, &args.pooling);
-    problems.set(&mut recipe.encoder.padding, &args.padding);
-    recipe.encoder.plain_pooling |= args.plain_pooling;
-    // A recipe's Gram matrices say nothing about another loss.
-    if recipe.style.loss != StyleLoss::Gram && args.gram_norm.is_none() {
-        recipe.style.gram_norm = StyleTerm::default().gram_norm;
+/// The run that the options describe. `name` is the recipe's name or file; without one, the recipe is that of the quality.
+pub fn run(args: &args::Run, name: Option<&OsStr>, problems: &mut Problems) -> Run {
+    let mut recipe = Recipe::default();
+    if let Some(name) = name {
+        match Recipe::named(&name.to_string_lossy()) {
+            Ok(found) => recipe = found,
+            Err(error) => problems.recipe_file(&error),
+        }
+    }
+    if let Some(quality) = problems.take(&args.quality) {
+        quality.apply(&mut recipe);
+        if name.is_some() {
+            problems.usage("--recipe and --quality are both given: choose one; --steps is the work that a recipe does");
+        }
+    }
+    let settings = args.objective.settings.0.and(&args.settings.0);
+    let (changes, lines) = settings.read();
+    lines.iter().for_each(|line| problems.usage(line));
+    let chosen = change(&mut recipe, &changes, &settings.used(), problems);
+    let start = start(args, &mut recipe, problems);
+    Run {
+        recipe,
+        chosen,
+        start,
+        encoder: encoder(&args.objective.encoder, problems),
+        device: device(&args.device, problems),
+        limits: limits(&args.device, problems),
     }
 }
 
-/// Opens the encoder.
-pub fn encoder(choice: &args::EncoderChoice, problems: &mut Problems) -> Option<Encoder> {
-    let preprocessing = problems.take(&choice.preprocessing);
-    let name = choice.encoder.as_deref();
-    let file = name.map(Path::new).filter(|path| path.is_file());
-    let found = match (file, preprocessing) {
-        (Some(path), Some(_)) if path != Path::new("lite") => Encoder::open(path, preprocessing),
-        (_, Some(_)) => {
-            problems
-                .usage("--preprocessing goes with a file of weights only: name it with --encoder");
-            return None;
-        }
-        (_, None) => {
-            let store = Store::locate(choice.folder.models_dir.as_deref()).ok();
-            let name = name.map(|name| name.to_string_lossy());
-            Encoder::find_in(name.as_deref(), store.as_ref())
-        }
-    };
-    found
-        .map_err(|error| match error {
-            EncoderError::Unknown { .. } => problems.usage(error),
-            _ => problems.file(error),
-        })
-        .ok()
+/// Changes a recipe; the paths of what was changed.
+pub fn change(
+    recipe: &mut Recipe,
+    changes: &[(&'static Field, Value)],
+    used: &[String],
+    problems: &mut Problems,
+) -> Vec<&'static str> {
+    let wrong = recipe.change(changes).into_iter();
+    let wrong: Vec<_> = wrong.map(Problem::Setting).collect();
+    problems.job(&wrong, used);
+    changes.iter().map(|(field, _)| field.path).collect()
 }
 
-/// Notes every layer that is named by an option and that the encoder lacks: who names a layer means it, while for those
-/// of a recipe the nearest may stand in.
-pub fn check_layers(args: &args::Objective, encoder: &Encoder, problems: &mut Problems) {
-    let mut check = |option: &str, layers: &Option<Given<Vec<WeightedLayer>>>| {
-        for layer in layers.iter().flatten().flatten() {
-            if let Err(error) = encoder.tap(layer.layer) {
-                problems.usage(format!("{option}: {error}"));
+/// Where the run starts: sets the recipe's start; the picture, if it is one.
+fn start(args: &args::Run, recipe: &mut Recipe, problems: &mut Problems) -> Option<Source> {
+    let given = args.init.as_deref()?;
+    match given.to_str().map(Init::from_name) {
+        Some(Ok(init)) if init != Init::Picture => {
+            recipe.init = init;
+            None
+        }
+        _ => {
+            recipe.init = Init::Picture;
+            let source = Source::new(given);
+            match source.file() {
+                Some(path) if !path.exists() => {
+                    let text = path.display();
+                    problems.usage(format!(
+                        "--init is {text}: must be content, noise, mixed, style, or a picture; there is no such file"
+                    ));
+                    None
+                }
+                _ => Some(source),
             }
         }
+    }
+}
+
+/// The encoder that is chosen.
+pub fn encoder(choice: &args::EncoderChoice, problems: &mut Problems) -> EncoderChoice {
+    EncoderChoice {
+        name: choice.encoder.as_deref().map(|name| Path::new(name).into()),
+        preprocessing: problems.take(&choice.preprocessing),
+        models: choice.folder.models_dir.clone(),
+    }
+}
+
+/// The device that is chosen.
+pub fn device(args: &args::Device, problems: &mut Problems) -> DeviceChoice {
+    DeviceChoice {
+        kind: problems.take(&args.device).unwrap_or_default(),
+        threads: problems.take(&args.cpu.threads),
+        precision: problems.take(&args.cpu.precision),
+        cache: cache_folder(),
+    }
+}
+
+/// What a run may use.
+pub fn limits(args: &args::Device, problems: &mut Problems) -> RunLimits {
+    let limits = RunLimits {
+        memory: problems.take(&args.memory),
+        tile: problems.take(&args.tile),
     };
-    check("--content-layer", &args.content_layer);
-    check("--style-layers", &args.style_layers);
+    if let Some(tile) = limits.tile.filter(|tile| *tile < LEAST_TILE) {
+        problems.usage(format!("--tile is {tile}: must be at least {LEAST_TILE}"));
+    }
+    limits
+}
+
+/// The styles, each with its weight.
+pub fn styles(args: &args::Objective, problems: &mut Problems) -> Vec<(Source, f32)> {
+    let mut styles = Vec::new();
+    for text in &args.styles {
+        match Source::weighted(text) {
+            Ok(style) => styles.push(style),
+            Err(weight) => problems.job(&[Problem::StyleWeight(weight)], &[]),
+        }
+    }
+    styles
 }
 
 /// The environment variable that names the folder where nothing is kept that cannot be made again.
@@ -82,47 +129,4 @@ pub fn cache_folder() -> Option<PathBuf> {
         Some(folder) if !folder.is_empty() => Some(PathBuf::from(folder)),
         _ => Some(dirs::cache_dir()?.join("impasto")),
     }
-}
-
-/// Opens the device.
-pub fn device(args: &args::Device, problems: &mut Problems) -> Option<Box<dyn compute::Device>> {
-    let before = problems.lines().len();
-    let choice = Choice {
-        kind: problems.take(&args.device).unwrap_or_default(),
-        threads: problems.take(&args.cpu.threads),
-        precision: problems.take(&args.cpu.precision).unwrap_or_default(),
-    };
-    let (reference, gpu) = (
-        choice.kind == Kind::Reference,
-        matches!(choice.kind, Kind::Gpu(_)),
-    );
-    if (reference || gpu) && args.cpu.threads.is_some() {
-        problems.usage("--threads goes with --device cpu only: no other device has any to choose");
-    }
-    if reference && args.cpu.precision.is_some() {
-        problems.usage("--precision goes with the cpu and the gpu only: the reference is exact");
-    }
-    if problems.lines().len() > before {
-        return None;
-    }
-    impasto::device::open_tuned(&choice, cache_folder().as_deref())
-        .map_err(|error| problems.usage(error))
-        .ok()
-}
-
-/// Reads the styles and where they come from.
-pub fn styles(args: &args::Objective, problems: &mut Problems) -> (Vec<Style>, Vec<Source>) {
-    let (mut styles, mut sources) = (Vec::new(), Vec::new());
-    for text in &args.styles {
-        match Source::weighted(text) {
-            Err(line) => problems.usage(line),
-            Ok((source, weight)) => {
-                if let Some(picture) = problems.open(&source) {
-                    styles.push(Style::new(source.name(), picture, weight));
-                }
-                sources.push(source);
-            }
-        }
-    }
-    (styles, sources)
 }

@@ -1,13 +1,15 @@
 //! `impasto stylize`: paints each content of a job.
 
 use crate::interrupt;
-use crate::job::{Content, Job};
+use crate::job::Job;
 use crate::progress::Display;
+use crate::words::{self, Told};
 use crate::{Exit, note, say};
 use anyhow::anyhow;
 use impasto::checkpoint::{Checkpoint, CheckpointError};
+use impasto::job::Content;
 use impasto::picture::SaveOptions;
-use impasto::{Error, Event, Observer, Outcome, Page, Picture, Report, Stylized, Stylizer};
+use impasto::{Advice, Error, Event, Observer, Outcome, Page, Picture, Report, Stylized, Stylizer};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -17,16 +19,16 @@ use std::path::Path;
 /// Whatever keeps all of them from being painted.
 pub fn run(mut job: Job) -> anyhow::Result<Exit> {
     interrupt::listen()?;
-    let mut display = Display::new(job.progress, job.contents.len());
+    let mut display = Display::new(job.progress, job.job.contents.len());
     let mut exit = Exit::Done;
-    let contents = std::mem::take(&mut job.contents);
+    let contents = std::mem::take(&mut job.job.contents);
     let count = contents.len();
     for (place, content) in contents.into_iter().enumerate() {
         match paint(&mut job, content, &mut display) {
             Ok(()) => {}
             Err(error) => {
                 display.clear();
-                say(&crate::advice::told(&error));
+                say(&words::of_error(&error));
                 exit = match error.downcast_ref() {
                     Some(Error::Checkpoint(CheckpointError::OtherJob { .. })) => Exit::Usage,
                     _ => Exit::Failed,
@@ -56,10 +58,10 @@ fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Resu
         None => source.open()?,
     };
     let options = SaveOptions {
-        settings: Some(job.settings.clone()),
+        settings: Some(job.job.settings.clone()),
         ..SaveOptions::default()
     };
-    crate::plan::log(&mut job.stylizer, &picture)?;
+    crate::plan::log(&mut job.job.stylizer, &picture)?;
     display.begin(&source.name());
     let previews = job.save_every.map(|every| Previews {
         every,
@@ -71,7 +73,7 @@ fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Resu
         report,
         outcome,
         checkpoint,
-    } = watched(&mut job.stylizer, &picture, display, previews)?;
+    } = watched(&mut job.job.stylizer, &picture, display, previews)?;
     if let Some(problem) = divergence(outcome) {
         // Without a step there is no picture but the one that it started from.
         if report.steps.is_empty() {
@@ -91,11 +93,11 @@ fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Resu
             None => error.into(),
         });
     }
-    if let Some(path) = &job.report {
+    if let Some(path) = &job.job.page {
         let page = Page {
             report: &report,
             content: (&source.name(), &picture),
-            styles: job.stylizer.styles(),
+            styles: job.job.stylizer.styles(),
             result: &result,
             command: Some(&command_line()),
         };
@@ -106,7 +108,7 @@ fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Resu
     if let (Some(checkpoint), false) = (checkpoint, report.stopped)
         && let Err(error) = checkpoint.remove()
     {
-        note(&error.to_string());
+        note(&error.told());
     }
     Ok(())
 }
@@ -123,8 +125,8 @@ pub fn divergence(outcome: Outcome) -> Option<String> {
             height,
             step,
         } => Some(format!(
-            "the run went astray at {width}×{height} px, step {step}: loss or gradient is not a number; \
-             use a smaller --learning-rate or smaller weights"
+            "the run went astray at {width}×{height} px, step {step}: loss or gradient is not a number; {}",
+            words::advice(&Advice::Gentler)
         )),
     }
 }

@@ -4,8 +4,7 @@
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Command};
 use impasto::encoder::Preprocessing;
-use impasto::recipe::names::Named;
-use impasto::{Size, WeightedLayer};
+use impasto::named::Named;
 use std::ffi::OsStr;
 use std::str::FromStr;
 
@@ -105,45 +104,6 @@ pub fn bytes() -> Lenient<u64> {
         match amount {
             Some(bytes) if (1.0..1e18).contains(&bytes) => Ok(bytes as u64),
             _ => Err("must be a number with its unit, such as 3GB or 800MiB".into()),
-        }
-    })
-}
-
-/// Whole numbers with commas between them.
-pub fn wholes() -> Lenient<Vec<usize>> {
-    free(|text| {
-        let numbers = text.split(',').map(|part| part.trim().parse());
-        numbers.collect::<Result<_, _>>().map_err(|_| {
-            "must be one whole number, or several with commas between them".to_string()
-        })
-    })
-}
-
-/// Pixels, or `original`.
-pub fn size() -> Lenient<Size> {
-    free(|text| match text {
-        "original" => Ok(Size::Original),
-        _ => text
-            .parse()
-            .map(Size::LongSide)
-            .map_err(|_| "must be a whole number of pixels, or original".into()),
-    })
-}
-
-/// Layers with commas between them, each with or without a weight.
-pub fn layers() -> Lenient<Vec<WeightedLayer>> {
-    free(|text| {
-        let (mut layers, mut problems) = (Vec::new(), Vec::new());
-        for part in text.split(',') {
-            match part.trim().parse() {
-                Ok(layer) => layers.push(layer),
-                Err(problem) => problems.push(problem),
-            }
-        }
-        if problems.is_empty() {
-            Ok(layers)
-        } else {
-            Err(problems.join("; "))
         }
     })
 }

@@ -6,7 +6,7 @@
 //! Numbers of 16 bits have another format on each: processors multiply bfloat16, which reaches far and has eight bits, graphics
 //! cards f16, which has eleven and is scaled. So each has a name of its own, and asking a device for the other's is an error.
 
-use crate::recipe::names::Named;
+use crate::named::Named;
 use impasto_compute::cpu::{self, CpuDevice, CpuSettings};
 use impasto_compute::reference::ReferenceDevice;
 use impasto_compute::{ComputeError, Device, Result};
@@ -298,7 +298,7 @@ mod gpu {
     fn none<T>() -> Result<T> {
         Err(ComputeError::Unavailable {
             device: "gpu".into(),
-            problem: "this program was built without it; build it with --features gpu, or compute on the cpu"
+            problem: "this program was built without it; build it with the feature gpu, or compute on the cpu"
                 .into(),
         })
     }

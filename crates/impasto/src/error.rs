@@ -9,7 +9,7 @@ use impasto_compute::ComputeError;
 /// The result of a call of the library.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What can go wrong; variants by what the caller can do about it.
+/// What can go wrong; variants by what the caller can do about it, which [`Error::advice`] says where it is up to the program.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -53,7 +53,7 @@ pub enum Error {
     },
     /// The picture does not fit into memory, not even in strips or tiles.
     #[error(
-        "{width}×{height} px need {needed} of memory even in strips or tiles, and the limit is {limit}: {advice}"
+        "{width}×{height} px need {needed} of memory even in strips or tiles, and the limit is {limit}"
     )]
     TooLarge {
         /// Width of the scale that does not fit.
@@ -64,8 +64,8 @@ pub enum Error {
         needed: String,
         /// What there is.
         limit: String,
-        /// What would fit.
-        advice: String,
+        /// The long side that would fit, if one would.
+        fits: Option<usize>,
     },
     /// A checkpoint cannot be used.
     #[error(transparent)]

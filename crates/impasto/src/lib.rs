@@ -12,13 +12,13 @@
 //! # Example
 //!
 //! ```
-//! use impasto::{Encoder, Event, Picture, Recipe, Size, Style, Stylizer};
+//! use impasto::{Encoder, Event, OutputSize, Picture, Recipe, Style, Stylizer};
 //! use std::ops::ControlFlow;
 //! # fn main() -> impasto::Result<()> {
 //! # let (photo, painting) = (Picture::new(24, 16, vec![0.5; 3 * 24 * 16])?, Picture::new(16, 16, vec![0.25; 768])?);
 //! // let photo = Picture::open("photo.jpg".as_ref())?; …
 //! let device = impasto::device::open(&impasto::device::Choice::default())?;
-//! let mut recipe = Recipe { size: Size::LongSide(24), ..Recipe::default() };
+//! let mut recipe = Recipe { size: OutputSize::LongSide(24), ..Recipe::default() };
 //! recipe.schedule.steps = vec![2];
 //! let styles = vec![Style::new("painting", painting, 1.0)];
 //! let mut stylizer = Stylizer::new(device, &Encoder::lite()?, styles, recipe)?;
@@ -33,13 +33,16 @@
 //! # }
 //! ```
 
+mod advice;
 pub mod checkpoint;
 pub mod device;
 pub mod encoder;
 mod error;
 pub mod examples;
+pub mod job;
 pub mod loss;
 mod method;
+pub mod named;
 mod observer;
 pub mod optim;
 pub mod picture;
@@ -49,8 +52,10 @@ mod report;
 pub mod sheet;
 mod style;
 mod stylizer;
+mod text;
 mod tiling;
 
+pub use advice::Advice;
 pub use encoder::{Encoder, LayerName, WeightedLayer};
 pub use error::{Error, Result};
 pub use impasto_compute as compute;
@@ -61,7 +66,7 @@ pub use method::{
 pub use observer::{Event, Ignore, Observer, Scale, Step, TermValue};
 pub use picture::Picture;
 pub use random::{Random, StepSeed};
-pub use recipe::{Problem, Quality, Recipe, Size};
+pub use recipe::{OutputSize, Problem, Quality, Recipe};
 pub use report::{
     Cell, Comparison, Contender, Gallery, Page, Plate, Report, ScaleReport, Setback, StepReport,
 };

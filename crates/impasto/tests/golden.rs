@@ -3,7 +3,7 @@
 //! The numbers and the script that made them are in `tests/golden/`.
 
 use impasto::encoder::{EncoderOptions, Preprocessing};
-use impasto::recipe::names::Named;
+use impasto::named::Named;
 use impasto::recipe::{ContentTerm, StyleTerm, VariationTerm};
 use impasto::{Encoder, Picture, Recipe, Style, Stylizer, WeightedLayer};
 use impasto_compute::Device;

@@ -5,7 +5,7 @@
 
 use impasto::compute::Device;
 use impasto::device::{Choice, Kind, Precision, gpus, open};
-use impasto::{Encoder, Event, Inspection, Picture, Recipe, Result, Size, Style, Stylizer};
+use impasto::{Encoder, Event, Inspection, OutputSize, Picture, Recipe, Result, Style, Stylizer};
 use impasto::{examples, picture::Filter};
 use impasto_testing::compare::{decibels, distance};
 use impasto_testing::{Tolerance, assert_close, skip};
@@ -46,7 +46,7 @@ fn pictures() -> Result<(Picture, Style)> {
 
 fn stylizer(device: Box<dyn Device>, steps: usize) -> Result<Stylizer> {
     let mut recipe = Recipe {
-        size: Size::LongSide(64),
+        size: OutputSize::LongSide(64),
         ..Recipe::default()
     };
     recipe.schedule.scales = vec![64];

@@ -16,7 +16,7 @@ fn picture(seed: usize, width: usize, height: usize) -> Picture {
 
 fn recipe(steps: Vec<usize>) -> Recipe {
     let mut recipe = Recipe {
-        size: Size::LongSide(24),
+        size: OutputSize::LongSide(24),
         ..Recipe::default()
     };
     recipe.schedule.scales = vec![20, 24];

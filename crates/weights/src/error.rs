@@ -1,7 +1,8 @@
 //! What can be wrong with a file of weights.
 //!
-//! What the system said is part of a message, because advice comes after it; it is not given as a source as well.
+//! What the system said is part of a message; it is not given as a source as well.
 
+use crate::{Advice, registry};
 use std::io;
 use std::path::PathBuf;
 
@@ -21,7 +22,7 @@ pub enum WeightsError {
         error: io::Error,
     },
     /// A file could not be written or removed.
-    #[error("cannot write {}: {error}; {}", path.display(), folder_advice(error))]
+    #[error("cannot write {}: {error}", path.display())]
     Write {
         /// The file, or its folder.
         path: PathBuf,
@@ -63,9 +64,7 @@ pub enum WeightsError {
         problem: String,
     },
     /// The tensors are those of another network than the one whose name they would get.
-    #[error(
-        "{file} holds {found}, which is not {name} ({expected}); install it under a name of its own: `impasto models import FILE --name NAME`"
-    )]
+    #[error("{file} holds {found}, which is not {name} ({expected})")]
     OtherNetwork {
         /// The file's name.
         file: String,
@@ -119,20 +118,18 @@ pub enum WeightsError {
         name: String,
     },
     /// The platform has no folder for data.
-    #[error("there is no folder for models: name one by --models-dir or IMPASTO_MODELS")]
+    #[error("there is no folder for models")]
     NoFolder,
     /// A model that is not on this machine.
-    #[error("the weights of {name} are not installed (expected at {}): {advice}", expected.display())]
+    #[error("the weights of {name} are not installed (expected at {})", expected.display())]
     NotInstalled {
         /// The model.
         name: String,
         /// Where its file belongs.
         expected: PathBuf,
-        /// What to do.
-        advice: String,
     },
     /// A model of this name is there already.
-    #[error("{name} is installed already ({}): let --replace take its place, or choose another name by --name", path.display())]
+    #[error("{name} is installed already ({})", path.display())]
     Exists {
         /// The model.
         name: String,
@@ -153,6 +150,28 @@ pub enum WeightsError {
     },
 }
 
+impl WeightsError {
+    /// What the user can do, where that is up to the program that is used. Everything else is part of the message.
+    pub fn advice(&self) -> Option<Advice> {
+        Some(match self {
+            WeightsError::Write { error, .. } => Advice::of_folder(error),
+            WeightsError::OtherNetwork { .. } => Advice::ImportUnderOwnName,
+            WeightsError::NoFolder => Advice::NameFolder,
+            WeightsError::NotInstalled { name, .. } => match registry::model(name) {
+                Some(_) => Advice::Pull {
+                    model: name.clone(),
+                },
+                None => Advice::Import {
+                    name: name.clone(),
+                    known: registry::models().iter().map(|model| model.name).collect(),
+                },
+            },
+            WeightsError::Exists { .. } => Advice::Replace,
+            _ => return None,
+        })
+    }
+}
+
 /// What is wrong with a file that cannot be read, and what to do.
 fn read_advice(error: &io::Error) -> String {
     match error.kind() {
@@ -167,21 +186,5 @@ fn read_advice(error: &io::Error) -> String {
             "there is not enough memory for it; close other programs".to_string()
         }
         _ => format!("{error}; fetch it again, or copy it to another disk"),
-    }
-}
-
-/// What to do about a folder that does not take a file.
-pub(crate) fn folder_advice(error: &io::Error) -> &'static str {
-    use io::ErrorKind::{
-        FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
-    };
-    match error.kind() {
-        StorageFull | QuotaExceeded | FileTooLarge => {
-            "make room there, or name another folder by --models-dir or IMPASTO_MODELS"
-        }
-        PermissionDenied | ReadOnlyFilesystem => {
-            "name a folder that you may write to by --models-dir or IMPASTO_MODELS"
-        }
-        _ => "look at that folder, or name another by --models-dir or IMPASTO_MODELS",
     }
 }

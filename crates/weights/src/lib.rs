@@ -30,6 +30,7 @@
 // What reads headers and files with holes in them serves pulling alone.
 #![cfg_attr(not(feature = "pull"), allow(dead_code))]
 
+mod advice;
 mod checkpoint;
 mod encoding;
 mod entry;
@@ -48,6 +49,7 @@ mod store;
 mod vgg;
 mod weights_file;
 
+pub use advice::Advice;
 pub use checkpoint::{Checkpoint, WeightTensor};
 pub use error::{Result, WeightsError};
 pub use format::Format;

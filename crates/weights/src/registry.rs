@@ -7,7 +7,7 @@
 use crate::Checksum;
 
 /// A model that can be pulled by name.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Model {
     /// Its name.
     pub name: &'static str,
@@ -216,12 +216,6 @@ pub fn models() -> &'static [Model] {
 /// The model of a name.
 pub fn model(name: &str) -> Option<&'static Model> {
     MODELS.iter().find(|model| model.name == name)
-}
-
-/// The models' names, for messages.
-pub(crate) fn names() -> String {
-    let names: Vec<_> = MODELS.iter().map(|model| model.name).collect();
-    names.join(", ")
 }
 
 #[cfg(test)]

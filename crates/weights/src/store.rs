@@ -5,7 +5,7 @@
 //! (`~/.local/share`, `~/Library/Application Support`, `%LOCALAPPDATA%`). Nothing here uses the network.
 
 use crate::hash::Hashes;
-use crate::registry::{self, Model, Origin, names};
+use crate::registry::{self, Model, Origin};
 use crate::save::{Precision, SHA256, write_safetensors};
 use crate::vgg::Place;
 use crate::{Limits, Result, WeightsError, WeightsFile};
@@ -220,19 +220,9 @@ impl Store {
         if path.is_file() {
             return Ok(path);
         }
-        let advice = match registry::model(name) {
-            Some(_) => format!(
-                "run `impasto models pull {name}`, or put it there by `impasto models import FILE --name {name}`"
-            ),
-            None => format!(
-                "known are {}; others come by `impasto models import FILE --name {name}`",
-                names()
-            ),
-        };
         Err(WeightsError::NotInstalled {
             name: name.into(),
             expected: path,
-            advice,
         })
     }
 

@@ -18,7 +18,10 @@
 //! Canonical tensors are `conv4_2.weight` `[out, in, 3, 3]`, `conv4_2.bias` `[out]`, and, for an encoder that
 //! imitates another, heads `head.relu3_1.weight`, `head.relu3_1.bias`.
 
+mod names;
+
 use crate::{Result, WeightTensor, WeightsError};
+use names::{Layout, TRADITIONS, Tradition, places, spell};
 use std::collections::BTreeMap;
 
 /// A convolution: block and place in the block, both from 1.
@@ -30,58 +33,6 @@ type Find<T> = std::result::Result<T, String>;
 /// Convolutions in each block of VGG-19, and of VGG-16.
 const VGG19: [u8; 5] = [2, 2, 4, 4, 4];
 const VGG16: [u8; 5] = [2, 2, 3, 3, 3];
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Layout {
-    /// `[out, in, 3, 3]`
-    OutFirst,
-    /// `[3, 3, in, out]`
-    OutLast,
-}
-
-/// The names of one kind of file. `{b}` and `{i}` stand for block and place, `{t}` for the number in torchvision's
-/// sequence, `{a}` for that in AdaIN's, `{k}` for nothing, `_1`, `_2` … in order.
-struct Tradition {
-    filters: &'static str,
-    bias: &'static str,
-    layout: Layout,
-    preprocessing: &'static str,
-    /// A 1×1 convolution that prepares the picture, by the name before `.weight` and `.bias`.
-    front: Option<&'static str>,
-}
-
-const fn tradition(
-    filters: &'static str,
-    bias: &'static str,
-    layout: Layout,
-    preprocessing: &'static str,
-    front: Option<&'static str>,
-) -> Tradition {
-    Tradition {
-        filters,
-        bias,
-        layout,
-        preprocessing,
-        front,
-    }
-}
-
-/// The longer of two names that end alike comes first.
-#[rustfmt::skip]
-const TRADITIONS: [Tradition; 9] = {
-    use Layout::{OutFirst, OutLast};
-    [
-        tradition("conv{b}_{i}.weight", "conv{b}_{i}.bias", OutFirst, "caffe", None),
-        tradition("features.{t}.weight", "features.{t}.bias", OutFirst, "torch", None),
-        tradition("block{b}_conv{i}/block{b}_conv{i}/kernel:0", "block{b}_conv{i}/block{b}_conv{i}/bias:0", OutLast, "caffe", None),
-        tradition("block{b}_conv{i}/block{b}_conv{i}/kernel", "block{b}_conv{i}/block{b}_conv{i}/bias", OutLast, "caffe", None),
-        tradition("block{b}_conv{i}/block{b}_conv{i}_W_1:0", "block{b}_conv{i}/block{b}_conv{i}_b_1:0", OutLast, "caffe", None),
-        tradition("block{b}_conv{i}/kernel", "block{b}_conv{i}/bias", OutLast, "caffe", None),
-        tradition("layers/conv2d{k}/vars/0", "layers/conv2d{k}/vars/1", OutLast, "caffe", None),
-        tradition("conv{b}{i}.weight", "conv{b}{i}.bias", OutFirst, "caffe", Some("conv0")),
-        tradition("{a}.weight", "{a}.bias", OutFirst, "caffe", Some("0")),
-    ]
-};
 
 /// What the preparation of `caffe` is as a 1×1 convolution: rows B, G, R of 255 times R, G, B in 0..1, minus a mean.
 const CAFFE_MEAN: [f32; 3] = [103.939, 116.779, 123.68];
@@ -109,32 +60,6 @@ pub(crate) struct Vgg {
     wanted: Vec<Wanted>,
     /// The two tensors of a 1×1 convolution in front.
     front: Option<[String; 2]>,
-}
-
-/// Every convolution of a network in order.
-fn places(blocks: [u8; 5]) -> impl Iterator<Item = Place> {
-    (1u8..)
-        .zip(blocks)
-        .flat_map(|(block, convolutions)| (1..=convolutions).map(move |index| (block, index)))
-}
-
-/// A tradition's name of a convolution.
-fn spell(pattern: &str, blocks: [u8; 5], (block, index): Place) -> String {
-    let before: usize = places(blocks)
-        .take_while(|place| *place != (block, index))
-        .count();
-    let pools = usize::from(block) - 1;
-    let counted = match before {
-        0 => String::new(),
-        number => format!("_{number}"),
-    };
-    pattern
-        .replace("{b}", &block.to_string())
-        .replace("{i}", &index.to_string())
-        // Convolution and ReLU; in AdaIN's sequence with a padding before, and a 1×1 convolution first.
-        .replace("{t}", &(2 * before + pools).to_string())
-        .replace("{a}", &(2 + 3 * before + pools).to_string())
-        .replace("{k}", &counted)
 }
 
 impl Vgg {

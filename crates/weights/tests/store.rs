@@ -1,7 +1,7 @@
 //! Importing, listing, checking and removing models; and that every tradition's file becomes the same one.
 
 use impasto_weights::{
-    Checkpoint, Import, Limits, Precision, Store, WeightTensor, WeightsFile, model,
+    Advice, Checkpoint, Import, Limits, Precision, Store, WeightTensor, WeightsFile, model,
     write_safetensors,
 };
 use std::path::{Path, PathBuf};
@@ -189,14 +189,15 @@ fn installed_models_are_neither_overwritten_nor_trusted() {
 
     store.remove("mine").unwrap();
     for error in [store.remove("mine"), store.verify("mine").map(drop)] {
-        let message = error.unwrap_err().to_string();
+        let advice = error.unwrap_err().advice().unwrap();
         assert!(
-            message.contains("models import FILE --name mine"),
-            "{message}"
+            matches!(&advice, Advice::Import { name, .. } if name == "mine"),
+            "{advice}"
         );
     }
-    let message = store.verify("vgg19").unwrap_err().to_string();
-    assert!(message.contains("models pull vgg19"), "{message}");
+    let advice = store.verify("vgg19").unwrap_err().advice();
+    let model = "vgg19".into();
+    assert_eq!(advice, Some(Advice::Pull { model }));
 }
 
 #[test]

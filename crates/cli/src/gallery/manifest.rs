@@ -6,8 +6,8 @@
 //! was at is the only one that is not.
 
 use crate::problems::Problems;
-use crate::source::sha256;
 use anyhow::Context;
+use impasto::job::sha256;
 use impasto::picture::{is_temporary, write_whole};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -11,16 +11,14 @@
 mod manifest;
 
 use crate::args::Run;
-use crate::job::{self, Setup};
-use crate::output;
 use crate::problems::Problems;
 use crate::progress::{Display, duration};
-use crate::source::{Source, sha256};
 use crate::stylize::{command_line, divergence, summary, watched};
 use crate::value::{self, Given};
-use crate::{Exit, Failure, interrupt, note, say};
+use crate::{Exit, Failure, interrupt, job, note, say, settings, words};
 use anyhow::{Context, bail};
 use clap::{Args, ValueHint};
+use impasto::job::{Source, describe, files, is_input, sha256};
 use impasto::picture::{Format, Limits, SaveOptions, write_whole};
 use impasto::{Cell, Gallery, Picture, Plate, Recipe, Style, Stylizer, sheet};
 use manifest::{Entry, Manifest};
@@ -102,8 +100,12 @@ struct Inputs {
 impl Plan {
     fn new(args: &Arguments, quiet: bool) -> Result<Self, Problems> {
         let mut problems = Problems::default();
-        let name = args.run.recipe.as_deref();
-        let setup = Setup::new(&args.run, name, quiet, &mut problems);
+        let progress = job::progress(&args.run, quiet, &mut problems);
+        let run = settings::run(&args.run, args.run.recipe.as_deref(), &mut problems);
+        let used = job::used(&args.run);
+        let mut found = Vec::new();
+        let setup = run.check(&mut found);
+        problems.job(&found, &used);
         let side = problems.take(&args.grid_size).unwrap_or(sheet::SIDE);
         if !SIDES.contains(&side) {
             problems.usage(format!(
@@ -112,13 +114,15 @@ impl Plan {
                 SIDES.end()
             ));
         }
-        let contents = Inputs::contents(args, &setup.recipe, side, &mut problems);
+        let contents = Inputs::contents(args, setup.run(), side, &mut problems);
         let (styles, first) = Inputs::styles(args, side, &mut problems);
         let folder = args.out_dir.clone();
-        let files = cell_names(&contents.sources, &styles.sources, &mut problems);
-        let files: Vec<PathBuf> = files.iter().map(|name| folder.join(name)).collect();
-        let inputs = job::files(&[&contents.sources, &styles.sources], setup.start());
-        check_folder(&folder, &files, &inputs, &mut problems);
+        let names = cell_names(&contents.sources, &styles.sources, &mut problems);
+        let cells: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
+        let start = setup.run().start.as_ref();
+        let read = contents.sources.iter().chain(&styles.sources).chain(start);
+        check_folder(&folder, &cells, &files(read), &mut problems);
+        let files = cells;
         let (Some(manifest), Some(encoder), true) = (
             Manifest::read(&folder, &mut problems),
             setup.encoder(),
@@ -127,19 +131,27 @@ impl Plan {
             return Err(problems);
         };
         let made_from = MadeFrom {
-            recipe: setup.recipe.clone(),
+            recipe: setup.run().recipe.clone(),
             encoder: encoder.digest(),
-            start: setup.start().cloned(),
+            start: setup.run().start.clone(),
         };
         let fingerprints = match made_from.fingerprints(&contents.sources, &styles.sources) {
             Ok(fingerprints) => fingerprints,
             Err(error) => {
-                problems.file(format!("{error:#}"));
+                problems.file(words::of_error(&error));
                 return Err(problems);
             }
         };
-        let progress = setup.progress;
-        let stylizer = setup.stylizer(first.into_iter().collect(), problems)?;
+        let stylizer = match setup.stylizer(first.into_iter().collect()) {
+            Ok(stylizer) => stylizer,
+            Err(more) => {
+                problems.job(&more, &used);
+                return Err(problems);
+            }
+        };
+        if let (false, Some(line)) = (quiet, job::stand_ins(&stylizer)) {
+            say(&line);
+        }
         let cells = files.iter().zip(&fingerprints);
         let cells = cells.map(|(file, fingerprint)| finished(&manifest, file, fingerprint, side));
         let cells: Vec<_> = cells.collect();
@@ -179,7 +191,7 @@ impl Plan {
                 }
                 if let Err(error) = self.paint_one(row, column) {
                     self.display.clear();
-                    say(&crate::advice::told(&error));
+                    say(&words::of_error(&error));
                     exit = Exit::Failed;
                 }
             }
@@ -205,7 +217,7 @@ impl Plan {
             self.stylizer.set_styles(vec![style])?;
         }
         let options = SaveOptions {
-            settings: Some(job::describe(&self.stylizer)),
+            settings: Some(describe(&self.stylizer)),
             ..SaveOptions::default()
         };
         let picture = content.open()?;
@@ -282,12 +294,17 @@ impl Plan {
 }
 
 impl Inputs {
-    fn contents(args: &Arguments, recipe: &Recipe, side: usize, problems: &mut Problems) -> Self {
+    fn contents(
+        args: &Arguments,
+        run: &impasto::job::Run,
+        side: usize,
+        problems: &mut Problems,
+    ) -> Self {
         let mut contents = Inputs::default();
         for name in &args.contents {
             let source = Source::new(name);
             if let Some(picture) = contents.add(source.clone(), side, problems) {
-                job::check_steps(&args.run.steps, recipe, &source, &picture, problems);
+                problems.gather(|found| run.check_steps(&source, &picture, found));
             }
         }
         contents
@@ -296,14 +313,7 @@ impl Inputs {
     /// The styles, and the first of them ready to paint in.
     fn styles(args: &Arguments, side: usize, problems: &mut Problems) -> (Self, Option<Style>) {
         let (mut styles, mut first) = (Inputs::default(), None);
-        for text in &args.run.objective.styles {
-            let (source, weight) = match Source::weighted(text) {
-                Ok(weighted) => weighted,
-                Err(line) => {
-                    problems.usage(line);
-                    continue;
-                }
-            };
+        for (source, weight) in settings::styles(&args.run.objective, problems) {
             let name = source.name();
             if weight != 1.0 {
                 problems.usage(format!(
@@ -318,7 +328,7 @@ impl Inputs {
 
     /// Takes a picture in. It is handed back, for the caller to keep or to forget.
     fn add(&mut self, source: Source, side: usize, problems: &mut Problems) -> Option<Picture> {
-        let picture = problems.open(&source);
+        let picture = problems.gather(|found| impasto::job::open(&source, found));
         if let Some(picture) = &picture {
             match Plate::new(source.stem(), picture, side) {
                 Ok(plate) => self.plates.push(plate),
@@ -357,7 +367,7 @@ fn cell_names(contents: &[Source], styles: &[Source], problems: &mut Problems) -
     let mut seen: HashMap<String, (&Source, &Source)> = HashMap::new();
     for content in contents {
         for style in styles {
-            let (first, second) = (output::short(&content.stem()), output::short(&style.stem()));
+            let (first, second) = (content.short_stem(), style.short_stem());
             let name = format!("{first}-{second}.png");
             let other = seen.insert(name.to_lowercase(), (content, style));
             if let (Some((one, another)), false) = (other, alike) {
@@ -378,7 +388,7 @@ fn cell_names(contents: &[Source], styles: &[Source], problems: &mut Problems) -
 fn check_names(part: &str, sources: &[Source], problems: &mut Problems) {
     let mut seen: HashMap<String, &Source> = HashMap::new();
     for source in sources {
-        let stem = output::short(&source.stem());
+        let stem = source.short_stem();
         match seen.insert(stem.to_lowercase(), source) {
             Some(other) if other == source => {
                 problems.usage(format!("{} is given twice as a {part}", source.full_name()));
@@ -406,9 +416,9 @@ fn check_folder(folder: &Path, files: &[PathBuf], inputs: &[PathBuf], problems: 
         true => folder,
         false => folder.parent().unwrap_or(Path::new("")),
     };
-    output::check_folder(existing, problems);
+    problems.gather(|found| impasto::job::check_folder(existing, found));
     for path in files {
-        if output::is_input(path, inputs) {
+        if is_input(path, inputs) {
             problems.usage(format!(
                 "cannot write {}: it is one of the pictures to read; choose another folder",
                 path.display()

@@ -4,6 +4,7 @@ pub mod args;
 mod download;
 mod list;
 
+use crate::words::Told;
 use crate::{Exit, Failure, interrupt, note, print, say};
 use anyhow::{Context, bail};
 use args::{Fetched, Models, ModelsFolder, ModelsImport, ModelsPull};
@@ -141,7 +142,7 @@ fn verify(store: &Store, name: Option<&str>) -> anyhow::Result<()> {
                 print(&format!("{name}: {found} ({})\n", content(&installed)))?;
             }
             Err(error) => {
-                say(&error.to_string());
+                say(&error.told());
                 wrong += 1;
             }
         }
@@ -192,7 +193,7 @@ fn pull(args: &ModelsPull) -> Result<Exit, Failure> {
     match pulled {
         Ok(installed) => report(&installed)?,
         Err(error @ PullError::Stopped { .. }) => {
-            say(&error.to_string());
+            say(&error.told());
             return Ok(Exit::Interrupted);
         }
         Err(error) => return Err(error.into()),

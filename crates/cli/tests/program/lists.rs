@@ -2,8 +2,8 @@
 
 use crate::workshop::Workshop;
 use impasto::Quality;
+use impasto::named::Named;
 use impasto::recipe::StyleLoss;
-use impasto::recipe::names::Named;
 
 #[test]
 fn the_built_in_pictures_are_listed() {

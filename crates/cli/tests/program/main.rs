@@ -1,5 +1,6 @@
 //! The program as its users meet it: what it writes, what it says, how it ends.
 
+mod advice;
 mod bench;
 mod checkpoint;
 mod compare;

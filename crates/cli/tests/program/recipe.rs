@@ -68,7 +68,7 @@ fn the_recipe_of_a_run_is_written_with_its_options() {
     let path = shop.path("mine.toml");
     let mine = Recipe::named(path.to_str().unwrap()).unwrap();
     let mut expected = Recipe::named("pytorch").unwrap();
-    expected.size = impasto::Size::LongSide(16);
+    expected.size = impasto::OutputSize::LongSide(16);
     expected.schedule.steps = vec![3];
     expected.style.weight = 0.5;
     assert_eq!(mine, expected);
@@ -91,7 +91,7 @@ fn what_cannot_be_together_is_refused() {
         ),
         (
             "--recipe pytorch --averaging 0.5",
-            "--averaging goes with the optimizer adam only",
+            "--averaging is 0.5: goes with the optimizer adam only",
         ),
         (
             "--recipe holberton --averaging 0.5",

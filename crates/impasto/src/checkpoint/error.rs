@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum CheckpointError {
     /// It could not be written; the one before is untouched.
-    #[error("cannot save the checkpoint {}: {source}; {}", path.display(), hint(source))]
+    #[error("cannot save the checkpoint {}: {source}", path.display())]
     Write {
         /// The file.
         path: PathBuf,
@@ -42,8 +42,7 @@ pub enum CheckpointError {
     },
     /// There are checkpoints, but none of this job.
     #[error(
-        "cannot resume: the checkpoint {} is of another job: {}; \
-         ask for that job, or leave --resume out to begin anew",
+        "cannot resume: the checkpoint {} is of another job: {}",
         path.display(), list(differences)
     )]
     OtherJob {
@@ -66,15 +65,6 @@ impl CheckpointError {
                 source,
             },
         }
-    }
-}
-
-fn hint(source: &io::Error) -> &'static str {
-    match source.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-            "free some space, or choose another disk with --checkpoint"
-        }
-        _ => "choose a folder that you may write to with --checkpoint",
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::device::{Choice, Precision};
-use crate::{Encoder, Event, Ignore, Picture, Recipe, RunLimits, Size, Style, Stylized, Stylizer};
+use crate::{
+    Encoder, Event, Ignore, OutputSize, Picture, Recipe, RunLimits, Style, Stylized, Stylizer,
+};
 use impasto_testing::Folder;
 use std::ops::ControlFlow;
 
@@ -13,7 +15,7 @@ fn wavy(salt: f32, width: usize, height: usize) -> Picture {
 
 fn recipe() -> Recipe {
     let mut recipe = Recipe {
-        size: Size::LongSide(24),
+        size: OutputSize::LongSide(24),
         seed: 3,
         ..Recipe::default()
     };

@@ -11,138 +11,26 @@
 //! name means the head.
 
 mod digest;
+mod error;
 mod layer_name;
 mod names;
+mod options;
 mod stand_in;
 
+pub use error::EncoderError;
 pub use layer_name::{BadLayerName, LayerName, WeightedLayer};
+pub use options::{EncoderOptions, Preprocessing};
 pub use stand_in::{StandIn, Substitution};
 
-use impasto_compute::{Conv3x3, Head, InputNorm, Layer, NetSpec, Padding, Pool, PoolKind, Tap};
+use impasto_compute::{Conv3x3, Head, Layer, NetSpec, Padding, Tap};
 use impasto_weights::{Checkpoint, Limits, Store, WeightsError, WeightsFile};
 use names::Part;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use std::path::Path;
 use std::sync::Arc;
 
 /// The encoder that is part of the program.
 const LITE: &[u8] = include_bytes!("../../../../models/lite.safetensors");
-
-/// What an encoder expects of the image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Preprocessing {
-    /// RGB in 0..1 minus (.485, .456, .406), over (.229, .224, .225): torchvision's weights.
-    Torch,
-    /// BGR in 0..255 minus (103.939, 116.779, 123.68): the original Oxford weights, Caffe and Keras.
-    Caffe,
-    /// RGB in 0..1 minus .45, over .225: the embedded encoder.
-    Plain,
-}
-
-impl Preprocessing {
-    /// Mean and scale of `(x − mean)·scale` for red, green, blue in 0..1, and whether the first convolution's
-    /// input channels are stored as blue, green, red.
-    fn constants(self) -> (InputNorm, bool) {
-        let (mean, scale, bgr) = match self {
-            Preprocessing::Torch => (
-                [0.485, 0.456, 0.406],
-                [1.0 / 0.229, 1.0 / 0.224, 1.0 / 0.225],
-                false,
-            ),
-            Preprocessing::Caffe => (
-                [123.68 / 255.0, 116.779 / 255.0, 103.939 / 255.0],
-                [255.0; 3],
-                true,
-            ),
-            Preprocessing::Plain => ([0.45; 3], [1.0 / 0.225; 3], false),
-        };
-        (InputNorm { mean, scale }, bgr)
-    }
-
-    /// The names by which they are chosen, and what they say to people.
-    pub const ALL: [(&'static str, Preprocessing); 3] = [
-        ("torch", Preprocessing::Torch),
-        ("caffe", Preprocessing::Caffe),
-        ("plain", Preprocessing::Plain),
-    ];
-
-    /// Its name.
-    pub fn name(self) -> &'static str {
-        Self::ALL
-            .into_iter()
-            .find(|(_, other)| *other == self)
-            .map_or("", |(name, _)| name)
-    }
-}
-
-/// What a recipe may change about an encoder.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct EncoderOptions {
-    /// How each pool makes one value of four.
-    #[serde(with = "crate::recipe::names")]
-    pub pooling: PoolKind,
-    /// Leaves average and L2 pooling as they are. Otherwise their results are multiplied by 2 and .78, which keeps
-    /// the mean activation of max pooling (crowsonkb/style-transfer-pytorch).
-    pub plain_pooling: bool,
-    /// Rescales the weights so that every filter's mean activation over the pictures of the run is 1, which changes no
-    /// picture of what a layer sees but its scale (Gatys et al. 2016, section 2, over the pictures of ImageNet).
-    pub unit_activations: bool,
-    /// What the first convolution sees beyond the border. The others see zeros, as they were trained to.
-    #[serde(with = "crate::recipe::names")]
-    pub padding: Padding,
-}
-
-impl EncoderOptions {
-    fn pool(&self) -> Pool {
-        let factor = match self.pooling {
-            _ if self.plain_pooling => 1.0,
-            PoolKind::Max => 1.0,
-            PoolKind::Average => 2.0,
-            PoolKind::L2 => 0.78,
-        };
-        Pool {
-            kind: self.pooling,
-            factor,
-        }
-    }
-}
-
-/// Why a file is not an encoder, or an encoder not found.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EncoderError {
-    /// The file could not be read, holds another kind of network, or is not installed.
-    #[error(transparent)]
-    Weights(#[from] WeightsError),
-    /// No file and no known encoder of this name.
-    #[error("there is no encoder {name:?}: it is neither a file nor one of {known}")]
-    Unknown {
-        /// What was asked for.
-        name: String,
-        /// What could have been.
-        known: String,
-    },
-    /// The heads are not those of an encoder.
-    #[error("{file} does not hold a VGG-shaped encoder: {problem}")]
-    NotAnEncoder {
-        /// The file.
-        file: String,
-        /// What was missing or does not fit.
-        problem: String,
-    },
-    /// The encoder has no such layer.
-    #[error("{encoder} has no layer {layer}; it has {available}")]
-    NoSuchLayer {
-        /// The encoder.
-        encoder: String,
-        /// The layer that was asked for.
-        layer: String,
-        /// Those that it has.
-        available: String,
-    },
-}
 
 /// A convolution of an encoder, with the name it goes by.
 #[derive(Clone, Debug)]

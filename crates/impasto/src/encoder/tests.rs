@@ -1,3 +1,4 @@
+use impasto_compute::PoolKind;
 use super::*;
 use impasto_weights::WeightTensor;
 

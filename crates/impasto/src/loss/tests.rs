@@ -7,7 +7,7 @@ use super::mean_std::MeanStdLoss;
 use super::variation::VariationLoss;
 use super::wasserstein::WassersteinLoss;
 use super::*;
-use crate::recipe::names::Named;
+use crate::named::Named;
 use impasto_compute::prelude::*;
 use impasto_compute::reference::ReferenceDevice;
 use impasto_compute::{Patch, Reduction, Size, TotalVariation};

@@ -18,7 +18,7 @@ use crate::checkpoint::{Checkpoint, Checkpoints};
 use crate::encoder::Substitution;
 use crate::observer::{Observer, Scale, TermValue};
 use crate::picture::{Filter, Picture, fit_long_side};
-use crate::recipe::{Problem, Recipe, Size};
+use crate::recipe::{Problem, Recipe};
 use crate::report::Report;
 use crate::style::Style;
 use crate::{Error, Result};
@@ -113,10 +113,7 @@ impl Setup {
 
     /// The long side that a picture of a content gets.
     pub(crate) fn long_side(&self, content: &Picture) -> usize {
-        match self.recipe.size {
-            Size::LongSide(side) => side,
-            Size::Original => content.width().max(content.height()),
-        }
+        self.recipe.size.long_side(content)
     }
 
     /// The picture in the shape that was asked for, with the content's alpha and depth. A run that ended early keeps

@@ -4,7 +4,7 @@
 
 use super::Recipe;
 use super::file::RecipeFile;
-use crate::examples::letters_to_change;
+use crate::text::letters_to_change;
 use crate::{Error, Result};
 use std::path::Path;
 
@@ -93,8 +93,8 @@ impl Recipe {
 
 #[cfg(test)]
 mod tests {
-    use super::super::names::Named;
     use super::*;
+    use crate::named::Named;
     use crate::recipe::Quality;
 
     #[test]
@@ -122,6 +122,18 @@ mod tests {
                 "{}",
                 built_in.name
             );
+        }
+    }
+
+    /// Files of the first version name no method, and are otherwise the same.
+    #[test]
+    fn every_recipe_of_the_first_version_is_still_read() {
+        for built_in in all() {
+            let now = "version = 2\nmethod = \"optimize\"\n";
+            assert!(built_in.text.contains(now), "{}", built_in.name);
+            let before = built_in.text.replace(now, "version = 1\n");
+            let (before, now) = (RecipeFile::parse(&before), built_in.read());
+            assert_eq!(before.unwrap(), now.unwrap(), "{}", built_in.name);
         }
     }
 

@@ -1,7 +1,8 @@
 //! Recipes as TOML files.
 //!
 //! ```toml
-//! version = 1                      # of this format
+//! version = 2                      # of this format
+//! method = "optimize"              # how pictures are painted, which needs not be said
 //! about = "what the list says"     # optional
 //! init = "noise"                   # settings of the recipe itself come first ...
 //!
@@ -14,22 +15,25 @@
 //! history = 10
 //! ```
 //!
-//! The settings are the fields of [`Recipe`] under the same names, with hyphens; what a file leaves out is as in
+//! The settings are those of [`fields`](super::fields); what a file leaves out is as in
 //! [`Recipe::default`]. A file is read strictly: a name that is none is a mistake, and so is a value that cannot be.
 //! Every mistake is reported with its line, not just the first. A recipe that was written reads as the same recipe.
 //! It holds no pictures and no weights, and no file name is taken from it.
 
-use super::{OptimizerSettings, Recipe};
-use crate::examples::letters_to_change;
+mod reader;
+
+use super::serial::settings;
+use super::{Recipe, Value};
 use crate::{Error, Result};
-use serde_json::{Map, Value, json};
-use std::collections::HashMap;
+use reader::Reader;
+use serde_json::json;
 use std::fmt;
 use std::path::Path;
-use toml::de::{DeTable, DeValue};
 
-/// The version of the format that is written, and the only one there is.
-pub const VERSION: u64 = 1;
+/// The version of the format that is written.
+pub const VERSION: u64 = 2;
+/// The version before, which is read as well: it knew one method, and did not name it.
+const FIRST: u64 = 1;
 
 /// A recipe with what its file says about it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -96,25 +100,28 @@ impl RecipeFile {
 
     /// The text of a file, with every setting.
     pub fn to_toml(&self) -> String {
-        // By way of text, where an f32 of .05 is `0.05`; as a number it would be .05000000074505806. Texts, numbers and
-        // lists are written alike in JSON and TOML.
-        let tree = serde_json::to_string(&self.recipe).unwrap_or_default();
-        let tree: Map<String, Value> = serde_json::from_str(&tree).unwrap_or_default();
         let mut text = format!("version = {VERSION}\n");
         if !self.about.is_empty() {
             text += &format!("about = {}\n", json!(self.about));
         }
-        let mut tables = String::new();
-        for (name, value) in &tree {
-            match table_of(value) {
-                Some(table) => {
-                    tables += &format!("\n[{name}]\n");
-                    table
-                        .iter()
-                        .for_each(|(name, value)| write(&mut tables, name, value));
-                }
-                None => write(&mut text, name, value),
+        let (mut tables, mut table) = (String::new(), "");
+        for (field, value) in settings(&self.recipe) {
+            // Texts, numbers and lists are written alike in JSON and TOML. A number that is none has no form in JSON; no
+            // valid recipe has one.
+            let value = match value {
+                Value::Measure(name, number) => format!("{{ {name} = {} }}", literal(&number)),
+                value => literal(&value),
+            };
+            let line = format!("{} = {value}\n", field.name());
+            if field.table().is_empty() {
+                text += &line;
+                continue;
             }
+            if field.table() != table {
+                table = field.table();
+                tables += &format!("\n[{table}]\n");
+            }
+            tables += &line;
         }
         text + &tables
     }
@@ -133,277 +140,8 @@ impl RecipeFile {
     }
 }
 
-/// Writes one setting. A number that is none has no form in JSON; no valid recipe has one.
-fn write(text: &mut String, name: &str, value: &Value) {
-    match value {
-        Value::Null => {}
-        Value::Object(pairs) => {
-            let pairs = pairs
-                .iter()
-                .map(|(name, value)| format!("{name} = {value}"));
-            let pairs = pairs.collect::<Vec<_>>().join(", ");
-            *text += &format!("{name} = {{ {pairs} }}\n");
-        }
-        value => *text += &format!("{name} = {value}\n"),
-    }
-}
-
-/// A file being read.
-struct Reader<'a> {
-    text: &'a str,
-    mistakes: Vec<Mistake>,
-    /// Lines of the settings that are there: `style.weight`.
-    lines: HashMap<String, usize>,
-}
-
-impl<'a> Reader<'a> {
-    fn new(text: &'a str) -> Self {
-        Self {
-            text,
-            mistakes: vec![],
-            lines: HashMap::new(),
-        }
-    }
-
-    fn line(&self, offset: usize) -> usize {
-        let before = self.text.as_bytes().get(..offset).unwrap_or_default();
-        1 + before.iter().filter(|&&byte| byte == b'\n').count()
-    }
-
-    /// Notes a mistake, unless its line has one already: what is wrong first makes the rest seem so.
-    fn note(&mut self, line: usize, message: impl Into<String>) {
-        if !self.mistakes.iter().any(|mistake| mistake.line == line) {
-            let message = message.into();
-            self.mistakes.push(Mistake { line, message });
-        }
-    }
-
-    fn read(&mut self) -> RecipeFile {
-        let (document, errors) = DeTable::parse_recoverable(self.text);
-        for error in &errors {
-            let line = self.line(error.span().map_or(0, |span| span.start));
-            self.note(line, error.message().replace('\n', ", "));
-        }
-        // A broken header makes every setting below it seem misplaced: what is not TOML is said alone.
-        if !errors.is_empty() {
-            return RecipeFile::default();
-        }
-        let document = document.into_inner();
-        let mut about = String::new();
-        let mut tree = Map::new();
-        let schema = schema(&document);
-        let mut version = None;
-        for (key, value) in &document {
-            let (name, line) = (key.get_ref().as_ref(), self.line(key.span().start));
-            let json = plain(value.get_ref());
-            match (name, schema.get(name)) {
-                ("version", _) => version = Some((line, json)),
-                ("about", _) => match json {
-                    Value::String(text) => about = text,
-                    _ => self.note(line, "about must be a text"),
-                },
-                (_, None) => {
-                    let known = schema.keys().map(String::as_str);
-                    let known = known.chain(["version", "about"]);
-                    self.unknown(line, name, "", known);
-                }
-                (_, Some(settings)) => match (table_of(settings), value.get_ref()) {
-                    (Some(settings), DeValue::Table(table)) => {
-                        let entries = self.table(name, table, settings);
-                        tree.insert(name.into(), Value::Object(entries));
-                    }
-                    (Some(_), _) => {
-                        self.note(
-                            line,
-                            format!("{name} is a table: write [{name}] and its settings below"),
-                        );
-                    }
-                    (None, _) => {
-                        let alone = json!({ name: json });
-                        if self.check(name, line, alone) {
-                            tree.insert(name.into(), json);
-                        }
-                    }
-                },
-            }
-        }
-        match version {
-            Some((_, version)) if version == json!(VERSION) => {}
-            Some((line, version)) => {
-                self.note(
-                    line,
-                    format!("version is {version}: this program reads version {VERSION}"),
-                );
-            }
-            None => self.note(
-                1,
-                format!("version is missing: begin with version = {VERSION}"),
-            ),
-        }
-        self.finish(about, tree)
-    }
-
-    /// The settings of a table that can be.
-    fn table(
-        &mut self,
-        name: &str,
-        table: &DeTable<'_>,
-        schema: &Map<String, Value>,
-    ) -> Map<String, Value> {
-        let mut entries = Map::new();
-        let method = method_of(table);
-        if name == "optimizer" {
-            entries.insert("method".into(), json!(method));
-        }
-        for (key, value) in table {
-            let (entry, line) = (key.get_ref().as_ref(), self.line(key.span().start));
-            if !schema.contains_key(entry) {
-                self.unknown(line, entry, name, schema.keys().map(String::as_str));
-                continue;
-            }
-            let value = plain(value.get_ref());
-            let mut alone = Map::new();
-            if name == "optimizer" {
-                alone.insert("method".into(), json!(method));
-            }
-            alone.insert(entry.into(), value.clone());
-            if self.check(&format!("{name}.{entry}"), line, json!({ name: alone })) {
-                entries.insert(entry.into(), value);
-            }
-        }
-        entries
-    }
-
-    /// Whether a recipe of this setting alone can be read.
-    fn check(&mut self, field: &str, line: usize, alone: Value) -> bool {
-        self.lines.insert(field.into(), line);
-        match serde_json::from_value::<Recipe>(alone) {
-            Ok(_) => true,
-            Err(error) => {
-                self.note(line, format!("{field}: {}", in_words(&error.to_string())));
-                false
-            }
-        }
-    }
-
-    fn unknown<'k>(
-        &mut self,
-        line: usize,
-        name: &str,
-        table: &str,
-        known: impl Iterator<Item = &'k str>,
-    ) {
-        let place = match table {
-            "" => String::new(),
-            table => format!(" in [{table}]"),
-        };
-        let likely = known.min_by_key(|known| letters_to_change(known, name));
-        let likely = likely.unwrap_or_default();
-        let message = format!("there is no {name}{place}; did you mean {likely}?");
-        self.note(line, message);
-    }
-
-    /// The recipe of all that is right, checked as a whole.
-    fn finish(&mut self, about: String, tree: Map<String, Value>) -> RecipeFile {
-        let recipe: Recipe = match serde_json::from_value(Value::Object(tree)) {
-            Ok(recipe) => recipe,
-            Err(error) => {
-                if self.mistakes.is_empty() {
-                    self.note(1, in_words(&error.to_string()));
-                }
-                Recipe::default()
-            }
-        };
-        for problem in recipe.problems() {
-            let field = match problem.field.as_str() {
-                "style.scale" => "style.size",
-                field => field,
-            };
-            let line = self.lines.get(field).copied().unwrap_or(1);
-            self.note(line, problem.to_string());
-        }
-        RecipeFile { about, recipe }
-    }
-}
-
-/// The settings of the default recipe, with those of the optimiser that a file names.
-fn schema(document: &DeTable<'_>) -> Map<String, Value> {
-    let mut recipe = Recipe::default();
-    let optimizer = document
-        .iter()
-        .find(|(key, _)| key.get_ref().as_ref() == "optimizer");
-    if let Some(DeValue::Table(table)) = optimizer.map(|(_, value)| value.get_ref())
-        && method_of(table) == "lbfgs"
-    {
-        recipe.optimizer = OptimizerSettings::Lbfgs(super::LbfgsSettings::default());
-    }
-    match serde_json::to_value(recipe) {
-        Ok(Value::Object(schema)) => schema,
-        _ => Map::new(),
-    }
-}
-
-fn method_of(table: &DeTable<'_>) -> String {
-    let method = table
-        .iter()
-        .find(|(key, _)| key.get_ref().as_ref() == "method");
-    let method = method.and_then(|(_, value)| value.get_ref().as_str());
-    method.unwrap_or("adam").into()
-}
-
-/// The settings of a table. A single pair, `size = { long-side = 512 }`, is a choice with its number: one setting.
-fn table_of(settings: &Value) -> Option<&Map<String, Value>> {
-    settings.as_object().filter(|settings| settings.len() > 1)
-}
-
-/// A value of TOML as one of JSON.
-fn plain(value: &DeValue<'_>) -> Value {
-    match value {
-        DeValue::String(text) => json!(text),
-        DeValue::Integer(number) => {
-            let (digits, radix) = (number.as_str(), number.radix());
-            match (
-                i64::from_str_radix(digits, radix),
-                u64::from_str_radix(digits, radix),
-            ) {
-                (Ok(number), _) => json!(number),
-                (_, Ok(number)) => json!(number),
-                _ => json!(number.to_string()),
-            }
-        }
-        DeValue::Float(number) => match number.as_str().parse::<f64>() {
-            Ok(value) if value.is_finite() => json!(value),
-            // JSON has no such number: as a text it is refused by name.
-            _ => json!(number.as_str()),
-        },
-        DeValue::Boolean(value) => json!(value),
-        DeValue::Datetime(date) => json!(date.to_string()),
-        DeValue::Array(values) => values.iter().map(|value| plain(value.get_ref())).collect(),
-        DeValue::Table(table) => table
-            .iter()
-            .map(|(key, value)| (key.get_ref().to_string(), plain(value.get_ref())))
-            .collect::<Map<_, _>>()
-            .into(),
-    }
-}
-
-/// What serde says, in words of people who write recipes.
-fn in_words(message: &str) -> String {
-    let mut message = message.to_string();
-    for (code, words) in [
-        ("expected f32", "expected a number"),
-        ("expected f64", "expected a number"),
-        ("expected usize", "expected a whole number of at least 0"),
-        ("expected u64", "expected a whole number of at least 0"),
-        ("expected a sequence", "expected a list such as [1, 2]"),
-        ("expected a boolean", "expected true or false"),
-        ("unknown variant", "there is no"),
-        ("invalid type: ", "not "),
-        ("invalid value: ", "not "),
-    ] {
-        message = message.replace(code, words);
-    }
-    message
+fn literal(value: &Value) -> String {
+    serde_json::to_string(value).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -434,8 +172,8 @@ mod tests {
         for (text, expected) in [
             ("init = \"noise\"\n", "line 1: version is missing"),
             (
-                "# later\nversion = 2\n",
-                "line 2: version is 2: this program reads version 1",
+                "# later\nversion = 3\n",
+                "line 2: version is 3: this program reads versions 1 and 2",
             ),
             (
                 "version = 1\n\ncolour = 3\n",
@@ -456,7 +194,7 @@ mod tests {
             ),
             (
                 "version = 1\nsize = { longside = 3 }\n",
-                "line 2: size: there is no `longside`, expected `long-side` or `original`",
+                "line 2: size: \"longside\" is none of long-side, original",
             ),
             (
                 "version = 1\nsize = { long-side = 1 }\n",
@@ -470,7 +208,7 @@ mod tests {
             ("version = 1\nversion = 1\n", "line 2: duplicate key"),
             (
                 "version = 1\n[optimizer]\nmethod = \"sgd\"\n",
-                "line 3: optimizer.method: there is no `sgd`",
+                "line 3: optimizer.method: \"sgd\" is none of adam, lbfgs",
             ),
             (
                 "version = 1\n[optimizer]\nmethod = \"lbfgs\"\nbeta1 = 0.9\n",
@@ -486,7 +224,7 @@ mod tests {
             ),
             (
                 "version = 1\n[style]\nsize = { scale = 100 }\n",
-                "line 3: style.scale is 100",
+                "line 3: style.size is 100: must be between 0.05 and 20",
             ),
         ] {
             let mistakes = mistakes(text);
@@ -512,7 +250,7 @@ mod tests {
     #[test]
     fn a_recipe_that_was_written_reads_as_the_same() {
         let mut recipe = Recipe {
-            size: Size::Original,
+            size: OutputSize::Original,
             seed: u64::MAX,
             init: Init::Mixed,
             pixels: Pixels::Byte,

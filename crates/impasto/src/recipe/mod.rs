@@ -3,34 +3,48 @@
 //! A [`Recipe`] is plain data with public fields and a default for each; [`Recipe::problems`] says everything that
 //! is wrong with one at once. Numbers on which the literature disagrees are named settings.
 //!
-//! Recipes are written as TOML ([`mod@file`]); those of the published methods are part of the program ([`book`]).
+//! [`fields`] is the table of all settings, from which files, checks and options are derived. Recipes are written as TOML
+//! ([`mod@file`]); those of the published methods are part of the program ([`book`]).
 
 pub mod book;
+mod change;
+mod field;
 pub mod file;
-pub mod names;
+mod kind;
 mod optimizer;
 mod pixels;
+mod range;
+mod serial;
+mod table;
 mod validate;
+mod value;
 
 pub use crate::loss::Normalize;
 pub use crate::loss::gram::GramNorm;
+pub use field::{Field, Group, METHOD, field, fields};
+pub use kind::{Alternative, Kind};
 pub use optimizer::{
     AdamSettings, Clip, EpsilonTo, Keep, LbfgsSettings, LineSearch, OptimizerSettings,
 };
 pub use pixels::{Centre, Distribution, Init, NoiseSettings, Pixels};
+pub use range::{Form, Quantity, Range};
 pub use validate::Problem;
+pub use value::Value;
 
 use crate::encoder::{EncoderOptions, WeightedLayer};
+use crate::named::Named;
+use crate::picture::Picture;
 use impasto_compute::{Reduction, TotalVariation};
-use names::Named;
-use serde::{Deserialize, Serialize};
+use value::Setting;
 
 /// What a run does: everything but the pictures, the encoder and the device.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Recipe {
+    /// The algorithm that paints. Which settings are its own, the table of settings says ([`Field::of`]); size, seed,
+    /// how large the paintings are looked at and the encoder's settings are those of every method.
+    pub method: MethodName,
     /// How large the picture gets.
-    pub size: Size,
+    pub size: OutputSize,
     /// What keeps the photo recognisable.
     pub content: ContentTerm,
     /// What brings the painting in.
@@ -38,28 +52,22 @@ pub struct Recipe {
     /// What keeps noise out.
     pub variation: VariationTerm,
     /// How each term is made free of scale.
-    #[serde(with = "names")]
     pub normalize: Normalize,
     /// Whether the losses are means or sums.
-    #[serde(with = "names")]
     pub reduction: Reduction,
     /// What is changed about the encoder.
     pub encoder: EncoderOptions,
     /// What the run starts from.
-    #[serde(with = "names")]
     pub init: Init,
     /// The noise that some starts are made of.
     pub noise: NoiseSettings,
     /// Seed of everything random.
     pub seed: u64,
     /// In which units the optimiser sees the picture.
-    #[serde(with = "names")]
     pub pixels: Pixels,
     /// When pixels are brought back into their range.
-    #[serde(with = "names")]
     pub clip: Clip,
     /// Which picture of a scale is its result.
-    #[serde(with = "names")]
     pub keep: Keep,
     /// Whether a layer that the encoder lacks is an error; otherwise the nearest that it has stands in.
     pub strict_taps: bool,
@@ -69,19 +77,39 @@ pub struct Recipe {
     pub optimizer: OptimizerSettings,
 }
 
+/// The algorithms that paint, by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum MethodName {
+    /// The picture itself is optimised (Gatys, Ecker and Bethge 2016).
+    #[default]
+    Optimize,
+}
+
+impl Named for MethodName {
+    const NAMES: &'static [(&'static str, Self)] = &[("optimize", MethodName::Optimize)];
+}
+
 /// How large the picture gets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Size {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputSize {
     /// This long side in pixels.
     LongSide(usize),
     /// As large as the content.
     Original,
 }
 
+impl OutputSize {
+    /// The long side of the picture that is made of a content.
+    pub fn long_side(self, content: &Picture) -> usize {
+        match self {
+            OutputSize::LongSide(side) => side,
+            OutputSize::Original => content.width().max(content.height()),
+        }
+    }
+}
+
 /// The content term: squared difference of features (Gatys et al. 2016, equation 1).
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ContentTerm {
     /// Weight of the term; 0 leaves it out.
     pub weight: f32,
@@ -90,13 +118,11 @@ pub struct ContentTerm {
     /// The layers; none means those of the encoder.
     pub layers: Vec<WeightedLayer>,
     /// What the layers' weights mean.
-    #[serde(with = "names")]
     pub layer_weights: LayerWeights,
 }
 
 /// The style term.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct StyleTerm {
     /// Weight of the term; 0 leaves it out.
     pub weight: f32,
@@ -105,16 +131,12 @@ pub struct StyleTerm {
     /// The layers; none means those of the encoder.
     pub layers: Vec<WeightedLayer>,
     /// What the layers' weights mean.
-    #[serde(with = "names")]
     pub layer_weights: LayerWeights,
     /// What each layer's loss is divided by.
-    #[serde(with = "names")]
     pub layer_norm: LayerNorm,
     /// What is compared.
-    #[serde(with = "names")]
     pub loss: StyleLoss,
     /// How a Gram matrix is normalised; for [`StyleLoss::Gram`] alone.
-    #[serde(with = "names")]
     pub gram_norm: GramNorm,
     /// How large the paintings are looked at.
     pub size: StyleSize,
@@ -189,8 +211,7 @@ impl Named for Normalize {
 }
 
 /// How large the paintings are looked at.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum StyleSize {
     /// At each scale, the picture's long side times this; enlarged if need be, so that strokes keep their size
     /// relative to the picture.
@@ -202,18 +223,15 @@ pub enum StyleSize {
 }
 
 /// Total variation of the picture.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct VariationTerm {
     /// Weight of the term; 0 leaves it out.
     pub weight: f32,
     /// A constant of the loss's definition beside its weight.
     pub factor: f32,
     /// Which differences, and how.
-    #[serde(with = "names")]
     pub kind: TotalVariation,
     /// Whether it is a mean or a sum.
-    #[serde(with = "names")]
     pub reduction: TermReduction,
 }
 
@@ -248,8 +266,7 @@ impl TermReduction {
 }
 
 /// The sizes of a run and the steps at each.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Schedule {
     /// Long sides in pixels, ascending; the last is the size of the result. None: what `coarse_to_fine` says.
     pub scales: Vec<usize>,
@@ -330,11 +347,48 @@ impl Quality {
     }
 }
 
+impl Setting for OutputSize {
+    fn value(&self) -> Value {
+        match self {
+            OutputSize::LongSide(side) => Value::Measure("long-side", Box::new(side.value())),
+            OutputSize::Original => Value::Name("original"),
+        }
+    }
+
+    fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::Measure("long-side", side) => Setting::of(side).map(OutputSize::LongSide),
+            Value::Name("original") => Some(OutputSize::Original),
+            _ => None,
+        }
+    }
+}
+
+impl Setting for StyleSize {
+    fn value(&self) -> Value {
+        match self {
+            StyleSize::Scale(scale) => Value::Measure("scale", Box::new(scale.value())),
+            StyleSize::LongSide(side) => Value::Measure("long-side", Box::new(side.value())),
+            StyleSize::Content => Value::Name("content"),
+        }
+    }
+
+    fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::Measure("scale", scale) => Setting::of(scale).map(StyleSize::Scale),
+            Value::Measure("long-side", side) => Setting::of(side).map(StyleSize::LongSide),
+            Value::Name("content") => Some(StyleSize::Content),
+            _ => None,
+        }
+    }
+}
+
 impl Default for Recipe {
     /// The recipe of [`Quality::Normal`]: every term free of scale, Wasserstein-2 style.
     fn default() -> Self {
         Self {
-            size: Size::LongSide(512),
+            method: MethodName::default(),
+            size: OutputSize::LongSide(512),
             content: ContentTerm::default(),
             style: StyleTerm::default(),
             variation: VariationTerm::default(),

@@ -1,11 +1,9 @@
 //! How a step is taken, when pixels are clipped, and which picture is the result.
 
-use super::names::{self, Named};
-use serde::{Deserialize, Serialize};
+use crate::named::Named;
 
 /// An optimiser and its numbers; `method` tells them apart in files.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "method", rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum OptimizerSettings {
     /// Adam.
     Adam(AdamSettings),
@@ -14,8 +12,7 @@ pub enum OptimizerSettings {
 }
 
 /// Adam (Kingma and Ba, arXiv 1412.6980) with an averaged iterate.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct AdamSettings {
     /// Step size, in the units of the recipe's `pixels`.
     pub learning_rate: f32,
@@ -26,7 +23,6 @@ pub struct AdamSettings {
     /// Added to the root of the mean squared gradient.
     pub epsilon: f32,
     /// To which root.
-    #[serde(with = "names")]
     pub epsilon_to: EpsilonTo,
     /// Decay of the average of pictures that is the result; 0 takes the last picture.
     pub averaging: f32,
@@ -53,15 +49,13 @@ impl Named for EpsilonTo {
 ///
 /// A step of the schedule is one evaluation of the losses, as tutorials count. `max_iter` iterations make an outer
 /// step, PyTorch's `optimizer.step(closure)`, at whose start the losses are evaluated anew.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LbfgsSettings {
     /// Factor on the quasi-Newton step.
     pub learning_rate: f32,
     /// Pairs of steps and gradient differences that are remembered.
     pub history: usize,
     /// How far a step goes.
-    #[serde(with = "names")]
     pub line_search: LineSearch,
     /// Iterations of an outer step.
     pub max_iter: usize,
@@ -100,6 +94,18 @@ impl Named for LineSearch {
 }
 
 impl OptimizerSettings {
+    /// The names of all.
+    pub const NAMES: [&'static str; 2] = ["adam", "lbfgs"];
+
+    /// The optimiser of a name, with its defaults.
+    pub fn of_name(name: &str) -> Option<Self> {
+        match name {
+            "adam" => Some(OptimizerSettings::Adam(AdamSettings::default())),
+            "lbfgs" => Some(OptimizerSettings::Lbfgs(LbfgsSettings::default())),
+            _ => None,
+        }
+    }
+
     /// Its name.
     pub fn name(&self) -> &'static str {
         match self {
@@ -109,6 +115,14 @@ impl OptimizerSettings {
     }
 
     /// The size of a step.
+    pub fn learning_rate(&self) -> f32 {
+        match self {
+            OptimizerSettings::Adam(adam) => adam.learning_rate,
+            OptimizerSettings::Lbfgs(lbfgs) => lbfgs.learning_rate,
+        }
+    }
+
+    /// The size of a step, to be changed.
     pub fn learning_rate_mut(&mut self) -> &mut f32 {
         match self {
             OptimizerSettings::Adam(adam) => &mut adam.learning_rate,

@@ -1,8 +1,7 @@
 //! In which units the optimiser sees the picture, and what a run starts from.
 
-use super::names::{self, Named};
+use crate::named::Named;
 use impasto_compute::InputNorm;
-use serde::{Deserialize, Serialize};
 
 /// The units in which the picture is optimised: those of learning rate, total variation and noise.
 ///
@@ -103,17 +102,14 @@ impl Named for Init {
 }
 
 /// The noise of [`Init::Noise`], `m + n`, and of [`Init::Mixed`], `m + r·n + (1−r)·(content − m)`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NoiseSettings {
     /// How `n` is distributed.
-    #[serde(with = "names")]
     pub distribution: Distribution,
     /// Its amplitude in the units of the recipe's `pixels`: half the width of uniform noise, the standard deviation of
     /// normal noise.
     pub amplitude: f32,
     /// The colour `m` that it lies around.
-    #[serde(with = "names")]
     pub centre: Centre,
     /// Its share `r` where it is mixed with the content.
     pub ratio: f32,

@@ -93,7 +93,7 @@ fn print(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::{Size, StyleLoss, StyleSize};
+    use crate::recipe::{OutputSize, StyleLoss, StyleSize};
 
     fn find<'a>(groups: &'a [Group], group: &str, row: &str) -> &'a Row {
         let group = groups.iter().find(|g| g.name == group).unwrap();
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn values_read_as_they_are_written() {
         let mut recipe = Recipe {
-            size: Size::LongSide(640),
+            size: OutputSize::LongSide(640),
             seed: 7,
             ..Recipe::default()
         };
@@ -141,7 +141,7 @@ mod tests {
         };
         assert_eq!(different(&same), 0);
         let mut recipe = Recipe {
-            size: Size::Original,
+            size: OutputSize::Original,
             ..Recipe::default()
         };
         recipe.style.loss = StyleLoss::MeanStd;

@@ -14,7 +14,7 @@ mod http;
 mod plan;
 mod proxy;
 
-use crate::error::folder_advice;
+use crate::Advice;
 use crate::hash::Hashes;
 use crate::registry::{Model, Origin};
 use crate::store::{Import, Installed, Provenance, Store};
@@ -136,17 +136,27 @@ pub enum PullError {
     #[error(transparent)]
     Weights(#[from] WeightsError),
     /// No address worked.
-    #[error("{name} was not fetched\n{}\n{advice}", list(failures))]
+    #[error("{name} was not fetched\n{}", list(failures))]
     Failed {
-        /// The model.
+        /// The name that it was to have.
         name: String,
         /// Each address and what happened there.
         failures: Failures,
-        /// What to do.
-        advice: String,
+        /// The model.
+        model: &'static Model,
+        /// Whether what was fetched is kept.
+        kept: bool,
+    },
+    /// The server cannot serve what is asked for.
+    #[error("{name} was not fetched: {problem}")]
+    Refused {
+        /// The name that it was to have.
+        name: String,
+        /// What happened.
+        problem: String,
     },
     /// The folder cannot take what arrives.
-    #[error("cannot write to {}: {error}; {}. What was fetched is kept, the next pull goes on from there", folder.display(), folder_advice(error))]
+    #[error("cannot write to {}: {error}. What was fetched is kept, the next pull goes on from there", folder.display())]
     Disk {
         /// The folder.
         folder: PathBuf,
@@ -170,9 +180,7 @@ pub enum PullError {
         name: String,
     },
     /// The observer ended it.
-    #[error(
-        "stopped; the next `impasto models pull {name}` goes on where it was, if the server lets it"
-    )]
+    #[error("stopped")]
     Stopped {
         /// The model.
         name: String,
@@ -190,22 +198,27 @@ fn list(failures: &[(String, String)]) -> String {
     lines.join("\n")
 }
 
-/// What to do when no address works; something may have been fetched and `kept`.
-fn advice(model: &Model, name: &str, kept: bool) -> String {
-    let first = model
-        .origins
-        .first()
-        .map_or("the file", |origin| origin.url);
-    let kept = match kept {
-        true => "; what was fetched is kept",
-        false => "",
-    };
-    format!(
-        "What to do: try again later{kept}. Behind a proxy, name it in HTTPS_PROXY.\n\
-         Or fetch {first} by hand, in a browser or on another machine, and run `impasto models import FILE --name {name}`.\n\
-         A mirror, file or folder can be named by `impasto models pull {} --from URL|FILE|DIR`.",
-        model.name
-    )
+impl PullError {
+    /// What the user can do, where that is up to the program that is used. Everything else is part of the message.
+    pub fn advice(&self) -> Option<Advice> {
+        Some(match self {
+            PullError::Weights(error) => return error.advice(),
+            PullError::Failed {
+                name, model, kept, ..
+            } => Advice::ByHand {
+                model,
+                name: name.clone(),
+                kept: *kept,
+            },
+            PullError::Disk { error, .. } => Advice::of_folder(error),
+            PullError::Stopped { name } => Advice::PullOn {
+                model: name.clone(),
+            },
+            PullError::Refused { .. } | PullError::NothingIn { .. } | PullError::Busy { .. } => {
+                return None;
+            }
+        })
+    }
 }
 
 impl Store {
@@ -252,7 +265,8 @@ impl Store {
         installed.map_err(|failures| PullError::Failed {
             name: name.into(),
             failures,
-            advice: advice(model, name, self.unfinished(name).is_some()),
+            model,
+            kept: self.unfinished(name).is_some(),
         })
     }
 
@@ -294,10 +308,9 @@ impl Store {
             Stop::Busy => PullError::Busy { name: name.into() },
             Stop::Ended => PullError::Stopped { name: name.into() },
             Stop::Weights(error) => error.into(),
-            Stop::Lasting(problem) => PullError::Failed {
+            Stop::Lasting(problem) => PullError::Refused {
                 name: name.into(),
-                failures: vec![],
-                advice: problem,
+                problem,
             },
         }
     }

@@ -65,10 +65,7 @@ impl Session<'_> {
                     height: scale.height,
                     needed: amount(plan.bytes),
                     limit: amount(limit as u64),
-                    advice: match self.largest(content, &around)? {
-                        Some(side) => format!("a long side of {side} px would fit: --size {side}"),
-                        None => "no size would fit".into(),
-                    },
+                    fits: self.largest(content, &around)?,
                 });
             }
             plans.push(plan);

@@ -1,6 +1,6 @@
 //! From pictures to terms: which layers, what the styles and the content show there, and the losses towards it.
 
-use crate::encoder::{Encoder, EncoderError, LayerName, StandIn, Substitution, WeightedLayer};
+use crate::encoder::{Encoder, LayerName, StandIn, Substitution, WeightedLayer};
 use crate::loss::content::ContentLoss;
 use crate::loss::gram::{GramLoss, StyleMoments};
 use crate::loss::mean_std::MeanStdLoss;
@@ -11,7 +11,7 @@ use crate::picture::{Filter, Picture};
 use crate::recipe::{LayerNorm, LayerWeights, Problem, Recipe, StyleLoss};
 use crate::style::Style;
 use crate::tiling::NetworkView;
-use crate::{Error, Result};
+use crate::{Advice, Error, Result};
 use impasto_compute::{Device, Moments, NetSpec, Size, Tap, TapRequest, Tensor};
 use std::collections::HashMap;
 
@@ -57,7 +57,7 @@ impl Layers {
                 let mut found: Vec<Layer> = Vec::new();
                 for (layer, stand_in) in named.iter().zip(stand_ins) {
                     let tap = match (encoder.tap(layer.layer), stand_in) {
-                        (Err(error), _) if recipe.strict_taps => Err(missing(&error)),
+                        (Err(error), _) if recipe.strict_taps => Err(error.to_string()),
                         (Err(_), StandIn::Layer(name)) => {
                             substitutions.push(Substitution {
                                 term,
@@ -91,7 +91,11 @@ impl Layers {
                             tap,
                             share: layer.weight,
                         }),
-                        Err(error) => problems.push(Problem::new(&field, layer.layer, error)),
+                        Err(error) => {
+                            let advice = recipe.strict_taps.then_some(Advice::FullNetwork);
+                            let problem = Problem::new(&field, layer.layer, error);
+                            problems.push(problem.advising(advice));
+                        }
                     }
                 }
                 if weights == LayerWeights::Shared {
@@ -124,11 +128,6 @@ impl Layers {
             deepest,
         })
     }
-}
-
-/// A layer that an encoder lacks, with what to do about it.
-fn missing(error: &EncoderError) -> String {
-    format!("{error}; `impasto models pull vgg19` installs the full network")
 }
 
 impl Layers {

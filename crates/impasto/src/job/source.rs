@@ -1,11 +1,22 @@
-//! Pictures as the command line names them: a file, or a built-in picture such as `@swirls`.
+//! Pictures by name: a file, or a built-in picture such as `@swirls`.
 
-use anyhow::Context;
-use impasto::{Picture, examples};
+use super::output::short;
+use crate::picture::PictureError;
+use crate::{Picture, Result, examples};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+
+/// A style whose weight is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the weight of style {style} is {weight}: must be a number greater than 0")]
+pub struct BadWeight {
+    /// The style.
+    pub style: String,
+    /// Its weight.
+    pub weight: String,
+}
 
 /// Where a picture comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +40,10 @@ impl Source {
     ///
     /// A file of exactly this name comes first, so a name may hold colons; what follows the last colon is a weight
     /// if it is a number, or if what is before it is a picture. So `C:\a.jpg` is a file.
-    pub fn weighted(text: &OsStr) -> Result<(Self, f32), String> {
+    ///
+    /// # Errors
+    /// [`BadWeight`] for a weight that is no number greater than 0.
+    pub fn weighted(text: &OsStr) -> std::result::Result<(Self, f32), BadWeight> {
         let whole = || Ok((Self::new(text), 1.0));
         let Some((image, weight)) = text.to_str().and_then(|text| text.rsplit_once(':')) else {
             return whole();
@@ -41,9 +55,10 @@ impl Source {
         match weight.parse::<f32>() {
             Ok(weight) if weight.is_finite() && weight > 0.0 => Ok((source, weight)),
             Err(_) if !source.is_there() => whole(),
-            _ => Err(format!(
-                "the weight of --style {image} is {weight}: must be a number greater than 0"
-            )),
+            _ => Err(BadWeight {
+                style: image.into(),
+                weight: weight.into(),
+            }),
         }
     }
 
@@ -58,7 +73,7 @@ impl Source {
     ///
     /// # Errors
     /// Those of [`examples::open`].
-    pub fn open(&self) -> impasto::Result<Picture> {
+    pub fn open(&self) -> Result<Picture> {
         match self {
             Source::File(path) => Ok(Picture::open(path)?),
             Source::BuiltIn(_) => examples::open(self.name()),
@@ -69,11 +84,15 @@ impl Source {
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn digest(&self) -> anyhow::Result<String> {
+    pub fn digest(&self) -> Result<String> {
         let bytes = match self {
-            Source::File(path) => Cow::Owned(
-                std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?,
-            ),
+            Source::File(path) => {
+                let read = std::fs::read(path).map_err(|source| PictureError::Read {
+                    path: path.clone(),
+                    source,
+                });
+                Cow::Owned(read?)
+            }
             Source::BuiltIn(name) => {
                 Cow::Borrowed(examples::find(name).map_or(&[][..], |e| e.bytes))
             }
@@ -90,6 +109,11 @@ impl Source {
             }
             Source::BuiltIn(name) => name.clone(),
         }
+    }
+
+    /// As much of [`Source::stem`] as goes into the name of a result.
+    pub fn short_stem(&self) -> String {
+        short(&self.stem())
     }
 
     /// Its name without folder.
@@ -130,8 +154,8 @@ pub fn sha256(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn weighted(text: &str) -> Result<(Source, f32), String> {
-        Source::weighted(text.as_ref())
+    fn weighted(text: &str) -> std::result::Result<(Source, f32), String> {
+        Source::weighted(text.as_ref()).map_err(|problem| problem.to_string())
     }
 
     fn file(path: impl Into<PathBuf>) -> Source {
@@ -167,7 +191,7 @@ mod tests {
         let folder = impasto_testing::Folder::new();
         let path = folder.path().join("noon:12");
         std::fs::write(&path, "").unwrap();
-        assert_eq!(Source::weighted(path.as_os_str()), Ok((file(path), 1.0)));
+        assert_eq!(weighted(path.to_str().unwrap()), Ok((file(path), 1.0)));
     }
 
     #[test]

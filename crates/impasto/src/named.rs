@@ -1,7 +1,6 @@
 //! Settings that are one of a few names: one table each, read by recipes, the command line and messages alike.
 
 use impasto_compute::{Padding, PoolKind, Reduction, TotalVariation};
-use serde::{Deserialize, Deserializer, Serializer};
 
 /// A setting with a name for each of its values.
 pub trait Named: Copy + PartialEq + 'static {
@@ -58,19 +57,4 @@ impl Named for TotalVariation {
 impl Named for Reduction {
     const NAMES: &'static [(&'static str, Self)] =
         &[("mean", Reduction::Mean), ("sum", Reduction::Sum)];
-}
-
-/// For `#[serde(with)]`: writes the name.
-pub(crate) fn serialize<T: Named, S: Serializer>(
-    value: &T,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(value.name())
-}
-
-/// For `#[serde(with)]`: reads the name.
-pub(crate) fn deserialize<'de, T: Named, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    T::from_name(&String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }

@@ -1,0 +1,312 @@
+//! The table of settings: a row for each, with its path, what it may be, where in a recipe it is, and a sentence of help.
+
+use super::field::{Field, Get, Group, METHOD, Set};
+use super::kind::{Alternative, Kind};
+use super::range::{Form, Quantity, Range};
+use super::value::{Setting, Value};
+use super::{
+    Centre, Clip, Distribution, EpsilonTo, GramNorm, Init, Keep, LayerNorm, LayerWeights,
+    LineSearch, MethodName, Normalize, OptimizerSettings, Pixels, StyleLoss, TermReduction,
+};
+use impasto_compute::{Padding, PoolKind, Reduction, TotalVariation};
+
+/// Long sides that make sense, in pixels.
+const SIDE: Quantity = Quantity {
+    form: Form::Whole,
+    range: Range::between(16.0, 32_768.0),
+    unit: "pixels",
+};
+/// How often something is done.
+const COUNT: Range = Range::between(1.0, 1e6);
+/// Decays of averages.
+const DECAY: Range = Range::at_least(0.0).below(1.0);
+
+fn quantity(form: Form, range: Range) -> Kind {
+    let unit = "";
+    Kind::Number(Quantity { form, range, unit })
+}
+
+fn number(range: Range) -> Kind {
+    quantity(Form::Single, range)
+}
+
+fn double() -> Kind {
+    quantity(Form::Double, Range::ALL)
+}
+
+fn whole(range: Range) -> Kind {
+    quantity(Form::Whole, range)
+}
+
+fn measure(name: &'static str, number: Quantity, about: &'static str) -> Alternative {
+    let number = Some(number);
+    Alternative {
+        name,
+        number,
+        about,
+    }
+}
+
+fn plain(name: &'static str, about: &'static str) -> Alternative {
+    let number = None;
+    Alternative {
+        name,
+        number,
+        about,
+    }
+}
+
+fn names<T: crate::named::Named>() -> Kind {
+    Kind::of_names::<T>()
+}
+
+/// Where in a recipe a setting is.
+macro_rules! at {
+    ($($place:tt)+) => {
+        (
+            |recipe| Some(recipe.$($place)+.value()),
+            |recipe, value| {
+                recipe.$($place)+ = Setting::of(value)?;
+                Some(())
+            },
+        )
+    };
+}
+
+/// Where in the settings of an optimiser a setting is.
+macro_rules! at_optimizer {
+    ($variant:ident, $name:ident) => {
+        (
+            |recipe| match &recipe.optimizer {
+                OptimizerSettings::$variant(it) => Some(it.$name.value()),
+                _ => None,
+            },
+            |recipe, value| match &mut recipe.optimizer {
+                OptimizerSettings::$variant(it) => {
+                    it.$name = Setting::of(value)?;
+                    Some(())
+                }
+                _ => None,
+            },
+        )
+    };
+}
+
+/// Every setting, in the order of files.
+pub(super) fn rows() -> Vec<Field> {
+    let tables = [
+        size(),
+        content(),
+        style(),
+        variation(),
+        terms(),
+        encoder(),
+        start(),
+        run(),
+        schedule(),
+        optimizer(),
+    ];
+    tables.into_iter().flatten().collect()
+}
+
+#[rustfmt::skip]
+fn size() -> Vec<Field> {
+    let sizes = Kind::Choice(vec![
+        measure("long-side", SIDE, ""),
+        plain("original", "as large as the content"),
+    ]);
+    vec![
+        Field::new(METHOD, names::<MethodName>(), at!(method), "The algorithm that paints")
+            .within(Group::Picture),
+        Field::new("size", sizes, at!(size), "Long side of the result in pixels, or original: that of the content")
+            .within(Group::Picture)
+            .everyday(),
+    ]
+}
+
+#[rustfmt::skip]
+fn content() -> Vec<Field> {
+    let row = Field::new;
+    vec![
+        row("content.weight", number(Range::at_least(0.0)), at!(content.weight), "Weight of the content; 0 leaves it out")
+            .everyday(),
+        row("content.factor", number(Range::above(0.0)), at!(content.factor), "A constant of the loss's definition beside its weight: 0.5 for ½ Σ (F − P)²"),
+        row("content.layers", Kind::Layers, at!(content.layers), "Layers that see the content, each with its share")
+            .or_else("of the encoder, relu4_2 of a VGG")
+            .everyday(),
+        row("content.layer-weights", names::<LayerWeights>(), at!(content.layer_weights), "What the layers' weights mean: shares of the content's weight, or factors on it"),
+    ]
+}
+
+#[rustfmt::skip]
+fn style() -> Vec<Field> {
+    let row = Field::new;
+    let scale = Quantity {
+        form: Form::Single,
+        range: Range::between(0.05, 20.0),
+        unit: "",
+    };
+    let sizes = Kind::Choice(vec![
+        measure("scale", scale, "Look at the styles at the picture's size times this: larger makes larger strokes"),
+        measure("long-side", SIDE, "Look at the styles at this long side in pixels, at every scale"),
+        plain("content", "at the width and height of the picture"),
+    ]);
+    vec![
+        row("style.weight", number(Range::at_least(0.0)), at!(style.weight), "Weight of the style; 0 leaves it out")
+            .everyday(),
+        row("style.factor", number(Range::above(0.0)), at!(style.factor), "A constant of the loss's definition beside its weight"),
+        row("style.layers", Kind::Layers, at!(style.layers), "Layers that see the style, each with its share")
+            .or_else("of the encoder, relu1_1 to relu5_1 of a VGG")
+            .everyday(),
+        row("style.layer-weights", names::<LayerWeights>(), at!(style.layer_weights), "What the layers' weights mean: shares of the style's weight, or factors on it"),
+        row("style.layer-norm", names::<LayerNorm>(), at!(style.layer_norm), "What each layer's loss is divided by: nothing, or the layer's c·h·w"),
+        row("style.loss", names::<StyleLoss>(), at!(style.loss), "What of the features is compared")
+            .everyday(),
+        row("style.gram-norm", names::<GramNorm>(), at!(style.gram_norm), "What a Gram matrix of c features of h·w pixels is divided by; gatys: 2·c·h·w")
+            .everyday(),
+        row("style.size", sizes, at!(style.size), "How large the paintings are looked at")
+            .everyday(),
+        row("style.enlarge", Kind::Flag, at!(style.enlarge), "Whether paintings smaller than that are enlarged"),
+    ]
+}
+
+#[rustfmt::skip]
+fn variation() -> Vec<Field> {
+    let row = Field::new;
+    vec![
+        row("variation.weight", number(Range::at_least(0.0)), at!(variation.weight), "Weight of the total variation, which keeps noise out; 0 leaves it out")
+            .everyday(),
+        row("variation.factor", number(Range::above(0.0)), at!(variation.factor), "A constant of the loss's definition beside its weight"),
+        row("variation.kind", names::<TotalVariation>(), at!(variation.kind), "Which differences of neighbours total variation takes")
+            .everyday(),
+        row("variation.reduction", names::<TermReduction>(), at!(variation.reduction), "Whether total variation is a mean or a sum, or what the recipe's losses are"),
+    ]
+}
+
+#[rustfmt::skip]
+fn terms() -> Vec<Field> {
+    let row = Field::new;
+    vec![
+        row("normalize", names::<Normalize>(), at!(normalize), "What each term is divided by, so that its weight means the same everywhere")
+            .everyday(),
+        row("reduction", names::<Reduction>(), at!(reduction), "Whether losses are means or sums")
+            .everyday(),
+    ]
+}
+
+#[rustfmt::skip]
+fn encoder() -> Vec<Field> {
+    let row = Field::new;
+    vec![
+        row("encoder.pooling", names::<PoolKind>(), at!(encoder.pooling), "How each pool makes one value of four")
+            .everyday(),
+        row("encoder.plain-pooling", Kind::Flag, at!(encoder.plain_pooling), "Do not rescale average and l2 pools to the mean of max pools")
+            .everyday(),
+        row("encoder.unit-activations", Kind::Flag, at!(encoder.unit_activations), "Rescale the weights so that every filter's mean activation over the pictures of the run is 1"),
+        row("encoder.padding", names::<Padding>(), at!(encoder.padding), "What the first convolution sees beyond the border")
+            .everyday(),
+    ]
+}
+
+#[rustfmt::skip]
+fn start() -> Vec<Field> {
+    let row = Field::new;
+    vec![
+        row("init", names::<Init>(), at!(init), "What to start from; style is noise in the colours of the styles")
+            .within(Group::Picture)
+            .everyday(),
+        row("noise.distribution", names::<Distribution>(), at!(noise.distribution), "How noise is distributed"),
+        row("noise.amplitude", number(Range::at_least(0.0)), at!(noise.amplitude), "Half the width of uniform noise, the standard deviation of normal noise, in units of the recipe's pixels")
+            .in_pixels(),
+        row("noise.centre", names::<Centre>(), at!(noise.centre), "The colour that noise lies around: medium grey, or the mean of ImageNet"),
+        row("noise.ratio", number(Range::between(0.0, 1.0)), at!(noise.ratio), "Share of the noise where it is mixed with the content"),
+    ]
+}
+
+#[rustfmt::skip]
+fn run() -> Vec<Field> {
+    let row = Field::new;
+    vec![
+        row("seed", whole(Range::at_least(0.0)), at!(seed), "Seed of everything random, 0 to 2^64-1")
+            .within(Group::Picture)
+            .everyday(),
+        row("pixels", names::<Pixels>(), at!(pixels), "In which units the optimiser sees the picture: 0..1, 0..255, or as torchvision normalises"),
+        row("clip", names::<Clip>(), at!(clip), "When pixels are brought back into their range: after a step, before an evaluation, at the end"),
+        row("keep", names::<Keep>(), at!(keep), "Which picture of a scale is its result: the last, that of the least loss, or the one after it"),
+        row("strict-taps", Kind::Flag, at!(strict_taps), "Refuse to look at the nearest layer instead of one that the encoder lacks")
+            .within(Group::Encoder)
+            .everyday(),
+    ]
+}
+
+#[rustfmt::skip]
+fn schedule() -> Vec<Field> {
+    let row = Field::new;
+    let scales = Kind::List {
+        each: SIDE,
+        ascending: true,
+        required: None,
+    };
+    let steps = Kind::List {
+        each: Quantity {
+            form: Form::Whole,
+            range: COUNT,
+            unit: "",
+        },
+        ascending: false,
+        required: Some("must be one number for each scale, or one for all, each from 1 to 1000000"),
+    };
+    vec![
+        row("schedule.scales", scales, at!(schedule.scales), "Long sides in pixels to go through, ascending; the last is the size of the result")
+            .or_else("from 128 by √2")
+            .everyday(),
+        row("schedule.coarse-to-fine", Kind::Flag, at!(schedule.coarse_to_fine), "Whether the run goes from 128 px by √2 to its size; otherwise it has one scale"),
+        row("schedule.steps", steps, at!(schedule.steps), "Steps at each scale, coarsest first; the last number serves all further scales")
+            .everyday(),
+    ]
+}
+
+#[rustfmt::skip]
+fn optimizer() -> Vec<Field> {
+    const OPTIMIZER: &str = "optimizer.method";
+    let row = Field::new;
+    let method: (Get, Set) = (
+        |recipe| Some(Value::Name(recipe.optimizer.name())),
+        |recipe, value| {
+            let other = OptimizerSettings::of_name(value.name()?)?;
+            if other.name() != recipe.optimizer.name() {
+                recipe.optimizer = other;
+            }
+            Some(())
+        },
+    );
+    let rate: (Get, Set) = (
+        |recipe| Some(recipe.optimizer.learning_rate().value()),
+        |recipe, value| {
+            *recipe.optimizer.learning_rate_mut() = Setting::of(value)?;
+            Some(())
+        },
+    );
+    let methods = OptimizerSettings::NAMES.iter().map(|name| plain(name, ""));
+    let adam = |path, kind, place, about| row(path, kind, place, about).of(OPTIMIZER, "adam");
+    let lbfgs = |path, kind, place, about| row(path, kind, place, about).of(OPTIMIZER, "lbfgs");
+    vec![
+        row(OPTIMIZER, Kind::Choice(methods.collect()), method, "How a step is taken")
+            .everyday(),
+        row("optimizer.learning-rate", number(Range::above(0.0).up_to(100.0)), rate, "Size of a step, in units of the recipe's pixels: 0..1 unless it says otherwise")
+            .in_pixels()
+            .everyday(),
+        adam("optimizer.beta1", number(DECAY), at_optimizer!(Adam, beta1), "Decay of the mean gradient"),
+        adam("optimizer.beta2", number(DECAY), at_optimizer!(Adam, beta2), "Decay of the mean squared gradient"),
+        adam("optimizer.epsilon", number(Range::above(0.0)), at_optimizer!(Adam, epsilon), "Added to the root of the mean squared gradient"),
+        adam("optimizer.epsilon-to", names::<EpsilonTo>(), at_optimizer!(Adam, epsilon_to), "To which root: that after its bias correction, or before"),
+        adam("optimizer.averaging", number(DECAY), at_optimizer!(Adam, averaging), "Decay of the average over steps that is the result; 0 takes the last step")
+            .everyday(),
+        lbfgs("optimizer.history", whole(COUNT), at_optimizer!(Lbfgs, history), "Pairs of steps and gradient differences that are remembered"),
+        lbfgs("optimizer.line-search", names::<LineSearch>(), at_optimizer!(Lbfgs, line_search), "How far a step goes: by the learning rate, or to where the strong Wolfe conditions hold"),
+        lbfgs("optimizer.max-iter", whole(COUNT), at_optimizer!(Lbfgs, max_iter), "Iterations of an outer step"),
+        lbfgs("optimizer.max-eval", whole(Range::at_least(0.0)), at_optimizer!(Lbfgs, max_eval), "Evaluations after which an outer step ends; 0 stands for 1.25 times max-iter"),
+        lbfgs("optimizer.tolerance-grad", double(), at_optimizer!(Lbfgs, tolerance_grad), "An outer step ends where no entry of the gradient is greater; negative for never"),
+        lbfgs("optimizer.tolerance-change", double(), at_optimizer!(Lbfgs, tolerance_change), "An outer step ends where neither loss nor any pixel changes by more; negative for never"),
+    ]
+}
