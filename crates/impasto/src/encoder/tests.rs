@@ -1,4 +1,5 @@
 use super::*;
+use impasto_compute::PoolKind;
 use impasto_weights::WeightTensor;
 
 /// A checkpoint whose tensors have the given names and shapes.
