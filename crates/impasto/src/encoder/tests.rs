@@ -1,5 +1,6 @@
 use impasto_compute::PoolKind;
 use super::*;
+use impasto_compute::PoolKind;
 use impasto_weights::WeightTensor;
 
 /// A checkpoint whose tensors have the given names and shapes.
