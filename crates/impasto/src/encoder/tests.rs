@@ -1,4 +1,3 @@
-use impasto_compute::PoolKind;
 use super::*;
 use impasto_compute::PoolKind;
 use impasto_weights::WeightTensor;
