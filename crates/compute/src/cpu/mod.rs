@@ -23,6 +23,7 @@ mod fold;
 mod format;
 mod forward;
 mod heads;
+mod invert;
 mod kernel;
 mod matrix;
 mod memory;

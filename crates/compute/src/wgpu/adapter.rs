@@ -1,7 +1,8 @@
 //! Which adapters there are, and opening one.
 
 use super::GpuSettings;
-use super::context::{Bounds, Context, Gpu};
+use super::bounds::Bounds;
+use super::context::{Context, Gpu};
 use super::cooperative::{self, Matrices};
 use super::fault::now;
 use super::tuning::{Precision, Tuning};

@@ -4,9 +4,11 @@
 //! wants numbers, and before it would run ahead by more than [`AHEAD`] submissions. Without a device nothing is
 //! recorded: memory is counted, and sums are 1.
 
+use super::bounds::Bounds;
 use super::fault::{Fault, now};
-use super::kernel::{Launch, bindings};
+use super::kernel::Launch;
 use super::memory::{Array, Pool};
+use super::pipeline::Pipeline;
 use super::scalar::Batch;
 use super::tuning::Tuning;
 use crate::{ComputeError, Result};
@@ -38,7 +40,7 @@ pub(super) struct Context {
     pub(super) tuning: Tuning,
     /// A ring of sums that nobody has asked for yet.
     pub(super) sums: Array,
-    pipelines: Mutex<HashMap<String, Arc<Pipeline>>>,
+    pub(super) pipelines: Mutex<HashMap<String, Arc<Pipeline>>>,
     recorder: Mutex<Recorder>,
     /// Without a device: the text of every kernel that would have run.
     #[cfg(test)]
@@ -53,63 +55,6 @@ pub(super) struct Gpu {
     fault: Arc<Fault>,
     /// Parameters of the kernels of a batch.
     params: wgpu::Buffer,
-}
-
-/// What an adapter can take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bounds {
-    /// Bytes of all buffers together; `u64::MAX` where the driver does not tell, or lends the memory of the system.
-    pub memory: u64,
-    /// Bytes of one buffer, and of what a kernel sees of it.
-    pub buffer: u64,
-    /// Workgroups along one dimension.
-    pub groups: u32,
-    /// Buffers that a kernel can see.
-    pub buffers: u32,
-    /// Bytes that a workgroup shares.
-    pub shared: u32,
-    /// Invocations of a workgroup.
-    pub invocations: u32,
-}
-
-impl Default for Bounds {
-    /// What every adapter has to offer.
-    fn default() -> Self {
-        Self::of(&wgpu::Limits::default())
-    }
-}
-
-impl Bounds {
-    pub(super) fn of(limits: &wgpu::Limits) -> Self {
-        Self {
-            memory: u64::MAX,
-            buffer: limits
-                .max_storage_buffer_binding_size
-                .min(limits.max_buffer_size),
-            groups: limits.max_compute_workgroups_per_dimension,
-            buffers: limits.max_storage_buffers_per_shader_stage,
-            shared: limits.max_compute_workgroup_storage_size,
-            invocations: limits.max_compute_invocations_per_workgroup,
-        }
-    }
-
-    /// Both at their strictest.
-    pub(super) fn and(self, other: Self) -> Self {
-        Self {
-            memory: self.memory.min(other.memory),
-            buffer: self.buffer.min(other.buffer),
-            groups: self.groups.min(other.groups),
-            buffers: self.buffers.min(other.buffers),
-            shared: self.shared.min(other.shared),
-            invocations: self.invocations.min(other.invocations),
-        }
-    }
-}
-
-#[derive(Debug)]
-struct Pipeline {
-    layout: wgpu::BindGroupLayout,
-    pipeline: wgpu::ComputePipeline,
 }
 
 /// Work that is not submitted yet.
@@ -301,92 +246,6 @@ impl Context {
             )));
         }
         Ok([x as u32, y as u32])
-    }
-
-    /// The pipeline of a kernel, made when it is first needed.
-    fn pipeline(&self, gpu: &Gpu, launch: &Launch<'_>) -> Result<Arc<Pipeline>> {
-        let mut pipelines = self
-            .pipelines
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        let key = launch.key();
-        if let Some(pipeline) = pipelines.get(&key) {
-            return Ok(Arc::clone(pipeline));
-        }
-        let mut entries = vec![wgpu::BindGroupLayoutEntry {
-            binding: 0,
-            visibility: wgpu::ShaderStages::COMPUTE,
-            ty: wgpu::BindingType::Buffer {
-                ty: wgpu::BufferBindingType::Uniform,
-                has_dynamic_offset: true,
-                min_binding_size: None,
-            },
-            count: None,
-        }];
-        for (slot, array) in bindings(launch) {
-            for _ in array.map_or(&[][..], Array::pieces) {
-                entries.push(wgpu::BindGroupLayoutEntry {
-                    binding: entries.len() as u32,
-                    visibility: wgpu::ShaderStages::COMPUTE,
-                    ty: wgpu::BindingType::Buffer {
-                        ty: wgpu::BufferBindingType::Storage {
-                            read_only: slot.read_only(),
-                        },
-                        has_dynamic_offset: false,
-                        min_binding_size: None,
-                    },
-                    count: None,
-                });
-            }
-        }
-        if entries.len() - 1 > self.bounds.buffers as usize {
-            return Err(ComputeError::OutOfMemory {
-                device: self.name.clone(),
-                what: format!("{}, whose maps lie in too many buffers", launch.kernel.name),
-                bytes: (entries.len() - 1) * (4 << self.pool.shift()),
-            });
-        }
-        let scope = gpu.device.push_error_scope(wgpu::ErrorFilter::Validation);
-        let layout = gpu
-            .device
-            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-                label: None,
-                entries: &entries,
-            });
-        let pipeline_layout = gpu
-            .device
-            .create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-                label: None,
-                bind_group_layouts: &[Some(&layout)],
-                immediate_size: 0,
-            });
-        let module = gpu
-            .device
-            .create_shader_module(wgpu::ShaderModuleDescriptor {
-                label: Some(launch.kernel.name),
-                source: wgpu::ShaderSource::Wgsl(launch.source(self.pool.shift()).into()),
-            });
-        let options = wgpu::PipelineCompilationOptions {
-            // Every kernel writes what it shares before it reads it.
-            zero_initialize_workgroup_memory: false,
-            ..Default::default()
-        };
-        let pipeline = gpu
-            .device
-            .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(launch.kernel.name),
-                layout: Some(&pipeline_layout),
-                module: &module,
-                entry_point: Some("main"),
-                compilation_options: options,
-                cache: None,
-            });
-        if let Some(Some(error)) = now(scope.pop()) {
-            return Err(self.failed(format!("it refuses {}: {error}", launch.kernel.name)));
-        }
-        let pipeline = Arc::new(Pipeline { layout, pipeline });
-        pipelines.insert(key, Arc::clone(&pipeline));
-        Ok(pipeline)
     }
 
     /// Copies an array whole; both have the same length.

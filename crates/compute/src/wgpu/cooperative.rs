@@ -10,7 +10,7 @@
 //! has to know which quarter is whose. A shape goes this way only if it was measured to be the fastest *and* gave what the plain
 //! product gave ([`tuning`](super::tuning)).
 
-use super::context::Bounds;
+use super::bounds::Bounds;
 use super::gemm::{Along, LoadLines, Loads};
 use std::fmt::Write;
 

@@ -14,7 +14,8 @@
 //! of f16 ([`half`](super::half)). Sums are in f32 always. Where an adapter has units for products of small matrices, the same
 //! three functions serve a kernel for those ([`cooperative`](super::cooperative)).
 
-use super::context::{Bounds, Context};
+use super::bounds::Bounds;
+use super::context::Context;
 use super::cooperative::{self, Matrices};
 use super::kernel::{Kernel, Launch, Param};
 use super::memory::Array;

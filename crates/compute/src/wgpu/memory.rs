@@ -9,7 +9,7 @@
 //!
 //! Without a device the pool only counts. That is how a job's memory is known before it starts.
 
-use super::context::Bounds;
+use super::bounds::Bounds;
 use super::factor::Factor;
 use super::fault::now;
 use crate::{ComputeError, Result, Storage};

@@ -18,6 +18,7 @@
 
 mod adapter;
 mod array;
+mod bounds;
 mod context;
 mod convolution;
 mod cooperative;
@@ -32,6 +33,7 @@ mod matrix;
 mod memory;
 mod moments;
 mod network;
+mod pipeline;
 mod pointwise;
 mod polar;
 mod product;
@@ -48,7 +50,7 @@ mod vector;
 mod winograd;
 
 pub use adapter::{AdapterChoice, AdapterInfo, AdapterKind, adapters};
-pub use context::Bounds;
+pub use bounds::Bounds;
 pub use tuning::{Convolutions, Precision};
 
 use crate::{Device, Hardware, NetSpec, Network, Networks, Result, Tensor};
