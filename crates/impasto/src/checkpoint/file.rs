@@ -1,38 +1,30 @@
-//! The file of a checkpoint.
+//! The file of a checkpoint: a safetensors file with a checksum ([`StateFile`]).
 //!
-//! ```text
-//! bytes       what
-//! 8           "impasto" and a zero
-//! 4           version of the format, little-endian as all numbers here
-//! 8           length n of the header
-//! n           the header: JSON, see [`Header`]; it ends with names and shapes of the tensors
-//! 4 · Σ size  the tensors in that order, row-major f32
-//! 32          SHA-256 of everything before
-//! ```
+//! | part | what |
+//! |---|---|
+//! | metadata `format`, `version` | `impasto checkpoint` and the version of what follows |
+//! | metadata `run` | what is said of the run, as JSON: [`Header`] |
+//! | tensors of `f32` | image, optimiser's state and whatever else the run keeps, by name |
+//! | tensor `sha256` | the checksum of everything before it |
 //!
-//! A file is written to a temporary name, flushed to the disk and renamed. Reading trusts nothing: the checksum is
-//! compared before anything else is looked at, no length is believed that the file itself does not bear out, and
-//! no more is allocated than the file is long.
+//! A file is written to a temporary name, flushed to the disk and renamed. Reading trusts nothing: no length is believed
+//! that the file itself does not bear out, and the checksum is compared before anything of the run is looked at.
 
 use super::{CheckpointError, Identity};
 use crate::picture::flush_folder;
 use crate::report::{ScaleReport, Setback, StepReport};
 use crate::tiling::Cut;
+use impasto_weights::{StateFile, StateWriter, WeightsError};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{BufWriter, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
-const MAGIC: [u8; 8] = *b"impasto\0";
-const VERSION: u32 = 2;
-/// Bytes before the header.
-const HEAD: u64 = 20;
-/// Bytes of the checksum.
-const SUM: u64 = 32;
-/// Bytes that are read or written at once.
-const BLOCK: usize = 1 << 16;
+const FORMAT: &str = "impasto checkpoint";
+/// Files of versions 1 and 2 were in a container of their own, which began with [`OLD_FILES`].
+const VERSION: &str = "3";
+const OLD_FILES: [u8; 8] = *b"impasto\0";
 
 /// What a checkpoint says of the run, beside its tensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,7 +39,8 @@ pub(crate) struct Header {
     pub(crate) cuts: Vec<Cuts>,
     /// The bits of numbers of the run and its optimiser, which JSON would not always keep.
     pub(crate) numbers: BTreeMap<String, u64>,
-    /// Names and shapes of the tensors.
+    /// Names and shapes of the tensors, which the container tells.
+    #[serde(skip)]
     pub(crate) tensors: Vec<(String, Vec<usize>)>,
 }
 
@@ -75,40 +68,6 @@ pub(crate) struct Past {
     pub(crate) scale_seconds: f64,
 }
 
-/// A file that is written and hashed at once.
-struct Hashed {
-    file: BufWriter<File>,
-    hash: Sha256,
-    bytes: u64,
-}
-
-impl Hashed {
-    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.hash.update(bytes);
-        self.bytes += bytes.len() as u64;
-        self.file.write_all(bytes)
-    }
-
-    fn put_values(&mut self, values: &[f32]) -> io::Result<()> {
-        let mut block = Vec::with_capacity(BLOCK);
-        for values in values.chunks(BLOCK / 4) {
-            block.clear();
-            block.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-            self.put(&block)?;
-        }
-        Ok(())
-    }
-
-    /// Adds the checksum and waits until the disk has it all.
-    fn finish(mut self) -> io::Result<u64> {
-        let sum = self.hash.finalize();
-        self.file.write_all(&sum)?;
-        self.file.flush()?;
-        self.file.get_ref().sync_all()?;
-        Ok(self.bytes + SUM)
-    }
-}
-
 /// Writes a checkpoint to `temporary` and renames it to `path`; returns its length. `values` is asked for each tensor
 /// of the header in its order, so that only one of them is in memory at a time. Whatever fails, `path` is as it was
 /// and the temporary file is gone.
@@ -126,25 +85,17 @@ pub(super) fn write(
         source,
     };
     let written = (|| {
-        let header_bytes = serde_json::to_vec(header).map_err(|error| failed(error.into()))?;
-        let mut file = Hashed {
-            file: BufWriter::with_capacity(BLOCK, File::create(temporary).map_err(failed)?),
-            hash: Sha256::new(),
-            bytes: 0,
-        };
-        let length = header_bytes.len() as u64;
-        for bytes in [
-            &MAGIC[..],
-            &VERSION.to_le_bytes(),
-            &length.to_le_bytes(),
-            &header_bytes,
-        ] {
-            file.put(bytes).map_err(failed)?;
-        }
+        let run = serde_json::to_string(header).map_err(|error| failed(error.into()))?;
+        let metadata = [("format", FORMAT), ("version", VERSION), ("run", &run)]
+            .map(|(key, text)| (key.to_string(), text.to_string()))
+            .into();
+        let file = BufWriter::new(File::create(temporary).map_err(failed)?);
+        let mut file = StateWriter::new(file, &header.tensors, &metadata).map_err(failed)?;
         for index in 0..header.tensors.len() {
-            file.put_values(&values(index)?).map_err(failed)?;
+            file.put(&values(index)?).map_err(failed)?;
         }
-        let bytes = file.finish().map_err(failed)?;
+        let (file, bytes) = file.finish().map_err(failed)?;
+        file.get_ref().sync_all().map_err(failed)?;
         fs::rename(temporary, path).map_err(failed)?;
         Ok(bytes)
     })();
@@ -161,50 +112,23 @@ pub(super) fn write(
 pub(crate) struct Saved {
     pub(crate) path: PathBuf,
     pub(crate) header: Header,
-    file: File,
-    /// Where the tensors begin.
-    start: u64,
+    state: StateFile,
 }
 
 impl Saved {
     /// Opens a file and checks all of it; `None` if there is none.
     ///
     /// # Errors
-    /// [`CheckpointError::Read`], [`CheckpointError::Damaged`].
+    /// [`CheckpointError::Read`], [`CheckpointError::OtherVersion`], [`CheckpointError::Damaged`].
     pub(super) fn open(path: &Path) -> Result<Option<Self>, CheckpointError> {
-        let Some(mut file) = open(path)? else {
+        let Some(state) = open(path)? else {
             return Ok(None);
         };
-        let damaged = |what: &str| CheckpointError::Damaged {
-            path: path.into(),
-            what: what.into(),
-        };
-        let read = |source| CheckpointError::read(path, source);
-        let length = file.metadata().map_err(read)?.len();
-        let header_length = head(&mut file, path, length)?;
-        if checksum(&mut file, length).map_err(read)? != stored_checksum(&mut file).map_err(read)? {
-            return Err(damaged(
-                "its checksum is wrong: it was cut short or changed",
-            ));
-        }
-        let header = header(&mut file, path, header_length)?;
-        let start = HEAD + header_length;
-        let mut left = length - SUM - start;
-        for (name, shape) in &header.tensors {
-            let size = size(shape).filter(|size| *size <= left);
-            let Some(size) = size else {
-                return Err(damaged(&format!("its tensor {name} is longer than itself")));
-            };
-            left -= size;
-        }
-        if left > 0 {
-            return Err(damaged("it is longer than its header says"));
-        }
+        state.verify().map_err(|error| unusable(path, error))?;
         Ok(Some(Self {
             path: path.into(),
-            header,
-            file,
-            start,
+            header: header(&state, path)?,
+            state,
         }))
     }
 
@@ -212,136 +136,87 @@ impl Saved {
     ///
     /// # Errors
     /// [`CheckpointError::Read`], [`CheckpointError::Damaged`].
-    pub(crate) fn values(&mut self, index: usize) -> Result<Vec<f32>, CheckpointError> {
-        let before = self.header.tensors.iter().take(index);
-        let offset: u64 = before.filter_map(|(_, shape)| size(shape)).sum();
-        let Some(bytes) = self.header.tensors.get(index).and_then(|(_, s)| size(s)) else {
-            return Err(self.damaged(format!("it has no tensor {index}")));
-        };
-        let read = |source| CheckpointError::read(&self.path, source);
-        self.file
-            .seek(SeekFrom::Start(self.start + offset))
-            .map_err(read)?;
-        let mut values = Vec::with_capacity(bytes as usize / 4);
-        let mut block = vec![0; BLOCK];
-        let mut left = bytes as usize;
-        while left > 0 {
-            let block = &mut block[..left.min(BLOCK)];
-            self.file.read_exact(block).map_err(read)?;
-            let (quads, _) = block.as_chunks::<4>();
-            values.extend(quads.iter().map(|&quad| f32::from_le_bytes(quad)));
-            left -= block.len();
+    pub(crate) fn values(&self, index: usize) -> Result<Vec<f32>, CheckpointError> {
+        match self.header.tensors.get(index) {
+            Some((name, _)) => self.state.read(name),
+            None => return Err(self.damaged(format!("it has no tensor {index}"))),
         }
-        Ok(values)
+        .map_err(|error| unusable(&self.path, error))
     }
 
     /// Something about it that cannot be.
     pub(crate) fn damaged(&self, what: impl Into<String>) -> CheckpointError {
-        CheckpointError::Damaged {
-            path: self.path.clone(),
-            what: what.into(),
-        }
+        damaged(&self.path, what)
     }
 }
 
 /// What job a file says it is of, unchecked.
 pub(super) fn peek(path: &Path) -> Result<Option<Identity>, CheckpointError> {
-    let Some(mut file) = open(path)? else {
-        return Ok(None);
-    };
-    let length = file
-        .metadata()
-        .map_err(|source| CheckpointError::read(path, source))?
-        .len();
-    let header_length = head(&mut file, path, length)?;
-    Ok(Some(header(&mut file, path, header_length)?.job))
-}
-
-fn open(path: &Path) -> Result<Option<File>, CheckpointError> {
-    match File::open(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        opened => opened
-            .map(Some)
-            .map_err(|source| CheckpointError::read(path, source)),
+    match open(path)? {
+        Some(state) => Ok(Some(header(&state, path)?.job)),
+        None => Ok(None),
     }
 }
 
-/// Reads what stands before the header, and returns the header's length.
-fn head(file: &mut File, path: &Path, length: u64) -> Result<u64, CheckpointError> {
-    let damaged = |what: String| CheckpointError::Damaged {
-        path: path.into(),
-        what,
-    };
-    if length < HEAD + SUM {
-        return Err(damaged(format!("it ends after {length} bytes")));
-    }
-    let mut head = [0; HEAD as usize];
-    file.read_exact(&mut head)
-        .map_err(|source| CheckpointError::read(path, source))?;
-    let [m0, m1, m2, m3, m4, m5, m6, m7, v0, v1, v2, v3, size @ ..] = head;
-    if [m0, m1, m2, m3, m4, m5, m6, m7] != MAGIC {
-        return Err(damaged("it does not begin as a checkpoint does".into()));
-    }
-    let version = u32::from_le_bytes([v0, v1, v2, v3]);
-    if version != VERSION {
-        return Err(damaged(format!(
-            "its format is version {version}, and this program reads version {VERSION}"
-        )));
-    }
-    let size = u64::from_le_bytes(size);
-    if size > length - HEAD - SUM {
-        return Err(damaged(
-            "it ends within its header: it was cut short".into(),
-        ));
-    }
-    Ok(size)
-}
-
-/// The checksum that a file of this length should have.
-fn checksum(file: &mut File, length: u64) -> io::Result<[u8; SUM as usize]> {
-    file.seek(SeekFrom::Start(0))?;
-    let mut hash = Sha256::new();
-    let mut block = vec![0; BLOCK];
-    let mut left = length - SUM;
-    while left > 0 {
-        let block = &mut block[..left.min(BLOCK as u64) as usize];
-        file.read_exact(block)?;
-        hash.update(&*block);
-        left -= block.len() as u64;
-    }
-    Ok(hash.finalize().into())
-}
-
-fn stored_checksum(file: &mut File) -> io::Result<[u8; SUM as usize]> {
-    let mut sum = [0; SUM as usize];
-    file.seek(SeekFrom::End(-(SUM as i64)))?;
-    file.read_exact(&mut sum)?;
-    Ok(sum)
-}
-
-fn header(file: &mut File, path: &Path, length: u64) -> Result<Header, CheckpointError> {
+/// Opens the container, whose checksum is not compared yet; `None` if there is no file.
+fn open(path: &Path) -> Result<Option<StateFile>, CheckpointError> {
     let read = |source| CheckpointError::read(path, source);
-    file.seek(SeekFrom::Start(HEAD)).map_err(read)?;
-    let mut bytes = Vec::new();
-    file.take(length).read_to_end(&mut bytes).map_err(read)?;
-    serde_json::from_slice(&bytes).map_err(|error| CheckpointError::Damaged {
-        path: path.into(),
-        what: format!("its header cannot be read ({error})"),
-    })
+    let file = match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        opened => opened.map_err(read)?,
+    };
+    let mut start = Vec::new();
+    (&file)
+        .take(OLD_FILES.len() as u64)
+        .read_to_end(&mut start)
+        .map_err(read)?;
+    if start == OLD_FILES {
+        return Err(CheckpointError::OtherVersion { path: path.into() });
+    }
+    let opened = StateFile::open(file, path);
+    opened.map(Some).map_err(|error| unusable(path, error))
 }
 
-/// Bytes of a tensor, if there can be that many.
-fn size(shape: &[usize]) -> Option<u64> {
-    let entries = shape
-        .iter()
-        .try_fold(1u64, |product, &side| product.checked_mul(side as u64))?;
-    entries.checked_mul(4)
+/// What the container says of the run.
+fn header(state: &StateFile, path: &Path) -> Result<Header, CheckpointError> {
+    let said = |key| state.metadata().get(key).map_or("", String::as_str);
+    if said("format") != FORMAT {
+        return Err(damaged(path, "it does not say that it is a checkpoint"));
+    }
+    if said("version") != VERSION {
+        return Err(CheckpointError::OtherVersion { path: path.into() });
+    }
+    let mut header: Header = serde_json::from_str(said("run"))
+        .map_err(|error| damaged(path, format!("what it says of the run: {error}")))?;
+    let tensors = state.tensors();
+    header.tensors = tensors
+        .map(|tensor| (tensor.name.to_string(), tensor.shape.to_vec()))
+        .collect();
+    Ok(header)
+}
+
+/// What is wrong with a container, told of a checkpoint.
+fn unusable(path: &Path, error: WeightsError) -> CheckpointError {
+    match error {
+        WeightsError::Io { error, .. } => CheckpointError::read(path, error),
+        WeightsError::Damaged { problem, .. } => damaged(path, problem),
+        WeightsError::TooLarge {
+            what, size, limit, ..
+        } => damaged(path, format!("{what} is {size}, the limit is {limit}")),
+        other => damaged(path, other.to_string()),
+    }
+}
+
+fn damaged(path: &Path, what: impl Into<String>) -> CheckpointError {
+    CheckpointError::Damaged {
+        path: path.into(),
+        what: what.into(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     fn small() -> (Header, Vec<Vec<f32>>) {
         let header = Header {
@@ -379,7 +254,7 @@ mod tests {
     #[test]
     fn what_is_read_is_what_was_written_bit_for_bit() {
         let (folder, path, _) = file();
-        let mut saved = Saved::open(&path).unwrap().unwrap();
+        let saved = Saved::open(&path).unwrap().unwrap();
         let (header, tensors) = small();
         assert_eq!(saved.header, header);
         for (index, tensor) in tensors.iter().enumerate() {
@@ -404,57 +279,59 @@ mod tests {
     #[test]
     fn a_file_that_is_changed_anywhere_is_refused() {
         let (_folder, path, bytes) = file();
-        for place in 0..bytes.len() {
+        let refused = |bytes: &[u8], case: &str| {
+            fs::write(&path, bytes).unwrap();
+            let error = Saved::open(&path).map(|_| case).unwrap_err().to_string();
+            assert!(error.contains("a.checkpoint is damaged"), "{case}: {error}");
+        };
+        for bit in 0..bytes.len() * 8 {
             let mut bytes = bytes.clone();
-            bytes[place] ^= 1 << (place % 8);
-            fs::write(&path, &bytes).unwrap();
-            assert!(Saved::open(&path).is_err(), "byte {place}");
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            refused(&bytes, &format!("bit {bit}"));
         }
-        fs::write(&path, [&bytes[..], &[0]].concat()).unwrap();
-        assert!(Saved::open(&path).is_err(), "a byte more");
+        refused(&[&bytes[..], &[0]].concat(), "a byte more");
     }
 
-    /// A file with a right checksum around any header and body.
-    fn forge(path: &Path, header_length: u64, rest: &[u8]) {
-        let mut bytes = [
-            &MAGIC[..],
-            &VERSION.to_le_bytes(),
-            &header_length.to_le_bytes(),
-            rest,
-        ]
-        .concat();
-        let sum = Sha256::digest(&bytes);
-        bytes.extend(sum);
-        fs::write(path, bytes).unwrap();
+    /// A file without tensors and with a right checksum that says this.
+    fn forge(path: &Path, metadata: &[(&str, &str)]) {
+        let metadata = metadata.iter();
+        let metadata = metadata.map(|&(key, text)| (key.into(), text.into()));
+        let writer = StateWriter::new(vec![], &[], &metadata.collect()).unwrap();
+        fs::write(path, writer.finish().unwrap().0).unwrap();
     }
 
     #[test]
-    fn headers_that_promise_too_much_are_refused() {
+    fn what_is_no_checkpoint_or_of_another_version_is_told_apart() {
         let folder = impasto_testing::Folder::new();
         let path = folder.path().join("forged");
-        for shape in [vec![usize::MAX], vec![1 << 32, 1 << 32], vec![3], vec![]] {
-            let (mut header, _) = small();
-            header.tensors = vec![("image".into(), shape.clone())];
-            let header = serde_json::to_vec(&header).unwrap();
-            forge(&path, header.len() as u64, &header);
-            assert!(Saved::open(&path).is_err(), "{shape:?}");
+        let check = |problem: &str| {
+            for error in [Saved::open(&path).err(), peek(&path).err()] {
+                let error = error.unwrap().to_string();
+                assert!(error.contains(problem), "{error}");
+            }
+        };
+        let run = serde_json::to_string(&small().0).unwrap();
+        let run = ("run", run.as_str());
+        let (format, version) = (("format", FORMAT), ("version", VERSION));
+        forge(&path, &[format, version, run]);
+        assert_eq!(peek(&path).unwrap(), Some(small().0.job));
+        assert_eq!(Saved::open(&path).unwrap().unwrap().header.tensors, []);
+        for (metadata, problem) in [
+            (&[][..], "it does not say that it is a checkpoint"),
+            (&[("format", "pt"), version, run], "it does not say"),
+            (&[format, version], "what it says of the run: EOF"),
+            (&[format, version, ("run", "{}")], "missing field"),
+            (&[format, run], "by another version of impasto"),
+            (
+                &[format, ("version", "4"), ("run", "")],
+                "by another version",
+            ),
+        ] {
+            forge(&path, metadata);
+            check(problem);
         }
-        forge(&path, u64::MAX, b"{}");
-        assert!(Saved::open(&path).is_err());
-        forge(&path, 2, b"{}");
-        assert!(Saved::open(&path).is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn no_bytes_are_too_hostile(length in 0u64..80, rest in proptest::collection::vec(any::<u8>(), 0..80)) {
-            let folder = impasto_testing::Folder::new();
-            let path = folder.path().join("forged");
-            forge(&path, length, &rest);
-            prop_assert!(Saved::open(&path).is_err());
-            fs::write(&path, &rest).unwrap();
-            prop_assert!(Saved::open(&path).is_err());
-        }
+        fs::write(&path, b"impasto\0\x02\0\0\0").unwrap();
+        check("finish the run with that version, or remove the file");
     }
 
     #[test]
