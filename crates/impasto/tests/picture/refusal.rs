@@ -197,7 +197,17 @@ fn compressed_metadata_that_explodes_does_no_harm() {
     }
 }
 
-const TARGETS: [&str; 14] = [
+const TARGETS: [&str; 24] = [
+    "arithmetic.jpg",
+    "arithmetic-progressive.jpg",
+    "restarts.jpg",
+    "twelve-bits.jpg",
+    "fax-rows.tif",
+    "fax3-2d.tif",
+    "fax4-reversed.tif",
+    "zstd.tif",
+    "palette.tif",
+    "orientation6.webp",
     "rgb.jpg",
     "progressive.jpg",
     "cmyk-icc.jpg",
