@@ -233,7 +233,18 @@ fn read(bytes: &[u8], kind: Kind, source: &Source) -> Result<Raw, PictureError> 
         Kind::Png => png::read(bytes, source),
         Kind::WebP => webp::read(bytes, source),
         Kind::Bmp => bmp::read(bytes, source),
-        Kind::Gif => through_image(GifDecoder::new(cursor), source),
+        Kind::Gif => {
+            let decoder = GifDecoder::new(cursor).and_then(|mut decoder| {
+                let (width, height) = decoder.dimensions();
+                let canvas = 4 * u64::from(width) * u64::from(height);
+                let mut limits = image::Limits::no_limits();
+                // A frame may declare any size, whatever that of the picture is.
+                limits.max_alloc = Some((3 * canvas).max(64 << 20));
+                decoder.set_limits(limits)?;
+                Ok(decoder)
+            });
+            through_image(decoder, source)
+        }
         Kind::Pnm => through_image(PnmDecoder::new(cursor), source),
         Kind::Qoi => {
             let mut raw = through_image(QoiDecoder::new(cursor), source)?;
