@@ -213,3 +213,49 @@ fn twelve_bits_are_kept() {
     let bytes = fs::read(golden("twelve-bits.jpg")).unwrap();
     assert_eq!(decode(&bytes).unwrap().depth(), Depth::Sixteen);
 }
+
+#[test]
+fn a_progressive_jpeg_without_its_last_scan_is_coarse_and_without_its_end_too_it_is_refused() {
+    let bytes = fs::read(golden("progressive.jpg")).unwrap();
+    let last = bytes
+        .windows(2)
+        .rposition(|pair| pair == [0xff, 0xda])
+        .unwrap();
+    let closed = [&bytes[..last], &[0xff, 0xd9]].concat();
+    assert!(decode(&closed).is_ok());
+    let error = decode(&bytes[..last]).unwrap_err();
+    assert!(matches!(error, PictureError::Damaged { .. }), "{error}");
+}
+
+#[test]
+fn valid_kinds_that_are_not_read_are_not_called_damaged() {
+    let bytes = fs::read(golden("rgb.jpg")).unwrap();
+    let header = bytes
+        .windows(2)
+        .position(|pair| pair == [0xff, 0xc0])
+        .unwrap();
+    let marked = |marker: u8| {
+        let mut bytes = bytes.clone();
+        bytes[header + 1] = marker;
+        bytes
+    };
+    let phone =
+        b"\x89PNG\r\n\x1a\n\0\0\0\x04CgBI\x50\0\x20\x02\x2b\xd5\xb3\x7f\0\0\0\x0dIHDR".to_vec();
+    for (bytes, what) in [
+        (marked(0xc3), "lossless"),
+        (marked(0xc5), "hierarchical"),
+        (marked(0xf7), "JPEG-LS"),
+        (phone, "CgBI"),
+    ] {
+        let error = decode(&bytes).unwrap_err();
+        let message = error.to_string();
+        assert!(
+            matches!(error, PictureError::Unsupported { .. }),
+            "{message}"
+        );
+        assert!(
+            message.contains(what) && message.contains("magick"),
+            "{message}"
+        );
+    }
+}

@@ -63,6 +63,9 @@ pub(super) fn read(bytes: &[u8], source: &Source) -> Result<Raw, PictureError> {
 
 /// The decoder would refuse a huge size too, but without a word on which limit.
 fn check_header(bytes: &[u8], source: &Source) -> Result<(), PictureError> {
+    if bytes.get(12..16) == Some(b"CgBI") {
+        return Err(source.unsupported("Apple's CgBI, as in the programs of its telephones"));
+    }
     let header = bytes
         .get(16..26)
         .and_then(|header| header.first_chunk::<10>());

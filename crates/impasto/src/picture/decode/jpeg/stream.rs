@@ -235,6 +235,7 @@ impl<'a> Reader<'a> {
                 }
                 Ok(())
             }
+            0xf7 => Err(Refusal::Unsupported("JPEG-LS")),
             0xda => self.scan(segment),
             0xdb => self.quantisation(segment),
             0xdd => {
