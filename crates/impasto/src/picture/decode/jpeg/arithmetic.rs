@@ -1,7 +1,8 @@
 //! Coefficients in arithmetic codes, sequential and progressive (ITU-T T.81, Annex D, F.2.4 and
 //! G.2.3).
 
-use super::stream::{Fault, Scan, Tables, ZIGZAG, skip_to_marker};
+use super::scan::{Fault, Scan, skip_to_marker};
+use super::stream::{Tables, ZIGZAG};
 
 /// States of the probability estimate: the probability of the less likely symbol, the state after
 /// it and after the likely one, and whether the less likely symbol becomes the likely one (T.81,

@@ -1,6 +1,7 @@
 //! Coefficients in Huffman codes, sequential and progressive (ITU-T T.81, F.2.2 and G.2).
 
-use super::stream::{Fault, Scan, Tables, ZIGZAG, skip_to_marker};
+use super::scan::{Fault, Scan, skip_to_marker};
+use super::stream::{Tables, ZIGZAG};
 
 /// Codes of up to this many bits are looked up at once.
 const SHORT: u32 = 9;

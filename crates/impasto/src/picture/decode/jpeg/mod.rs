@@ -13,6 +13,7 @@
 mod arithmetic;
 mod huffman;
 mod pixels;
+mod scan;
 mod stream;
 
 use image::metadata::Orientation;
