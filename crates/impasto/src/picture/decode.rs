@@ -2,11 +2,19 @@
 //!
 //! The way: tell the format by content → check the declared size → decode to [`Raw`] samples →
 //! [`develop`]: colours to sRGB, planes of `f32`, upright. JPEG and TIFF have readers of their own
-//! here because inks must reach the colour management as inks; the others go through `image`.
+//! here because inks must reach the colour management as inks, PNG because its chunks say more of
+//! colours than `image` passes on; the others go through `image`.
+//!
+//! Whether a picture is whole is asked of its pixels, not of the end of its file. Where a file is
+//! read and something about it is worth knowing, it is logged as a warning with the file's name.
 
+mod bmp;
+mod exif;
 mod jpeg;
+mod png;
 mod sniff;
 mod tiff;
+mod webp;
 
 use std::error::Error;
 use std::fs::File;
@@ -14,13 +22,13 @@ use std::io::{Cursor, ErrorKind, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use image::codecs::{bmp::BmpDecoder, gif::GifDecoder, png::PngDecoder, webp::WebPDecoder};
+use image::codecs::{gif::GifDecoder, pnm::PnmDecoder, qoi::QoiDecoder};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageResult};
 use rayon::prelude::*;
 
 use self::sniff::Kind;
-use super::profile::{Converter, Model};
+use super::profile::{Calibration, Converter, Model, Profile};
 use super::{Depth, Picture, PictureError, orient};
 
 /// How large a picture may be. What is beyond is refused before its pixels are allocated.
@@ -51,7 +59,7 @@ struct Raw {
     samples: Samples,
     model: Model,
     alpha: Option<Alpha>,
-    icc: Option<Vec<u8>>,
+    profile: Option<Profile>,
     orientation: Orientation,
 }
 
@@ -199,9 +207,10 @@ pub(super) fn decode(bytes: &[u8], name: &str, limits: &Limits) -> Result<Pictur
         return Err(PictureError::Empty { name: name.into() });
     }
     check_bytes(bytes.len() as u64, name, limits)?;
-    let kind = sniff::kind(bytes).map_err(|found| PictureError::Unknown {
+    let kind = sniff::kind(bytes).map_err(|(found, way_out)| PictureError::Unknown {
         name: name.into(),
         found,
+        way_out,
     })?;
     let source = Source {
         name,
@@ -221,52 +230,36 @@ fn read(bytes: &[u8], kind: Kind, source: &Source) -> Result<Raw, PictureError> 
     match kind {
         Kind::Jpeg => jpeg::read(bytes, source),
         Kind::Tiff => tiff::read(bytes, source),
-        Kind::Png => {
-            check_png_header(bytes, source)?;
-            let mut limits = image::Limits::no_limits();
-            // For what is not pixels: profiles and texts are compressed, and could be bombs.
-            limits.max_alloc = Some(64 << 20);
-            through_image(PngDecoder::with_limits(cursor, limits), source)
+        Kind::Png => png::read(bytes, source),
+        Kind::WebP => webp::read(bytes, source),
+        Kind::Bmp => bmp::read(bytes, source),
+        Kind::Gif => {
+            let decoder = GifDecoder::new(cursor).and_then(|mut decoder| {
+                let (width, height) = decoder.dimensions();
+                let canvas = 4 * u64::from(width) * u64::from(height);
+                let mut limits = image::Limits::no_limits();
+                // A frame may declare any size, whatever that of the picture is.
+                limits.max_alloc = Some((3 * canvas).max(64 << 20));
+                decoder.set_limits(limits)?;
+                Ok(decoder)
+            });
+            through_image(decoder, source)
         }
-        Kind::WebP if is_cut_riff(bytes) => Err(source.damaged("its end is missing")),
-        Kind::WebP => through_image(WebPDecoder::new(cursor), source),
-        Kind::Bmp => through_image(BmpDecoder::new(cursor), source),
-        Kind::Gif => through_image(GifDecoder::new(cursor), source),
+        Kind::Pnm => through_image(PnmDecoder::new(cursor), source),
+        Kind::Qoi => {
+            let mut raw = through_image(QoiDecoder::new(cursor), source)?;
+            // The last byte of the header says whether samples are those of light.
+            raw.profile = (bytes.get(13) == Some(&1)).then_some(Profile::Calibrated(LINEAR));
+            Ok(raw)
+        }
     }
 }
 
-/// The decoder would refuse a huge size too, but without a word on which limit.
-fn check_png_header(bytes: &[u8], source: &Source) -> Result<(), PictureError> {
-    let header = bytes
-        .get(16..26)
-        .and_then(|header| header.first_chunk::<10>());
-    let [w0, w1, w2, w3, h0, h1, h2, h3, depth, colour] =
-        *header.ok_or_else(|| source.damaged("its header is missing"))?;
-    let width = u64::from(u32::from_be_bytes([w0, w1, w2, w3]));
-    let height = u64::from(u32::from_be_bytes([h0, h1, h2, h3]));
-    source.check_size(width, height)?;
-    let channels = match colour {
-        2 => 3,
-        4 => 2,
-        6 => 4,
-        _ => 1,
-    };
-    // Deflate makes at most 1032 bytes of one.
-    let inflated = width * height * channels * u64::from(depth) / 8;
-    if inflated / 1032 > bytes.len() as u64 {
-        return Err(source.damaged(format!("too short for its {width}×{height} pixels")));
-    }
-    Ok(())
-}
-
-/// Whether the container says that it is longer than the file.
-fn is_cut_riff(bytes: &[u8]) -> bool {
-    let declared = bytes
-        .get(4..8)
-        .and_then(|b| b.first_chunk())
-        .map(|b| u32::from_le_bytes(*b));
-    declared.is_some_and(|length| u64::from(length) + 8 > bytes.len() as u64)
-}
+/// Samples that are proportional to light, with the primaries of sRGB.
+const LINEAR: Calibration = Calibration {
+    gamma: Some(1.0),
+    chromaticities: None,
+};
 
 fn through_image(
     decoder: ImageResult<impl ImageDecoder>,
@@ -277,7 +270,7 @@ fn through_image(
     source.check_size(width.into(), height.into())?;
     // Metadata that cannot be read is no reason to refuse the picture.
     let icc = decoder.icc_profile().unwrap_or_default();
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let exif = decoder.exif_metadata().unwrap_or_default();
     let image = DynamicImage::from_decoder(decoder).map_err(|error| source.image_error(error))?;
     let color = image.color();
     let samples = match image {
@@ -301,8 +294,8 @@ fn through_image(
             Model::Grey
         },
         alpha: color.has_alpha().then_some(Alpha::Straight),
-        icc,
-        orientation,
+        profile: icc.map(Profile::Icc),
+        orientation: exif.map_or(Orientation::NoTransforms, |exif| exif::orientation(&exif)),
     })
 }
 
@@ -315,9 +308,9 @@ fn develop(raw: Raw, source: &Source) -> Result<Picture, PictureError> {
         return Err(source.damaged("there are more or fewer pixels than it says"));
     }
     let converter = raw
-        .icc
-        .as_deref()
-        .and_then(|icc| Converter::new(icc, raw.model, source.name));
+        .profile
+        .as_ref()
+        .and_then(|profile| Converter::new(profile, raw.model, source.name));
     let mut rgb = vec![0.0; 3 * width * height];
     let (red, rest) = rgb.split_at_mut(width * height);
     let (green, blue) = rest.split_at_mut(width * height);
@@ -346,6 +339,12 @@ fn develop(raw: Raw, source: &Source) -> Result<Picture, PictureError> {
         Some(Alpha::Straight | Alpha::Multiplied) => raw.samples.last_plane(channels),
         Some(Alpha::Ignored) | None => Vec::new(),
     };
+    if !alpha.is_empty() && alpha.par_iter().all(|&alpha| alpha <= 0.0) {
+        log::warn!(
+            "{}: it is transparent throughout, so nothing of it is to be seen",
+            source.name
+        );
+    }
     drop(raw.samples);
     let (upright_width, upright_height) = orient::size(width, height, raw.orientation);
     rgb = orient::planes(rgb, width, height, raw.orientation);

@@ -37,19 +37,19 @@ pub enum PictureError {
         name: String,
     },
     /// The content is none of the formats that are read.
-    #[error(
-        "cannot read {name}: it is not a picture impasto knows (found {found}); \
-         use JPEG, PNG, WebP, TIFF, BMP or GIF"
-    )]
+    #[error("cannot read {name}: it is not a picture impasto knows (found {found}); {way_out}")]
     Unknown {
         /// The name of the picture.
         name: String,
         /// What the first bytes look like.
         found: &'static str,
+        /// What makes a picture of it that can be read, in words, with other programs' commands.
+        way_out: &'static str,
     },
-    /// The format is known, this kind of it is not.
+    /// The format is known, this kind of it is not. The file may well be whole.
     #[error(
-        "cannot read {name}: this kind of {format} is not supported ({what}); save it as PNG first"
+        "cannot read {name}: this kind of {format} is not supported ({what}); \
+         make a PNG of it with `magick FILE FILE.png` or the program that made it"
     )]
     Unsupported {
         /// The name of the picture.

@@ -2,12 +2,14 @@
 //!
 //! A [`Picture`] is what the rest of the library works with: planar `f32`, sRGB-coded, upright,
 //! three colour planes and perhaps alpha, whatever the file was. [`Picture::open`] decodes by
-//! content, applies the EXIF orientation and converts an embedded ICC profile to sRGB;
+//! content, applies the EXIF orientation and converts what the file says of its colours (an ICC
+//! profile, or PNG's `cICP`, `gAMA` and `cHRM`) to sRGB;
 //! [`Picture::save`] writes PNG, JPEG, WebP or TIFF with an sRGB profile and the settings of the
 //! run in the metadata.
 //!
-//! What it refuses: pictures above the [`Limits`] (before any pixel is allocated), files that are
-//! cut short (never half a picture), names that do not say a format it can write. It keeps no
+//! What it refuses: pictures above the [`Limits`] (before any pixel is allocated), files that lack
+//! pixels (never half a picture; an end marker alone may be missing), pictures of high dynamic
+//! range, names that do not say a format it can write. It keeps no
 //! metadata of the pictures it reads: an output is a new picture, and a photograph's place and
 //! camera are nobody's business.
 
@@ -107,6 +109,21 @@ impl Picture {
         self.alpha.as_deref()
     }
 
+    /// The alpha plane resampled to `[height, width]` (a zero is taken as 1), 0 to 1: that of
+    /// [`Picture::resized`], as weights of what is to be seen. None if the picture is opaque.
+    pub fn alpha_resized(&self, width: usize, height: usize, filter: Filter) -> Option<Vec<f32>> {
+        let (from, to) = ((self.height, self.width), (height.max(1), width.max(1)));
+        let mut alpha = resize_planes(self.alpha.as_deref()?, 1, from, to, filter);
+        clamp(&mut alpha);
+        Some(alpha)
+    }
+
+    /// Whether every pixel is fully transparent, so that nothing of the picture is to be seen.
+    pub fn is_clear(&self) -> bool {
+        let alpha = self.alpha.as_deref();
+        alpha.is_some_and(|alpha| alpha.iter().all(|&alpha| alpha <= 0.0))
+    }
+
     /// Depth of the file the picture came from.
     pub fn depth(&self) -> Depth {
         self.depth
@@ -122,7 +139,7 @@ impl Picture {
         decode::open(path, &Limits::default())
     }
 
-    /// Decodes the bytes of a JPEG, PNG, WebP, TIFF, BMP or GIF file, told apart by content.
+    /// Decodes the bytes of a JPEG, PNG, WebP, TIFF, BMP, GIF, PNM or QOI file, told apart by content.
     ///
     /// `name` is used in messages only. Of an animation the first frame is taken, grey becomes
     /// three equal planes, an alpha channel that is opaque throughout is dropped.
@@ -146,10 +163,9 @@ impl Picture {
                 let mut rgb = self.rgb.clone();
                 multiply(&mut rgb, alpha);
                 let mut rgb = resize_planes(&rgb, 3, from, to, filter);
-                let mut alpha = resize_planes(alpha, 1, from, to, filter);
-                clamp(&mut alpha);
-                divide(&mut rgb, &alpha);
-                (rgb, Some(alpha))
+                let alpha = self.alpha_resized(width, height, filter);
+                divide(&mut rgb, alpha.as_deref().unwrap_or_default());
+                (rgb, alpha)
             }
         };
         clamp(&mut rgb);

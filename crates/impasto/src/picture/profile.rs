@@ -1,4 +1,8 @@
-//! Colour management: from an embedded ICC profile to sRGB, and the sRGB profile that is written.
+//! Colour management: from what a file says of its colours to sRGB, and the sRGB profile that is
+//! written.
+//!
+//! A file has an ICC profile, code points of ITU-T H.273, or primaries and an exponent; the latter
+//! two become profiles of matrix and curves.
 //!
 //! Conversion is perceptual, as browsers do it: a profile with tables uses its perceptual table,
 //! one of matrix and curves has only the colorimetric rendering. What lies outside sRGB is
@@ -9,8 +13,9 @@
 use std::sync::Arc;
 
 use moxcms::{
-    ColorProfile, DataColorSpace, Layout, RenderingIntent, Transform16BitExecutor,
-    TransformOptions, Xyzd,
+    Chromaticity, CicpColorPrimaries, CicpProfile, ColorPrimaries, ColorProfile, DataColorSpace,
+    Layout, MatrixCoefficients, RenderingIntent, ToneReprCurve, TransferCharacteristics,
+    Transform16BitExecutor, TransformOptions, Xyzd,
 };
 
 /// The colours of a pixel as they are in the file.
@@ -46,6 +51,132 @@ impl Model {
     }
 }
 
+/// What a file says of its colours.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Profile {
+    /// The bytes of an ICC profile.
+    Icc(Vec<u8>),
+    Cicp(Cicp),
+    Calibrated(Calibration),
+}
+
+/// Code points of ITU-T H.273 for red, green and blue.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Cicp {
+    /// Table 2.
+    pub(super) primaries: u8,
+    /// Table 3.
+    pub(super) transfer: u8,
+    /// Whether samples go from 0 to their largest value, and not as in video.
+    pub(super) full_range: bool,
+}
+
+impl Cicp {
+    /// Whether both are among those that can be converted: the primaries with chromaticities, and
+    /// BT.709 and its equals, BT.470, linear and sRGB transfers.
+    pub(super) fn is_known(&self) -> bool {
+        matches!(self.primaries, 1 | 4..=12 | 22)
+            && matches!(self.transfer, 1 | 4..=6 | 8 | 13..=15)
+    }
+
+    /// The name of a transfer whose white is far brighter than a screen's, so that it would have
+    /// to be mapped by taste.
+    pub(super) fn high_dynamic_range(&self) -> Option<&'static str> {
+        match self.transfer {
+            16 => Some("PQ"),
+            18 => Some("HLG"),
+            _ => None,
+        }
+    }
+}
+
+/// How the samples of a file relate to light, in PNG's `gAMA` and `cHRM`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Calibration {
+    /// `sample = light^gamma`; sRGB's curve if it is not said.
+    pub(super) gamma: Option<f32>,
+    /// x and y of white, red, green and blue; sRGB's if they are not said.
+    pub(super) chromaticities: Option<[[f32; 2]; 4]>,
+}
+
+impl Calibration {
+    pub(super) fn is_there(&self) -> bool {
+        self.gamma.is_some() || self.chromaticities.is_some()
+    }
+
+    /// None if the numbers make no sense.
+    fn profile(&self) -> Option<ColorProfile> {
+        let mut profile = target();
+        profile.cicp = None;
+        if let Some(values) = self.chromaticities {
+            let inside = |[x, y]: [f32; 2]| (0.0..=1.0).contains(&x) && (0.001..=1.0).contains(&y);
+            if !values.into_iter().all(inside) {
+                return None;
+            }
+            let [white, red, green, blue] = values.map(|[x, y]| Chromaticity { x, y });
+            let primaries = ColorPrimaries { red, green, blue };
+            profile.update_rgb_colorimetry(white.to_xyyb(), primaries);
+            let colorants = [
+                profile.red_colorant,
+                profile.green_colorant,
+                profile.blue_colorant,
+            ];
+            // Primaries on one line span no colours.
+            let usable = |c: &Xyzd| [c.x, c.y, c.z].iter().all(|v| v.abs() < 16.0);
+            if !colorants.iter().all(usable) {
+                return None;
+            }
+        }
+        if let Some(gamma) = self.gamma {
+            if !(0.05..=20.0).contains(&gamma) {
+                return None;
+            }
+            // The exponent that stands for sRGB in `gAMA`, where the curve itself cannot be said;
+            // decoders take what is within 5 % of it as a screen's (libpng's threshold).
+            if (gamma * 2.2 - 1.0).abs() > 0.05 {
+                let curve = ToneReprCurve::Parametric(vec![1.0 / gamma]);
+                profile.red_trc = Some(curve.clone());
+                profile.green_trc = Some(curve.clone());
+                profile.blue_trc = Some(curve);
+            }
+        }
+        Some(profile)
+    }
+}
+
+impl Profile {
+    /// What this is called in messages.
+    fn name(&self) -> &'static str {
+        match self {
+            Profile::Icc(_) => "ICC profile",
+            Profile::Cicp(_) => "cICP chunk",
+            Profile::Calibrated(_) => "gAMA or cHRM chunk",
+        }
+    }
+
+    fn parse(&self) -> Result<ColorProfile, String> {
+        match self {
+            Profile::Icc(icc) => {
+                ColorProfile::new_from_slice(icc).map_err(|error| error.to_string())
+            }
+            Profile::Cicp(cicp) => {
+                let transfer = TransferCharacteristics::try_from(cicp.transfer);
+                let primaries = CicpColorPrimaries::try_from(cicp.primaries);
+                Ok(ColorProfile::new_from_cicp(CicpProfile {
+                    color_primaries: primaries.map_err(|error| error.to_string())?,
+                    transfer_characteristics: transfer.map_err(|error| error.to_string())?,
+                    matrix_coefficients: MatrixCoefficients::Identity,
+                    full_range: true,
+                }))
+            }
+            Profile::Calibrated(calibration) => {
+                let profile = calibration.profile();
+                profile.ok_or_else(|| "its numbers make no sense".into())
+            }
+        }
+    }
+}
+
 /// Turns rows of one picture's colours into sRGB.
 pub(super) struct Converter {
     transform: Arc<Transform16BitExecutor>,
@@ -56,14 +187,15 @@ pub(super) struct Converter {
 
 impl Converter {
     /// None if the profile says sRGB, or cannot be used (which is logged with `name`).
-    pub(super) fn new(icc: &[u8], has: Model, name: &str) -> Option<Converter> {
+    pub(super) fn new(profile: &Profile, has: Model, name: &str) -> Option<Converter> {
+        let what = profile.name();
         let ignored = |why: String| {
-            log::warn!("{name}: its ICC profile is ignored ({why}); colours are taken as sRGB");
+            log::warn!("{name}: its {what} is ignored ({why}); colours are taken as sRGB");
         };
-        let profile = match ColorProfile::new_from_slice(icc) {
+        let profile = match profile.parse() {
             Ok(profile) => profile,
-            Err(error) => {
-                ignored(error.to_string());
+            Err(why) => {
+                ignored(why);
                 return None;
             }
         };

@@ -1,7 +1,10 @@
 //! Pictures, seen from outside: what is read, what is refused, what is written, and how sizes
 //! change.
 
+mod colour;
+mod damage;
 mod files;
+mod kinds;
 mod output;
 mod refusal;
 mod resize;

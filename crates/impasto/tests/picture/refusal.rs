@@ -176,6 +176,15 @@ fn every_format_checks_the_limits() {
     }
 }
 
+/// A frame of 60,000×60,000 in a picture of 2×2.
+#[test]
+fn a_gif_frame_larger_than_its_picture_is_refused_before_it_is_allocated() {
+    let mut bytes = b"GIF89a\x02\0\x02\0\x80\0\0\0\0\0\xff\xff\xff".to_vec();
+    bytes.extend(b",\0\0\0\0\x60\xea\x60\xea\0\x02\x02\x84\x51\0;");
+    let error = Picture::decode(&bytes, "frame.gif", &Limits::default()).unwrap_err();
+    assert!(error.to_string().contains("limit exceeded"), "{error}");
+}
+
 /// A file of a hundred kilobytes that would inflate to a hundred megabytes of metadata.
 #[test]
 fn compressed_metadata_that_explodes_does_no_harm() {
@@ -197,7 +206,17 @@ fn compressed_metadata_that_explodes_does_no_harm() {
     }
 }
 
-const TARGETS: [&str; 14] = [
+const TARGETS: [&str; 24] = [
+    "arithmetic.jpg",
+    "arithmetic-progressive.jpg",
+    "restarts.jpg",
+    "twelve-bits.jpg",
+    "fax-rows.tif",
+    "fax3-2d.tif",
+    "fax4-reversed.tif",
+    "zstd.tif",
+    "palette.tif",
+    "orientation6.webp",
     "rgb.jpg",
     "progressive.jpg",
     "cmyk-icc.jpg",

@@ -1,7 +1,10 @@
-//! TIFF: grey (1 to 16 bits), RGB, CMYK and YCbCr, 8 or 16 bits or floats, with or without alpha,
-//! in one plane or several.
+//! TIFF: grey (1 to 16 bits), palettes, RGB, CMYK and YCbCr, 8 or 16 bits or floats, with or
+//! without alpha, in one plane or several; LZW, Deflate, PackBits, JPEG, Zstandard and fax.
 //!
-//! Refused: palettes, Lab, and camera raw files, whose first picture is a thumbnail.
+//! Refused: Lab, and camera raw files, whose first picture is a thumbnail.
+
+mod fax;
+mod plain;
 
 use std::io::Cursor;
 
@@ -10,7 +13,7 @@ use tiff::decoder::{Decoder, DecodingResult, Limits};
 use tiff::tags::{ExtraSamples, Tag};
 use tiff::{ColorType, TiffError};
 
-use super::{Alpha, Model, PictureError, Raw, Samples, Source};
+use super::{Alpha, Model, PictureError, Profile, Raw, Samples, Source};
 
 pub(super) fn read(bytes: &[u8], source: &Source) -> Result<Raw, PictureError> {
     let failed = |error: TiffError| match error {
@@ -20,6 +23,13 @@ pub(super) fn read(bytes: &[u8], source: &Source) -> Result<Raw, PictureError> {
     let mut decoder = Decoder::new(Cursor::new(bytes)).map_err(failed)?;
     let (width, height) = decoder.dimensions().map_err(failed)?;
     source.check_size(width.into(), height.into())?;
+    let plain = plain::plain(bytes, 2 * source.limits.max_pixels);
+    let plain = plain.map_err(|what| source.damaged(what))?;
+    let (bytes, palette) = match &plain {
+        Some(plain) => (plain.bytes.as_slice(), plain.palette.as_deref()),
+        None => (bytes, None),
+    };
+    let decoder = Decoder::new(Cursor::new(bytes)).map_err(failed)?;
     // A tag's values are in the file, and the reader keeps each in at most this many bytes.
     const VALUE: usize = 64;
     let mut decoder = decoder.with_limits(limits(bytes.len().saturating_mul(VALUE), bytes));
@@ -31,7 +41,7 @@ pub(super) fn read(bytes: &[u8], source: &Source) -> Result<Raw, PictureError> {
         return Err(source.unsupported("a thumbnail first, as in camera raw files"));
     }
     let color = decoder.colortype().map_err(failed)?;
-    let (model, channels) = channels(color, source)?;
+    let (mut model, channels) = channels(color, source)?;
     let alpha = alpha(&mut decoder, model, channels);
     let icc = decoder.find_tag(Tag::IccProfile).map_err(failed)?;
     let icc = icc.and_then(|value| value.into_u8_vec().ok());
@@ -59,13 +69,19 @@ pub(super) fn read(bytes: &[u8], source: &Source) -> Result<Raw, PictureError> {
     if let (ColorType::YCbCr(_), Samples::Eight(samples)) = (color, &mut samples) {
         samples.as_chunks_mut().0.iter_mut().for_each(from_ycbcr);
     }
+    if let Some(palette) = palette {
+        let bits = u32::from(color.bit_depth());
+        samples = coloured(&samples, palette, bits)
+            .ok_or_else(|| source.unsupported("a palette with more than its colours"))?;
+        model = Model::Rgb;
+    }
     Ok(Raw {
         width,
         height,
         samples,
         model,
         alpha,
-        icc,
+        profile: icc.map(Profile::Icc),
         orientation: orientation
             .and_then(Orientation::from_exif)
             .unwrap_or(Orientation::NoTransforms),
@@ -139,6 +155,32 @@ fn unpacked(packed: &[u8], width: usize, height: usize, bits: u8) -> Vec<u8> {
         }
     }
     samples
+}
+
+/// Indices of so many bits, those of fewer than 8 spread to 8, as the colours of a palette. None
+/// if the palette has fewer colours, or there is more than one sample for each pixel.
+fn coloured(indices: &Samples, palette: &[u16], bits: u32) -> Option<Samples> {
+    let colours = palette.len() / 3;
+    if bits > 16 || colours < 1 << bits {
+        return None;
+    }
+    // Some programs write colours of 8 bits into the fields of 16.
+    let shift = if palette.iter().all(|&value| value < 256) {
+        0
+    } else {
+        8
+    };
+    let top = (1u32 << bits.min(8)) - 1;
+    let colour = |index: usize| [0, 1, 2].map(|c| (palette[c * colours + index] >> shift) as u8);
+    let samples = match indices {
+        Samples::Eight(indices) => {
+            let index = |&index: &u8| (u32::from(index) * top / 255) as usize;
+            indices.iter().flat_map(|i| colour(index(i))).collect()
+        }
+        Samples::Sixteen(indices) => indices.iter().flat_map(|&i| colour(i.into())).collect(),
+        Samples::Float(_) => return None,
+    };
+    Some(Samples::Eight(samples))
 }
 
 /// ITU-T T.871, clause 7.
