@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! args (clap) ─▶ settings, output ─▶ Job, or all Problems at once ─▶ stylize, compare, gallery ⇄ progress, interrupt ─▶ files
-//!            └─▶ inspect, models, recipe, styles, completions, bench
+//!            └─▶ inspect, models, recipe, styles, completions, man, bench
 //! ```
 //!
 //! What is for people goes to stderr, each line `impasto: …`; results that were asked for go to stdout.
@@ -134,6 +134,17 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "impasto", &mut script);
             print(&String::from_utf8_lossy(&script))?;
+            Ok(Exit::Done)
+        }
+        Command::Man { folder } => {
+            std::fs::create_dir_all(&folder)
+                .and_then(|()| clap_mangen::generate_to(Cli::command(), &folder))
+                .map_err(|error| {
+                    anyhow::anyhow!(
+                        "cannot write manual pages to {}: {error}; name a folder that you may write to",
+                        folder.display()
+                    )
+                })?;
             Ok(Exit::Done)
         }
     }
