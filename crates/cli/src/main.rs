@@ -19,6 +19,7 @@ mod inspect;
 mod interrupt;
 mod job;
 mod logger;
+mod manual;
 mod models;
 mod npy;
 mod output;
@@ -136,17 +137,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
             print(&String::from_utf8_lossy(&script))?;
             Ok(Exit::Done)
         }
-        Command::Man { folder } => {
-            std::fs::create_dir_all(&folder)
-                .and_then(|()| clap_mangen::generate_to(Cli::command(), &folder))
-                .map_err(|error| {
-                    anyhow::anyhow!(
-                        "cannot write manual pages to {}: {error}; name a folder that you may write to",
-                        folder.display()
-                    )
-                })?;
-            Ok(Exit::Done)
-        }
+        Command::Man { folder } => Ok(manual::write(&folder)?),
     }
 }
 

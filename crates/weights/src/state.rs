@@ -237,10 +237,10 @@ fn verify(source: &Source<'_>) -> Read<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use impasto_testing::Folder;
     use proptest::prelude::*;
     use std::fs;
     use std::path::PathBuf;
-    use tempfile::TempDir;
 
     /// Names and shapes of tensors, and their values.
     type Tensors = (Vec<(String, Vec<usize>)>, Vec<Vec<f32>>);
@@ -278,9 +278,9 @@ mod tests {
         bytes
     }
 
-    fn place() -> (TempDir, PathBuf) {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state");
+    fn place() -> (Folder, PathBuf) {
+        let folder = Folder::new();
+        let path = folder.join("state");
         (folder, path)
     }
 

@@ -28,7 +28,9 @@ fn every_command_has_a_manual_page() {
     while let Some(command) = left.pop() {
         let name = format!("impasto {command}").trim().replace(' ', "-");
         let page = std::fs::read_to_string(folder.join(format!("{name}.1"))).unwrap();
-        assert!(page.contains(&format!(".TH {name} 1")), "{page}");
+        let version = env!("CARGO_PKG_VERSION");
+        let title = format!(".TH {name} 1  \"impasto {version}\"");
+        assert!(page.contains(&title), "{page}");
         left.extend(commands(&shop, &command));
         expected.push(format!("{name}.1"));
     }
