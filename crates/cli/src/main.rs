@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! args (clap) ─▶ settings, output ─▶ Job, or all Problems at once ─▶ stylize, compare, gallery ⇄ progress, interrupt ─▶ files
-//!            └─▶ inspect, models, recipe, styles, completions, man, bench
+//!            └─▶ inspect, models, recipe, styles, completions, bench
 //! ```
 //!
 //! What is for people goes to stderr, each line `impasto: …`; results that were asked for go to stdout.
