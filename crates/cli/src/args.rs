@@ -71,6 +71,13 @@ pub enum Command {
         /// The shell
         shell: Shell,
     },
+    /// Write the manual pages of all commands into a folder, to be put where `man` looks for them
+    #[command(hide = true)]
+    Man {
+        /// The folder; it is made if it does not exist
+        #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+        folder: PathBuf,
+    },
 }
 
 /// `impasto inspect`.

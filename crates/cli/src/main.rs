@@ -18,6 +18,7 @@ mod inspect;
 mod interrupt;
 mod job;
 mod logger;
+mod manual;
 mod models;
 mod npy;
 mod options;
@@ -135,6 +136,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
             print(&String::from_utf8_lossy(&script))?;
             Ok(Exit::Done)
         }
+        Command::Man { folder } => Ok(manual::write(&folder)?),
     }
 }
 

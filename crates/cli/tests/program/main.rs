@@ -10,6 +10,7 @@ mod hub;
 mod inspect;
 mod interrupt;
 mod lists;
+mod manual;
 mod models;
 mod plan;
 mod problems;

@@ -4,7 +4,7 @@ use std::fs;
 
 /// Processor, cores and system, each in a few words.
 pub(super) struct Machine {
-    /// The processor's name; systems other than Linux, and Linux on some ARM boards, do not say it in a file.
+    /// The processor's name, if the system says it.
     pub processor: Option<String>,
     /// Threads that run at once.
     pub threads: usize,
@@ -15,11 +15,10 @@ pub(super) struct Machine {
 impl Machine {
     /// This machine.
     pub fn here() -> Self {
-        let processor = fs::read_to_string("/proc/cpuinfo").ok();
         let system = fs::read_to_string("/etc/os-release").ok();
-        let system = system.and_then(|text| value(&text, "PRETTY_NAME", '='));
+        let system = system.and_then(|text| release(&text));
         Self {
-            processor: processor.and_then(|text| value(&text, "model name", ':')),
+            processor: processor(),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             system: format!(
                 "{}, {}",
@@ -30,15 +29,32 @@ impl Machine {
     }
 }
 
-/// The first value of a key in lines of `key: value` or `key="value"`, if it is not empty.
-fn value(text: &str, key: &str, sign: char) -> Option<String> {
-    let pairs = text.lines().filter_map(|line| line.split_once(sign));
-    let mut values = pairs
-        .filter(|(name, _)| name.trim() == key)
-        .map(|(_, value)| value.trim().trim_matches('"').trim());
-    values
-        .find(|value| !value.is_empty())
-        .map(|value| value.split_whitespace().collect::<Vec<_>>().join(" "))
+/// The name of the first processor; the others of a machine are like it.
+#[cfg(not(target_family = "wasm"))]
+fn processor() -> Option<String> {
+    use sysinfo::{CpuRefreshKind, RefreshKind, System};
+    let processors = RefreshKind::nothing().with_cpu(CpuRefreshKind::nothing());
+    let system = System::new_with_specifics(processors).ok()?;
+    system.cpus().first().and_then(|cpu| words(cpu.brand()))
+}
+
+#[cfg(target_family = "wasm")]
+fn processor() -> Option<String> {
+    None
+}
+
+/// What a system calls itself in `os-release`.
+fn release(text: &str) -> Option<String> {
+    let mut names = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("PRETTY_NAME="));
+    names.find_map(|name| words(name.trim().trim_matches('"')))
+}
+
+/// A text with one space between its words, if it has any.
+fn words(text: &str) -> Option<String> {
+    let words: Vec<_> = text.split_whitespace().collect();
+    (!words.is_empty()).then(|| words.join(" "))
 }
 
 #[cfg(test)]
@@ -47,21 +63,17 @@ mod tests {
 
     #[test]
     fn names_are_found_in_what_systems_write() {
-        let cpuinfo = "processor\t: 0\nvendor_id\t: GenuineIntel\nmodel\t\t: 85\n\
-                       model name\t: Intel(R) Xeon(R)  CPU @ 2.60GHz\nflags\t\t: fpu sse\n\n\
-                       processor\t: 1\nmodel name\t: another\n";
+        let text = "NAME=\"Debian GNU/Linux\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n";
         assert_eq!(
-            value(cpuinfo, "model name", ':').as_deref(),
-            Some("Intel(R) Xeon(R) CPU @ 2.60GHz")
-        );
-        let release = "NAME=\"Debian GNU/Linux\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n";
-        assert_eq!(
-            value(release, "PRETTY_NAME", '=').as_deref(),
+            release(text).as_deref(),
             Some("Debian GNU/Linux 12 (bookworm)")
         );
-        for text in ["", "model name\t: \n", "Hardware: BCM2835\n", "model name"] {
-            assert_eq!(value(text, "model name", ':'), None, "{text:?}");
+        for text in ["", "PRETTY_NAME=\"\"\n", "NAME=Debian\n", "PRETTY_NAME"] {
+            assert_eq!(release(text), None, "{text:?}");
         }
+        let name = words(" Intel(R) Xeon(R)  CPU @ 2.60GHz ");
+        assert_eq!(name.as_deref(), Some("Intel(R) Xeon(R) CPU @ 2.60GHz"));
+        assert_eq!(words(" "), None);
     }
 
     #[test]
@@ -69,5 +81,8 @@ mod tests {
         let machine = Machine::here();
         assert!(machine.threads >= 1);
         assert!(machine.system.contains(std::env::consts::ARCH));
+        if cfg!(target_arch = "x86_64") {
+            assert!(machine.processor.is_some());
+        }
     }
 }
