@@ -15,9 +15,11 @@
 //!
 //! // Every setting that another value was given to than the default's.
 //! for field in recipe::fields() {
-//!     let value = field.get(&recipe);
-//!     if value != field.default() {
-//!         println!("{} = {}", field.path, value.ok_or("none")?);
+//!     let Some(value) = field.get(&recipe) else {
+//!         continue; // Of another optimiser, say.
+//!     };
+//!     if Some(&value) != field.default().as_ref() {
+//!         println!("{} = {value}", field.path);
 //!     }
 //! }
 //! # Ok::<(), String>(())
