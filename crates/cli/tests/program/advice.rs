@@ -34,7 +34,7 @@ fn speaks_of_options(line: &str) -> bool {
 fn no_message_of_a_library_names_an_option() {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut found = Vec::new();
-    for library in ["impasto", "weights"] {
+    for library in ["compute", "impasto", "weights"] {
         sources(&crates.join(library).join("src"), &mut found);
     }
     for path in found {
