@@ -7,7 +7,7 @@
 
 use anyhow::{Context, Result, bail, ensure};
 use impasto::picture::{Filter, SaveOptions, fit_long_side, write_whole};
-use impasto::recipe::{Quality, StyleLoss};
+use impasto::recipe::{MethodSettings, Optimize, Quality, StyleLoss};
 use impasto::{
     Encoder, Ignore, LayerName, Outcome, OutputSize, Picture, Recipe, Style, Stylized, Stylizer,
     WeightedLayer,
@@ -157,15 +157,18 @@ fn measure() -> Result<Recipe> {
         });
         layers.collect()
     };
-    let mut recipe = Recipe::default();
-    recipe.content.layers = layers(&["relu3_3"])?;
-    recipe.content.weight = 1.0;
-    recipe.style.layers = layers(&["relu1_1", "relu2_1", "relu3_1"])?;
-    recipe.style.loss = StyleLoss::Gram;
-    recipe.variation.weight = 0.0;
-    // Another layer in their place would be another verdict.
-    recipe.strict_taps = true;
-    Ok(recipe)
+    let mut settings = Optimize::default();
+    settings.content.layers = layers(&["relu3_3"])?;
+    settings.content.weight = 1.0;
+    settings.style.layers = layers(&["relu1_1", "relu2_1", "relu3_1"])?;
+    settings.style.loss = StyleLoss::Gram;
+    settings.variation.weight = 0.0;
+    Ok(Recipe {
+        method: MethodSettings::Optimize(settings),
+        // Another layer in their place would be another verdict.
+        strict_taps: true,
+        ..Recipe::default()
+    })
 }
 
 fn list(folder: &Path) -> Result<Vec<PathBuf>> {

@@ -8,7 +8,9 @@
 use crate::config::Trajectories;
 use crate::random::{Purpose, Random};
 use anyhow::{Context, Result, ensure};
-use impasto::recipe::{AdamSettings, Init, OptimizerSettings, StyleLoss};
+use impasto::recipe::{
+    AdamSettings, Init, MethodSettings, Optimize, OptimizerSettings, StyleLoss,
+};
 use impasto::{Encoder, Event, Outcome, OutputSize, Picture, Recipe, Style, Stylizer};
 use impasto_weights::{Checkpoint, Precision, WeightTensor, write_safetensors};
 use rayon::prelude::*;
@@ -100,9 +102,8 @@ pub const LEAST_SIDE: usize = 16;
 
 /// A random recipe of two scales.
 fn recipe(settings: &Trajectories, random: &mut Random) -> Recipe {
-    let mut recipe = Recipe {
-        size: OutputSize::LongSide(settings.side),
-        seed: random.bits() >> 1,
+    let seed = random.bits() >> 1;
+    let mut optimize = Optimize {
         init: *random.pick(&[
             Init::Content,
             Init::Content,
@@ -110,25 +111,30 @@ fn recipe(settings: &Trajectories, random: &mut Random) -> Recipe {
             Init::Noise,
             Init::Style,
         ]),
-        ..Recipe::default()
+        ..Optimize::default()
     };
-    recipe.content.weight = 10f32.powf(random.between(-1.7, 0.0));
-    recipe.style.loss = *random.pick(&[
+    optimize.content.weight = 10f32.powf(random.between(-1.7, 0.0));
+    optimize.style.loss = *random.pick(&[
         StyleLoss::Wasserstein,
         StyleLoss::Wasserstein,
         StyleLoss::Gram,
     ]);
-    recipe.variation.weight = *random.pick(&[0.0, 0.15]);
+    optimize.variation.weight = *random.pick(&[0.0, 0.15]);
     let coarse = (settings.side as f32 * std::f32::consts::FRAC_1_SQRT_2) as usize;
-    recipe.schedule.scales = vec![coarse.max(LEAST_SIDE), settings.side];
-    recipe.schedule.steps = vec![settings.steps / 2, settings.steps - settings.steps / 2];
-    recipe.optimizer = OptimizerSettings::Adam(AdamSettings {
+    optimize.schedule.scales = vec![coarse.max(LEAST_SIDE), settings.side];
+    optimize.schedule.steps = vec![settings.steps / 2, settings.steps - settings.steps / 2];
+    optimize.optimizer = OptimizerSettings::Adam(AdamSettings {
         learning_rate: random.between(0.02, 0.06),
         // What is looked at is the picture itself, not its average.
         averaging: 0.0,
         ..AdamSettings::default()
     });
-    recipe
+    Recipe {
+        size: OutputSize::LongSide(settings.side),
+        seed,
+        method: MethodSettings::Optimize(optimize),
+        ..Recipe::default()
+    }
 }
 
 /// Writes snapshots to a file and returns them as they are there, in f16, so that a training that goes on from the file

@@ -14,7 +14,7 @@ use impasto::device::{Kind, Precision};
 use impasto::encoder::Preprocessing;
 use impasto::job::{self, EncoderChoice};
 use impasto::named::Named;
-use impasto::recipe::{GramNorm, Normalize, StyleLoss};
+use impasto::recipe::{GramNorm, MethodSettings, Normalize, Optimize, StyleLoss};
 use impasto::{Encoder, Event, OutputSize, Picture, Recipe, Style, Stylizer};
 use impasto_weights::{Checkpoint, WeightTensor};
 use serde::Serialize;
@@ -78,7 +78,9 @@ pub fn step(args: &BenchStep) -> Result<Exit, Failure> {
     let mut recipe = recipe(size, WARM_UP + steps.min(10_000));
     let settings = recipe.problems().into_iter().map(job::Problem::Setting);
     problems.job(&settings.collect::<Vec<_>>(), &[]);
-    recipe.schedule.scales = vec![size];
+    if let Some(settings) = recipe.optimize_mut() {
+        settings.schedule.scales = vec![size];
+    }
     let threads = problems.take(&args.device.cpu.threads);
     let precision = problems
         .take(&args.device.cpu.precision)
@@ -145,20 +147,24 @@ pub fn step(args: &BenchStep) -> Result<Exit, Failure> {
 
 /// The recipe of the step.
 fn recipe(size: usize, steps: usize) -> Recipe {
-    let mut recipe = Recipe {
-        size: OutputSize::LongSide(size),
+    let mut settings = Optimize {
         normalize: Normalize::None,
         reduction: Reduction::Mean,
+        ..Optimize::default()
+    };
+    settings.content.weight = 1.0;
+    settings.style.weight = 1e3;
+    settings.style.loss = StyleLoss::Gram;
+    settings.style.gram_norm = GramNorm::Chw;
+    settings.variation.weight = 1.0;
+    settings.variation.kind = TotalVariation::L2;
+    settings.schedule.steps = vec![steps];
+    let mut recipe = Recipe {
+        size: OutputSize::LongSide(size),
+        method: MethodSettings::Optimize(settings),
         ..Recipe::default()
     };
-    recipe.content.weight = 1.0;
-    recipe.style.weight = 1e3;
-    recipe.style.loss = StyleLoss::Gram;
-    recipe.style.gram_norm = GramNorm::Chw;
-    recipe.variation.weight = 1.0;
-    recipe.variation.kind = TotalVariation::L2;
     recipe.encoder.padding = Padding::Zero;
-    recipe.schedule.steps = vec![steps];
     recipe
 }
 

@@ -98,12 +98,12 @@ impl Plan {
         for recipe in &args.compare {
             let run = settings::run(&args.run, Some(recipe), &mut problems);
             let mut found = Vec::new();
-            let setup = run.check(&mut found);
+            let checked = run.check(&mut found);
             if let (Some(content), [source]) = (&content, sources.as_slice()) {
-                setup.run().check_steps(source, content, &mut found);
+                checked.ordered().check_steps(source, content, &mut found);
             }
             problems.job(&found, &used);
-            let start = setup.run().start.as_ref();
+            let start = checked.ordered().start.as_ref();
             let inputs = inputs_of(&sources, &style_sources, start);
             for path in outputs.all() {
                 if is_input(path, &inputs) {
@@ -115,7 +115,7 @@ impl Plan {
             }
             // What only shows when everything comes together.
             if problems.is_empty() {
-                let made = setup.stylizer(styles.clone());
+                let made = checked.stylizer(styles.clone());
                 problems.job(&made.err().unwrap_or_default(), &used);
             }
         }

@@ -25,7 +25,7 @@ pub fn loss(args: &InspectLoss) -> Result<Exit, Failure> {
     let styles = settings::styles(&args.objective, &mut problems);
     let sources = [Source::new(&args.content), Source::new(&args.image)];
     let mut found = Vec::new();
-    let setup = run.check(&mut found);
+    let checked = run.check(&mut found);
     let [content, image] = sources
         .each_ref()
         .map(|source| job::open(source, &mut found));
@@ -43,7 +43,7 @@ pub fn loss(args: &InspectLoss) -> Result<Exit, Failure> {
     let (Some(content), Some(image), true) = (content, image, problems.is_empty()) else {
         return Err(problems.into());
     };
-    let inspected = setup.stylizer(opened).and_then(|mut stylizer| {
+    let inspected = checked.stylizer(opened).and_then(|mut stylizer| {
         let inspected = stylizer.inspect(&content, &image);
         inspected.map_err(job::Problem::all_of)
     });

@@ -35,7 +35,7 @@ impl Job {
         let contents = order.contents.len();
         let mut draft = order.check();
         problems.job(&draft.problems(), &used);
-        let device = draft.setup().device();
+        let device = draft.run().device();
         let checkpoints = args.checkpoint.read(contents, device, &mut problems);
         save_recipe(args, &draft, &mut problems);
         if !problems.is_empty() {
@@ -83,7 +83,7 @@ fn order(args: &Stylize, problems: &mut Problems) -> Order {
 /// Writes the recipe of the run, if that was asked for and nothing is wrong.
 fn save_recipe(args: &Stylize, draft: &Draft, problems: &mut Problems) {
     if let (Some(path), true) = (&args.save_recipe, problems.is_empty()) {
-        let recipe = draft.setup().run().recipe.clone();
+        let recipe = draft.run().ordered().recipe.clone();
         let about = String::new();
         if let Err(error) = (RecipeFile { about, recipe }).save(path) {
             problems.file(error);
@@ -129,7 +129,7 @@ pub fn stand_ins(stylizer: &Stylizer) -> Option<String> {
 
 /// One line about what L-BFGS will keep at the last scale of a content.
 fn memory(stylizer: &Stylizer, content: &Picture) -> Option<String> {
-    let OptimizerSettings::Lbfgs(lbfgs) = &stylizer.recipe().optimizer else {
+    let OptimizerSettings::Lbfgs(lbfgs) = &stylizer.recipe().optimize()?.optimizer else {
         return None;
     };
     let scale = *stylizer.scales(content).last()?;

@@ -4,7 +4,7 @@ use crate::args;
 use crate::problems::Problems;
 use impasto::job::{DeviceChoice, EncoderChoice, Problem, Run, Source};
 use impasto::named::Named;
-use impasto::recipe::{Field, Init, Value};
+use impasto::recipe::{Field, Init, Value, field};
 use impasto::{LEAST_TILE, Recipe, RunLimits};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -25,10 +25,15 @@ pub fn run(args: &args::Run, name: Option<&OsStr>, problems: &mut Problems) -> R
         }
     }
     let settings = args.objective.settings.0.and(&args.settings.0);
-    let (changes, lines) = settings.read();
+    let (mut changes, lines) = settings.read();
     lines.iter().for_each(|line| problems.usage(line));
+    let init = args.init.as_deref().map(|given| (given, init(given)));
+    changes.extend(init.and_then(|(_, init)| Some((field("init")?, Value::Name(init.name())))));
     let chosen = change(&mut recipe, &changes, &settings.used(), problems);
-    let start = start(args, &mut recipe, problems);
+    let start = match init {
+        Some((given, Init::Picture)) => start(given, problems),
+        _ => None,
+    };
     Run {
         recipe,
         chosen,
@@ -52,28 +57,24 @@ pub fn change(
     changes.iter().map(|(field, _)| field.path).collect()
 }
 
-/// Where the run starts: sets the recipe's start; the picture, if it is one.
-fn start(args: &args::Run, recipe: &mut Recipe, problems: &mut Problems) -> Option<Source> {
-    let given = args.init.as_deref()?;
-    match given.to_str().map(Init::from_name) {
-        Some(Ok(init)) if init != Init::Picture => {
-            recipe.init = init;
+/// What the run starts from: what a name says, or a picture.
+fn init(given: &OsStr) -> Init {
+    let named = given.to_str().and_then(|name| Init::from_name(name).ok());
+    named.unwrap_or(Init::Picture)
+}
+
+/// The picture that the run starts from.
+fn start(given: &OsStr, problems: &mut Problems) -> Option<Source> {
+    let source = Source::new(given);
+    match source.file() {
+        Some(path) if !path.exists() => {
+            let text = path.display();
+            problems.usage(format!(
+                "--init is {text}: must be content, noise, mixed, style, or a picture; there is no such file"
+            ));
             None
         }
-        _ => {
-            recipe.init = Init::Picture;
-            let source = Source::new(given);
-            match source.file() {
-                Some(path) if !path.exists() => {
-                    let text = path.display();
-                    problems.usage(format!(
-                        "--init is {text}: must be content, noise, mixed, style, or a picture; there is no such file"
-                    ));
-                    None
-                }
-                _ => Some(source),
-            }
-        }
+        _ => Some(source),
     }
 }
 

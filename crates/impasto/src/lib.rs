@@ -19,7 +19,9 @@
 //! // let photo = Picture::open("photo.jpg".as_ref())?; …
 //! let device = impasto::device::open(&impasto::device::Choice::default())?;
 //! let mut recipe = Recipe { size: OutputSize::LongSide(24), ..Recipe::default() };
-//! recipe.schedule.steps = vec![2];
+//! if let Some(settings) = recipe.optimize_mut() {
+//!     settings.schedule.steps = vec![2];
+//! }
 //! let styles = vec![Style::new("painting", painting, 1.0)];
 //! let mut stylizer = Stylizer::new(device, &Encoder::lite()?, styles, recipe)?;
 //! let stylized = stylizer.stylize(&photo, &mut |event: &Event<'_>| {

@@ -2,7 +2,7 @@
 
 use crate::checkpoint::Checkpoints;
 use crate::encoder::{Encoder, Substitution};
-use crate::method::optimize::Optimize;
+use crate::method::optimize::OptimizeMethod;
 use crate::method::{
     ExtraTerms, Inspection, LEAST_TILE, Method, Pace, RunLimits, RunPlan, Setup, Stylized,
     style_problems,
@@ -10,7 +10,7 @@ use crate::method::{
 use crate::observer::{Observer, Scale};
 use crate::optim::Optimizer;
 use crate::picture::Picture;
-use crate::recipe::{Problem, Recipe};
+use crate::recipe::{MethodSettings, Problem, Recipe};
 use crate::style::Style;
 use crate::{Error, Result};
 use impasto_compute::{Device, StageTime};
@@ -45,7 +45,11 @@ impl Stylizer {
             checkpoints: None,
             extra_terms: None,
         };
-        let method = Box::new(Optimize::new(&setup, encoder)?);
+        let method: Box<dyn Method> = match &setup.recipe.method {
+            MethodSettings::Optimize(settings) => {
+                Box::new(OptimizeMethod::new(&setup, settings, encoder)?)
+            }
+        };
         Ok(Self { setup, method })
     }
 
@@ -123,9 +127,12 @@ impl Stylizer {
         self.method.substitutions()
     }
 
-    /// Bytes that the optimiser keeps beside the picture at a scale, once it is under way.
+    /// Bytes that the optimiser keeps beside the picture at a scale, once it is under way; 0 for methods without one.
     pub fn optimizer_bytes(&self, scale: Scale) -> usize {
-        Optimizer::bytes(&self.setup.recipe, scale.width * scale.height)
+        let settings = self.setup.recipe.optimize();
+        settings.map_or(0, |settings| {
+            Optimizer::bytes(settings, scale.width * scale.height)
+        })
     }
 
     /// Where the time of the last pass through the network went; empty if nobody knows.

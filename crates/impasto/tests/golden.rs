@@ -4,7 +4,7 @@
 
 use impasto::encoder::{EncoderOptions, Preprocessing};
 use impasto::named::Named;
-use impasto::recipe::{ContentTerm, StyleTerm, VariationTerm};
+use impasto::recipe::{ContentTerm, MethodSettings, Optimize, StyleTerm, VariationTerm};
 use impasto::{Encoder, Picture, Recipe, Style, Stylizer, WeightedLayer};
 use impasto_compute::Device;
 use impasto_compute::reference::ReferenceDevice;
@@ -39,7 +39,7 @@ fn layers(case: &Value, key: &str) -> Vec<WeightedLayer> {
 }
 
 fn recipe(case: &Value) -> Recipe {
-    Recipe {
+    let settings = Optimize {
         content: ContentTerm {
             weight: number(case, "content_weight"),
             layers: layers(case, "content_layers"),
@@ -59,6 +59,10 @@ fn recipe(case: &Value) -> Recipe {
         },
         normalize: named(case, "normalize"),
         reduction: named(case, "reduction"),
+        ..Optimize::default()
+    };
+    Recipe {
+        method: MethodSettings::Optimize(settings),
         encoder: EncoderOptions {
             pooling: named(case, "pooling"),
             plain_pooling: !case["rescaled"].as_bool().unwrap(),

@@ -49,8 +49,9 @@ fn stylizer(device: Box<dyn Device>, steps: usize) -> Result<Stylizer> {
         size: OutputSize::LongSide(64),
         ..Recipe::default()
     };
-    recipe.schedule.scales = vec![64];
-    recipe.schedule.steps = vec![steps];
+    let schedule = &mut recipe.optimize_mut().unwrap().schedule;
+    schedule.scales = vec![64];
+    schedule.steps = vec![steps];
     Stylizer::new(device, &Encoder::lite()?, vec![pictures()?.1], recipe)
 }
 

@@ -19,8 +19,9 @@ fn recipe(steps: Vec<usize>) -> Recipe {
         size: OutputSize::LongSide(24),
         ..Recipe::default()
     };
-    recipe.schedule.scales = vec![20, 24];
-    recipe.schedule.steps = steps;
+    let schedule = &mut recipe.optimize_mut().unwrap().schedule;
+    schedule.scales = vec![20, 24];
+    schedule.steps = steps;
     recipe
 }
 

@@ -40,11 +40,12 @@ fn published_methods_go_the_way_of_their_tutorials() {
             .collect();
         let mut recipe = Recipe::named(name).unwrap();
         recipe.size = OutputSize::Original;
-        recipe.schedule.coarse_to_fine = false;
-        recipe.schedule.steps = vec![expected.len()];
+        let settings = recipe.optimize_mut().unwrap();
+        settings.schedule.coarse_to_fine = false;
+        settings.schedule.steps = vec![expected.len()];
         // The one thing that no two programs share is their noise.
-        recipe.init = Init::Picture;
-        let adam = matches!(recipe.optimizer, OptimizerSettings::Adam(_));
+        settings.init = Init::Picture;
+        let adam = matches!(settings.optimizer, OptimizerSettings::Adam(_));
         let device = open(&Choice {
             precision: Precision::Strict,
             ..Choice::default()

@@ -38,12 +38,13 @@ fn in_tiles(loss: StyleLoss, normalize: Normalize) -> Recipe {
 
 fn recipe(loss: StyleLoss, normalize: Normalize) -> Recipe {
     let mut recipe = Recipe {
-        normalize,
         size: OutputSize::Original,
         ..Recipe::default()
     };
-    recipe.style.loss = loss;
-    recipe.variation.kind = TotalVariation::NinePoint;
+    let settings = recipe.optimize_mut().unwrap();
+    settings.normalize = normalize;
+    settings.style.loss = loss;
+    settings.variation.kind = TotalVariation::NinePoint;
     recipe
 }
 
@@ -187,8 +188,9 @@ fn every_padding_pool_and_layer_can_be_tiled() {
                 .map(|layer| layer.parse().unwrap())
                 .collect()
         };
-        recipe.content.layers = layers(content_layers);
-        recipe.style.layers = layers(style_layers);
+        let settings = recipe.optimize_mut().unwrap();
+        settings.content.layers = layers(content_layers);
+        settings.style.layers = layers(style_layers);
         let inspect = |limits| {
             stylizer(&encoder, &recipe, limits)
                 .inspect(&content, &image)
@@ -208,8 +210,9 @@ fn pictures_are_those_of_the_whole_for_any_number_of_threads() {
     let encoder = Encoder::lite().unwrap();
     for (loss, steps) in [(StyleLoss::Gram, 12), (StyleLoss::Wasserstein, 4)] {
         let mut recipe = recipe(loss, Normalize::Target);
-        recipe.schedule.scales = vec![140, 200];
-        recipe.schedule.steps = vec![2, steps];
+        let schedule = &mut recipe.optimize_mut().unwrap().schedule;
+        schedule.scales = vec![140, 200];
+        schedule.steps = vec![2, steps];
         let paint = |threads, limits| {
             let choice = Choice {
                 threads: Some(threads),
@@ -233,8 +236,9 @@ fn pictures_are_those_of_the_whole_for_any_number_of_threads() {
 fn pictures_of_tiles_do_not_depend_on_threads() {
     let content = picture(1, 200, 150);
     let mut recipe = in_tiles(StyleLoss::Gram, Normalize::Target);
-    recipe.schedule.scales = vec![200];
-    recipe.schedule.steps = vec![2];
+    let schedule = &mut recipe.optimize_mut().unwrap().schedule;
+    schedule.scales = vec![200];
+    schedule.steps = vec![2];
     let encoder = Encoder::lite().unwrap();
     let paint = |threads| {
         let choice = Choice {

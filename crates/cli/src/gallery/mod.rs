@@ -104,7 +104,7 @@ impl Plan {
         let run = settings::run(&args.run, args.run.recipe.as_deref(), &mut problems);
         let used = job::used(&args.run);
         let mut found = Vec::new();
-        let setup = run.check(&mut found);
+        let checked = run.check(&mut found);
         problems.job(&found, &used);
         let side = problems.take(&args.grid_size).unwrap_or(sheet::SIDE);
         if !SIDES.contains(&side) {
@@ -114,26 +114,26 @@ impl Plan {
                 SIDES.end()
             ));
         }
-        let contents = Inputs::contents(args, setup.run(), side, &mut problems);
+        let contents = Inputs::contents(args, checked.ordered(), side, &mut problems);
         let (styles, first) = Inputs::styles(args, side, &mut problems);
         let folder = args.out_dir.clone();
         let names = cell_names(&contents.sources, &styles.sources, &mut problems);
         let cells: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
-        let start = setup.run().start.as_ref();
+        let start = checked.ordered().start.as_ref();
         let read = contents.sources.iter().chain(&styles.sources).chain(start);
         check_folder(&folder, &cells, &files(read), &mut problems);
         let files = cells;
         let (Some(manifest), Some(encoder), true) = (
             Manifest::read(&folder, &mut problems),
-            setup.encoder(),
+            checked.encoder(),
             problems.is_empty(),
         ) else {
             return Err(problems);
         };
         let made_from = MadeFrom {
-            recipe: setup.run().recipe.clone(),
+            recipe: checked.ordered().recipe.clone(),
             encoder: encoder.digest(),
-            start: setup.run().start.clone(),
+            start: checked.ordered().start.clone(),
         };
         let fingerprints = match made_from.fingerprints(&contents.sources, &styles.sources) {
             Ok(fingerprints) => fingerprints,
@@ -142,7 +142,7 @@ impl Plan {
                 return Err(problems);
             }
         };
-        let stylizer = match setup.stylizer(first.into_iter().collect()) {
+        let stylizer = match checked.stylizer(first.into_iter().collect()) {
             Ok(stylizer) => stylizer,
             Err(more) => {
                 problems.job(&more, &used);

@@ -36,11 +36,12 @@ fn losses_and_gradient_are_those_of_the_library() {
     let printed: Value = serde_json::from_str(&said.stdout).unwrap();
 
     let mut recipe = Recipe::default();
-    recipe.style.loss = StyleLoss::Gram;
-    recipe.style.layers = vec!["relu1_1".parse().unwrap(), "conv2_2:2".parse().unwrap()];
-    recipe.content.layers = vec!["pool2".parse().unwrap()];
-    recipe.variation.kind = impasto::compute::TotalVariation::L2;
-    recipe.variation.weight = 3.0;
+    let settings = recipe.optimize_mut().unwrap();
+    settings.style.loss = StyleLoss::Gram;
+    settings.style.layers = vec!["relu1_1".parse().unwrap(), "conv2_2:2".parse().unwrap()];
+    settings.content.layers = vec!["pool2".parse().unwrap()];
+    settings.variation.kind = impasto::compute::TotalVariation::L2;
+    settings.variation.weight = 3.0;
     recipe.encoder.pooling = impasto::compute::PoolKind::Average;
     recipe.encoder.padding = impasto::compute::Padding::Reflect;
     let device: Box<dyn Device> = Box::new(ReferenceDevice::new());

@@ -69,8 +69,9 @@ fn the_recipe_of_a_run_is_written_with_its_options() {
     let mine = Recipe::named(path.to_str().unwrap()).unwrap();
     let mut expected = Recipe::named("pytorch").unwrap();
     expected.size = impasto::OutputSize::LongSide(16);
-    expected.schedule.steps = vec![3];
-    expected.style.weight = 0.5;
+    let settings = expected.optimize_mut().unwrap();
+    settings.schedule.steps = vec![3];
+    settings.style.weight = 0.5;
     assert_eq!(mine, expected);
     shop.run(
         "stylize photo.png --style painting.png --encoder lite --recipe mine.toml -o again.png",

@@ -209,7 +209,7 @@ mod tests {
         let other = flat(0.75, 4);
         let more = [styles[0].clone(), Style::new("b", flat(0.1, 2), 2.0)];
         let mut changed = recipe.clone();
-        changed.style.weight = 2.0;
+        changed.optimize_mut().unwrap().style.weight = 2.0;
         changed.seed = 9;
         let mut spoiled = spec.clone();
         spoiled.input = Input::Features(3);

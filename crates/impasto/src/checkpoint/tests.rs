@@ -19,8 +19,9 @@ fn recipe() -> Recipe {
         seed: 3,
         ..Recipe::default()
     };
-    recipe.schedule.scales = vec![16, 24];
-    recipe.schedule.steps = vec![4, 3];
+    let schedule = &mut recipe.optimize_mut().unwrap().schedule;
+    schedule.scales = vec![16, 24];
+    schedule.steps = vec![4, 3];
     recipe
 }
 
@@ -195,7 +196,7 @@ fn another_job_is_refused_and_named() {
     stopped(folder.path(), 2);
     let before = names(folder.path());
     let mut changed = recipe();
-    changed.style.weight = 2.5;
+    changed.optimize_mut().unwrap().style.weight = 2.5;
     let strict = Choice {
         precision: Precision::Strict,
         ..Choice::default()
@@ -233,7 +234,7 @@ fn a_run_keeps_its_tiles() {
         let mut recipe = recipe();
         // Such networks do not run in strips.
         recipe.encoder.pooling = impasto_compute::PoolKind::L2;
-        recipe.schedule.scales = vec![160];
+        recipe.optimize_mut().unwrap().schedule.scales = vec![160];
         let limits = RunLimits {
             tile,
             ..RunLimits::default()
@@ -263,7 +264,7 @@ fn a_run_keeps_its_tiles() {
 fn strips_are_nobodys_business() {
     let in_strips = |tile| {
         let mut recipe = recipe();
-        recipe.schedule.scales = vec![160];
+        recipe.optimize_mut().unwrap().schedule.scales = vec![160];
         let limits = RunLimits {
             tile,
             ..RunLimits::default()

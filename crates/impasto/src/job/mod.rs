@@ -21,7 +21,7 @@ use crate::checkpoint::Checkpoints;
 use crate::device::{self, Choice, Kind};
 use crate::encoder::{Encoder, Preprocessing};
 use crate::picture::Picture;
-use crate::recipe::{Init, Recipe};
+use crate::recipe::{Init, Optimize, Recipe, Value, fields};
 use crate::{Error, RunLimits, Style, Stylizer};
 use impasto_compute::Device;
 use impasto_weights::Store;
@@ -130,8 +130,8 @@ pub fn open_device(choice: &DeviceChoice, problems: &mut Vec<Problem>) -> Option
 }
 
 /// A run that was looked at: what it needs is open, as far as there was nothing wrong with it.
-pub struct Setup {
-    run: Run,
+pub struct CheckedRun {
+    ordered: Run,
     start: Option<Picture>,
     encoder: Option<Encoder>,
     device: Option<Box<dyn Device>>,
@@ -139,11 +139,12 @@ pub struct Setup {
 
 impl Run {
     /// Looks at everything about a run but the pictures; what is wrong is noted.
-    pub fn check(self, problems: &mut Vec<Problem>) -> Setup {
+    pub fn check(self, problems: &mut Vec<Problem>) -> CheckedRun {
         let settings = self.recipe.problems().into_iter().map(Problem::Setting);
         problems.extend(settings);
-        let start = match (&self.start, self.recipe.init) {
-            (Some(source), Init::Picture) => open(source, problems),
+        let settings = self.recipe.optimize();
+        let start = match (&self.start, settings.map(|settings| settings.init)) {
+            (Some(source), Some(Init::Picture)) => open(source, problems),
             _ => None,
         };
         let encoder = find_encoder(&self.encoder, problems);
@@ -151,8 +152,8 @@ impl Run {
             self.check_layers(encoder, problems);
         }
         let device = open_device(&self.device, problems);
-        Setup {
-            run: self,
+        CheckedRun {
+            ordered: self,
             start,
             encoder,
             device,
@@ -161,21 +162,26 @@ impl Run {
 
     /// Notes every layer that somebody chose and that the encoder lacks: who names a layer means it.
     pub fn check_layers(&self, encoder: &Encoder, problems: &mut Vec<Problem>) {
-        let (content, style) = (&self.recipe.content.layers, &self.recipe.style.layers);
-        for (field, layers) in [("content.layers", content), ("style.layers", style)] {
-            if !self.chosen.contains(&field) {
-                continue;
+        let chosen = fields()
+            .iter()
+            .filter(|field| self.chosen.contains(&field.path));
+        for field in chosen {
+            if let Some(Value::Layers(layers)) = field.get(&self.recipe) {
+                let missing = layers.iter().filter_map(|one| encoder.tap(one.layer).err());
+                let field = field.path;
+                problems.extend(missing.map(|error| Problem::Layer { field, error }));
             }
-            let missing = layers.iter().filter_map(|one| encoder.tap(one.layer).err());
-            problems.extend(missing.map(|error| Problem::Layer { field, error }));
         }
     }
 
     /// Notes if somebody chose more numbers of steps than a content has scales.
     pub fn check_steps(&self, source: &Source, picture: &Picture, problems: &mut Vec<Problem>) {
-        let given = self.recipe.schedule.steps.len();
+        let Some(Optimize { schedule, .. }) = self.recipe.optimize() else {
+            return;
+        };
+        let given = schedule.steps.len();
         let side = self.recipe.size.long_side(picture);
-        let scales = self.recipe.schedule.plan(side.max(1)).len();
+        let scales = schedule.plan(side.max(1)).len();
         if self.chosen.contains(&"schedule.steps") && given > scales {
             let content = source.name();
             problems.push(Problem::Steps {
@@ -187,10 +193,10 @@ impl Run {
     }
 }
 
-impl Setup {
+impl CheckedRun {
     /// What was ordered.
-    pub fn run(&self) -> &Run {
-        &self.run
+    pub fn ordered(&self) -> &Run {
+        &self.ordered
     }
 
     /// The encoder, if there is nothing wrong with it.
@@ -210,8 +216,8 @@ impl Setup {
     pub fn stylizer(self, styles: Vec<Style>) -> Result<Stylizer, Vec<Problem>> {
         let (Some(encoder), Some(device)) = (self.encoder, self.device) else {
             let mut problems = Vec::new();
-            find_encoder(&self.run.encoder, &mut problems);
-            open_device(&self.run.device, &mut problems);
+            find_encoder(&self.ordered.encoder, &mut problems);
+            open_device(&self.ordered.device, &mut problems);
             return Err(problems);
         };
         log::info!("device: {}", device.describe());
@@ -220,13 +226,13 @@ impl Setup {
             encoder.name(),
             encoder.parameters()
         );
-        let stylizer = Stylizer::new(device, &encoder, styles, self.run.recipe);
+        let stylizer = Stylizer::new(device, &encoder, styles, self.ordered.recipe);
         let stylizer = stylizer.map_err(Problem::all_of)?;
         let stylizer = match self.start {
             Some(picture) => stylizer.start_from(picture),
             None => stylizer,
         };
-        let limited = stylizer.with_limits(self.run.limits);
+        let limited = stylizer.with_limits(self.ordered.limits);
         limited.map_err(|error| match error {
             Error::Invalid(problems) => problems.into_iter().map(Problem::Setting).collect(),
             error => vec![Problem::Limits(error)],
@@ -251,7 +257,7 @@ pub fn files<'a>(sources: impl IntoIterator<Item = &'a Source>) -> Vec<PathBuf> 
 
 /// A job that was looked at, and what is wrong with it.
 pub struct Draft {
-    setup: Setup,
+    run: CheckedRun,
     styles: Vec<Style>,
     contents: Vec<Content>,
     page: Option<PathBuf>,
@@ -285,18 +291,18 @@ impl Order {
     /// Looks at everything: every picture is read once, to know before work starts that it can be.
     pub fn check(self) -> Draft {
         let mut problems = Vec::new();
-        let setup = self.run.check(&mut problems);
+        let run = self.run.check(&mut problems);
         let mut pictures = Vec::new();
         for source in &self.contents {
             let picture = open(source, &mut problems);
             if let Some(picture) = &picture {
-                setup.run.check_steps(source, picture, &mut problems);
+                run.ordered.check_steps(source, picture, &mut problems);
             }
             pictures.push(picture.filter(|_| pictures.is_empty()));
         }
         let styles = open_styles(&self.styles, &mut problems);
         let style_sources: Vec<_> = self.styles.into_iter().map(|(source, _)| source).collect();
-        let start = setup.run.start.as_ref();
+        let start = run.ordered.start.as_ref();
         let inputs = files(self.contents.iter().chain(&style_sources).chain(start));
         let outputs = &self.outputs;
         let outputs = outputs.files(&self.contents, &style_sources, &inputs, &mut problems);
@@ -305,7 +311,7 @@ impl Order {
         }
         let contents = self.contents.into_iter().zip(pictures).zip(outputs);
         Draft {
-            setup,
+            run,
             styles,
             contents: contents
                 .map(|((source, picture), output)| Content {
@@ -327,8 +333,8 @@ impl Draft {
     }
 
     /// What the run needs.
-    pub fn setup(&self) -> &Setup {
-        &self.setup
+    pub fn run(&self) -> &CheckedRun {
+        &self.run
     }
 
     /// Prepares the job: its network is made.
@@ -339,7 +345,7 @@ impl Draft {
         if !self.problems.is_empty() {
             return Err(self.problems);
         }
-        let mut stylizer = self.setup.stylizer(self.styles)?;
+        let mut stylizer = self.run.stylizer(self.styles)?;
         if let Some(checkpoints) = checkpoints {
             stylizer = stylizer.checkpoints(checkpoints);
         }

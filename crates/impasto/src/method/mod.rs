@@ -116,15 +116,15 @@ impl Setup {
         self.recipe.size.long_side(content)
     }
 
-    /// The picture in the shape that was asked for, with the content's alpha and depth. A run that ended early keeps
-    /// the size that it had reached.
+    /// The picture in the shape that was asked for, with the content's alpha and depth; `at_its_size`, which keeps the long
+    /// side that the picture has, is for runs that ended early.
     pub(crate) fn shaped(
         &self,
         content: &Picture,
         picture: Picture,
-        early: bool,
+        at_its_size: bool,
     ) -> Result<Picture> {
-        let long_side = match early || !self.recipe.schedule.scales.is_empty() {
+        let long_side = match at_its_size {
             true => picture.width().max(picture.height()),
             false => self.long_side(content),
         };
@@ -150,7 +150,7 @@ pub(crate) fn style_problems(styles: &[Style], recipe: &Recipe) -> Vec<Problem> 
             problems.push(Problem::new(field, style.weight, "must be greater than 0"));
         }
     }
-    if styles.is_empty() && recipe.style.weight > 0.0 {
+    if styles.is_empty() && recipe.method.needs_styles() {
         problems.push(Problem::new(
             "style",
             "missing",

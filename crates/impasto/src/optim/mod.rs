@@ -11,7 +11,7 @@ pub use parameters::{Parameters, Shapes};
 pub use parts::{Parts, Unfit};
 
 use crate::Result;
-use crate::recipe::{Clip, OptimizerSettings, Recipe};
+use crate::recipe::{Clip, Optimize, OptimizerSettings};
 use impasto_compute::{Device, Tensor};
 
 /// What is minimised.
@@ -50,24 +50,24 @@ impl Optimizer {
     /// Whatever the device reports.
     pub fn new(
         device: &dyn Device,
-        recipe: &Recipe,
+        settings: &Optimize,
         shapes: &[Vec<usize>],
         range: Option<(f32, f32)>,
     ) -> Result<Self> {
-        let algorithm = match recipe.optimizer {
+        let algorithm = match settings.optimizer {
             OptimizerSettings::Adam(adam) => Algorithm::Adam(Adam::new(device, adam, shapes)?),
             OptimizerSettings::Lbfgs(lbfgs) => Algorithm::Lbfgs(Box::new(Lbfgs::new(lbfgs))),
         };
         Ok(Self {
             algorithm,
-            clip: recipe.clip,
+            clip: settings.clip,
             range,
         })
     }
 
     /// Bytes that a recipe's optimiser keeps for an image of so many pixels.
-    pub fn bytes(recipe: &Recipe, pixels: usize) -> usize {
-        match &recipe.optimizer {
+    pub fn bytes(settings: &Optimize, pixels: usize) -> usize {
+        match &settings.optimizer {
             OptimizerSettings::Adam(_) => 3 * 3 * pixels * size_of::<f32>(),
             OptimizerSettings::Lbfgs(lbfgs) => Lbfgs::bytes(lbfgs, 3 * pixels),
         }
@@ -86,12 +86,12 @@ impl Optimizer {
     /// # Errors
     /// [`Unfit`] for parts of another algorithm or of other shapes.
     pub fn restore(
-        recipe: &Recipe,
+        settings: &Optimize,
         shapes: &[Vec<usize>],
         range: Option<(f32, f32)>,
         parts: Parts<Tensor>,
     ) -> Result<Self, Unfit> {
-        let algorithm = match recipe.optimizer {
+        let algorithm = match settings.optimizer {
             OptimizerSettings::Adam(adam) => Algorithm::Adam(Adam::restore(adam, shapes, parts)?),
             OptimizerSettings::Lbfgs(lbfgs) => {
                 Algorithm::Lbfgs(Box::new(Lbfgs::restore(lbfgs, shapes, parts)?))
@@ -99,7 +99,7 @@ impl Optimizer {
         };
         Ok(Self {
             algorithm,
-            clip: recipe.clip,
+            clip: settings.clip,
             range,
         })
     }

@@ -20,9 +20,13 @@ impl Recipe {
             }
         }
         let given = |path: &str| changes.iter().any(|(field, _)| field.path == path);
-        if self.style.loss != StyleLoss::Gram && !given("style.gram-norm") {
-            let unused: GramNorm = StyleTerm::default().gram_norm;
-            self.style.gram_norm = unused;
+        let mut last_scale = None;
+        if let Some(settings) = self.optimize_mut() {
+            if settings.style.loss != StyleLoss::Gram && !given("style.gram-norm") {
+                let unused: GramNorm = StyleTerm::default().gram_norm;
+                settings.style.gram_norm = unused;
+            }
+            last_scale = settings.schedule.scales.last().copied();
         }
         if given("schedule.scales") {
             if given("size") {
@@ -30,7 +34,7 @@ impl Recipe {
                 let both = Problem::new("schedule.scales", "both given", allowed);
                 problems.push(both.with(&["size"]));
             }
-            if let Some(&last) = self.schedule.scales.last() {
+            if let Some(last) = last_scale {
                 self.size = OutputSize::LongSide(last);
             }
         }
@@ -56,8 +60,8 @@ mod tests {
         let mut recipe = Recipe::default();
         let changes = changes(&[("optimizer.history", "7"), ("optimizer.method", "lbfgs")]);
         assert_eq!(recipe.change(&changes), []);
-        let OptimizerSettings::Lbfgs(lbfgs) = recipe.optimizer else {
-            panic!("{:?}", recipe.optimizer)
+        let OptimizerSettings::Lbfgs(lbfgs) = recipe.optimize().unwrap().optimizer else {
+            panic!("{recipe:?}")
         };
         assert_eq!(lbfgs.history, 7);
     }
@@ -84,8 +88,9 @@ mod tests {
     #[test]
     fn another_loss_forgets_what_gram_matrices_are_divided_by() {
         let mut recipe = Recipe::default();
-        recipe.style.loss = StyleLoss::Gram;
-        recipe.style.gram_norm = GramNorm::Hw;
+        let style = &mut recipe.optimize_mut().unwrap().style;
+        style.loss = StyleLoss::Gram;
+        style.gram_norm = GramNorm::Hw;
         assert_eq!(recipe.change(&changes(&[("style.loss", "mean-std")])), []);
         assert_eq!(recipe.problems(), []);
     }

@@ -11,7 +11,7 @@
 //!
 //! let mut recipe = Recipe::default();
 //! weight.set(&mut recipe, &weight.parse("0.5")?)?;
-//! assert_eq!(recipe.content.weight, 0.5);
+//! assert_eq!(recipe.optimize().ok_or("of another method")?.content.weight, 0.5);
 //!
 //! // Every setting that another value was given to than the default's.
 //! for field in recipe::fields() {
@@ -48,14 +48,19 @@ pub struct Field {
     pub automatic: Option<&'static str>,
     /// The choice that it is a setting of: it exists where that setting has this name.
     pub of: Option<(&'static str, &'static str)>,
-    /// Whether its numbers count in the units of the recipe's `pixels`.
+    /// Whether its numbers count in the units of the optimisation's `pixels`.
     in_pixels: bool,
-    get: Get,
-    set: Set,
+    place: Place,
 }
 
-pub(super) type Get = fn(&Recipe) -> Option<Value>;
-pub(super) type Set = fn(&mut Recipe, &Value) -> Option<()>;
+/// Where in a recipe a setting is.
+#[derive(Debug)]
+pub(super) struct Place {
+    /// The method that it is a setting of; `None` for those of every method.
+    pub(super) method: Option<&'static str>,
+    pub(super) get: fn(&Recipe) -> Option<Value>,
+    pub(super) set: fn(&mut Recipe, &Value) -> Option<()>,
+}
 
 /// What a setting is about: how forms and pages of help divide them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -90,17 +95,13 @@ impl Field {
         let made = |(path, name)| field(path)?.get(recipe)?.name().filter(|it| *it == name);
         match self.of {
             Some(choice) if made(choice).is_none() => None,
-            _ => (self.get)(recipe),
+            _ => (self.place.get)(recipe),
         }
     }
 
     /// The method that it is a setting of; `None` for those of every method.
     pub fn method(&self) -> Option<&'static str> {
-        let (path, name) = self.of?;
-        match path {
-            METHOD => Some(name),
-            path => field(path)?.method(),
-        }
+        self.place.method
     }
 
     /// Its value in the default recipe, or, of a choice's settings, where the default is changed to that choice.
@@ -116,7 +117,7 @@ impl Field {
             && let Some(choice) = field(path)
         {
             choice.prepare(recipe);
-            (choice.set)(recipe, &Value::Name(name));
+            (choice.place.set)(recipe, &Value::Name(name));
         }
     }
 
@@ -130,7 +131,7 @@ impl Field {
                 let choice = choice.split('.').next().unwrap_or(choice);
                 Err(format!("goes with the {choice} {name} only"))
             }
-            _ => (self.set)(recipe, value).ok_or_else(|| "is of another kind".into()),
+            _ => (self.place.set)(recipe, value).ok_or_else(|| "is of another kind".into()),
         }
     }
 
@@ -156,9 +157,9 @@ impl Field {
         let Some(value) = self.get(recipe) else {
             return vec![];
         };
-        let factor = match self.in_pixels {
-            true => f64::from(recipe.pixels.scale()[0].max(1.0)),
-            false => 1.0,
+        let factor = match recipe.optimize() {
+            Some(settings) if self.in_pixels => f64::from(settings.pixels.scale()[0].max(1.0)),
+            _ => 1.0,
         };
         let wrong = self.kind.check(&value, factor).into_iter();
         wrong
@@ -166,12 +167,7 @@ impl Field {
             .collect()
     }
 
-    pub(super) fn new(
-        path: &'static str,
-        kind: Kind,
-        (get, set): (Get, Set),
-        about: &'static str,
-    ) -> Self {
+    pub(super) fn new(path: &'static str, kind: Kind, place: Place, about: &'static str) -> Self {
         Self {
             path,
             group: match path.split_once('.').map_or("", |(table, _)| table) {
@@ -185,13 +181,9 @@ impl Field {
             kind,
             about,
             automatic: None,
-            of: match path.starts_with("encoder.") || SHARED.contains(&path) {
-                true => None,
-                false => Some((METHOD, "optimize")),
-            },
+            of: place.method.map(|method| (METHOD, method)),
             in_pixels: false,
-            get,
-            set,
+            place,
         }
     }
 
@@ -222,8 +214,6 @@ impl Field {
 
 /// The setting that names the method.
 pub const METHOD: &str = "method";
-/// The settings that every method has.
-const SHARED: [&str; 5] = [METHOD, "size", "seed", "style.size", "style.enlarge"];
 
 static FIELDS: LazyLock<Vec<Field>> = LazyLock::new(table::rows);
 
@@ -280,6 +270,7 @@ mod tests {
             ("size", None),
             ("style.size", None),
             ("encoder.padding", None),
+            ("strict-taps", None),
             ("content.weight", Some("optimize")),
             ("optimizer.history", Some("optimize")),
         ] {

@@ -238,8 +238,8 @@ mod tests {
         let file = RecipeFile::parse("version = 1\n").unwrap();
         assert_eq!(file, RecipeFile::default());
         let file = RecipeFile::parse("version = 1\n[optimizer]\nepsilon = 0.1\n").unwrap();
-        let OptimizerSettings::Adam(adam) = file.recipe.optimizer else {
-            panic!("{:?}", file.recipe.optimizer)
+        let OptimizerSettings::Adam(adam) = file.recipe.optimize().unwrap().optimizer else {
+            panic!("{file:?}")
         };
         assert_eq!(
             (adam.epsilon, adam.beta2),
@@ -252,17 +252,18 @@ mod tests {
         let mut recipe = Recipe {
             size: OutputSize::Original,
             seed: u64::MAX,
-            init: Init::Mixed,
-            pixels: Pixels::Byte,
-            keep: Keep::AfterBest,
             ..Recipe::default()
         };
-        recipe.style.weight = 1.0 / 3.0;
-        recipe.style.layers = vec!["relu1_1:0.1".parse().unwrap(), "7".parse().unwrap()];
         recipe.style.size = StyleSize::Content;
-        recipe.optimizer.adam_mut().unwrap().averaging = 0.0;
+        let settings = recipe.optimize_mut().unwrap();
+        settings.init = Init::Mixed;
+        settings.pixels = Pixels::Byte;
+        settings.keep = Keep::AfterBest;
+        settings.style.weight = 1.0 / 3.0;
+        settings.style.layers = vec!["relu1_1:0.1".parse().unwrap(), "7".parse().unwrap()];
+        settings.optimizer.adam_mut().unwrap().averaging = 0.0;
         let mut lbfgs = recipe.clone();
-        lbfgs.optimizer = OptimizerSettings::Lbfgs(LbfgsSettings {
+        lbfgs.optimize_mut().unwrap().optimizer = OptimizerSettings::Lbfgs(LbfgsSettings {
             tolerance_grad: -1.0,
             ..LbfgsSettings::default()
         });

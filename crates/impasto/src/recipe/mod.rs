@@ -1,7 +1,8 @@
 //! Recipes: every number that defines a run, as data.
 //!
-//! A [`Recipe`] is plain data with public fields and a default for each; [`Recipe::problems`] says everything that
-//! is wrong with one at once. Numbers on which the literature disagrees are named settings.
+//! A [`Recipe`] is plain data with public fields and a default for each: what all methods share, and the settings of the
+//! method that paints ([`MethodSettings`]). [`Recipe::problems`] says everything that is wrong with one at once. Numbers on
+//! which the literature disagrees are named settings.
 //!
 //! [`fields`] is the table of all settings, from which files, checks and options are derived. Recipes are written as TOML
 //! ([`mod@file`]); those of the published methods are part of the program ([`book`]).
@@ -11,9 +12,11 @@ mod change;
 mod field;
 pub mod file;
 mod kind;
+mod optimize;
 mod optimizer;
 mod pixels;
 mod range;
+mod schedule;
 mod serial;
 mod table;
 mod validate;
@@ -23,58 +26,73 @@ pub use crate::loss::Normalize;
 pub use crate::loss::gram::GramNorm;
 pub use field::{Field, Group, METHOD, field, fields};
 pub use kind::{Alternative, Kind};
+pub use optimize::{
+    ContentTerm, LayerNorm, LayerWeights, Optimize, StyleLoss, StyleTerm, TermReduction,
+    VariationTerm,
+};
 pub use optimizer::{
     AdamSettings, Clip, EpsilonTo, Keep, LbfgsSettings, LineSearch, OptimizerSettings,
 };
 pub use pixels::{Centre, Distribution, Init, NoiseSettings, Pixels};
 pub use range::{Form, Quantity, Range};
+pub use schedule::{Quality, Schedule};
 pub use validate::Problem;
 pub use value::Value;
 
-use crate::encoder::{EncoderOptions, WeightedLayer};
+use crate::encoder::EncoderOptions;
 use crate::named::Named;
 use crate::picture::Picture;
-use impasto_compute::{Reduction, TotalVariation};
+use impasto_compute::Padding;
 use value::Setting;
 
 /// What a run does: everything but the pictures, the encoder and the device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recipe {
-    /// The algorithm that paints. Which settings are its own, the table of settings says ([`Field::of`]); size, seed,
-    /// how large the paintings are looked at and the encoder's settings are those of every method.
-    pub method: MethodName,
     /// How large the picture gets.
     pub size: OutputSize,
-    /// What keeps the photo recognisable.
-    pub content: ContentTerm,
-    /// What brings the painting in.
-    pub style: StyleTerm,
-    /// What keeps noise out.
-    pub variation: VariationTerm,
-    /// How each term is made free of scale.
-    pub normalize: Normalize,
-    /// Whether the losses are means or sums.
-    pub reduction: Reduction,
+    /// How large the paintings are looked at.
+    pub style: StyleResize,
     /// What is changed about the encoder.
     pub encoder: EncoderOptions,
-    /// What the run starts from.
-    pub init: Init,
-    /// The noise that some starts are made of.
-    pub noise: NoiseSettings,
     /// Seed of everything random.
     pub seed: u64,
-    /// In which units the optimiser sees the picture.
-    pub pixels: Pixels,
-    /// When pixels are brought back into their range.
-    pub clip: Clip,
-    /// Which picture of a scale is its result.
-    pub keep: Keep,
     /// Whether a layer that the encoder lacks is an error; otherwise the nearest that it has stands in.
     pub strict_taps: bool,
-    /// Sizes and steps, coarse to fine.
-    pub schedule: Schedule,
-    /// How a step is taken.
-    pub optimizer: OptimizerSettings,
+    /// The algorithm that paints, with the settings that it alone has.
+    pub method: MethodSettings,
+}
+
+impl Recipe {
+    /// The settings of the optimisation; `None` for recipes of other methods.
+    pub fn optimize(&self) -> Option<&Optimize> {
+        match &self.method {
+            MethodSettings::Optimize(settings) => Some(settings),
+        }
+    }
+
+    /// The settings of the optimisation, to be changed; `None` for recipes of other methods.
+    pub fn optimize_mut(&mut self) -> Option<&mut Optimize> {
+        match &mut self.method {
+            MethodSettings::Optimize(settings) => Some(settings),
+        }
+    }
+}
+
+impl Default for Recipe {
+    /// The recipe of [`Quality::Normal`].
+    fn default() -> Self {
+        Self {
+            size: OutputSize::LongSide(512),
+            style: StyleResize::default(),
+            encoder: EncoderOptions {
+                padding: Padding::Replicate,
+                ..EncoderOptions::default()
+            },
+            seed: 0,
+            strict_taps: false,
+            method: MethodSettings::default(),
+        }
+    }
 }
 
 /// The algorithms that paint, by name.
@@ -87,6 +105,42 @@ pub enum MethodName {
 
 impl Named for MethodName {
     const NAMES: &'static [(&'static str, Self)] = &[("optimize", MethodName::Optimize)];
+}
+
+/// An algorithm that paints, with its own settings; `method` tells them apart in files.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MethodSettings {
+    /// Of [`MethodName::Optimize`].
+    Optimize(Optimize),
+}
+
+impl MethodSettings {
+    /// The name of the algorithm.
+    pub fn name(&self) -> MethodName {
+        match self {
+            MethodSettings::Optimize(_) => MethodName::Optimize,
+        }
+    }
+
+    /// The default settings of an algorithm.
+    pub fn of(name: MethodName) -> Self {
+        match name {
+            MethodName::Optimize => MethodSettings::Optimize(Optimize::default()),
+        }
+    }
+
+    /// Whether nothing can be painted without a style.
+    pub fn needs_styles(&self) -> bool {
+        match self {
+            MethodSettings::Optimize(settings) => settings.style.weight > 0.0,
+        }
+    }
+}
+
+impl Default for MethodSettings {
+    fn default() -> Self {
+        Self::of(MethodName::default())
+    }
 }
 
 /// How large the picture gets.
@@ -108,106 +162,22 @@ impl OutputSize {
     }
 }
 
-/// The content term: squared difference of features (Gatys et al. 2016, equation 1).
-#[derive(Clone, Debug, PartialEq)]
-pub struct ContentTerm {
-    /// Weight of the term; 0 leaves it out.
-    pub weight: f32,
-    /// A constant of the loss's definition beside its weight: ½ for `½ Σ (F − P)²`.
-    pub factor: f32,
-    /// The layers; none means those of the encoder.
-    pub layers: Vec<WeightedLayer>,
-    /// What the layers' weights mean.
-    pub layer_weights: LayerWeights,
-}
-
-/// The style term.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StyleTerm {
-    /// Weight of the term; 0 leaves it out.
-    pub weight: f32,
-    /// A constant of the loss's definition beside its weight.
-    pub factor: f32,
-    /// The layers; none means those of the encoder.
-    pub layers: Vec<WeightedLayer>,
-    /// What the layers' weights mean.
-    pub layer_weights: LayerWeights,
-    /// What each layer's loss is divided by.
-    pub layer_norm: LayerNorm,
-    /// What is compared.
-    pub loss: StyleLoss,
-    /// How a Gram matrix is normalised; for [`StyleLoss::Gram`] alone.
-    pub gram_norm: GramNorm,
-    /// How large the paintings are looked at.
+/// How paintings are resized before they are looked at.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StyleResize {
+    /// How large they are looked at.
     pub size: StyleSize,
     /// Whether paintings smaller than that are enlarged.
     pub enlarge: bool,
 }
 
-/// What the weights of a term's layers mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum LayerWeights {
-    /// Shares of the term's weight: only their proportions count.
-    Shared,
-    /// Each multiplies the term's weight, so that five layers of weight 1 weigh five times as much as one.
-    Absolute,
-}
-
-impl Named for LayerWeights {
-    const NAMES: &'static [(&'static str, Self)] = &[
-        ("shared", LayerWeights::Shared),
-        ("absolute", LayerWeights::Absolute),
-    ];
-}
-
-/// What the loss of a style layer is divided by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum LayerNorm {
-    /// Nothing.
-    None,
-    /// The layer's `c·h·w` (Udacity's notebook).
-    Chw,
-}
-
-impl Named for LayerNorm {
-    const NAMES: &'static [(&'static str, Self)] =
-        &[("none", LayerNorm::None), ("chw", LayerNorm::Chw)];
-}
-
-/// What of the features of photo and painting is compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum StyleLoss {
-    /// Gram matrices, squared difference (Gatys et al. 2016).
-    Gram,
-    /// Wasserstein-2 distance between Gaussians of the same mean and covariance.
-    Wasserstein,
-    /// Mean and standard deviation of each channel, squared difference (Huang and Belongie 2017).
-    MeanStd,
-}
-
-impl Named for StyleLoss {
-    const NAMES: &'static [(&'static str, Self)] = &[
-        ("gram", StyleLoss::Gram),
-        ("wasserstein", StyleLoss::Wasserstein),
-        ("mean-std", StyleLoss::MeanStd),
-    ];
-}
-
-impl Named for GramNorm {
-    const NAMES: &'static [(&'static str, Self)] = &[
-        ("none", GramNorm::None),
-        ("hw", GramNorm::Hw),
-        ("chw", GramNorm::Chw),
-        ("gatys", GramNorm::Gatys),
-    ];
-}
-
-impl Named for Normalize {
-    const NAMES: &'static [(&'static str, Self)] = &[
-        ("none", Normalize::None),
-        ("target", Normalize::Target),
-        ("gradient", Normalize::Gradient),
-    ];
+impl Default for StyleResize {
+    fn default() -> Self {
+        Self {
+            size: StyleSize::Scale(1.0),
+            enlarge: true,
+        }
+    }
 }
 
 /// How large the paintings are looked at.
@@ -220,131 +190,6 @@ pub enum StyleSize {
     LongSide(usize),
     /// At each scale, the width and height of the picture, whatever the painting's proportions.
     Content,
-}
-
-/// Total variation of the picture.
-#[derive(Clone, Debug, PartialEq)]
-pub struct VariationTerm {
-    /// Weight of the term; 0 leaves it out.
-    pub weight: f32,
-    /// A constant of the loss's definition beside its weight.
-    pub factor: f32,
-    /// Which differences, and how.
-    pub kind: TotalVariation,
-    /// Whether it is a mean or a sum.
-    pub reduction: TermReduction,
-}
-
-/// Whether a term is a mean or a sum.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum TermReduction {
-    /// As the recipe's `reduction` says.
-    Recipe,
-    /// The mean.
-    Mean,
-    /// The sum.
-    Sum,
-}
-
-impl Named for TermReduction {
-    const NAMES: &'static [(&'static str, Self)] = &[
-        ("recipe", TermReduction::Recipe),
-        ("mean", TermReduction::Mean),
-        ("sum", TermReduction::Sum),
-    ];
-}
-
-impl TermReduction {
-    /// What it comes to in a recipe.
-    pub fn within(self, recipe: Reduction) -> Reduction {
-        match self {
-            TermReduction::Recipe => recipe,
-            TermReduction::Mean => Reduction::Mean,
-            TermReduction::Sum => Reduction::Sum,
-        }
-    }
-}
-
-/// The sizes of a run and the steps at each.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Schedule {
-    /// Long sides in pixels, ascending; the last is the size of the result. None: what `coarse_to_fine` says.
-    pub scales: Vec<usize>,
-    /// Whether the run goes from 128 px by √2 to its size; otherwise it has one scale.
-    pub coarse_to_fine: bool,
-    /// Steps at each scale, from the coarsest; the last number serves all further scales.
-    pub steps: Vec<usize>,
-}
-
-/// The least long side of an automatic schedule.
-const COARSEST: usize = 128;
-
-impl Schedule {
-    /// Long side and steps of every scale of a run that ends at `long_side`.
-    ///
-    /// Without explicit scales these are `long_side/√2ⁱ`, rounded, down to 128 px (crowsonkb/style-transfer-pytorch),
-    /// or `long_side` alone.
-    pub fn plan(&self, long_side: usize) -> Vec<(usize, usize)> {
-        let mut sides = self.scales.clone();
-        if sides.is_empty() && !self.coarse_to_fine {
-            sides = vec![long_side];
-        } else if sides.is_empty() {
-            let finer =
-                (0..).map(|i| (long_side as f64 / 2f64.powf(f64::from(i) / 2.0)).round() as usize);
-            sides = finer
-                .take_while(|&side| side >= COARSEST.min(long_side))
-                .collect();
-            sides.sort_unstable();
-            sides.dedup();
-        }
-        let last = self.steps.last().copied().unwrap_or(0);
-        sides
-            .iter()
-            .enumerate()
-            .map(|(i, &side)| (side, self.steps.get(i).copied().unwrap_or(last)))
-            .collect()
-    }
-}
-
-/// How much work goes into a picture.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Quality {
-    /// For a first look: 40 steps, then 20 a scale.
-    Draft,
-    /// 80 steps, then 40 a scale, 30 from the fifth on.
-    #[default]
-    Normal,
-    /// 150 steps, then 80 a scale.
-    Fine,
-}
-
-impl Named for Quality {
-    const NAMES: &'static [(&'static str, Self)] = &[
-        ("draft", Quality::Draft),
-        ("normal", Quality::Normal),
-        ("fine", Quality::Fine),
-    ];
-}
-
-impl Quality {
-    /// Changes schedule and optimiser of a recipe to this much work.
-    pub fn apply(self, recipe: &mut Recipe) {
-        let (steps, learning_rate, averaging) = match self {
-            Quality::Draft => (vec![40, 20], 0.04, 0.9),
-            Quality::Normal => (vec![80, 40, 40, 40, 30], 0.03, 0.95),
-            Quality::Fine => (vec![150, 80], 0.02, 0.99),
-        };
-        recipe.schedule.steps = steps;
-        let adam = match recipe.optimizer {
-            OptimizerSettings::Adam(adam) => adam,
-            OptimizerSettings::Lbfgs(_) => AdamSettings::default(),
-        };
-        recipe.optimizer = OptimizerSettings::Adam(AdamSettings {
-            learning_rate,
-            averaging,
-            ..adam
-        });
-    }
 }
 
 impl Setting for OutputSize {
@@ -379,82 +224,6 @@ impl Setting for StyleSize {
             Value::Measure("long-side", side) => Setting::of(side).map(StyleSize::LongSide),
             Value::Name("content") => Some(StyleSize::Content),
             _ => None,
-        }
-    }
-}
-
-impl Default for Recipe {
-    /// The recipe of [`Quality::Normal`]: every term free of scale, Wasserstein-2 style.
-    fn default() -> Self {
-        Self {
-            method: MethodName::default(),
-            size: OutputSize::LongSide(512),
-            content: ContentTerm::default(),
-            style: StyleTerm::default(),
-            variation: VariationTerm::default(),
-            normalize: Normalize::Target,
-            reduction: Reduction::Mean,
-            encoder: EncoderOptions {
-                padding: impasto_compute::Padding::Replicate,
-                ..EncoderOptions::default()
-            },
-            init: Init::Content,
-            noise: NoiseSettings::default(),
-            seed: 0,
-            pixels: Pixels::Unit,
-            clip: Clip::Step,
-            keep: Keep::Last,
-            strict_taps: false,
-            schedule: Schedule::default(),
-            optimizer: OptimizerSettings::default(),
-        }
-    }
-}
-
-impl Default for ContentTerm {
-    fn default() -> Self {
-        Self {
-            weight: 0.08,
-            factor: 1.0,
-            layers: vec![],
-            layer_weights: LayerWeights::Shared,
-        }
-    }
-}
-
-impl Default for StyleTerm {
-    fn default() -> Self {
-        Self {
-            weight: 1.0,
-            factor: 1.0,
-            layers: vec![],
-            layer_weights: LayerWeights::Shared,
-            layer_norm: LayerNorm::None,
-            loss: StyleLoss::Wasserstein,
-            gram_norm: GramNorm::Chw,
-            size: StyleSize::Scale(1.0),
-            enlarge: true,
-        }
-    }
-}
-
-impl Default for VariationTerm {
-    fn default() -> Self {
-        Self {
-            weight: 0.15,
-            factor: 1.0,
-            kind: TotalVariation::NinePoint,
-            reduction: TermReduction::Recipe,
-        }
-    }
-}
-
-impl Default for Schedule {
-    fn default() -> Self {
-        Self {
-            scales: vec![],
-            coarse_to_fine: true,
-            steps: vec![80, 40, 40, 40, 30],
         }
     }
 }

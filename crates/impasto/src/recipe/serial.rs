@@ -31,7 +31,9 @@ impl Serialize for Recipe {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut settings = settings(self);
         // The first method is what a tree without one is of: those that are written by it are as they always were.
-        settings.retain(|(field, _)| field.path != METHOD || self.method != MethodName::default());
+        settings.retain(|(field, _)| {
+            field.path != METHOD || self.method.name() != MethodName::default()
+        });
         let mut tree = serializer.serialize_map(None)?;
         for group in settings.chunk_by(|(one, _), (other, _)| {
             !one.table().is_empty() && one.table() == other.table()
@@ -87,7 +89,7 @@ mod tests {
     fn a_recipe_comes_back_from_json() {
         let mut recipe = Recipe::default();
         recipe.style.size = StyleSize::Scale(0.3);
-        recipe.optimizer = OptimizerSettings::of_name("lbfgs").unwrap();
+        recipe.optimize_mut().unwrap().optimizer = OptimizerSettings::of_name("lbfgs").unwrap();
         let text = serde_json::to_string(&recipe).unwrap();
         assert!(text.contains(r#""size":{"scale":0.3}"#), "{text}");
         assert!(text.contains(r#""optimizer":{"method":"lbfgs","#), "{text}");

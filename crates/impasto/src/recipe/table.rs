@@ -1,12 +1,13 @@
 //! The table of settings: a row for each, with its path, what it may be, where in a recipe it is, and a sentence of help.
 
-use super::field::{Field, Get, Group, METHOD, Set};
+use super::field::{Field, Group, METHOD, Place};
 use super::kind::{Alternative, Kind};
 use super::range::{Form, Quantity, Range};
 use super::value::{Setting, Value};
 use super::{
     Centre, Clip, Distribution, EpsilonTo, GramNorm, Init, Keep, LayerNorm, LayerWeights,
-    LineSearch, MethodName, Normalize, OptimizerSettings, Pixels, StyleLoss, TermReduction,
+    LineSearch, MethodName, MethodSettings, Normalize, OptimizerSettings, Pixels, StyleLoss,
+    TermReduction,
 };
 use impasto_compute::{Padding, PoolKind, Reduction, TotalVariation};
 
@@ -18,6 +19,8 @@ const SIDE: Quantity = Quantity {
 };
 /// How often something is done.
 const COUNT: Range = Range::between(1.0, 1e6);
+/// The method of the settings that the optimisation alone has.
+const OPTIMIZE: Option<&str> = Some("optimize");
 /// Decays of averages.
 const DECAY: Range = Range::at_least(0.0).below(1.0);
 
@@ -60,35 +63,51 @@ fn names<T: crate::named::Named>() -> Kind {
     Kind::of_names::<T>()
 }
 
-/// Where in a recipe a setting is.
+/// Where in a recipe a setting of every method is.
 macro_rules! at {
     ($($place:tt)+) => {
-        (
-            |recipe| Some(recipe.$($place)+.value()),
-            |recipe, value| {
+        Place {
+            method: None,
+            get: |recipe| Some(recipe.$($place)+.value()),
+            set: |recipe, value| {
                 recipe.$($place)+ = Setting::of(value)?;
                 Some(())
             },
-        )
+        }
+    };
+}
+
+/// Where in the settings of the optimisation a setting is.
+macro_rules! at_optimize {
+    ($($place:tt)+) => {
+        Place {
+            method: OPTIMIZE,
+            get: |recipe| Some(recipe.optimize()?.$($place)+.value()),
+            set: |recipe, value| {
+                recipe.optimize_mut()?.$($place)+ = Setting::of(value)?;
+                Some(())
+            },
+        }
     };
 }
 
 /// Where in the settings of an optimiser a setting is.
 macro_rules! at_optimizer {
     ($variant:ident, $name:ident) => {
-        (
-            |recipe| match &recipe.optimizer {
+        Place {
+            method: OPTIMIZE,
+            get: |recipe| match &recipe.optimize()?.optimizer {
                 OptimizerSettings::$variant(it) => Some(it.$name.value()),
                 _ => None,
             },
-            |recipe, value| match &mut recipe.optimizer {
+            set: |recipe, value| match &mut recipe.optimize_mut()?.optimizer {
                 OptimizerSettings::$variant(it) => {
                     it.$name = Setting::of(value)?;
                     Some(())
                 }
                 _ => None,
             },
-        )
+        }
     };
 }
 
@@ -115,8 +134,19 @@ fn size() -> Vec<Field> {
         measure("long-side", SIDE, ""),
         plain("original", "as large as the content"),
     ]);
+    let method = Place {
+        method: None,
+        get: |recipe| Some(recipe.method.name().value()),
+        set: |recipe, value| {
+            let other: MethodName = Setting::of(value)?;
+            if other != recipe.method.name() {
+                recipe.method = MethodSettings::of(other);
+            }
+            Some(())
+        },
+    };
     vec![
-        Field::new(METHOD, names::<MethodName>(), at!(method), "The algorithm that paints")
+        Field::new(METHOD, names::<MethodName>(), method, "The algorithm that paints")
             .within(Group::Picture),
         Field::new("size", sizes, at!(size), "Long side of the result in pixels, or original: that of the content")
             .within(Group::Picture)
@@ -128,13 +158,13 @@ fn size() -> Vec<Field> {
 fn content() -> Vec<Field> {
     let row = Field::new;
     vec![
-        row("content.weight", number(Range::at_least(0.0)), at!(content.weight), "Weight of the content; 0 leaves it out")
+        row("content.weight", number(Range::at_least(0.0)), at_optimize!(content.weight), "Weight of the content; 0 leaves it out")
             .everyday(),
-        row("content.factor", number(Range::above(0.0)), at!(content.factor), "A constant of the loss's definition beside its weight: 0.5 for ½ Σ (F − P)²"),
-        row("content.layers", Kind::Layers, at!(content.layers), "Layers that see the content, each with its share")
+        row("content.factor", number(Range::above(0.0)), at_optimize!(content.factor), "A constant of the loss's definition beside its weight: 0.5 for ½ Σ (F − P)²"),
+        row("content.layers", Kind::Layers, at_optimize!(content.layers), "Layers that see the content, each with its share")
             .or_else("of the encoder, relu4_2 of a VGG")
             .everyday(),
-        row("content.layer-weights", names::<LayerWeights>(), at!(content.layer_weights), "What the layers' weights mean: shares of the content's weight, or factors on it"),
+        row("content.layer-weights", names::<LayerWeights>(), at_optimize!(content.layer_weights), "What the layers' weights mean: shares of the content's weight, or factors on it"),
     ]
 }
 
@@ -152,17 +182,17 @@ fn style() -> Vec<Field> {
         plain("content", "at the width and height of the picture"),
     ]);
     vec![
-        row("style.weight", number(Range::at_least(0.0)), at!(style.weight), "Weight of the style; 0 leaves it out")
+        row("style.weight", number(Range::at_least(0.0)), at_optimize!(style.weight), "Weight of the style; 0 leaves it out")
             .everyday(),
-        row("style.factor", number(Range::above(0.0)), at!(style.factor), "A constant of the loss's definition beside its weight"),
-        row("style.layers", Kind::Layers, at!(style.layers), "Layers that see the style, each with its share")
+        row("style.factor", number(Range::above(0.0)), at_optimize!(style.factor), "A constant of the loss's definition beside its weight"),
+        row("style.layers", Kind::Layers, at_optimize!(style.layers), "Layers that see the style, each with its share")
             .or_else("of the encoder, relu1_1 to relu5_1 of a VGG")
             .everyday(),
-        row("style.layer-weights", names::<LayerWeights>(), at!(style.layer_weights), "What the layers' weights mean: shares of the style's weight, or factors on it"),
-        row("style.layer-norm", names::<LayerNorm>(), at!(style.layer_norm), "What each layer's loss is divided by: nothing, or the layer's c·h·w"),
-        row("style.loss", names::<StyleLoss>(), at!(style.loss), "What of the features is compared")
+        row("style.layer-weights", names::<LayerWeights>(), at_optimize!(style.layer_weights), "What the layers' weights mean: shares of the style's weight, or factors on it"),
+        row("style.layer-norm", names::<LayerNorm>(), at_optimize!(style.layer_norm), "What each layer's loss is divided by: nothing, or the layer's c·h·w"),
+        row("style.loss", names::<StyleLoss>(), at_optimize!(style.loss), "What of the features is compared")
             .everyday(),
-        row("style.gram-norm", names::<GramNorm>(), at!(style.gram_norm), "What a Gram matrix of c features of h·w pixels is divided by; gatys: 2·c·h·w")
+        row("style.gram-norm", names::<GramNorm>(), at_optimize!(style.gram_norm), "What a Gram matrix of c features of h·w pixels is divided by; gatys: 2·c·h·w")
             .everyday(),
         row("style.size", sizes, at!(style.size), "How large the paintings are looked at")
             .everyday(),
@@ -174,12 +204,12 @@ fn style() -> Vec<Field> {
 fn variation() -> Vec<Field> {
     let row = Field::new;
     vec![
-        row("variation.weight", number(Range::at_least(0.0)), at!(variation.weight), "Weight of the total variation, which keeps noise out; 0 leaves it out")
+        row("variation.weight", number(Range::at_least(0.0)), at_optimize!(variation.weight), "Weight of the total variation, which keeps noise out; 0 leaves it out")
             .everyday(),
-        row("variation.factor", number(Range::above(0.0)), at!(variation.factor), "A constant of the loss's definition beside its weight"),
-        row("variation.kind", names::<TotalVariation>(), at!(variation.kind), "Which differences of neighbours total variation takes")
+        row("variation.factor", number(Range::above(0.0)), at_optimize!(variation.factor), "A constant of the loss's definition beside its weight"),
+        row("variation.kind", names::<TotalVariation>(), at_optimize!(variation.kind), "Which differences of neighbours total variation takes")
             .everyday(),
-        row("variation.reduction", names::<TermReduction>(), at!(variation.reduction), "Whether total variation is a mean or a sum, or what the recipe's losses are"),
+        row("variation.reduction", names::<TermReduction>(), at_optimize!(variation.reduction), "Whether total variation is a mean or a sum, or what the recipe's losses are"),
     ]
 }
 
@@ -187,9 +217,9 @@ fn variation() -> Vec<Field> {
 fn terms() -> Vec<Field> {
     let row = Field::new;
     vec![
-        row("normalize", names::<Normalize>(), at!(normalize), "What each term is divided by, so that its weight means the same everywhere")
+        row("normalize", names::<Normalize>(), at_optimize!(normalize), "What each term is divided by, so that its weight means the same everywhere")
             .everyday(),
-        row("reduction", names::<Reduction>(), at!(reduction), "Whether losses are means or sums")
+        row("reduction", names::<Reduction>(), at_optimize!(reduction), "Whether losses are means or sums")
             .everyday(),
     ]
 }
@@ -212,14 +242,14 @@ fn encoder() -> Vec<Field> {
 fn start() -> Vec<Field> {
     let row = Field::new;
     vec![
-        row("init", names::<Init>(), at!(init), "What to start from; style is noise in the colours of the styles")
+        row("init", names::<Init>(), at_optimize!(init), "What to start from; style is noise in the colours of the styles")
             .within(Group::Picture)
             .everyday(),
-        row("noise.distribution", names::<Distribution>(), at!(noise.distribution), "How noise is distributed"),
-        row("noise.amplitude", number(Range::at_least(0.0)), at!(noise.amplitude), "Half the width of uniform noise, the standard deviation of normal noise, in units of the recipe's pixels")
+        row("noise.distribution", names::<Distribution>(), at_optimize!(noise.distribution), "How noise is distributed"),
+        row("noise.amplitude", number(Range::at_least(0.0)), at_optimize!(noise.amplitude), "Half the width of uniform noise, the standard deviation of normal noise, in units of the recipe's pixels")
             .in_pixels(),
-        row("noise.centre", names::<Centre>(), at!(noise.centre), "The colour that noise lies around: medium grey, or the mean of ImageNet"),
-        row("noise.ratio", number(Range::between(0.0, 1.0)), at!(noise.ratio), "Share of the noise where it is mixed with the content"),
+        row("noise.centre", names::<Centre>(), at_optimize!(noise.centre), "The colour that noise lies around: medium grey, or the mean of ImageNet"),
+        row("noise.ratio", number(Range::between(0.0, 1.0)), at_optimize!(noise.ratio), "Share of the noise where it is mixed with the content"),
     ]
 }
 
@@ -230,9 +260,9 @@ fn run() -> Vec<Field> {
         row("seed", whole(Range::at_least(0.0)), at!(seed), "Seed of everything random, 0 to 2^64-1")
             .within(Group::Picture)
             .everyday(),
-        row("pixels", names::<Pixels>(), at!(pixels), "In which units the optimiser sees the picture: 0..1, 0..255, or as torchvision normalises"),
-        row("clip", names::<Clip>(), at!(clip), "When pixels are brought back into their range: after a step, before an evaluation, at the end"),
-        row("keep", names::<Keep>(), at!(keep), "Which picture of a scale is its result: the last, that of the least loss, or the one after it"),
+        row("pixels", names::<Pixels>(), at_optimize!(pixels), "In which units the optimiser sees the picture: 0..1, 0..255, or as torchvision normalises"),
+        row("clip", names::<Clip>(), at_optimize!(clip), "When pixels are brought back into their range: after a step, before an evaluation, at the end"),
+        row("keep", names::<Keep>(), at_optimize!(keep), "Which picture of a scale is its result: the last, that of the least loss, or the one after it"),
         row("strict-taps", Kind::Flag, at!(strict_taps), "Refuse to look at the nearest layer instead of one that the encoder lacks")
             .within(Group::Encoder)
             .everyday(),
@@ -257,11 +287,11 @@ fn schedule() -> Vec<Field> {
         required: Some("must be one number for each scale, or one for all, each from 1 to 1000000"),
     };
     vec![
-        row("schedule.scales", scales, at!(schedule.scales), "Long sides in pixels to go through, ascending; the last is the size of the result")
+        row("schedule.scales", scales, at_optimize!(schedule.scales), "Long sides in pixels to go through, ascending; the last is the size of the result")
             .or_else("from 128 by √2")
             .everyday(),
-        row("schedule.coarse-to-fine", Kind::Flag, at!(schedule.coarse_to_fine), "Whether the run goes from 128 px by √2 to its size; otherwise it has one scale"),
-        row("schedule.steps", steps, at!(schedule.steps), "Steps at each scale, coarsest first; the last number serves all further scales")
+        row("schedule.coarse-to-fine", Kind::Flag, at_optimize!(schedule.coarse_to_fine), "Whether the run goes from 128 px by √2 to its size; otherwise it has one scale"),
+        row("schedule.steps", steps, at_optimize!(schedule.steps), "Steps at each scale, coarsest first; the last number serves all further scales")
             .everyday(),
     ]
 }
@@ -270,23 +300,26 @@ fn schedule() -> Vec<Field> {
 fn optimizer() -> Vec<Field> {
     const OPTIMIZER: &str = "optimizer.method";
     let row = Field::new;
-    let method: (Get, Set) = (
-        |recipe| Some(Value::Name(recipe.optimizer.name())),
-        |recipe, value| {
+    let method = Place {
+        method: OPTIMIZE,
+        get: |recipe| Some(Value::Name(recipe.optimize()?.optimizer.name())),
+        set: |recipe, value| {
+            let optimizer = &mut recipe.optimize_mut()?.optimizer;
             let other = OptimizerSettings::of_name(value.name()?)?;
-            if other.name() != recipe.optimizer.name() {
-                recipe.optimizer = other;
+            if other.name() != optimizer.name() {
+                *optimizer = other;
             }
             Some(())
         },
-    );
-    let rate: (Get, Set) = (
-        |recipe| Some(recipe.optimizer.learning_rate().value()),
-        |recipe, value| {
-            *recipe.optimizer.learning_rate_mut() = Setting::of(value)?;
+    };
+    let rate = Place {
+        method: OPTIMIZE,
+        get: |recipe| Some(recipe.optimize()?.optimizer.learning_rate().value()),
+        set: |recipe, value| {
+            *recipe.optimize_mut()?.optimizer.learning_rate_mut() = Setting::of(value)?;
             Some(())
         },
-    );
+    };
     let methods = OptimizerSettings::NAMES.iter().map(|name| plain(name, ""));
     let adam = |path, kind, place, about| row(path, kind, place, about).of(OPTIMIZER, "adam");
     let lbfgs = |path, kind, place, about| row(path, kind, place, about).of(OPTIMIZER, "lbfgs");

@@ -1,6 +1,8 @@
 //! Everything that can be wrong with a recipe, said at once.
 
-use super::{Clip, Keep, OptimizerSettings, Recipe, StyleLoss, StyleTerm, fields};
+use super::{
+    Clip, Keep, MethodSettings, Optimize, OptimizerSettings, Recipe, StyleLoss, StyleTerm, fields,
+};
 use crate::Advice;
 use crate::named::Named;
 use std::fmt;
@@ -85,9 +87,14 @@ impl Recipe {
     /// Layers are checked against the encoder when the two meet.
     pub fn problems(&self) -> Vec<Problem> {
         let ranges = fields().iter().flat_map(|field| field.problems(self));
-        ranges.chain(self.contradictions()).collect()
+        let contradictions = match &self.method {
+            MethodSettings::Optimize(settings) => settings.contradictions(),
+        };
+        ranges.chain(contradictions).collect()
     }
+}
 
+impl Optimize {
     /// Settings that do not go together.
     fn contradictions(&self) -> Vec<Problem> {
         let mut problems = Vec::new();
@@ -149,8 +156,7 @@ mod tests {
     #[test]
     fn every_problem_is_reported_at_once() {
         let layer: WeightedLayer = "relu1_1:0".parse().unwrap();
-        let recipe = Recipe {
-            size: OutputSize::LongSide(1),
+        let settings = Optimize {
             content: ContentTerm {
                 weight: f32::NAN,
                 ..ContentTerm::default()
@@ -170,6 +176,11 @@ mod tests {
                 beta2: 1.0,
                 ..AdamSettings::default()
             }),
+            ..Optimize::default()
+        };
+        let recipe = Recipe {
+            size: OutputSize::LongSide(1),
+            method: MethodSettings::Optimize(settings),
             ..Recipe::default()
         };
         assert_eq!(
@@ -191,38 +202,8 @@ mod tests {
 
     #[test]
     fn contradictions_are_problems() {
-        let recipe = Recipe {
-            style: StyleTerm {
-                gram_norm: GramNorm::Hw,
-                ..StyleTerm::default()
-            },
-            ..Recipe::default()
-        };
+        let mut recipe = Recipe::default();
+        recipe.optimize_mut().unwrap().style.gram_norm = GramNorm::Hw;
         assert_eq!(fields(&recipe), ["style.gram-norm"]);
-    }
-
-    #[test]
-    fn scales_go_up_by_the_root_of_two() {
-        let schedule = Schedule {
-            steps: vec![40, 20],
-            ..Schedule::default()
-        };
-        assert_eq!(
-            schedule.plan(512),
-            [(128, 40), (181, 20), (256, 20), (362, 20), (512, 20)]
-        );
-        assert_eq!(schedule.plan(100), [(100, 40)]);
-        let schedule = Schedule {
-            scales: vec![64, 300],
-            steps: vec![7],
-            ..Schedule::default()
-        };
-        assert_eq!(schedule.plan(512), [(64, 7), (300, 7)]);
-        let schedule = Schedule {
-            coarse_to_fine: false,
-            steps: vec![7],
-            ..Schedule::default()
-        };
-        assert_eq!(schedule.plan(512), [(512, 7)]);
     }
 }

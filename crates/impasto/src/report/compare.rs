@@ -223,8 +223,9 @@ mod tests {
         let contenders = names.iter().enumerate().map(|(index, name)| {
             let mut report = report(steps, |i| 1.0 / (i + 1) as f64);
             if index == 1 {
-                report.recipe.style.loss = StyleLoss::Gram;
-                report.recipe.style.weight = 100.0;
+                let style = &mut report.recipe.optimize_mut().unwrap().style;
+                style.loss = StyleLoss::Gram;
+                style.weight = 100.0;
             }
             Contender {
                 plate: plate(name),

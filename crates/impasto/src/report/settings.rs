@@ -107,14 +107,15 @@ mod tests {
             seed: 7,
             ..Recipe::default()
         };
-        recipe.content.weight = 0.05;
-        recipe.content.layers = vec!["relu4_2:0.5".parse().unwrap(), "relu3_1".parse().unwrap()];
-        recipe.style.weight = 1.0;
-        recipe.style.layers = vec![];
         recipe.style.size = StyleSize::Scale(1.5);
-        recipe.schedule.steps = vec![80, 40];
         recipe.encoder.plain_pooling = true;
-        recipe.optimizer.adam_mut().unwrap().epsilon = 1e-8;
+        let settings = recipe.optimize_mut().unwrap();
+        settings.content.weight = 0.05;
+        settings.content.layers = vec!["relu4_2:0.5".parse().unwrap(), "relu3_1".parse().unwrap()];
+        settings.style.weight = 1.0;
+        settings.style.layers = vec![];
+        settings.schedule.steps = vec![80, 40];
+        settings.optimizer.adam_mut().unwrap().epsilon = 1e-8;
         let groups = groups(&recipe);
         for (group, row, value) in [
             ("", "size", "long-side 640"),
@@ -144,9 +145,10 @@ mod tests {
             size: OutputSize::Original,
             ..Recipe::default()
         };
-        recipe.style.loss = StyleLoss::MeanStd;
-        recipe.content.layers = vec!["relu1_2:0.125".parse().unwrap()];
-        *recipe.optimizer.learning_rate_mut() *= 2.0;
+        let settings = recipe.optimize_mut().unwrap();
+        settings.style.loss = StyleLoss::MeanStd;
+        settings.content.layers = vec!["relu1_2:0.125".parse().unwrap()];
+        *settings.optimizer.learning_rate_mut() *= 2.0;
         let changed = groups(&recipe);
         assert_eq!(different(&changed), 4);
         for (group, row) in [

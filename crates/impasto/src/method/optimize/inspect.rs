@@ -40,7 +40,7 @@ impl Session<'_> {
         let networks = (network, NetworkView::Whole(self.network));
         let cache = &mut StyleCache::default();
         let objective = self.objective_at(content, scale, sizes, networks, cache)?;
-        let pixels = self.setup.recipe.pixels;
+        let pixels = self.settings.pixels;
         let tensor = device.upload(
             &pixels.encode(image.rgb().to_vec()),
             &[3, image.height(), image.width()],

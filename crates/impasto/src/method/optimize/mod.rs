@@ -31,7 +31,7 @@ use crate::encoder::{Encoder, Substitution};
 use crate::loss::{Objective, Term};
 use crate::observer::{Event, Observer, Scale};
 use crate::picture::{Filter, Picture, fit_long_side};
-use crate::recipe::{Init, Problem, StyleSize};
+use crate::recipe::{Init, Optimize, Problem, StyleSize};
 use crate::report::Report;
 use crate::style::Style;
 use crate::tiling::{CutNetwork, NetworkView};
@@ -39,7 +39,7 @@ use crate::{Error, Result};
 use impasto_compute::{Device, Input, NetSpec, Network, StageTime};
 use parameterization::PixelParameters;
 use run::{End, Evaluator, Run};
-use start::start;
+use start::Start;
 use state::State;
 use std::sync::Arc;
 use std::time::Instant;
@@ -48,7 +48,8 @@ use unit::unit_activations;
 
 /// A network that is prepared on the device, the layers that are looked at, and what they show of the styles.
 #[derive(Debug)]
-pub(crate) struct Optimize {
+pub(crate) struct OptimizeMethod {
+    settings: Optimize,
     network: Box<dyn Network>,
     /// The network as the encoder and the recipe's options give it.
     spec: NetSpec,
@@ -60,21 +61,22 @@ pub(crate) struct Optimize {
 #[derive(Clone, Copy)]
 struct Session<'a> {
     setup: &'a Setup,
+    settings: &'a Optimize,
     network: &'a dyn Network,
     spec: &'a NetSpec,
     layers: &'a Layers,
 }
 
-impl Optimize {
-    /// Prepares a network for a job.
+impl OptimizeMethod {
+    /// Prepares a network for a job, with the settings of its recipe that are the method's own.
     ///
     /// # Errors
     /// [`Error::Invalid`] with everything that is wrong with recipe, styles and layers; whatever the device reports.
-    pub(crate) fn new(setup: &Setup, encoder: &Encoder) -> Result<Self> {
+    pub(crate) fn new(setup: &Setup, settings: &Optimize, encoder: &Encoder) -> Result<Self> {
         let recipe = &setup.recipe;
         let mut spec = encoder.spec(&recipe.encoder);
         let mut problems = setup.problems();
-        let layers = match Layers::find(recipe, encoder, &spec) {
+        let layers = match Layers::find(settings, recipe.strict_taps, encoder, &spec) {
             Ok(layers) if problems.is_empty() => layers,
             Err(Error::Invalid(more)) => {
                 problems.extend(more);
@@ -84,9 +86,10 @@ impl Optimize {
             Err(other) => return Err(other),
         };
         if let Input::Image(norm) = spec.input {
-            spec.input = recipe.pixels.input(norm).into();
+            spec.input = settings.pixels.input(norm).into();
         }
         Ok(Self {
+            settings: settings.clone(),
             network: setup.device.network(&spec)?,
             spec,
             layers,
@@ -97,6 +100,7 @@ impl Optimize {
     fn session<'a>(&'a self, setup: &'a Setup) -> Session<'a> {
         Session {
             setup,
+            settings: &self.settings,
             network: self.network.as_ref(),
             spec: &self.spec,
             layers: &self.layers,
@@ -122,7 +126,7 @@ impl Optimize {
             setup.device.as_ref(),
             &self.spec,
             self.layers.deepest,
-            setup.recipe.pixels,
+            self.settings.pixels,
             &pictures,
         )?;
         self.network = setup.device.network(&spec)?;
@@ -131,7 +135,7 @@ impl Optimize {
     }
 }
 
-impl Method for Optimize {
+impl Method for OptimizeMethod {
     fn scales(&self, setup: &Setup, content: &Picture) -> Vec<Scale> {
         self.session(setup).scales(content)
     }
@@ -150,7 +154,7 @@ impl Method for Optimize {
         content: &Picture,
         observer: &mut dyn Observer,
     ) -> Result<Stylized> {
-        if setup.recipe.init == Init::Picture && setup.start.is_none() {
+        if self.settings.init == Init::Picture && setup.start.is_none() {
             let problem = Problem::new("init", "picture", "needs a picture to start from");
             return Err(Error::Invalid(vec![problem]));
         }
@@ -208,11 +212,8 @@ impl<'a> Session<'a> {
 
     /// The scales that a content goes through.
     fn scales(&self, content: &Picture) -> Vec<Scale> {
-        let plan = self
-            .setup
-            .recipe
-            .schedule
-            .plan(self.setup.long_side(content));
+        let long_side = self.setup.long_side(content);
+        let plan = self.settings.schedule.plan(long_side);
         let scale = |(side, steps)| {
             let (width, height) = self.working_size(content, side);
             Scale {
@@ -278,7 +279,7 @@ impl<'a> Session<'a> {
             device: self.device(),
             network,
             styles,
-            recipe: &self.setup.recipe,
+            settings: self.settings,
             layers: self.layers,
         };
         let mut terms = targets.terms(content, &self.setup.styles, sizes, cache)?;
@@ -286,7 +287,7 @@ impl<'a> Session<'a> {
             terms.extend(extra.make(&TermContext {
                 device: self.device(),
                 scale,
-                pixels: self.setup.recipe.pixels,
+                pixels: self.settings.pixels,
             })?);
         }
         let objective = Objective::new(terms);
@@ -298,16 +299,16 @@ impl<'a> Session<'a> {
 
     /// What the run starts from at its first scale.
     fn begin(&self, content: &Picture, scale: Scale) -> Result<State> {
-        let Setup {
-            recipe,
-            start: picture,
-            styles,
-            ..
-        } = self.setup;
-        let size = (scale.height, scale.width);
-        let planes = start(recipe, content, picture.as_ref(), styles, size);
-        let pixels = Arc::new(PixelParameters(recipe.pixels));
-        State::new(self.device(), recipe, pixels, planes, scale)
+        let start = Start {
+            settings: self.settings,
+            seed: self.setup.recipe.seed,
+            content,
+            picture: self.setup.start.as_ref(),
+            styles: &self.setup.styles,
+        };
+        let planes = start.planes((scale.height, scale.width));
+        let pixels = Arc::new(PixelParameters(self.settings.pixels));
+        State::new(self.device(), self.settings, pixels, planes, scale)
     }
 
     /// All scales of a run, from the first or from where a checkpoint left it.
@@ -335,8 +336,8 @@ impl<'a> Session<'a> {
         run.notify_of_checkpoints(&notices);
         let mut resumed = match saved {
             Some(saved) => {
-                let pixels = Arc::new(PixelParameters(setup.recipe.pixels));
-                Some(run.resume(device, &setup.recipe, pixels, saved)?)
+                let pixels = Arc::new(PixelParameters(self.settings.pixels));
+                Some(run.resume(device, self.settings, pixels, saved)?)
             }
             None => None,
         };
@@ -364,6 +365,7 @@ impl<'a> Session<'a> {
                 device,
                 network,
                 objective,
+                seed: setup.recipe.seed,
             };
             end = run.scale(started, &mut evaluator, &mut here)?;
             state = Some(here);
@@ -385,8 +387,10 @@ impl<'a> Session<'a> {
         let Scale { width, height, .. } = state.scale;
         let (report, keeper) = run.finish(&state);
         let picture = Picture::new(width, height, state.result(device)?)?;
+        // Scales that were given say the size of the result, whatever the recipe's is.
+        let at_its_size = report.stopped || !self.settings.schedule.scales.is_empty();
         Ok(Stylized {
-            picture: setup.shaped(content, picture, report.stopped)?,
+            picture: setup.shaped(content, picture, at_its_size)?,
             outcome: match end {
                 End::Diverged { step } => Outcome::Diverged {
                     width,

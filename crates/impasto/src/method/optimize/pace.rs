@@ -38,6 +38,7 @@ impl Session<'_> {
                 device: self.device(),
                 network,
                 objective: self.objective(content, scale, (network, network), &mut cache)?,
+                seed: self.setup.recipe.seed,
             };
             let mut state = self.begin(content, scale)?;
             let mut seconds = f64::INFINITY;

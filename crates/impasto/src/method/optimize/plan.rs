@@ -138,9 +138,9 @@ impl Session<'_> {
         };
         let pixels = scale.width * scale.height;
         let spec = self.network.spec();
-        let requests = self.layers.requests(&self.setup.recipe);
+        let requests = self.layers.requests(self.settings);
         // Picture, the one before the step, and the optimiser.
-        let state = 2 * PIXEL * pixels + Optimizer::bytes(&self.setup.recipe, pixels);
+        let state = 2 * PIXEL * pixels + Optimizer::bytes(self.settings, pixels);
         let targets = feature_bytes(spec, size, &requests)?;
         let fixed = around.base + state + targets;
         let fit = |size: Size, requests: &[_], fixed: usize, gradient: bool| {
@@ -201,7 +201,7 @@ impl Session<'_> {
             bytes,
             tile,
             gradient,
-            in_parts: self.setup.recipe.normalize != Normalize::Gradient,
+            in_parts: self.settings.normalize != Normalize::Gradient,
         };
         Ok(choose(self.device(), network, size, requests, &budget)?)
     }

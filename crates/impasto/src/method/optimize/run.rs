@@ -32,6 +32,8 @@ pub(super) struct Evaluator<'a> {
     pub(super) device: &'a dyn Device,
     pub(super) network: NetworkView<'a>,
     pub(super) objective: Objective,
+    /// Of what losses draw at random.
+    pub(super) seed: u64,
 }
 
 impl Evaluator<'_> {

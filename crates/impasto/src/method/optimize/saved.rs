@@ -7,7 +7,7 @@ use crate::Result;
 use crate::checkpoint::{Header, Past, Place, Saved};
 use crate::observer::Scale;
 use crate::optim::{Optimizer, Parts, Unfit};
-use crate::recipe::Recipe;
+use crate::recipe::Optimize;
 use impasto_compute::{Device, Tensor};
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ impl State {
     /// The state that a checkpoint holds.
     fn restore(
         device: &dyn Device,
-        recipe: Recipe,
+        settings: Optimize,
         parameterization: Arc<dyn Parameterization>,
         scale: Scale,
         saved: &mut Saved,
@@ -85,8 +85,8 @@ impl State {
                 parameters: own.take_parameters(PARAMETERS, &shapes)?,
                 parameterization,
                 good,
-                optimizer: Optimizer::restore(&recipe, &shapes, range, of_optimizer)?,
-                recipe,
+                optimizer: Optimizer::restore(&settings, &shapes, range, of_optimizer)?,
+                settings,
                 best,
             })
         };
@@ -106,7 +106,7 @@ impl Run<'_> {
     pub(super) fn resume(
         &mut self,
         device: &dyn Device,
-        recipe: &Recipe,
+        settings: &Optimize,
         parameterization: Arc<dyn Parameterization>,
         mut saved: Saved,
     ) -> Result<State> {
@@ -117,11 +117,11 @@ impl Run<'_> {
             return Err(saved.damaged("its place is not in the schedule").into());
         };
         let past = std::mem::take(&mut saved.header.past);
-        let mut recipe = recipe.clone();
+        let mut settings = settings.clone();
         if !past.setbacks.is_empty() {
-            recipe.optimizer = recipe.optimizer.shortened(SHORTER);
+            settings.optimizer = settings.optimizer.shortened(SHORTER);
         }
-        let state = State::restore(device, recipe, parameterization, scale, &mut saved)?;
+        let state = State::restore(device, settings, parameterization, scale, &mut saved)?;
         self.before = (past.seconds, past.scale_seconds);
         self.report.scales = past.scales;
         self.report.steps = past.steps;

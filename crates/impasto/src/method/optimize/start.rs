@@ -2,67 +2,70 @@
 
 use crate::picture::{Filter, Picture};
 use crate::random::Random;
-use crate::recipe::{Distribution, Init, Recipe};
+use crate::recipe::{Distribution, Init, Optimize};
 use crate::style::Style;
 
-/// Pixels `[3, height, width]` to start from.
-///
-/// Noise is what the recipe's [`NoiseSettings`](crate::recipe::NoiseSettings) say, and may leave the range of
-/// pictures. The styles' statistics are normal noise with the mean colour and the covariance of colours of the styles,
-/// weighted, clamped to 0..1.
-pub(super) fn start(
-    recipe: &Recipe,
-    content: &Picture,
-    picture: Option<&Picture>,
-    styles: &[Style],
-    (height, width): (usize, usize),
-) -> Vec<f32> {
-    let mut random = Random::new(recipe.seed);
-    let pixels = height * width;
-    match (recipe.init, picture) {
-        (Init::Noise, _) => noise(recipe, None, pixels, &mut random),
-        (Init::Mixed, _) => {
-            let content = content.resized(width, height, Filter::Bicubic);
-            noise(recipe, Some(content.rgb()), pixels, &mut random)
-        }
-        (Init::Style, _) => {
-            let (mean, factor) = colours(styles);
-            let mut planes = vec![0.0; 3 * pixels];
-            for pixel in 0..pixels {
-                let normal = [random.normal(), random.normal(), random.normal()];
-                for c in 0..3 {
-                    let colour = mean[c] + (0..=c).map(|k| factor[c][k] * normal[k]).sum::<f64>();
-                    planes[c * pixels + pixel] = colour.clamp(0.0, 1.0) as f32;
-                }
-            }
-            planes
-        }
-        (Init::Picture, Some(picture)) => picture
-            .resized(width, height, Filter::Bicubic)
-            .rgb()
-            .to_vec(),
-        (Init::Picture | Init::Content, _) => content
-            .resized(width, height, Filter::Bicubic)
-            .rgb()
-            .to_vec(),
-    }
+/// What the picture that a run starts from is made of.
+#[derive(Clone, Copy)]
+pub(super) struct Start<'a> {
+    pub(super) settings: &'a Optimize,
+    pub(super) seed: u64,
+    pub(super) content: &'a Picture,
+    /// The picture of [`Init::Picture`].
+    pub(super) picture: Option<&'a Picture>,
+    pub(super) styles: &'a [Style],
 }
 
-/// Noise, mixed with the planes of a content if one is given.
-fn noise(recipe: &Recipe, content: Option<&[f32]>, pixels: usize, random: &mut Random) -> Vec<f32> {
-    let (noise, scale) = (&recipe.noise, recipe.pixels.scale());
-    let centre = noise.centre.colour();
-    let share = if content.is_some() { noise.ratio } else { 1.0 };
-    let value = |place: usize| {
-        let c = place / pixels;
-        let unit = match noise.distribution {
-            Distribution::Uniform => 2.0 * random.uniform() - 1.0,
-            Distribution::Normal => random.normal() as f32,
+impl Start<'_> {
+    /// Pixels `[3, height, width]` to start from.
+    ///
+    /// Noise is what the [`NoiseSettings`](crate::recipe::NoiseSettings) say, and may leave the range of pictures. The
+    /// styles' statistics are normal noise with the mean colour and the covariance of colours of the styles, weighted,
+    /// clamped to 0..1.
+    pub(super) fn planes(&self, (height, width): (usize, usize)) -> Vec<f32> {
+        let mut random = Random::new(self.seed);
+        let pixels = height * width;
+        let resized = |picture: &Picture| {
+            let resized = picture.resized(width, height, Filter::Bicubic);
+            resized.rgb().to_vec()
         };
-        let content = content.map_or(0.0, |planes| planes[place] - centre[c]);
-        centre[c] + share * unit * noise.amplitude / scale[c] + (1.0 - share) * content
-    };
-    (0..3 * pixels).map(value).collect()
+        match (self.settings.init, self.picture) {
+            (Init::Noise, _) => self.noise(None, pixels, &mut random),
+            (Init::Mixed, _) => self.noise(Some(&resized(self.content)), pixels, &mut random),
+            (Init::Style, _) => {
+                let (mean, factor) = colours(self.styles);
+                let mut planes = vec![0.0; 3 * pixels];
+                for pixel in 0..pixels {
+                    let normal = [random.normal(), random.normal(), random.normal()];
+                    for c in 0..3 {
+                        let colour =
+                            mean[c] + (0..=c).map(|k| factor[c][k] * normal[k]).sum::<f64>();
+                        planes[c * pixels + pixel] = colour.clamp(0.0, 1.0) as f32;
+                    }
+                }
+                planes
+            }
+            (Init::Picture, Some(picture)) => resized(picture),
+            (Init::Picture | Init::Content, _) => resized(self.content),
+        }
+    }
+
+    /// Noise, mixed with the planes of a content if one is given.
+    fn noise(&self, content: Option<&[f32]>, pixels: usize, random: &mut Random) -> Vec<f32> {
+        let (noise, scale) = (&self.settings.noise, self.settings.pixels.scale());
+        let centre = noise.centre.colour();
+        let share = if content.is_some() { noise.ratio } else { 1.0 };
+        let value = |place: usize| {
+            let c = place / pixels;
+            let unit = match noise.distribution {
+                Distribution::Uniform => 2.0 * random.uniform() - 1.0,
+                Distribution::Normal => random.normal() as f32,
+            };
+            let content = content.map_or(0.0, |planes| planes[place] - centre[c]);
+            centre[c] + share * unit * noise.amplitude / scale[c] + (1.0 - share) * content
+        };
+        (0..3 * pixels).map(value).collect()
+    }
 }
 
 /// Mean colour of the styles and Cholesky factor of their colours' covariance.
@@ -114,17 +117,31 @@ mod tests {
         .unwrap()
     }
 
+    /// A start without picture and styles.
+    fn from<'a>(settings: &'a Optimize, content: &'a Picture) -> Start<'a> {
+        Start {
+            settings,
+            seed: 0,
+            content,
+            picture: None,
+            styles: &[],
+        }
+    }
+
     #[test]
     fn noise_follows_its_seed() {
         let content = flat([0.5; 3], 4);
         let noise = |seed| {
             let init = Init::Noise;
-            let recipe = Recipe {
+            let settings = Optimize {
                 init,
-                seed,
-                ..Recipe::default()
+                ..Optimize::default()
             };
-            start(&recipe, &content, None, &[], (5, 7))
+            let start = Start {
+                seed,
+                ..from(&settings, &content)
+            };
+            start.planes((5, 7))
         };
         assert_eq!(noise(1), noise(1));
         assert_ne!(noise(1), noise(2));
@@ -136,7 +153,7 @@ mod tests {
     #[test]
     fn noise_is_mixed_about_its_centre_in_the_units_of_the_recipe() {
         let content = flat([0.9, 0.1, 0.5], 4);
-        let recipe = Recipe {
+        let settings = Optimize {
             init: Init::Mixed,
             pixels: Pixels::Byte,
             noise: NoiseSettings {
@@ -145,10 +162,10 @@ mod tests {
                 ratio: 0.6,
                 ..NoiseSettings::default()
             },
-            ..Recipe::default()
+            ..Optimize::default()
         };
         let n = 64 * 64;
-        let planes = start(&recipe, &content, None, &[], (64, 64));
+        let planes = from(&settings, &content).planes((64, 64));
         let means = [123.68, 116.779, 103.939];
         for (c, colour) in [0.9, 0.1, 0.5].into_iter().enumerate() {
             let middle = (means[c] + 0.4 * (255.0 * colour - means[c])) / 255.0;
@@ -161,16 +178,16 @@ mod tests {
             let mean = plane.iter().sum::<f32>() / n as f32;
             assert_near(&case, mean, middle, Tolerance::absolute(0.002));
         }
-        let normal = Recipe {
+        let normal = Optimize {
             init: Init::Noise,
             noise: NoiseSettings {
                 distribution: Distribution::Normal,
                 amplitude: 25.5,
-                ..recipe.noise
+                ..settings.noise
             },
-            ..recipe
+            ..settings
         };
-        let planes = start(&normal, &content, None, &[], (64, 64));
+        let planes = from(&normal, &content).planes((64, 64));
         let deviation = planes[..n]
             .iter()
             .map(|v| (v - means[0] / 255.0).powi(2))
@@ -186,11 +203,15 @@ mod tests {
             Style::new("red", red, 3.0),
             Style::new("grey", grey.clone(), 1.0),
         ];
-        let recipe = Recipe {
+        let settings = Optimize {
             init: Init::Style,
-            ..Recipe::default()
+            ..Optimize::default()
         };
-        let planes = start(&recipe, &grey, None, &styles, (64, 64));
+        let start = Start {
+            styles: &styles,
+            ..from(&settings, &grey)
+        };
+        let planes = start.planes((64, 64));
         let n = 64 * 64;
         let mean = |c: usize| planes[c * n..][..n].iter().sum::<f32>() / n as f32;
         let means = [mean(0), mean(1)];

@@ -8,7 +8,7 @@ use crate::loss::LossValue;
 use crate::observer::Scale;
 use crate::optim::{Function, Optimizer, Parameters};
 use crate::picture::{Filter, resize_planes};
-use crate::recipe::{Keep, Recipe};
+use crate::recipe::{Keep, Optimize};
 use impasto_compute::Device;
 use std::sync::Arc;
 
@@ -30,8 +30,8 @@ pub(super) struct State {
     pub(super) parameters: Parameters,
     /// The last parameters before these whose losses and gradient are numbers.
     pub(super) good: Option<Parameters>,
-    /// The recipe, with shorter steps after a setback.
-    pub(super) recipe: Recipe,
+    /// The settings, with shorter steps after a setback.
+    pub(super) settings: Optimize,
     pub(super) optimizer: Optimizer,
     /// The parameters to keep so far, unless the last ones are kept.
     pub(super) best: Option<Best>,
@@ -92,7 +92,7 @@ impl State {
     /// The start of a run, from planes `[3, h, w]` in 0..1 of its first scale.
     pub(super) fn new(
         device: &dyn Device,
-        recipe: &Recipe,
+        settings: &Optimize,
         parameterization: Arc<dyn Parameterization>,
         planes: Vec<f32>,
         scale: Scale,
@@ -106,8 +106,8 @@ impl State {
             parameters: parameterization.parameters(device, planes, size)?,
             parameterization,
             good: None,
-            recipe: recipe.clone(),
-            optimizer: Optimizer::new(device, recipe, &shapes, range)?,
+            settings: settings.clone(),
+            optimizer: Optimizer::new(device, settings, &shapes, range)?,
             best: None,
         })
     }
@@ -150,7 +150,7 @@ impl State {
     pub(super) fn step(&mut self, evaluator: &mut Evaluator<'_>) -> Result<Taken> {
         let device = evaluator.device;
         self.step += 1;
-        let (seed, step, keep) = (self.recipe.seed, self.step, self.recipe.keep);
+        let (seed, step, keep) = (evaluator.seed, self.step, self.settings.keep);
         evaluator
             .objective
             .prepare(device, seed, self.index, step)?;
@@ -196,10 +196,10 @@ impl State {
             self.parameters = parameters;
         }
         if again {
-            self.recipe.optimizer = self.recipe.optimizer.shortened(SHORTER);
+            self.settings.optimizer = self.settings.optimizer.shortened(SHORTER);
         }
         let (shapes, range) = (self.parameters.shapes(), self.parameterization.range());
-        self.optimizer = Optimizer::new(device, &self.recipe, &shapes, range)?;
+        self.optimizer = Optimizer::new(device, &self.settings, &shapes, range)?;
         self.best = self.best.take().filter(|best| best.step <= self.step);
         Ok(again)
     }

@@ -8,7 +8,7 @@ use crate::loss::variation::VariationLoss;
 use crate::loss::wasserstein::WassersteinLoss;
 use crate::loss::{Loss, Scaling, Term};
 use crate::picture::{Filter, Picture};
-use crate::recipe::{LayerNorm, LayerWeights, Problem, Recipe, StyleLoss};
+use crate::recipe::{LayerNorm, LayerWeights, Optimize, Problem, StyleLoss};
 use crate::style::Style;
 use crate::tiling::NetworkView;
 use crate::{Advice, Error, Result};
@@ -39,11 +39,16 @@ pub(super) struct Layers {
 
 impl Layers {
     /// Finds the layers that a recipe names, or those that the encoder suggests; the nearest ones for those that the
-    /// encoder lacks, unless the recipe is strict.
+    /// encoder lacks, unless that is an error (`strict`).
     ///
     /// # Errors
     /// [`Error::Invalid`] with every layer for which there is none.
-    pub(super) fn find(recipe: &Recipe, encoder: &Encoder, spec: &NetSpec) -> Result<Self> {
+    pub(super) fn find(
+        settings: &Optimize,
+        strict: bool,
+        encoder: &Encoder,
+        spec: &NetSpec,
+    ) -> Result<Self> {
         let defaults = encoder.default_layers();
         let mut problems = Vec::new();
         let mut substitutions = Vec::new();
@@ -57,7 +62,7 @@ impl Layers {
                 let mut found: Vec<Layer> = Vec::new();
                 for (layer, stand_in) in named.iter().zip(stand_ins) {
                     let tap = match (encoder.tap(layer.layer), stand_in) {
-                        (Err(error), _) if recipe.strict_taps => Err(error.to_string()),
+                        (Err(error), _) if strict => Err(error.to_string()),
                         (Err(_), StandIn::Layer(name)) => {
                             substitutions.push(Substitution {
                                 term,
@@ -92,7 +97,7 @@ impl Layers {
                             share: layer.weight,
                         }),
                         Err(error) => {
-                            let advice = recipe.strict_taps.then_some(Advice::FullNetwork);
+                            let advice = strict.then_some(Advice::FullNetwork);
                             let problem = Problem::new(&field, layer.layer, error);
                             problems.push(problem.advising(advice));
                         }
@@ -104,7 +109,7 @@ impl Layers {
                 }
                 found
             };
-        let (content, style) = (&recipe.content, &recipe.style);
+        let (content, style) = (&settings.content, &settings.style);
         let content = find(
             "content",
             &content.layers,
@@ -132,9 +137,12 @@ impl Layers {
 
 impl Layers {
     /// What a step asks of the network.
-    pub(super) fn requests(&self, recipe: &Recipe) -> Vec<TapRequest> {
-        let content = self.content.iter().filter(|_| recipe.content.weight > 0.0);
-        let style = self.style.iter().filter(|_| recipe.style.weight > 0.0);
+    pub(super) fn requests(&self, settings: &Optimize) -> Vec<TapRequest> {
+        let content = self
+            .content
+            .iter()
+            .filter(|_| settings.content.weight > 0.0);
+        let style = self.style.iter().filter(|_| settings.style.weight > 0.0);
         let content = content.map(|layer| TapRequest::features(layer.tap));
         let style = style.map(|layer| TapRequest::moments(layer.tap));
         content.chain(style).collect()
@@ -164,7 +172,7 @@ pub(super) struct Targets<'a> {
     pub(super) network: NetworkView<'a>,
     /// The network that looks at the styles.
     pub(super) styles: NetworkView<'a>,
-    pub(super) recipe: &'a Recipe,
+    pub(super) settings: &'a Optimize,
     pub(super) layers: &'a Layers,
 }
 
@@ -178,16 +186,16 @@ impl Targets<'_> {
         cache: &mut StyleCache,
     ) -> Result<Vec<Term>> {
         let mut terms = Vec::new();
-        if self.recipe.content.weight > 0.0 {
+        if self.settings.content.weight > 0.0 {
             self.content_terms(content, &mut terms)?;
         }
-        if self.recipe.style.weight > 0.0 {
+        if self.settings.style.weight > 0.0 {
             self.style_terms(content, styles, sizes, cache, &mut terms)?;
         }
-        let variation = &self.recipe.variation;
+        let variation = &self.settings.variation;
         let loss = VariationLoss {
             kind: variation.kind,
-            reduction: variation.reduction.within(self.recipe.reduction),
+            reduction: variation.reduction.within(self.settings.reduction),
         };
         terms.push(Term {
             name: "tv".into(),
@@ -200,15 +208,15 @@ impl Targets<'_> {
 
     fn scaling(&self, factor: f32) -> Scaling {
         Scaling {
-            normalize: self.recipe.normalize,
-            reduction: self.recipe.reduction,
+            normalize: self.settings.normalize,
+            reduction: self.settings.reduction,
             factor: f64::from(factor),
         }
     }
 
     /// A picture on the device, in the units of the recipe.
     fn upload(&self, picture: &Picture) -> Result<Tensor> {
-        let values = self.recipe.pixels.encode(picture.rgb().to_vec());
+        let values = self.settings.pixels.encode(picture.rgb().to_vec());
         let shape = [3, picture.height(), picture.width()];
         Ok(self.device.upload(&values, &shape)?)
     }
@@ -229,8 +237,8 @@ impl Targets<'_> {
             let loss = ContentLoss::new(self.device, layer.tap, features, moments)?;
             terms.push(Term {
                 name: format!("content:{}", layer.name),
-                weight: self.recipe.content.weight * layer.share,
-                scaling: self.scaling(self.recipe.content.factor),
+                weight: self.settings.content.weight * layer.share,
+                scaling: self.scaling(self.settings.content.factor),
                 loss: Box::new(loss),
             });
         }
@@ -273,13 +281,13 @@ impl Targets<'_> {
                 height: content.height(),
             };
             let [c, h, w] = spec.shape_at(layer.tap, size)?;
-            let mut scaling = self.scaling(self.recipe.style.factor);
-            if self.recipe.style.layer_norm == LayerNorm::Chw {
+            let mut scaling = self.scaling(self.settings.style.factor);
+            if self.settings.style.layer_norm == LayerNorm::Chw {
                 scaling.factor /= (c * h * w) as f64;
             }
-            let loss: Box<dyn Loss> = match self.recipe.style.loss {
+            let loss: Box<dyn Loss> = match self.settings.style.loss {
                 StyleLoss::Gram => {
-                    let norm = self.recipe.style.gram_norm;
+                    let norm = self.settings.style.gram_norm;
                     Box::new(GramLoss::new(self.device, layer.tap, &seen, h * w, norm)?)
                 }
                 StyleLoss::Wasserstein => {
@@ -289,7 +297,7 @@ impl Targets<'_> {
             };
             terms.push(Term {
                 name: format!("style:{}", layer.name),
-                weight: self.recipe.style.weight * layer.share,
+                weight: self.settings.style.weight * layer.share,
                 scaling,
                 loss,
             });

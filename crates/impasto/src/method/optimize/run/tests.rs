@@ -6,7 +6,7 @@ use crate::checkpoint::{Checkpoints, Identity, Resume};
 use crate::loss::{Extent, Gradient, GradientScale, Loss, LossValue, Scaling, Seen, Term, View};
 use crate::optim::{Parameters, Shapes};
 use crate::recipe::{
-    AdamSettings, Clip, Keep, LbfgsSettings, LineSearch, OptimizerSettings, Recipe,
+    AdamSettings, Clip, Keep, LbfgsSettings, LineSearch, Optimize, OptimizerSettings, Recipe,
 };
 use impasto_compute::cpu::{CpuDevice, CpuSettings};
 use impasto_compute::prelude::*;
@@ -112,7 +112,7 @@ struct Case {
     when: When,
     what: What,
     late: bool,
-    recipe: fn() -> Recipe,
+    settings: fn() -> Optimize,
     parameters: Parametrized,
 }
 
@@ -170,14 +170,14 @@ impl Parameterization for Sum {
     }
 }
 
-fn adam() -> Recipe {
-    Recipe {
+fn adam() -> Optimize {
+    Optimize {
         optimizer: OptimizerSettings::Adam(AdamSettings {
             learning_rate: 0.04,
             averaging: 0.5,
             ..AdamSettings::default()
         }),
-        ..Recipe::default()
+        ..Optimize::default()
     }
 }
 
@@ -196,10 +196,10 @@ fn run(case: Case, checkpoints: Option<&Checkpoints>, look: &mut dyn FnMut(&Even
         when,
         what,
         late,
-        recipe,
+        settings,
         parameters,
     } = case;
-    let recipe = recipe();
+    let settings = settings();
     let device = CpuDevice::new(CpuSettings {
         threads: Some(1),
         ..CpuSettings::default()
@@ -228,6 +228,7 @@ fn run(case: Case, checkpoints: Option<&Checkpoints>, look: &mut dyn FnMut(&Even
         device: &device,
         network: NetworkView::Whole(network.as_ref()),
         objective,
+        seed: 0,
     };
     let mut events = Vec::new();
     let mut observer = |event: &Event<'_>| {
@@ -239,18 +240,18 @@ fn run(case: Case, checkpoints: Option<&Checkpoints>, look: &mut dyn FnMut(&Even
         look(event);
         ControlFlow::Continue(())
     };
-    let report = Report::new(&recipe, "none", &device, &[]);
+    let report = Report::new(&Recipe::default(), "none", &device, &[]);
     let mut keeper = checkpoints
         .map(|settings| Keeper::new(settings, || Identity::of([("job", "the only one".into())])));
     let saved = keeper.as_mut().and_then(|keeper| keeper.find().unwrap().0);
     let mut run = Run::new(&SCALES, Instant::now(), report, keeper, &mut observer);
     let image: Arc<dyn Parameterization> = match parameters {
-        Parametrized::Pixels => Arc::new(PixelParameters(recipe.pixels)),
+        Parametrized::Pixels => Arc::new(PixelParameters(settings.pixels)),
         Parametrized::Sum => Arc::new(Sum),
     };
     let mut state = match saved {
-        Some(saved) => run.resume(&device, &recipe, image, saved),
-        None => State::new(&device, &recipe, image, vec![0.5; 6], SCALES[0]),
+        Some(saved) => run.resume(&device, &settings, image, saved),
+        None => State::new(&device, &settings, image, vec![0.5; 6], SCALES[0]),
     }
     .unwrap();
     let first = state.index;
@@ -286,7 +287,7 @@ fn ways(when: When) -> impl Iterator<Item = Case> {
         when,
         what,
         late,
-        recipe: adam,
+        settings: adam,
         parameters: Parametrized::Pixels,
     })
 }
@@ -395,8 +396,8 @@ fn a_scale_that_begins_with_it_has_no_way_out() {
     }
 }
 
-fn lbfgs(line_search: LineSearch, keep: Keep) -> Recipe {
-    Recipe {
+fn lbfgs(line_search: LineSearch, keep: Keep) -> Optimize {
+    Optimize {
         optimizer: OptimizerSettings::Lbfgs(LbfgsSettings {
             learning_rate: 0.06,
             history: 3,
@@ -407,21 +408,21 @@ fn lbfgs(line_search: LineSearch, keep: Keep) -> Recipe {
         }),
         clip: Clip::Evaluation,
         keep,
-        ..Recipe::default()
+        ..Optimize::default()
     }
 }
 
 /// Cuts a run off after each of its checkpoints and lets it go on from there.
 #[test]
 fn whenever_it_is_cut_off_it_comes_to_the_same() {
-    let recipes: [fn() -> Recipe; 4] = [
+    let all: [fn() -> Optimize; 4] = [
         adam,
         || lbfgs(LineSearch::None, Keep::Last),
         || lbfgs(LineSearch::StrongWolfe, Keep::Best),
         || lbfgs(LineSearch::StrongWolfe, Keep::AfterBest),
     ];
     let mut setbacks = 0;
-    for recipe in recipes {
+    for settings in all {
         for when in [When::Never, When::Above(0.57), When::Above(0.546)] {
             for late in [false, true] {
                 for parameters in [Parametrized::Pixels, Parametrized::Sum] {
@@ -429,7 +430,7 @@ fn whenever_it_is_cut_off_it_comes_to_the_same() {
                         when,
                         what: What::Gradient,
                         late,
-                        recipe,
+                        settings,
                         parameters,
                     });
                 }
@@ -443,21 +444,21 @@ fn whenever_it_is_cut_off_it_comes_to_the_same() {
 #[test]
 fn whatever_the_image_is_made_of_is_optimised() {
     // So slow that white is not reached, where pixels would be clipped.
-    fn slow(factor: f32) -> Recipe {
-        let mut recipe = adam();
-        recipe.optimizer = recipe.optimizer.shortened(factor);
-        recipe
+    fn slow(factor: f32) -> Optimize {
+        let mut settings = adam();
+        settings.optimizer = settings.optimizer.shortened(factor);
+        settings
     }
-    let recipes: [fn() -> Recipe; 2] = [|| slow(0.2), || slow(0.4)];
-    let case = |recipe, parameters| Case {
+    let all: [fn() -> Optimize; 2] = [|| slow(0.2), || slow(0.4)];
+    let case = |settings, parameters| Case {
         when: When::Never,
         what: What::Value,
         late: false,
-        recipe,
+        settings,
         parameters,
     };
-    let sum = run(case(recipes[0], Parametrized::Sum), None, &mut ignore);
-    let pixels = run(case(recipes[1], Parametrized::Pixels), None, &mut ignore);
+    let sum = run(case(all[0], Parametrized::Sum), None, &mut ignore);
+    let pixels = run(case(all[1], Parametrized::Pixels), None, &mut ignore);
     assert_close(
         "a sum of two",
         &sum.result,
