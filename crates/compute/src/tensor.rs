@@ -24,7 +24,7 @@ pub struct Tensor {
 }
 
 impl Tensor {
-    /// Wraps a device's buffer. For devices; everybody else calls [`Device::upload`](crate::Device::upload).
+    /// Wraps a device's buffer. For devices; everybody else calls [`Hardware::upload`](crate::Hardware::upload).
     pub fn from_storage(shape: &[usize], storage: Box<dyn Storage>) -> Self {
         Self {
             shape: shape.to_vec(),

@@ -9,7 +9,7 @@
 //! A checkpoint holds the parameters, the last ones before them that were good, the optimiser's state, the place in the
 //! schedule and the report so far. What is drawn at random follows from the recipe's seed and the place in the
 //! schedule, so there is no random state to be kept. A job is known by its pictures, weights, recipe, version of the program and by what the
-//! device's last bits depend on ([`Device::arithmetic`](impasto_compute::Device::arithmetic)); a checkpoint of any
+//! device's last bits depend on ([`Hardware::arithmetic`](impasto_compute::Hardware::arithmetic)); a checkpoint of any
 //! other job is refused with the differences named.
 //!
 //! The library touches the disk only where a [`Stylizer`](crate::Stylizer) was given [`Checkpoints`]. A checkpoint

@@ -90,7 +90,7 @@ impl Field {
             .map_or(self.path, |(_, name)| name)
     }
 
-    /// Its value in a recipe; `None` if the recipe has no such setting ([`Field::of`]).
+    /// Its value in a recipe; `None` if the recipe has no such setting: it is one of another choice.
     pub fn get(&self, recipe: &Recipe) -> Option<Value> {
         let made = |(path, name)| field(path)?.get(recipe)?.name().filter(|it| *it == name);
         match self.of {
