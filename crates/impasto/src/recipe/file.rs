@@ -161,7 +161,7 @@ mod tests {
             mistakes(text),
             [
                 "line 4: there is no wieght in [style]; did you mean weight?",
-                "line 5: style.loss: \"grammar\" is none of gram, wasserstein, mean-std",
+                "line 5: style.loss: \"grammar\" is none of gram, wasserstein, ",
                 "line 8: optimizer.learning-rate is -1: must be greater than 0, up to 100",
             ]
         );
