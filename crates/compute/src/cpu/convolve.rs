@@ -2,16 +2,18 @@
 
 use super::convolution::not_a_convolution;
 use super::filters::Direction;
+use super::fold;
 use super::network::CpuNetwork;
-use super::node::Room;
 use super::patches::Source;
-use super::results::{Bits, Mask, Target};
+use super::results::{Bits, Linear, Mask, Pooled, Rectified, Target};
 use super::shared::Shared;
-use super::simd::Lanes;
+use super::simd::{LANES, Lanes};
 use super::strip::Strip;
+use super::sweep::Room;
 use super::winograd::Extent;
 use crate::plan::{Behind, Operation};
 use crate::{Padding, Result};
+use std::ops::Range;
 
 impl CpuNetwork {
     /// Runs a convolution and what is fused behind it, into where there is room for it.
@@ -34,37 +36,83 @@ impl CpuNetwork {
             strip: room.bits_strip,
         };
         let target = match behind {
-            Behind::Nothing => Target::Linear {
+            Behind::Nothing => Target::Linear(Linear {
                 out,
                 strip,
                 bias: Some(bias),
                 accumulate: false,
                 mask: None,
-            },
-            Behind::Relu => Target::Relu {
+            }),
+            Behind::Relu => Target::Relu(Rectified {
                 out,
                 strip,
                 bias,
                 bits,
-            },
-            Behind::ReluPool { pool, factor } => Target::ReluPool {
+            }),
+            Behind::ReluPool { pool, factor } => Target::ReluPool(Pooled {
                 out,
                 strip,
                 bias,
                 bits,
                 pool,
                 factor,
-            },
+            }),
         };
         let direction = Direction::Forward;
         convolution.run(&self.context, direction, pixels, source, target, extent)
     }
 
-    /// Convolves a gradient back into some rows of that towards a map of `h×w` pixels; or, with a border, into those of
-    /// the bordered map.
+    /// Convolves a gradient back into some rows of that towards a map. Where the border of the map is not zero, all rows
+    /// are made at once.
     pub(super) fn convolve_back(
         &self,
         back: Return<'_>,
+        (out, strip): (&mut [Lanes], Strip),
+        rows: Range<usize>,
+    ) -> Result<()> {
+        let Operation::Conv { layer, .. } = back.operation else {
+            return Err(not_a_convolution(0));
+        };
+        let size = strip.size();
+        let padding = self.convolution(layer)?.spec.padding;
+        if padding == Padding::Zero {
+            let extent = Extent {
+                rows,
+                ..Extent::whole(size)
+            };
+            return self.convolve_gradient(&back, (out, strip), extent);
+        }
+        let around = size.bordered();
+        let blocks = out.len() / size.pixels();
+        let mut bordered = self.context.pool.take(blocks * around.pixels() * LANES)?;
+        let extent = Extent {
+            border: 1,
+            ..Extent::whole(around)
+        };
+        let alone = Return {
+            mask: None,
+            accumulate: false,
+            ..back
+        };
+        let to = (bordered.lanes_mut(), Strip::whole(around));
+        self.convolve_gradient(&alone, to, extent)?;
+        fold::fold(
+            &self.context,
+            padding,
+            bordered.lanes(),
+            size,
+            out,
+            back.accumulate,
+            back.mask.map(|mask| mask.words),
+        );
+        Ok(())
+    }
+
+    /// Convolves a gradient back into some rows of that towards a map; or, with a border, into that towards the bordered
+    /// map.
+    fn convolve_gradient(
+        &self,
+        back: &Return<'_>,
         (out, strip): (&mut [Lanes], Strip),
         extent: Extent,
     ) -> Result<()> {
@@ -74,7 +122,7 @@ impl CpuNetwork {
             mask,
             accumulate,
             pixels,
-        } = back;
+        } = *back;
         let Operation::Conv { layer, behind } = operation else {
             return Err(not_a_convolution(0));
         };
@@ -91,13 +139,13 @@ impl CpuNetwork {
                 padding: Padding::Zero,
             },
         };
-        let target = Target::Linear {
+        let target = Target::Linear(Linear {
             out: Shared::new(out),
             strip,
             bias: None,
             accumulate,
-            mask: mask.filter(|_| extent.border == 0),
-        };
+            mask,
+        });
         let convolution = self.convolution(layer)?;
         let direction = Direction::Backward;
         convolution.run(&self.context, direction, pixels, source, target, extent)
@@ -105,6 +153,7 @@ impl CpuNetwork {
 }
 
 /// The way back through a convolution.
+#[derive(Clone, Copy)]
 pub(super) struct Return<'a> {
     /// What the stage that convolves does.
     pub(super) operation: Operation,
@@ -119,6 +168,7 @@ pub(super) struct Return<'a> {
 }
 
 /// A gradient, and the bits of the map towards which it is.
+#[derive(Clone, Copy)]
 pub(super) struct Gradient<'a> {
     pub(super) map: &'a [Lanes],
     pub(super) strip: Strip,

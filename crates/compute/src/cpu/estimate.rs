@@ -1,7 +1,6 @@
 //! What a pass through a network needs of memory, told beforehand.
 //!
-//! The passes are walked through stage by stage as [`network`](super::network) and [`tape`](super::tape) run them,
-//! with sizes for buffers. What threads need while they work, and blocks of memory that are a little larger than
+//! The passes are walked through stage by stage as [`sweep`](super::sweep) runs them, with sizes for buffers. What threads need while they work, and blocks of memory that are a little larger than
 //! what they hold, come on top.
 
 use super::convolution::Convolution;

@@ -72,9 +72,10 @@ pub(super) enum Operand<'a> {
         out: &'a mut [Lanes],
         add: Option<&'a [Lanes]>,
     },
-    /// `out += W·x + b`.
+    /// `out += W·x + b`, where `x` lies elsewhere in its map.
     Onto {
         x: &'a [Lanes],
+        there: Pixels,
         out: &'a mut [Lanes],
     },
 }
@@ -172,7 +173,7 @@ impl Matrix {
             Operand::InPlace { map, add } => (None, map, add, false),
             Operand::Into { x, out } => (Some((x, pixels)), out, None, false),
             Operand::Across { x, there, out, add } => (Some((x, there)), out, add, false),
-            Operand::Onto { x, out } => (Some((x, pixels)), out, None, true),
+            Operand::Onto { x, there, out } => (Some((x, there)), out, None, true),
         };
         let shared = Shared::new(out);
         (0..pixels.count.div_ceil(block))

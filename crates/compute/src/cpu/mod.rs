@@ -2,7 +2,8 @@
 //!
 //! * `array` says how tensors lie in memory, `memory` where the memory comes from, `simd` how one source
 //!   becomes code for several instruction sets;
-//! * `network` runs a network forward and backward;
+//! * `network` prepares a network, and `sweep` runs it, there and back: a whole picture, a tile, features or strips, which
+//!   differ in how many rows each stage makes at a time and in what is kept;
 //! * `vector`, `spatial`, `statistics` and `matrix` are the operations of the traits of these names, cut into `chunks`;
 //!   `fidelity` stands on products of `square` matrices, triangular `factor`s and the `polar` decomposition.
 //!
@@ -21,16 +22,15 @@ mod filters;
 mod first;
 mod fold;
 mod format;
-mod forward;
 mod heads;
 mod invert;
 mod kernel;
+mod laps;
 mod matrix;
 mod memory;
 mod mixing;
 mod moments;
 mod network;
-mod node;
 mod patches;
 mod peak;
 mod pointwise;

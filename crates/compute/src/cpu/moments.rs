@@ -11,7 +11,7 @@
 use super::array::{get, put};
 use super::kernel::Rows;
 use super::memory::Buffer;
-use super::mixing::{Matrix, Operand, Pixels};
+use super::mixing::Matrix;
 use super::simd::{Isa, LANES, Lanes, with_simd};
 use super::{Context, Precision};
 use crate::{Moments, Result, Size};
@@ -294,18 +294,6 @@ fn strip<S: Isa, const R: usize, const C: usize>(
             }
         },
     );
-}
-
-/// Overwrites a map with the gradient of its moments, plus `add` if there is any.
-pub(super) fn backward(
-    context: &Context,
-    map: &mut [Lanes],
-    towards: &Moments,
-    pixels: usize,
-    add: Option<&[Lanes]>,
-) -> Result<()> {
-    let operand = Operand::InPlace { map, add };
-    gradient_matrix(context, towards, pixels)?.apply(context, Pixels::all(pixels), operand)
 }
 
 /// The matrix that turns the features of `pixels` pixels into the gradient of their moments.

@@ -3,10 +3,13 @@
 use super::Context;
 use super::array::{self, get};
 use super::convolution::{Convolution, not_a_convolution};
+use super::estimate::ABILITIES;
 use super::first::FirstFilters;
 use super::memory::Buffer;
-use super::sweep;
-use crate::request::merged;
+use super::sweep::{self, Ground, Sweep};
+use super::tape::CpuTape;
+use crate::plan::Plan;
+use crate::request::{merged, merged_whole};
 use crate::{
     ComputeError, Input, InputNorm, Layer, Memory, NetSpec, Network, Result, Size, StageTime,
     Strips, StripsPlan, TapRequest, Tape, Tensor, Window,
@@ -85,6 +88,43 @@ impl CpuNetwork {
     fn start<'a>(&'a self, job: Job<'a, '_>, taps: &[TapRequest]) -> Result<Box<dyn Tape + 'a>> {
         let tape = self.context.threads.install(|| self.run(job, taps))?;
         Ok(Box::new(tape))
+    }
+
+    fn run<'a>(&'a self, job: Job<'a, '_>, taps: &[TapRequest]) -> Result<CpuTape<'a>> {
+        let Job {
+            input,
+            size,
+            window,
+        } = job;
+        self.context.pool.next_pass();
+        let strips = matches!(input, Pass::Strips(..));
+        let wanted = match strips {
+            true => merged(taps),
+            false => merged_whole(taps)?,
+        };
+        let plan = Plan::new(&self.spec, size, &wanted, ABILITIES)?;
+        // Filters are not kept for tiles: there are many of them, and memory is what they save.
+        let pixels = window.map_or(size.pixels(), |_| usize::MAX);
+        let at_once = || sweep::plan::at_once(&self.spec, &plan, pixels);
+        let (ground, route) = match input {
+            Pass::Image(image) => (Ground::whole(self, image, size)?, at_once()),
+            Pass::Features(map) => (Ground::Features(map), at_once()),
+            Pass::Strips(image, strips) => {
+                (Ground::Image(image), sweep::plan::through(&plan, strips))
+            }
+        };
+        let mut sweep = Sweep::new(self, ground, &plan, &route);
+        let whole = window.unwrap_or(Window::whole(size));
+        let shown = sweep.forward(|stage| plan.stages[stage].window(&whole))?;
+        Ok(CpuTape {
+            network: self,
+            size,
+            window,
+            seen: self.seen(&plan, shown)?,
+            sweep,
+            strips,
+            plan,
+        })
     }
 }
 

@@ -7,6 +7,7 @@ use super::tile::Tile;
 use super::winograd::{Grid, masked, put_bits};
 use crate::plan::FusedPool;
 use fearless_simd::prelude::*;
+use std::ops::Range;
 
 /// Bits of a map, to be written, some rows of which are in memory.
 pub(super) struct Bits<'a> {
@@ -23,34 +24,43 @@ pub(super) struct Mask<'a> {
 
 /// What becomes of the result.
 pub(super) enum Target<'a> {
-    /// `out = mask ⊙ (result + bias + [out])`.
-    Linear {
-        out: Shared<'a, Lanes>,
-        strip: Strip,
-        /// Bias of each block, if any.
-        bias: Option<&'a [Lanes]>,
-        /// Whether what `out` holds is added.
-        accumulate: bool,
-        /// One bit per element; where it is not set, the result is zero.
-        mask: Option<Mask<'a>>,
-    },
-    /// `out = max(result + bias, 0)`, and where it is positive.
-    Relu {
-        out: Shared<'a, Lanes>,
-        strip: Strip,
-        bias: &'a [Lanes],
-        bits: Bits<'a>,
-    },
-    /// The same, pooled: `[⌈c/16⌉][h/2][w/2]`, and which of each four the gradient goes to.
-    ReluPool {
-        out: Shared<'a, Lanes>,
-        /// Of the pooled map.
-        strip: Strip,
-        bias: &'a [Lanes],
-        bits: Bits<'a>,
-        pool: FusedPool,
-        factor: f32,
-    },
+    /// It is written as it is, or added.
+    Linear(Linear<'a>),
+    /// A ReLU follows.
+    Relu(Rectified<'a>),
+    /// A ReLU and a pool follow.
+    ReluPool(Pooled<'a>),
+}
+
+/// `out = mask ⊙ (result + bias + [out])`.
+pub(super) struct Linear<'a> {
+    pub(super) out: Shared<'a, Lanes>,
+    pub(super) strip: Strip,
+    /// Bias of each block, if any.
+    pub(super) bias: Option<&'a [Lanes]>,
+    /// Whether what `out` holds is added.
+    pub(super) accumulate: bool,
+    /// One bit per element; where it is not set, the result is zero.
+    pub(super) mask: Option<Mask<'a>>,
+}
+
+/// `out = max(result + bias, 0)`, and where it is positive.
+pub(super) struct Rectified<'a> {
+    pub(super) out: Shared<'a, Lanes>,
+    pub(super) strip: Strip,
+    pub(super) bias: &'a [Lanes],
+    pub(super) bits: Bits<'a>,
+}
+
+/// The same, pooled: `[⌈c/16⌉][h/2][w/2]`, and which of each four the gradient goes to.
+pub(super) struct Pooled<'a> {
+    pub(super) out: Shared<'a, Lanes>,
+    /// Of the pooled map.
+    pub(super) strip: Strip,
+    pub(super) bias: &'a [Lanes],
+    pub(super) bits: Bits<'a>,
+    pub(super) pool: FusedPool,
+    pub(super) factor: f32,
 }
 
 /// Transforms the results of one block of channels, `[points][blocks][tiles][16]`.
@@ -93,108 +103,133 @@ struct Place {
     lane: usize,
 }
 
+impl Place {
+    /// The channels of the block that it is about.
+    #[inline(always)]
+    fn lanes<S: Isa>(&self) -> Range<usize> {
+        self.lane..self.lane + S::f32s::LEN
+    }
+}
+
 #[inline(always)]
 fn put<S: Isa, const M: usize>(
     simd: S,
     target: &Target<'_>,
     tile: &Place,
     result: [[S::f32s; M]; M],
-    (rows, columns): (usize, usize),
+    size: (usize, usize),
 ) {
-    let Place {
-        block,
-        top,
-        left,
-        lane,
-    } = *tile;
-    let lanes = lane..lane + S::f32s::LEN;
-    let zero = S::f32s::splat(simd, 0.0);
     match target {
-        Target::Linear {
-            out,
-            strip,
-            bias,
-            accumulate,
-            mask,
-        } => {
-            let bias = match bias {
-                Some(bias) => S::f32s::from_slice(simd, &bias[block][lanes.clone()]),
-                None => zero,
+        Target::Linear(target) => target.put(simd, tile, result, size),
+        Target::Relu(target) => target.put(simd, tile, result, size),
+        Target::ReluPool(target) => target.put(simd, tile, result, size),
+    }
+}
+
+impl Linear<'_> {
+    #[inline(always)]
+    fn put<S: Isa, const M: usize>(
+        &self,
+        simd: S,
+        tile: &Place,
+        result: [[S::f32s; M]; M],
+        (rows, columns): (usize, usize),
+    ) {
+        let (block, lanes) = (tile.block, tile.lanes::<S>());
+        let bias = match self.bias {
+            Some(bias) => S::f32s::from_slice(simd, &bias[block][lanes.clone()]),
+            None => S::f32s::splat(simd, 0.0),
+        };
+        for i in 0..rows {
+            let (y, x) = (tile.top + i, tile.left);
+            let start = block * self.strip.pixels() + self.strip.place(y, x);
+            // SAFETY: a task writes only the pixels of its tiles.
+            let row = unsafe { self.out.part(start, columns) };
+            let mask = self.mask.map(|mask| {
+                let start = block * mask.strip.pixels() + mask.strip.place(y, x);
+                &mask.words[start..start + columns]
+            });
+            for j in 0..columns {
+                let place = &mut row[j][lanes.clone()];
+                let mut value = result[i][j] + bias;
+                if self.accumulate {
+                    value += S::f32s::from_slice(simd, place);
+                }
+                if let Some(mask) = mask {
+                    value = masked(simd, mask[j], tile.lane, value);
+                }
+                value.store_slice(place);
+            }
+        }
+    }
+}
+
+impl Rectified<'_> {
+    #[inline(always)]
+    fn put<S: Isa, const M: usize>(
+        &self,
+        simd: S,
+        tile: &Place,
+        result: [[S::f32s; M]; M],
+        (rows, columns): (usize, usize),
+    ) {
+        let (block, lanes) = (tile.block, tile.lanes::<S>());
+        let zero = S::f32s::splat(simd, 0.0);
+        let bias = S::f32s::from_slice(simd, &self.bias[block][lanes.clone()]);
+        for i in 0..rows {
+            let (y, x) = (tile.top + i, tile.left);
+            let start = block * self.strip.pixels() + self.strip.place(y, x);
+            let noted = block * self.bits.strip.pixels() + self.bits.strip.place(y, x);
+            // SAFETY: a task writes only the pixels of its tiles.
+            let (row, bits) = unsafe {
+                (
+                    self.out.part(start, columns),
+                    self.bits.words.part(noted, columns),
+                )
             };
-            for i in 0..rows {
-                let start = block * strip.pixels() + strip.place(top + i, left);
-                // SAFETY: a task writes only the pixels of its tiles.
-                let row = unsafe { out.part(start, columns) };
-                let mask = mask.map(|mask| {
-                    let start = block * mask.strip.pixels() + mask.strip.place(top + i, left);
-                    &mask.words[start..start + columns]
-                });
-                for j in 0..columns {
-                    let place = &mut row[j][lanes.clone()];
-                    let mut value = result[i][j] + bias;
-                    if *accumulate {
-                        value += S::f32s::from_slice(simd, place);
-                    }
-                    if let Some(mask) = mask {
-                        value = masked(simd, mask[j], lane, value);
-                    }
-                    value.store_slice(place);
-                }
+            for j in 0..columns {
+                let value = (result[i][j] + bias).max(zero);
+                value.store_slice(&mut row[j][lanes.clone()]);
+                put_bits(&mut bits[j], tile.lane, value.simd_gt(zero).to_bitmask());
             }
         }
-        Target::Relu {
-            out,
-            strip,
-            bias,
-            bits,
-        } => {
-            let bias = S::f32s::from_slice(simd, &bias[block][lanes.clone()]);
-            for i in 0..rows {
-                let start = block * strip.pixels() + strip.place(top + i, left);
-                let noted = block * bits.strip.pixels() + bits.strip.place(top + i, left);
-                // SAFETY: as above.
-                let (row, bits) =
-                    unsafe { (out.part(start, columns), bits.words.part(noted, columns)) };
-                for j in 0..columns {
-                    let value = (result[i][j] + bias).max(zero);
-                    value.store_slice(&mut row[j][lanes.clone()]);
-                    put_bits(&mut bits[j], lane, value.simd_gt(zero).to_bitmask());
-                }
-            }
-        }
-        Target::ReluPool {
-            out,
-            strip,
-            bias,
-            bits,
-            pool,
-            factor,
-        } => {
-            let bias = S::f32s::from_slice(simd, &bias[block][lanes.clone()]);
-            for i in 0..rows / 2 {
-                let (y, x) = (top / 2 + i, left / 2);
-                let start = block * strip.pixels() + strip.place(y, x);
-                let noted = block * bits.strip.pixels() + bits.strip.place(y, x);
-                // SAFETY: as above; tiles are of even size, so no two share a pooled pixel.
-                let (row, bits) = unsafe {
-                    (
-                        out.part(start, columns / 2),
-                        bits.words.part(noted * 4, columns / 2 * 4),
-                    )
-                };
-                for j in 0..columns / 2 {
-                    let four = [
-                        result[2 * i][2 * j],
-                        result[2 * i][2 * j + 1],
-                        result[2 * i + 1][2 * j],
-                        result[2 * i + 1][2 * j + 1],
-                    ]
-                    .map(|value| value + bias);
-                    let (value, chosen) = relu_pool(simd, four, *pool);
-                    (value * *factor).store_slice(&mut row[j][lanes.clone()]);
-                    for corner in 0..4 {
-                        put_bits(&mut bits[j * 4 + corner], lane, chosen[corner]);
-                    }
+    }
+}
+
+impl Pooled<'_> {
+    #[inline(always)]
+    fn put<S: Isa, const M: usize>(
+        &self,
+        simd: S,
+        tile: &Place,
+        result: [[S::f32s; M]; M],
+        (rows, columns): (usize, usize),
+    ) {
+        let (block, lanes) = (tile.block, tile.lanes::<S>());
+        let bias = S::f32s::from_slice(simd, &self.bias[block][lanes.clone()]);
+        for i in 0..rows / 2 {
+            let (y, x) = (tile.top / 2 + i, tile.left / 2);
+            let start = block * self.strip.pixels() + self.strip.place(y, x);
+            let noted = block * self.bits.strip.pixels() + self.bits.strip.place(y, x);
+            // SAFETY: a task writes only the pixels of its tiles, which are of even size, so no two share a pooled pixel.
+            let (row, bits) = unsafe {
+                (
+                    self.out.part(start, columns / 2),
+                    self.bits.words.part(noted * 4, columns / 2 * 4),
+                )
+            };
+            for j in 0..columns / 2 {
+                let four = [
+                    result[2 * i][2 * j],
+                    result[2 * i][2 * j + 1],
+                    result[2 * i + 1][2 * j],
+                    result[2 * i + 1][2 * j + 1],
+                ]
+                .map(|value| value + bias);
+                let (value, chosen) = relu_pool(simd, four, self.pool);
+                (value * self.factor).store_slice(&mut row[j][lanes.clone()]);
+                for corner in 0..4 {
+                    put_bits(&mut bits[j * 4 + corner], tile.lane, chosen[corner]);
                 }
             }
         }

@@ -16,21 +16,33 @@ use std::ops::Range;
 
 impl Back<'_, '_, '_, '_> {
     /// The gradient that a ReLU or a pool of its own behind a map hands back.
-    pub(super) fn handed_back(&self, index: usize, rows: &Range<usize>) -> Result<Option<Buffer>> {
+    pub(super) fn handed_back(
+        &mut self,
+        index: usize,
+        rows: &Range<usize>,
+    ) -> Result<Option<Buffer>> {
         let context = &self.sweep.network.context;
-        let strip = self.towards[index].rows.strip;
+        let (strip, whole) = (self.strip(index), self.sweep.rungs[index].keeps.whole);
         let (Some(next), Some(behind)) = (
             self.sweep.rungs.get(index + 1),
-            self.towards.get(index + 1).map(|towards| &towards.rows),
+            self.towards.get_mut(index + 1),
         ) else {
             return Ok(None);
         };
-        let gradient = (behind.buffer.lanes(), behind.strip);
-        let fresh = || context.pool.take(self.towards[index].rows.buffer.len());
         match next.stage.operation {
             Operation::Conv { .. } | Operation::Read => Ok(None),
+            // Nobody else reads the gradient behind, so it becomes this one.
+            Operation::Relu if whole => {
+                let mut gradient = behind.rows.take();
+                if let (Some(rows), Some(mask)) = (&mut gradient, next.mask()) {
+                    let map = (rows.buffer.lanes_mut(), rows.strip);
+                    pointwise::mask(context, map, mask, 0..rows.strip.h);
+                }
+                Ok(gradient.map(|rows| rows.buffer))
+            }
             Operation::Relu => {
-                let mut out = fresh()?;
+                let gradient = self.towards[index + 1].map();
+                let mut out = self.fresh(index)?;
                 let place = |strip: Strip| Pixels {
                     stride: strip.pixels(),
                     start: strip.place(rows.start, 0),
@@ -47,13 +59,14 @@ impl Back<'_, '_, '_, '_> {
                 let memory = match (pool.kind, next.mask()) {
                     (PoolKind::Max, Some(mask)) => PoolMemory::Max(mask),
                     (PoolKind::Average, _) | (PoolKind::Max, None) => PoolMemory::Average,
+                    // The map was kept: such a pool does not run strip by strip.
                     (PoolKind::L2, _) => {
-                        return Err(ComputeError::BadSetting(
-                            "an L2 pool does not run strip by strip".into(),
-                        ));
+                        let (pooled, strip) = self.sweep.rungs[index].map();
+                        PoolMemory::L2(pooled, strip)
                     }
                 };
-                let mut out = fresh()?;
+                let gradient = self.towards[index + 1].map();
+                let mut out = self.fresh(index)?;
                 let to = (out.lanes_mut(), strip);
                 pointwise::unpool(context, pool.factor, memory, gradient, to, rows.clone());
                 Ok(Some(out))
@@ -113,6 +126,36 @@ impl Back<'_, '_, '_, '_> {
         Ok(said)
     }
 
+    /// Adds some pixels of the gradient towards the features of a head to a sum, or begins it with them.
+    pub(super) fn add_head(
+        &self,
+        sum: &mut Option<Buffer>,
+        head: usize,
+        (x, there): (&[Lanes], Pixels),
+        own: Pixels,
+        index: usize,
+    ) -> Result<()> {
+        let network = self.sweep.network;
+        let channels = self.sweep.rungs[index].stage.channels;
+        let matrix = Matrix::back_through_head(&network.spec.heads[head], channels);
+        match sum {
+            Some(sum) => {
+                let out = sum.lanes_mut();
+                matrix.apply(&network.context, own, Operand::Onto { x, there, out })
+            }
+            none => {
+                let out = none.insert(self.fresh(index)?).lanes_mut();
+                let operand = Operand::Across {
+                    x,
+                    there,
+                    out,
+                    add: None,
+                };
+                matrix.apply(&network.context, own, operand)
+            }
+        }
+    }
+
     /// Adds some pixels to a sum that is laid out as the gradient of a stage, or begins it with them.
     pub(super) fn add(
         &self,
@@ -131,8 +174,7 @@ impl Back<'_, '_, '_, '_> {
                 }
             }
             none => {
-                let pool = &self.sweep.network.context.pool;
-                let mut fresh = pool.take(self.towards[index].rows.buffer.len())?;
+                let mut fresh = self.fresh(index)?;
                 copy(part, (fresh.lanes_mut(), own));
                 *none = Some(fresh);
             }

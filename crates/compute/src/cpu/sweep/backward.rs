@@ -4,9 +4,16 @@
 //! hands back, which takes rows of the gradient towards its own map. So rows of the image's gradient are asked for,
 //! from the top, and every stage asks the one behind it; and of maps and bits that were not kept, those rows are made
 //! again that are needed now.
+//!
+//! Gradients that are there [as a whole](super::Keeps::whole) need no memory beside what the way there left: the gradient
+//! of moments overwrites the map that it needs, that of a ReLU the one behind, and one towards features is taken as it
+//! is; the convolution behind adds to it and applies the ReLU mask as it writes. Rows cannot do so, because what they
+//! are made from is read again for the rows that follow. This, and that what has been read is let go of at once, is all
+//! that tells the two apart.
 
 use super::answers::{clear, copy};
 use super::{OVERLAP, ROW_STEP, Sweep, first_rows};
+use crate::cpu::array::{put, put_blocked, zeros};
 use crate::cpu::convolve::{Gradient, Return};
 use crate::cpu::first::{self, Bordered};
 use crate::cpu::memory::Buffer;
@@ -16,20 +23,17 @@ use crate::cpu::network::CpuNetwork;
 use crate::cpu::pointwise;
 use crate::cpu::results::{Bits, Mask};
 use crate::cpu::shared::Shared;
-use crate::cpu::simd::LANES;
+use crate::cpu::simd::{LANES, Lanes};
+use crate::cpu::strip::Strip;
 use crate::cpu::sweep::rows::Rows;
-use crate::cpu::sweep::rung::Rung;
 use crate::cpu::tape::Said;
 use crate::cpu::window::clear_around;
-use crate::cpu::winograd::Extent;
 use crate::plan::{Behind, Operation};
-use crate::{Answer, Result, Tap, Window};
+use crate::{Answer, Input, Result, Tap, Tensor, Window};
 use std::ops::Range;
 
 /// What is known of the way back before it begins.
 pub(in crate::cpu) struct Known<'k, 'a> {
-    /// The gradient towards the map behind the last stage of the sweep, if stages follow on it.
-    pub(in crate::cpu) behind: Option<Buffer>,
     /// What losses say about each stage's map, and where its moments were taken.
     pub(in crate::cpu) said: Vec<(Said, Window)>,
     /// Taps whose features are shown part by part, by stage.
@@ -38,9 +42,19 @@ pub(in crate::cpu) struct Known<'k, 'a> {
     pub(in crate::cpu) answer: &'k mut Answer<'a>,
 }
 
+/// The rows of no map.
+const NOTHING: Strip = Strip {
+    h: 0,
+    w: 0,
+    first: 0,
+    rows: 0,
+    room: 0,
+};
+
 /// The gradient towards one map, some rows of which are in memory.
 pub(super) struct Towards {
-    pub(super) rows: Rows<f32>,
+    /// None before the first are made, and after the last have been read.
+    pub(super) rows: Option<Rows<f32>>,
     computed: usize,
     /// From the map to the gradient of its moments, if they have one.
     matrix: Option<Matrix>,
@@ -48,6 +62,8 @@ pub(super) struct Towards {
     pub(super) parts: Vec<Tap>,
     /// Gradients towards the features as a whole.
     features: Vec<Buffer>,
+    /// The same of heads, by the index of the head.
+    heads: Vec<(usize, Buffer)>,
 }
 
 /// A way back.
@@ -55,61 +71,119 @@ pub(super) struct Back<'s, 'n, 'k, 'a> {
     pub(super) sweep: &'s mut Sweep<'n>,
     /// By stage.
     pub(super) towards: Vec<Towards>,
-    /// Whether the last gradient is there as a whole.
-    given: bool,
     pub(super) answer: &'k mut Answer<'a>,
 }
 
 impl Sweep<'_> {
-    /// The gradient towards the image, `[3, h, w]`.
-    pub(in crate::cpu) fn backward(&mut self, known: Known<'_, '_>) -> Result<Buffer> {
+    /// The gradient towards what was read, `[c, h, w]`.
+    pub(in crate::cpu) fn backward(mut self, known: Known<'_, '_>) -> Result<Tensor> {
         let Known {
-            behind,
             said,
             parts,
             answer,
         } = known;
-        let network = self.network;
+        let (network, size) = (self.network, self.size);
         let context = &network.context;
-        let given = behind.is_some();
-        let mut towards = Vec::with_capacity(self.rungs.len());
-        let mut behind = behind;
-        let last = self.rungs.len() - 1;
-        for (index, ((said, window), parts)) in said.into_iter().zip(parts).enumerate() {
-            let whole = behind.take_if(|_| index == last);
-            let rung = &self.rungs[index];
-            towards.push(Towards::new(network, rung, said, window, parts, whole)?);
+        self.laps.restart();
+        let all = self.rungs.len();
+        let mut towards = Vec::with_capacity(all);
+        for ((said, window), parts) in said.into_iter().zip(parts) {
+            towards.push(Towards::new(network, said, window, parts)?);
         }
-        let size = self.size;
-        let padding = network.convolution(0)?.spec.padding;
-        let (filters, norm, step) = (network.first()?, network.norm()?, self.rungs[0].step);
+        let channels = network.spec.input.channels();
+        let shape = [channels, size.height, size.width];
+        // What lies behind the last of which something is said has no gradient.
+        let Some(last) = towards.iter().rposition(Towards::is_said) else {
+            return zeros(context, &shape);
+        };
+        self.rungs.truncate(last + 1);
+        towards.truncate(last + 1);
         let mut back = Back {
-            sweep: self,
+            sweep: &mut self,
             towards,
-            given,
             answer,
         };
-        let mut out = context.pool.take(3 * size.pixels())?;
+        // Gradients that are there as a whole come first: each is let go of when the one before it is there.
+        let first_whole = back.sweep.rungs.iter().position(|rung| rung.keeps.whole);
+        if let Some(first) = first_whole {
+            back.pull(first, back.sweep.rungs[first].rows(), 0)?;
+        }
+        let towards = match network.spec.input {
+            Input::Image(_) => put(back.through_image()?, &shape),
+            Input::Features(_) => match back.towards[0].rows.take() {
+                Some(rows) => put_blocked(context, rows.buffer, shape)?,
+                None => zeros(context, &shape)?,
+            },
+        };
+        // The time of those that make few rows at a time goes by the name of the last.
+        self.laps.backward(first_whole.unwrap_or(all - 1));
+        Ok(towards)
+    }
+}
+
+impl Towards {
+    /// No rows yet of the gradient towards the map of a stage.
+    fn new(network: &CpuNetwork, said: Said, window: Window, parts: Vec<Tap>) -> Result<Self> {
+        let context = &network.context;
+        let matrix = match &said.moments {
+            Some(towards) => Some(moments::gradient_matrix(context, towards, window.pixels())?),
+            None => None,
+        };
+        Ok(Self {
+            rows: None,
+            computed: 0,
+            matrix,
+            window,
+            parts,
+            features: said.features,
+            heads: said.heads,
+        })
+    }
+
+    /// The rows that are there, and which they are; empty if none are.
+    pub(super) fn map(&self) -> (&[Lanes], Strip) {
+        match &self.rows {
+            Some(rows) => (rows.buffer.lanes(), rows.strip),
+            None => (&[], NOTHING),
+        }
+    }
+
+    /// The same, to be written.
+    fn map_mut(&mut self) -> (&mut [Lanes], Strip) {
+        match &mut self.rows {
+            Some(rows) => (rows.buffer.lanes_mut(), rows.strip),
+            None => (&mut [], NOTHING),
+        }
+    }
+
+    /// Whether losses say anything, or may when they are asked.
+    fn is_said(&self) -> bool {
+        self.matrix.is_some()
+            || !(self.parts.is_empty() && self.features.is_empty() && self.heads.is_empty())
+    }
+}
+
+impl Back<'_, '_, '_, '_> {
+    /// The gradient towards the image, from that towards the map of its convolution.
+    fn through_image(&mut self) -> Result<Buffer> {
+        let (network, size) = (self.sweep.network, self.sweep.size);
+        let context = &network.context;
+        let padding = network.convolution(0)?.spec.padding;
+        let (filters, norm) = (network.first()?, network.norm()?);
+        let (step, h) = (self.sweep.rungs[0].step, size.height);
         // With a border, from whose start its rows are counted: row `p` needs rows `p − 2` to `p` of the first map.
         let mut bordered = Rows::new(context, (3, 1), size.bordered(), step + OVERLAP)?;
+        let mut out = context.pool.take(3 * size.pixels())?;
         let mut top = Vec::with_capacity(3 * size.bordered().width);
         let (mut done, mut finished) = (0, 0);
-        let h = size.height;
         while done < h + 2 {
             let end = (done + step).min(h);
-            back.pull(0, end, done)?;
+            self.pull(0, end, done)?;
             let next = if end < h { end } else { h + 2 };
             bordered.slide(context, finished + 1, next)?;
-            let rows = &back.towards[0].rows;
+            let (gradient, strip) = self.towards[0].map();
             let to = (&mut bordered.buffer[..], bordered.strip);
-            first::backward(
-                context,
-                filters,
-                rows.buffer.lanes(),
-                rows.strip,
-                done..next,
-                to,
-            );
+            first::backward(context, filters, gradient, strip, done..next, to);
             bordered.extend(next);
             if done == 0 {
                 let planes = bordered.buffer.chunks_exact(bordered.strip.pixels());
@@ -121,64 +195,13 @@ impl Sweep<'_> {
                 strip: bordered.strip,
                 top: &top,
             };
-            first::unprepare(
-                &with_border,
-                norm,
-                padding,
-                size,
-                finished..complete,
-                &mut out,
-            );
+            let rows = finished..complete;
+            first::unprepare(&with_border, norm, padding, size, rows, &mut out);
             (done, finished) = (next, complete);
         }
         Ok(out)
     }
-}
 
-impl Towards {
-    /// No rows yet of the gradient towards the map of a stage, or the whole that is there already.
-    fn new(
-        network: &CpuNetwork,
-        rung: &Rung,
-        said: Said,
-        window: Window,
-        parts: Vec<Tap>,
-        whole: Option<Buffer>,
-    ) -> Result<Self> {
-        let context = &network.context;
-        let (size, shape) = (rung.stage.size, (rung.blocks(), LANES));
-        let (rows, computed) = match whole {
-            Some(buffer) => (Rows::whole(buffer, shape, size), size.height),
-            None => (Rows::new(context, shape, size, rung.step + OVERLAP)?, 0),
-        };
-        let matrix = match &said.moments {
-            Some(towards) => Some(moments::gradient_matrix(context, towards, window.pixels())?),
-            None => None,
-        };
-        let mut features = said.features;
-        for (head, gradient) in said.heads {
-            let head = &network.spec.heads[head];
-            let mut out = context.pool.take(rung.blocks() * size.pixels() * LANES)?;
-            let operand = Operand::Into {
-                x: gradient.lanes(),
-                out: out.lanes_mut(),
-            };
-            let matrix = Matrix::back_through_head(head, rung.stage.channels);
-            matrix.apply(context, Pixels::all(size.pixels()), operand)?;
-            features.push(out);
-        }
-        Ok(Self {
-            rows,
-            computed,
-            matrix,
-            window,
-            parts,
-            features,
-        })
-    }
-}
-
-impl Back<'_, '_, '_, '_> {
     /// Makes rows of the gradient towards the map of a stage until there are so many. Who asks reads it from two rows
     /// above row `read` on.
     fn pull(&mut self, index: usize, rows: usize, read: usize) -> Result<()> {
@@ -189,7 +212,10 @@ impl Back<'_, '_, '_, '_> {
             }
             let rung = &self.sweep.rungs[index];
             let step = rung.stage.made(rung.step).max(ROW_STEP);
-            let end = rows.min(done + step).next_multiple_of(ROW_STEP).min(h);
+            let end = match rung.keeps.whole {
+                true => h,
+                false => rows.min(done + step).next_multiple_of(ROW_STEP).min(h),
+            };
             self.make(index, done..end, read.saturating_sub(2))?;
         }
     }
@@ -198,25 +224,72 @@ impl Back<'_, '_, '_, '_> {
     /// convolution behind hands back.
     fn make(&mut self, index: usize, rows: Range<usize>, keep: usize) -> Result<()> {
         self.prepare(index, &rows)?;
-        let context = &self.sweep.network.context;
-        self.towards[index].rows.slide(context, keep, rows.end)?;
+        self.make_room(index, keep, rows.end)?;
         let own = self.pixels(index, &rows);
         let sum = self.say(index, &rows, own)?;
         let fresh_bits = match self.at_once(index) {
             true => self.first_again(&rows)?,
             false => None,
         };
-        let accumulate = self.settle(index, &rows, own, sum)?;
+        let accumulate = match self.sweep.rungs[index].keeps.whole {
+            true => self.settle_whole(index, sum)?,
+            false => self.settle(index, &rows, own, sum)?,
+        };
         self.hand_back(index, rows.clone(), own, accumulate, fresh_bits)?;
         let here = &mut self.towards[index];
-        here.rows.extend(rows.end);
+        if let Some(made) = &mut here.rows {
+            made.extend(rows.end);
+        }
         here.computed = rows.end;
+        if self.sweep.rungs[index].keeps.whole {
+            self.forget(index);
+        }
         Ok(())
+    }
+
+    /// Makes room for rows of a gradient up to `end`, and keeps those from `keep` on. One that is made as a whole gets
+    /// its memory when it is known from where.
+    fn make_room(&mut self, index: usize, keep: usize, end: usize) -> Result<()> {
+        let rung = &self.sweep.rungs[index];
+        if rung.keeps.whole {
+            return Ok(());
+        }
+        let context = &self.sweep.network.context;
+        let (shape, room) = ((rung.blocks(), LANES), rung.step + OVERLAP);
+        let rows = match &mut self.towards[index].rows {
+            Some(rows) => rows,
+            none => none.insert(Rows::new(context, shape, rung.stage.size, room)?),
+        };
+        rows.slide(context, keep, end)
+    }
+
+    /// Lets go of what is not needed any more when a gradient is there as a whole.
+    fn forget(&mut self, index: usize) {
+        self.sweep.rungs[index].map = None;
+        if let Some(behind) = self.towards.get_mut(index + 1) {
+            behind.rows = None;
+            self.sweep.rungs[index + 1].bits = None;
+        }
+        self.sweep.laps.backward(index + 1);
+    }
+
+    /// Which rows of the gradient towards the map of a stage are there.
+    pub(super) fn strip(&self, index: usize) -> Strip {
+        match &self.towards[index].rows {
+            Some(rows) => rows.strip,
+            None => Strip::whole(self.sweep.rungs[index].stage.size),
+        }
+    }
+
+    /// A buffer laid out as the gradient of a stage.
+    pub(super) fn fresh(&self, index: usize) -> Result<Buffer> {
+        let len = self.sweep.rungs[index].blocks() * self.strip(index).pixels() * LANES;
+        self.sweep.network.context.pool.take(len)
     }
 
     /// Where some rows of the gradient towards the map of a stage lie.
     fn pixels(&self, index: usize, rows: &Range<usize>) -> Pixels {
-        let strip = self.towards[index].rows.strip;
+        let strip = self.strip(index);
         Pixels {
             stride: strip.pixels(),
             start: strip.place(rows.start, 0),
@@ -260,13 +333,24 @@ impl Back<'_, '_, '_, '_> {
             let part = (part.lanes(), Pixels::all(own.count));
             self.add(&mut sum, part, own, index)?;
         }
+        let there = Pixels {
+            stride: size.pixels(),
+            start: rows.start * size.width,
+            count: own.count,
+        };
+        let here = &mut self.towards[index];
+        if self.sweep.rungs[index].keeps.whole && sum.is_none() && !here.features.is_empty() {
+            sum = Some(here.features.remove(0));
+        }
         for whole in &self.towards[index].features {
-            let there = Pixels {
-                stride: size.pixels(),
-                start: rows.start * size.width,
-                count: own.count,
-            };
             self.add(&mut sum, (whole.lanes(), there), own, index)?;
+        }
+        for (head, whole) in &self.towards[index].heads {
+            self.add_head(&mut sum, *head, (whole.lanes(), there), own, index)?;
+        }
+        if self.sweep.rungs[index].keeps.whole {
+            let here = &mut self.towards[index];
+            (here.features, here.heads) = (vec![], vec![]);
         }
         Ok(sum)
     }
@@ -289,14 +373,14 @@ impl Back<'_, '_, '_, '_> {
                 strip: rows.strip,
             });
             let (ground, size) = (&self.sweep.ground, self.sweep.size);
-            let out = (here.rows.buffer.lanes_mut(), here.rows.strip);
+            let out = here.map_mut();
             let relu = rung.per_pixel() > 0;
             first_rows(network, ground, size, out, relu, bits, rows.clone())?;
         }
         Ok(fresh)
     }
 
-    /// Writes the gradient of moments and a sum where the gradient lies; whether anything was written.
+    /// Writes the gradient of moments and a sum where rows of the gradient lie; whether anything was written.
     fn settle(
         &mut self,
         index: usize,
@@ -309,7 +393,10 @@ impl Back<'_, '_, '_, '_> {
         let rung = &self.sweep.rungs[index];
         let here = &mut self.towards[index];
         let add = sum.as_ref().map(|sum| sum.lanes());
-        let map = here.rows.buffer.lanes_mut();
+        let Some(rows_here) = &mut here.rows else {
+            return Ok(false);
+        };
+        let map = rows_here.buffer.lanes_mut();
         let Some(matrix) = &here.matrix else {
             if let Some(add) = add {
                 copy((add, own), (map, own));
@@ -332,8 +419,7 @@ impl Back<'_, '_, '_, '_> {
         };
         matrix.apply(context, own, operand)?;
         if here.window != Window::whole(rung.stage.size) {
-            let map = here.rows.buffer.lanes_mut();
-            let fresh = (rows.start, rows.len());
+            let (map, fresh) = (rows_here.buffer.lanes_mut(), (rows.start, rows.len()));
             let width = rung.stage.size.width;
             clear_around(
                 map,
@@ -345,6 +431,39 @@ impl Back<'_, '_, '_, '_> {
             );
         }
         Ok(true)
+    }
+
+    /// Makes a gradient as a whole from those of moments and a sum, in the place of the map or of the sum; whether
+    /// anything was written.
+    fn settle_whole(&mut self, index: usize, sum: Option<Buffer>) -> Result<bool> {
+        let context = &self.sweep.network.context;
+        let Towards { matrix, window, .. } = &self.towards[index];
+        let rung = &mut self.sweep.rungs[index];
+        let (size, shape) = (rung.stage.size, (rung.blocks(), LANES));
+        // Moments were asked for, so the map was kept.
+        let map = rung.map.take_if(|_| matrix.is_some());
+        let (written, buffer) = match (matrix, map) {
+            (Some(matrix), Some(Rows { mut buffer, .. })) => {
+                let (map, add) = (buffer.lanes_mut(), sum.as_ref().map(|sum| sum.lanes()));
+                let pixels = Pixels {
+                    stride: size.pixels(),
+                    start: window.top * size.width,
+                    count: window.height * size.width,
+                };
+                matrix.apply(context, pixels, Operand::InPlace { map, add })?;
+                if *window != Window::whole(size) {
+                    let (map, all) = (buffer.lanes_mut(), (0, size.height));
+                    clear_around(map, add, (size.pixels(), 0), all, size.width, window);
+                }
+                (true, buffer)
+            }
+            _ => match sum {
+                Some(sum) => (true, sum),
+                None => (false, self.fresh(index)?),
+            },
+        };
+        self.towards[index].rows = Some(Rows::whole(buffer, shape, size));
+        Ok(written)
     }
 
     /// Adds what the convolution behind hands back, if there is one, and applies the ReLU mask of the stage.
@@ -359,8 +478,7 @@ impl Back<'_, '_, '_, '_> {
         let network = self.sweep.network;
         let rung = &self.sweep.rungs[index];
         let (mine, behind) = self.towards.split_at_mut(index + 1);
-        let here = &mut mine[index];
-        let (strip, map) = (here.rows.strip, here.rows.buffer.lanes_mut());
+        let (map, strip) = mine[index].map_mut();
         let mask = match rung.stage.operation {
             Operation::Conv {
                 behind: Behind::Relu,
@@ -377,22 +495,19 @@ impl Back<'_, '_, '_, '_> {
         if let (Some(next), Some(behind)) = (self.sweep.rungs.get(index + 1), behind.first())
             && let Operation::Conv { .. } = next.stage.operation
         {
+            let (gradient, there) = behind.map();
             let back = Return {
                 operation: next.stage.operation,
                 gradient: Gradient {
-                    map: behind.rows.buffer.lanes(),
-                    strip: behind.rows.strip,
+                    map: gradient,
+                    strip: there,
                     bits: next.mask(),
                 },
                 mask,
                 accumulate,
                 pixels: self.sweep.pixels,
             };
-            let extent = Extent {
-                rows,
-                ..Extent::whole(rung.stage.size)
-            };
-            return network.convolve_back(back, (map, strip), extent);
+            return network.convolve_back(back, (map, strip), rows);
         }
         if !accumulate {
             clear(map, own);
@@ -411,7 +526,8 @@ impl Back<'_, '_, '_, '_> {
     /// Whether rows of a stage are made again just when their gradient is: those of the first, which takes less time than
     /// keeping them from when later stages needed them.
     fn at_once(&self, index: usize) -> bool {
-        index == 0 && !self.sweep.rungs[0].keeps.map && self.towards[0].parts.is_empty()
+        let keeps = self.sweep.rungs[0].keeps;
+        index == 0 && !keeps.whole && !keeps.map && self.towards[0].parts.is_empty()
     }
 
     /// Makes rows of a map, or of its bits, once more if they were not kept.
@@ -437,9 +553,6 @@ impl Back<'_, '_, '_, '_> {
                 false => here,
             };
             rung.bits_needed = here.min(rung.stage.made(before).saturating_sub(1));
-            if self.given && index + 1 == self.towards.len() {
-                rung.bits_needed = rung.stage.made(before).saturating_sub(1);
-            }
             if !looks || at_once {
                 rung.map_needed = usize::MAX;
             }

@@ -1,13 +1,13 @@
-//! What taps see of stages that run row by row.
+//! What taps see of stages.
 
+use super::answers::copy;
 use super::rung::Rung;
 use crate::cpu::array::put_blocked;
 use crate::cpu::memory::Buffer;
 use crate::cpu::mixing::{Matrix, Operand, Pixels};
 use crate::cpu::moments::{Accumulator, Lines};
 use crate::cpu::network::CpuNetwork;
-use crate::cpu::simd::LANES;
-use crate::plan::Stage;
+use crate::cpu::simd::{LANES, Lanes};
 use crate::request::Wanted;
 use crate::{Moments, Result, Size, Tap, Tensor, Window};
 use std::ops::Range;
@@ -15,9 +15,12 @@ use std::ops::Range;
 /// What the requests behind a stage have seen so far.
 pub(super) struct View {
     wanted: Vec<Wanted>,
-    /// Where moments are taken, and their sums.
-    moments: Option<(Window, Accumulator)>,
-    /// Features as a whole, in blocks, by request.
+    /// Where moments are taken.
+    window: Window,
+    /// Their sums, from the first row that is seen to the last.
+    sums: Option<Accumulator>,
+    moments: Option<Moments>,
+    /// Features as a whole, in blocks, by request, where they are not the map itself.
     features: Vec<Option<Buffer>>,
 }
 
@@ -25,43 +28,41 @@ pub(super) struct View {
 pub(in crate::cpu) struct Shown {
     pub(in crate::cpu) moments: Option<Moments>,
     /// By tap.
-    pub(in crate::cpu) features: Vec<Option<Tensor>>,
+    pub(in crate::cpu) features: Vec<Features>,
+}
+
+/// Where the features of a tap are.
+#[derive(Debug)]
+pub(in crate::cpu) enum Features {
+    /// Not asked for.
+    Unasked,
+    /// They are the map itself, which the way back needs.
+    OfMap(Tensor),
+    /// They are a tensor of their own.
+    Own(Tensor),
+    /// Nobody wants to see them any more; the map itself if the way back needs it.
+    Released(Option<Tensor>),
+}
+
+/// Whether a request is shown the map of a stage, as a whole.
+fn shows_map(rung: &Rung, request: &Wanted) -> bool {
+    rung.keeps.whole && matches!(request.tap, Tap::Layer(_))
 }
 
 impl View {
-    pub(super) fn new(network: &CpuNetwork, rung: &mut Rung, window: Window) -> Result<Self> {
-        let context = &network.context;
-        let Stage {
-            size,
-            channels,
-            wanted,
-            ..
-        } = &rung.stage;
-        let moments = match wanted.iter().any(|request| request.moments) {
-            true => {
-                rung.map_needed = window.top;
-                let gapless = window.width == size.width;
-                let sums = Accumulator::new(context, *channels, window.size(), gapless)?;
-                Some((window, sums))
-            }
-            false => None,
-        };
-        let mut features = Vec::with_capacity(wanted.len());
-        for request in wanted {
-            features.push(match request.features {
-                true => {
-                    let channels = rung.stage.channels_at(&network.spec, request.tap);
-                    let blocks = channels.div_ceil(LANES);
-                    Some(context.pool.take(blocks * size.pixels() * LANES)?)
-                }
-                false => None,
-            });
+    /// Nothing is seen yet.
+    pub(super) fn new(rung: &mut Rung, window: Window) -> Self {
+        let wanted = rung.stage.wanted.clone();
+        if wanted.iter().any(|request| request.moments) {
+            rung.map_needed = window.top;
         }
-        Ok(Self {
-            wanted: wanted.clone(),
-            moments,
-            features,
-        })
+        Self {
+            features: wanted.iter().map(|_| None).collect(),
+            wanted,
+            window,
+            sums: None,
+            moments: None,
+        }
     }
 
     /// Looks at the rows that have just been made.
@@ -71,63 +72,125 @@ impl View {
         rung: &mut Rung,
         made: Range<usize>,
     ) -> Result<()> {
-        let Size {
-            width: w,
-            height: h,
-        } = rung.stage.size;
-        if let Some((window, sums)) = &mut self.moments {
-            let there = made.end.clamp(window.top, window.bottom()) - window.top;
-            let (seen, ready) = (sums.lines(), sums.ready(there));
-            if ready > seen {
-                let (map, strip) = rung.map();
-                let lines = Lines {
-                    stride: strip.pixels(),
-                    start: strip.place(window.top + seen, window.left),
-                    pitch: w,
-                    count: ready - seen,
-                    width: window.width,
-                };
-                sums.add(&network.context, map, lines);
-                rung.map_needed = match window.top + ready {
-                    bottom if bottom == window.bottom() => usize::MAX,
-                    next => next,
-                };
-            }
+        if self.wanted.iter().any(|request| request.moments) {
+            self.sum(network, rung, made.end)?;
         }
+        let size = rung.stage.size;
         for (request, whole) in self.wanted.iter().zip(&mut self.features) {
-            let Some(whole) = whole else {
+            if !request.features || shows_map(rung, request) {
                 continue;
-            };
-            let part = features_of(network, rung, request.tap, made.clone())?;
-            let planes = whole.lanes_mut().chunks_exact_mut((h * w).max(1));
-            for (to, from) in planes.zip(part.lanes().chunks_exact((made.len() * w).max(1))) {
-                to[made.start * w..made.end * w].copy_from_slice(from);
             }
+            let whole = match whole {
+                Some(whole) => whole,
+                none => {
+                    let channels = rung.stage.channels_at(&network.spec, request.tap);
+                    let blocks = channels.div_ceil(LANES);
+                    none.insert(network.context.pool.take(blocks * size.pixels() * LANES)?)
+                }
+            };
+            let here = Pixels {
+                stride: size.pixels(),
+                start: made.start * size.width,
+                count: made.len() * size.width,
+            };
+            write_features(
+                network,
+                rung,
+                request.tap,
+                made.start,
+                (whole.lanes_mut(), here),
+            )?;
         }
         Ok(())
     }
 
-    pub(super) fn finish(self, network: &CpuNetwork, rung: &Rung) -> Result<Shown> {
-        let context = &network.context;
-        let moments = match self.moments {
-            Some((_, sums)) => Some(sums.finish(context)?),
-            None => None,
+    /// Adds rows up to `made` to the sums of moments.
+    fn sum(&mut self, network: &CpuNetwork, rung: &mut Rung, made: usize) -> Result<()> {
+        let (context, window, stage) = (&network.context, &self.window, &rung.stage);
+        let sums = match &mut self.sums {
+            Some(sums) => sums,
+            none if self.moments.is_none() => {
+                let gapless = window.width == stage.size.width;
+                let size = window.size();
+                none.insert(Accumulator::new(context, stage.channels, size, gapless)?)
+            }
+            // All that belongs to them has been seen.
+            None => return Ok(()),
         };
+        let there = made.clamp(window.top, window.bottom()) - window.top;
+        let (seen, ready) = (sums.lines(), sums.ready(there));
+        if ready > seen {
+            let (map, strip) = rung.map();
+            let lines = Lines {
+                stride: strip.pixels(),
+                start: strip.place(window.top + seen, window.left),
+                pitch: stage.size.width,
+                count: ready - seen,
+                width: window.width,
+            };
+            sums.add(context, map, lines);
+            rung.map_needed = window.top + ready;
+        }
+        if ready == window.height
+            && let Some(sums) = self.sums.take()
+        {
+            self.moments = Some(sums.finish(context)?);
+            rung.map_needed = usize::MAX;
+        }
+        Ok(())
+    }
+
+    /// What was seen, when all rows were.
+    pub(super) fn finish(self, network: &CpuNetwork, rung: &mut Rung) -> Result<Shown> {
         let Size { width, height } = rung.stage.size;
-        let show = |(request, buffer): (&Wanted, Option<Buffer>)| {
-            let shape = [
-                rung.stage.channels_at(&network.spec, request.tap),
-                height,
-                width,
-            ];
-            let shown = buffer.map(|buffer| put_blocked(context, buffer, shape));
-            shown.transpose()
-        };
-        let features = self.wanted.iter().zip(self.features).map(show);
+        let mut features = Vec::with_capacity(self.wanted.len());
+        for (request, buffer) in self.wanted.iter().zip(self.features) {
+            features.push(match buffer {
+                Some(buffer) => {
+                    let channels = rung.stage.channels_at(&network.spec, request.tap);
+                    let shape = [channels, height, width];
+                    Features::Own(put_blocked(&network.context, buffer, shape)?)
+                }
+                None if request.features && shows_map(rung, request) => rung.show(network)?,
+                None => Features::Unasked,
+            });
+        }
         Ok(Shown {
-            moments,
-            features: features.collect::<Result<_>>()?,
+            moments: self.moments,
+            features,
         })
+    }
+}
+
+/// Writes the features of a tap from row `first` on, in blocks, as many pixels as there is room for.
+fn write_features(
+    network: &CpuNetwork,
+    rung: &Rung,
+    tap: Tap,
+    first: usize,
+    (out, here): (&mut [Lanes], Pixels),
+) -> Result<()> {
+    let (map, strip) = rung.map();
+    let there = Pixels {
+        stride: strip.pixels(),
+        start: strip.place(first, 0),
+        count: here.count,
+    };
+    match tap {
+        Tap::Layer(_) => {
+            copy((map, there), (out, here));
+            Ok(())
+        }
+        Tap::Head(head) => {
+            let matrix = Matrix::of_head(&network.spec.heads[head], rung.stage.channels);
+            let operand = Operand::Across {
+                x: map,
+                there,
+                out,
+                add: None,
+            };
+            matrix.apply(&network.context, here, operand)
+        }
     }
 }
 
@@ -138,27 +201,10 @@ pub(super) fn features_of(
     tap: Tap,
     rows: Range<usize>,
 ) -> Result<Buffer> {
-    let context = &network.context;
-    let ((map, strip), w) = (rung.map(), rung.stage.size.width);
-    let count = rows.len() * w;
-    let mut own = context.pool.take(rung.blocks() * count * LANES)?;
-    let planes = own.lanes_mut().chunks_exact_mut(count.max(1));
-    for (block, to) in planes.enumerate() {
-        let start = strip.place(rows.start, 0);
-        to.copy_from_slice(&strip.plane(map, block)[start..start + count]);
-    }
-    let Tap::Head(head) = tap else {
-        return Ok(own);
-    };
-    let head = &network.spec.heads[head];
-    let mut out = context
-        .pool
-        .take(head.out_channels.div_ceil(LANES) * count * LANES)?;
-    let matrix = Matrix::of_head(head, rung.stage.channels);
-    let operand = Operand::Into {
-        x: own.lanes(),
-        out: out.lanes_mut(),
-    };
-    matrix.apply(context, Pixels::all(count), operand)?;
-    Ok(out)
+    let blocks = rung.stage.channels_at(&network.spec, tap).div_ceil(LANES);
+    let count = rows.len() * rung.stage.size.width;
+    let mut part = network.context.pool.take(blocks * count * LANES)?;
+    let to = (part.lanes_mut(), Pixels::all(count));
+    write_features(network, rung, tap, rows.start, to)?;
+    Ok(part)
 }

@@ -1,27 +1,30 @@
-//! Stages of a network that run over a picture row by row.
+//! Passes through a network: its stages, run over a picture row by row.
 //!
-//! Every stage makes a few rows at a time, of the rows of the stage before that are there, and asks that one for as
-//! many as it lacks. What nobody will read again makes room for what comes, so of most maps a few rows exist at any
-//! time, whatever the height of the picture (layers fused in the manner of Alwani et al., "Fused-layer CNN
-//! accelerators", MICRO 2016). No value is computed twice, and each by the same operations as in a map that is there
-//! as a whole: the results are the same to the last bit.
+//! Every stage makes some rows at a time, of the rows of the stage before that are there, and asks that one for as
+//! many as it lacks. What nobody will read again makes room for what comes, so where rows are few, a few of a map
+//! exist at any time, whatever the height of the picture (layers fused in the manner of Alwani et al., "Fused-layer CNN
+//! accelerators", MICRO 2016). No value is computed twice, and each by the same operations however many rows there are
+//! at a time: the results are the same to the last bit.
 //!
 //! The way back ([`backward`](mod@backward)) goes over the rows once more, from the top as well. Of the way there, it needs the bits
 //! of every stage, and the maps of those whose moments or features a loss looks at. Either is *kept* as a whole, or
 //! made again from the nearest map before it that was kept.
 //!
-//! Two kinds of passes use this. Over a picture that fits into memory, the first two stages run so, because the first
-//! makes the largest map of the network from the smallest input ([`opens`]). Over a larger one, all do
+//! What differs between passes is the [`Route`]. Over a picture or a tile that fits into memory, stages make *all* rows
+//! at a time, and nothing is made again; only the first two usually make a few, because the first makes the largest map
+//! of the network from the smallest input ([`opens`]). Over a larger picture all make a few
 //! ([`Network::forward_strips`](crate::Network::forward_strips)); [`plan`] says what is kept.
 
 mod answers;
 pub(super) mod backward;
 mod look;
 pub(super) mod plan;
+mod room;
 mod rows;
 mod rung;
 
 use super::first::{self, FirstTarget, Prepared};
+use super::laps::Laps;
 use super::memory::Buffer;
 use super::network::CpuNetwork;
 use super::results::Bits;
@@ -30,8 +33,9 @@ use super::simd::{LANES, Lanes};
 use super::strip::Strip;
 use crate::plan::{Behind, Operation, Plan, Stage};
 use crate::{Layer, NetSpec, Padding, Result, Size, Window};
-pub(super) use look::Shown;
 use look::View;
+pub(super) use look::{Features, Shown};
+pub(super) use room::Room;
 use rows::Rows;
 use rung::Rung;
 use std::ops::Range;
@@ -70,6 +74,9 @@ pub(super) struct Keeps {
     pub(super) bits: bool,
     /// Whether its rows are made once more on the way back.
     pub(super) again: bool,
+    /// Whether its map and the gradient towards it are each there as a whole, and so are those of all stages behind it.
+    /// Such a gradient is made at once, where possible in the memory of what it is made from.
+    pub(super) whole: bool,
 }
 
 /// How a sweep goes over a picture.
@@ -77,8 +84,8 @@ pub(super) struct Keeps {
 pub(super) struct Route {
     /// Of each stage.
     pub(super) keeps: Vec<Keeps>,
-    /// Rows of the image at a time; `None` for as many as caches hold.
-    pub(super) rows: Option<usize>,
+    /// Rows at a time of each stage, counted in what it reads.
+    pub(super) steps: Vec<usize>,
     /// Pixels by which filters are kept.
     pub(super) pixels: usize,
 }
@@ -90,6 +97,10 @@ pub(super) enum Ground<'a> {
     Image(&'a [f32]),
     /// A copy, prepared as a whole.
     Prepared(Prepared),
+    /// Features, in blocks: the map of the stage that reads them.
+    Features(Buffer),
+    /// Nothing any more: all has been read.
+    Read,
 }
 
 impl Ground<'_> {
@@ -121,7 +132,7 @@ fn prepare(
     )
 }
 
-/// Some stages, from that which reads the image on.
+/// The stages of a pass, and the rows of their maps that are there.
 #[derive(Debug)]
 pub(super) struct Sweep<'a> {
     network: &'a CpuNetwork,
@@ -129,22 +140,23 @@ pub(super) struct Sweep<'a> {
     size: Size,
     rungs: Vec<Rung>,
     pixels: usize,
+    laps: Laps<'a>,
 }
 
 impl<'a> Sweep<'a> {
-    /// No rows yet of the first stages of a plan, as many as the route has.
+    /// No rows yet of the stages of a plan.
     pub(super) fn new(
         network: &'a CpuNetwork,
-        ground: Ground<'a>,
+        mut ground: Ground<'a>,
         plan: &Plan,
         route: &Route,
-    ) -> Result<Self> {
-        let stages = plan.stages.iter().zip(&route.keeps);
+    ) -> Self {
+        let stages = plan.stages.iter().zip(route.keeps.iter().zip(&route.steps));
         let mut rungs: Vec<Rung> = stages
-            .map(|(stage, keeps)| Rung {
+            .map(|(stage, (keeps, step))| Rung {
                 stage: stage.clone(),
                 keeps: *keeps,
-                step: step(stage, plan.size, route.rows),
+                step: *step,
                 room: 0,
                 computed: 0,
                 runs: true,
@@ -159,28 +171,38 @@ impl<'a> Sweep<'a> {
             let read = rungs.get(index + 1).map_or(0, |next| next.step);
             rungs[index].room = read.max(rung.stage.made(rung.step)) + OVERLAP;
         }
-        Ok(Self {
+        if let (Ground::Features(map), Some(first)) = (&mut ground, rungs.first_mut()) {
+            let shape = (first.blocks(), LANES);
+            first.map = Some(Rows::whole(map.take(), shape, plan.size));
+            first.computed = first.rows();
+            ground = Ground::Read;
+        }
+        Self {
             network,
             ground,
             size: plan.size,
             rungs,
             pixels: route.pixels,
-        })
+            laps: Laps::new(network, &plan.stages),
+        }
     }
 
     /// Goes over the picture; `window` says where the moments of each stage are taken.
     /// Afterwards only what is kept is left. The filters of `pixels` beyond the limit are forgotten by the caller.
     pub(super) fn forward(&mut self, window: impl Fn(usize) -> Window) -> Result<Vec<Shown>> {
         let network = self.network;
-        let mut views = Vec::with_capacity(self.rungs.len());
-        for (index, rung) in self.rungs.iter_mut().enumerate() {
-            views.push(View::new(network, rung, window(index))?);
-        }
+        let rungs = self.rungs.iter_mut().enumerate();
+        let mut views: Vec<View> = rungs
+            .map(|(index, rung)| View::new(rung, window(index)))
+            .collect();
         if let Some(last) = self.rungs.len().checked_sub(1) {
             self.advance(last, self.rungs[last].rows(), &mut views)?;
             // Rows that no stage behind has asked for.
             for index in (0..last).rev() {
                 self.advance(index, self.rungs[index].rows(), &mut views)?;
+            }
+            if !self.rungs[last].keeps.whole {
+                self.laps.forward(last);
             }
         }
         for rung in &mut self.rungs {
@@ -192,34 +214,18 @@ impl<'a> Sweep<'a> {
                 rung.bits = None;
             }
         }
-        let views = views.into_iter().zip(&self.rungs);
+        let views = views.into_iter().zip(&mut self.rungs);
         views
             .map(|(view, rung)| view.finish(network, rung))
             .collect()
     }
 
-    /// The map and the bits of the last stage, as a whole: nothing behind it is a part of the sweep.
-    pub(super) fn take_last(&mut self) -> (Option<Buffer>, Option<Buffer<u16>>) {
-        match self.rungs.last_mut() {
-            Some(last) => (
-                last.map.take().map(|rows| rows.buffer),
-                last.bits.take().map(|rows| rows.buffer),
-            ),
-            None => (None, None),
+    /// Takes the map of a stage back that was shown as features.
+    pub(super) fn give_back(&mut self, index: usize, map: Buffer) {
+        if let Some(rung) = self.rungs.get_mut(index) {
+            let shape = (rung.blocks(), LANES);
+            rung.map = Some(Rows::whole(map, shape, rung.stage.size));
         }
-    }
-
-    /// Gives the bits of the last stage back.
-    pub(super) fn give_last(&mut self, bits: Option<Buffer<u16>>) {
-        if let (Some(last), Some(bits)) = (self.rungs.last_mut(), bits) {
-            let shape = (last.blocks(), last.per_pixel());
-            last.bits = Some(Rows::whole(bits, shape, last.stage.size));
-        }
-    }
-
-    /// How many stages there are.
-    pub(super) fn len(&self) -> usize {
-        self.rungs.len()
     }
 
     /// Makes rows of a stage until there are so many of its map.
@@ -265,11 +271,11 @@ impl<'a> Sweep<'a> {
         }
         let read = self.read_from(index);
         let (below, here) = self.rungs.split_at_mut(index);
-        let rung = &mut here[0];
+        let (rung, below) = (&mut here[0], below.last_mut());
         let start = rung.computed;
         let made = rung.stage.made(start)..rung.stage.made(end);
         rung.make_room(network, made.end, read)?;
-        match below.last() {
+        match &below {
             Some(before) => rung.make(network, before, start..end, self.pixels)?,
             None => {
                 let room = rung.room();
@@ -287,6 +293,19 @@ impl<'a> Sweep<'a> {
         rung.extend(made.end);
         if let Some(view) = views.get_mut(index) {
             view.look(network, rung, made)?;
+        }
+        if end == rung.stage.before.height {
+            match below {
+                Some(before) if !before.keeps.map && before.map_needed == usize::MAX => {
+                    before.map = None;
+                }
+                None if !rung.keeps.again => self.ground = Ground::Read,
+                Some(_) | None => {}
+            }
+            // Time of stages that make few rows at a time goes by the name of the one that they run together with.
+            if rung.keeps.whole {
+                self.laps.forward(index);
+            }
         }
         Ok(())
     }
@@ -309,6 +328,8 @@ fn first_rows(
             fresh = prepare(network, image, size, rows.clone())?;
             &fresh
         }
+        // All rows are there then.
+        Ground::Features(_) | Ground::Read => return Ok(()),
     };
     let target = FirstTarget {
         rows,

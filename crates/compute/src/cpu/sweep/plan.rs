@@ -6,7 +6,7 @@
 use super::{Keeps, OVERLAP, Route, opens, step};
 use crate::cpu::estimate::{ABILITIES, SCRATCH, bits_row, filters, row};
 use crate::cpu::network::CpuNetwork;
-use crate::plan::{Plan, Stage};
+use crate::plan::{Kept, Plan, Stage};
 use crate::request::{Wanted, merged};
 use crate::{
     Input, Layer, Memory, NetSpec, Padding, PoolKind, Result, Size, Strips, StripsPlan, TapRequest,
@@ -37,33 +37,41 @@ pub(in crate::cpu) fn applies(spec: &NetSpec, taps: &[TapRequest]) -> bool {
         && layers.iter().enumerate().all(fits)
 }
 
-/// The route over the first two stages of a picture that is there as a whole, if they run row by row.
-pub(in crate::cpu) fn opening(spec: &NetSpec, plan: &Plan, pixels: usize) -> Option<Route> {
-    opens(spec, plan).then(|| Route {
-        keeps: vec![
-            Keeps {
-                map: false,
-                bits: true,
-                again: true,
-            },
-            Keeps {
-                map: true,
-                bits: true,
-                again: false,
-            },
-        ],
-        rows: None,
+/// The route over a picture, a tile or features that fit into memory: all rows at a time, but for those of the first two
+/// stages if they [open](opens) the pass. `pixels` are those by which filters are kept.
+pub(in crate::cpu) fn at_once(spec: &NetSpec, plan: &Plan, pixels: usize) -> Route {
+    let opening = if opens(spec, plan) { 2 } else { 0 };
+    let stages = plan.stages.iter().enumerate();
+    let keeps = stages.clone().map(|(index, stage)| {
+        // What the second stage makes is there as a whole, for those behind it.
+        let slides = index + 1 < opening;
+        Keeps {
+            map: !slides && stage.kept != Kept::UntilRead,
+            bits: true,
+            again: slides,
+            whole: !slides,
+        }
+    });
+    let steps = stages.map(|(index, stage)| match index < opening {
+        true => step(stage, plan.size, None),
+        false => stage.before.height,
+    });
+    Route {
+        keeps: keeps.collect(),
+        steps: steps.collect(),
         pixels,
-    })
+    }
 }
 
-/// The route over all stages of a plan.
+/// The route over a picture that does not: a few rows at a time.
 pub(in crate::cpu) fn through(plan: &Plan, strips: &Strips) -> Route {
     let kept = |stage: &Stage| stage.last.is_some_and(|last| strips.kept.contains(&last));
     let kept: Vec<bool> = plan.stages.iter().map(kept).collect();
+    let stages = plan.stages.iter();
+    let steps = stages.map(|stage| step(stage, plan.size, strips.rows));
     Route {
         keeps: keeps(&plan.stages, &kept),
-        rows: strips.rows,
+        steps: steps.collect(),
         pixels: 0,
     }
 }
@@ -85,6 +93,7 @@ fn keeps(stages: &[Stage], kept: &[bool]) -> Vec<Keeps> {
             map,
             bits: !wanted,
             again: wanted,
+            whole: false,
         });
     }
     keeps.reverse();

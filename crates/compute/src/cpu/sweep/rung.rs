@@ -1,9 +1,10 @@
 //! One stage of a sweep, and the rows of its map and bits that are in memory.
 
-use super::Keeps;
+use super::room::Room;
 use super::rows::Rows;
+use super::{Features, Keeps};
+use crate::cpu::array::{Layout, put, put_blocked};
 use crate::cpu::network::CpuNetwork;
-use crate::cpu::node::Room;
 use crate::cpu::patches::Source;
 use crate::cpu::pointwise;
 use crate::cpu::results::{Bits, Mask};
@@ -11,7 +12,7 @@ use crate::cpu::shared::Shared;
 use crate::cpu::simd::{LANES, Lanes};
 use crate::cpu::strip::Strip;
 use crate::cpu::winograd::Extent;
-use crate::plan::{Operation, Stage};
+use crate::plan::{Kept, Operation, Stage};
 use crate::{PoolKind, Result, Size};
 use std::ops::Range;
 
@@ -127,6 +128,27 @@ impl Rung {
         if let Some(bits) = &mut self.bits {
             bits.extend(made);
         }
+    }
+
+    /// The whole map as a tensor, if it was kept: a copy only where a tensor is laid out in another way, or where the
+    /// way back needs the map as well.
+    pub(super) fn show(&mut self, network: &CpuNetwork) -> Result<Features> {
+        let Size { width, height } = self.stage.size;
+        let shape = [self.stage.channels, height, width];
+        let Some(rows) = self.map.take() else {
+            return Ok(Features::Unasked);
+        };
+        let context = &network.context;
+        if self.stage.kept != Kept::Lasting {
+            return Ok(Features::Own(put_blocked(context, rows.buffer, shape)?));
+        }
+        if let Layout::Blocked { .. } = Layout::of(&shape) {
+            return Ok(Features::OfMap(put(rows.buffer, &shape)));
+        }
+        let mut copy = context.pool.take(rows.buffer.len())?;
+        copy.copy_from_slice(&rows.buffer);
+        self.map = Some(rows);
+        Ok(Features::Own(put_blocked(context, copy, shape)?))
     }
 
     /// Makes rows of its map from those of the stage before; they are counted in what it reads.
