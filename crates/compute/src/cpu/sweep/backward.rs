@@ -19,7 +19,6 @@ use crate::cpu::first::{self, Bordered};
 use crate::cpu::memory::Buffer;
 use crate::cpu::mixing::{Matrix, Operand, Pixels};
 use crate::cpu::moments;
-use crate::cpu::network::CpuNetwork;
 use crate::cpu::pointwise;
 use crate::cpu::results::{Bits, Mask};
 use crate::cpu::shared::Shared;
@@ -29,7 +28,7 @@ use crate::cpu::sweep::rows::Rows;
 use crate::cpu::tape::Said;
 use crate::cpu::window::clear_around;
 use crate::plan::{Behind, Operation};
-use crate::{Answer, Input, Result, Tap, Tensor, Window};
+use crate::{Answer, Input, Moments, Result, Tap, Tensor, Window};
 use std::ops::Range;
 
 /// What is known of the way back before it begins.
@@ -56,7 +55,9 @@ pub(super) struct Towards {
     /// None before the first are made, and after the last have been read.
     pub(super) rows: Option<Rows<f32>>,
     computed: usize,
-    /// From the map to the gradient of its moments, if they have one.
+    /// What is said about moments, until the matrix is made.
+    moments: Option<Moments>,
+    /// From the map to the gradient of its moments, if they have one, from the first rows to the last.
     matrix: Option<Matrix>,
     window: Window,
     pub(super) parts: Vec<Tap>,
@@ -88,7 +89,7 @@ impl Sweep<'_> {
         let all = self.rungs.len();
         let mut towards = Vec::with_capacity(all);
         for ((said, window), parts) in said.into_iter().zip(parts) {
-            towards.push(Towards::new(network, said, window, parts)?);
+            towards.push(Towards::new(said, window, parts));
         }
         let channels = network.spec.input.channels();
         let shape = [channels, size.height, size.width];
@@ -123,21 +124,22 @@ impl Sweep<'_> {
 
 impl Towards {
     /// No rows yet of the gradient towards the map of a stage.
-    fn new(network: &CpuNetwork, said: Said, window: Window, parts: Vec<Tap>) -> Result<Self> {
-        let context = &network.context;
-        let matrix = match &said.moments {
-            Some(towards) => Some(moments::gradient_matrix(context, towards, window.pixels())?),
-            None => None,
-        };
-        Ok(Self {
+    fn new(said: Said, window: Window, parts: Vec<Tap>) -> Self {
+        Self {
             rows: None,
             computed: 0,
-            matrix,
+            moments: said.moments,
+            matrix: None,
             window,
             parts,
             features: said.features,
             heads: said.heads,
-        })
+        }
+    }
+
+    /// Whether anything is said about moments.
+    fn of_moments(&self) -> bool {
+        self.moments.is_some() || self.matrix.is_some()
     }
 
     /// The rows that are there, and which they are; empty if none are.
@@ -158,7 +160,7 @@ impl Towards {
 
     /// Whether losses say anything, or may when they are asked.
     fn is_said(&self) -> bool {
-        self.matrix.is_some()
+        self.of_moments()
             || !(self.parts.is_empty() && self.features.is_empty() && self.heads.is_empty())
     }
 }
@@ -225,6 +227,11 @@ impl Back<'_, '_, '_, '_> {
     fn make(&mut self, index: usize, rows: Range<usize>, keep: usize) -> Result<()> {
         self.prepare(index, &rows)?;
         self.make_room(index, keep, rows.end)?;
+        let (here, context) = (&mut self.towards[index], &self.sweep.network.context);
+        if let Some(moments) = here.moments.take() {
+            let pixels = here.window.pixels();
+            here.matrix = Some(moments::gradient_matrix(context, &moments, pixels)?);
+        }
         let own = self.pixels(index, &rows);
         let sum = self.say(index, &rows, own)?;
         let fresh_bits = match self.at_once(index) {
@@ -266,6 +273,7 @@ impl Back<'_, '_, '_, '_> {
     /// Lets go of what is not needed any more when a gradient is there as a whole.
     fn forget(&mut self, index: usize) {
         self.sweep.rungs[index].map = None;
+        self.towards[index].matrix = None;
         if let Some(behind) = self.towards.get_mut(index + 1) {
             behind.rows = None;
             self.sweep.rungs[index + 1].bits = None;
@@ -520,7 +528,7 @@ impl Back<'_, '_, '_, '_> {
 
     /// Whether the way back looks at the map of a stage.
     fn looks(&self, index: usize) -> bool {
-        self.towards[index].matrix.is_some() || !self.towards[index].parts.is_empty()
+        self.towards[index].of_moments() || !self.towards[index].parts.is_empty()
     }
 
     /// Whether rows of a stage are made again just when their gradient is: those of the first, which takes less time than
