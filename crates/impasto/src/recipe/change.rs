@@ -25,12 +25,13 @@ impl Recipe {
             self.style.gram_norm = unused;
         }
         if given("schedule.scales") {
-            if given("size") {
+            let last = self.schedule.scales.last().copied();
+            if given("size") && last.map(OutputSize::LongSide) != Some(self.size) {
                 let allowed = "the last of the scales is the size of the result";
                 let both = Problem::new("schedule.scales", "both given", allowed);
                 problems.push(both.with(&["size"]));
             }
-            if let Some(&last) = self.schedule.scales.last() {
+            if let Some(last) = last {
                 self.size = OutputSize::LongSide(last);
             }
         }
@@ -79,6 +80,8 @@ mod tests {
             ]
         );
         assert_eq!(recipe.size, OutputSize::LongSide(128));
+        let same = [("schedule.scales", "64,128"), ("size", "128")];
+        assert_eq!(recipe.change(&changes(&same)), []);
     }
 
     #[test]
