@@ -160,6 +160,9 @@ impl Encoder {
         preprocessing: Option<Preprocessing>,
     ) -> Result<Self, EncoderError> {
         let file = WeightsFile::open(path, &Limits::default())?;
+        if let Some(doubt) = file.doubt() {
+            log::warn!("{}: {doubt}", path.display());
+        }
         Self::from_checkpoint(name, file.read_vgg()?, preprocessing)
     }
 
@@ -493,7 +496,7 @@ pub struct DefaultLayers {
 }
 
 /// The encoder that is used unless another is named, once its weights are installed.
-const DEFAULT: &str = "vgg19";
+pub(crate) const DEFAULT: &str = "vgg19";
 
 /// Filters `[out, 3, 3, 3]` for blue, green, red as filters for red, green, blue.
 fn swap_red_and_blue(filters: &[f32]) -> Vec<f32> {
