@@ -15,5 +15,6 @@ mod plan;
 mod problems;
 mod progress;
 mod recipe;
+mod safety;
 mod stylize;
 mod workshop;
