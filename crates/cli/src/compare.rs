@@ -112,8 +112,12 @@ impl Plan {
                 problems.job(&made.err().unwrap_or_default(), &used);
             }
         }
-        for path in outputs.all() {
-            problems.gather(|found| files.write(path, found));
+        // Names that are given twice are told of already.
+        let all: Vec<_> = outputs.all().collect();
+        for (index, path) in all.iter().enumerate() {
+            if !all[..index].contains(path) {
+                problems.gather(|found| files.write(path, found));
+            }
         }
         let (Some(source), Some(content), true) = (source, content, problems.is_empty()) else {
             return Err(problems);

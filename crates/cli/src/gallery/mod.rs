@@ -23,7 +23,7 @@ use impasto::picture::{Format, Limits, SaveOptions, write_whole};
 use impasto::{Cell, Gallery, Picture, Plate, Recipe, Style, Stylizer, sheet};
 use manifest::{Entry, Manifest};
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -446,8 +446,12 @@ fn check_folder(folder: &Path, cells: &[PathBuf], mut files: Files, problems: &m
     };
     problems.gather(|found| impasto::job::check_folder(existing, found));
     let others = [GRID, PAGE, manifest::NAME].map(|name| folder.join(name));
+    // Cells of one name are told of already, by the pictures that they are of.
+    let mut seen = HashSet::new();
     for path in cells.iter().chain(&others) {
-        problems.gather(|found| files.claim(path, found));
+        if seen.insert(path.to_string_lossy().to_lowercase()) {
+            problems.gather(|found| files.claim(path, found));
+        }
     }
 }
 
