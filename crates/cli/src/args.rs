@@ -24,7 +24,7 @@ Examples:
   impasto stylize @lake --style @geometry --size 1024 --quality fine --report lake.html
 
 A picture is a file or, as @NAME, one that is built in; `impasto styles` lists those.
-Exit status: 0 done, 1 failed, 2 bad options or settings, 130 stopped by Ctrl-C.";
+Exit status: 0 done, 1 failed, 2 bad options or settings, 130 stopped by Ctrl-C (143 by SIGTERM, 129 by SIGHUP).";
 
 /// Paints a photograph in the style of a painting.
 #[derive(Parser)]
@@ -80,6 +80,19 @@ pub enum Command {
     },
 }
 
+impl Command {
+    /// How the processor works, of a command that paints or looks.
+    pub fn device(&self) -> Option<&Cpu> {
+        match self {
+            Command::Stylize(args) => Some(&args.run.device.cpu),
+            Command::Gallery(args) => Some(&args.run.device.cpu),
+            Command::Inspect(Inspect::Loss(args)) => Some(&args.device.cpu),
+            Command::Bench(Bench::Step(args)) => Some(&args.device.cpu),
+            _ => None,
+        }
+    }
+}
+
 /// `impasto inspect`.
 #[derive(Subcommand)]
 pub enum Inspect {
@@ -98,7 +111,7 @@ fn default(text: &str, value: impl Display) -> String {
 #[derive(Args)]
 #[command(allow_negative_numbers = true)]
 pub struct Stylize {
-    /// Pictures to paint: files, or @NAME for a built-in one
+    /// Pictures to paint: files, folders of files, @NAME for a built-in one, - for the standard input
     #[arg(value_name = "CONTENT", value_hint = ValueHint::FilePath, required = true)]
     pub contents: Vec<OsString>,
 
@@ -106,7 +119,7 @@ pub struct Stylize {
     #[command(flatten)]
     pub run: Run,
 
-    /// Where to write the picture: .png, .jpg, .webp or .tif [default: CONTENT-STYLE.png, numbered if that exists]
+    /// Where to write the picture: .png, .jpg, .webp, .tif, or - for a PNG to the standard output [default: CONTENT-STYLE.png, numbered if that exists]
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub output: Option<PathBuf>,
 
@@ -117,6 +130,10 @@ pub struct Stylize {
     /// Replace CONTENT-STYLE.png if it exists (a file named by -o is always replaced)
     #[arg(long, help_heading = "Output")]
     pub overwrite: bool,
+
+    /// Paint nothing if one of several contents cannot be read; otherwise it is told and left out
+    #[arg(long, help_heading = "Output")]
+    pub strict: bool,
 
     /// Whether the run is saved and goes on.
     #[command(flatten)]
@@ -198,7 +215,7 @@ pub struct Run {
 /// What is compared, and how.
 #[derive(Args)]
 pub struct Objective {
-    /// A painting, and how much it counts among the paintings; may be given several times
+    /// A painting or a folder of them, and how much each counts among the paintings; may be given several times
     #[arg(
         long = "style",
         value_name = "IMAGE[:WEIGHT]", value_hint = ValueHint::FilePath,

@@ -7,7 +7,7 @@ use crate::words::Told;
 use clap::{Args, ValueHint};
 use impasto::checkpoint::{Checkpoints, Notice, Resume};
 use impasto::compute::Device;
-use impasto::job;
+use impasto::job::{self, RecordAt};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -37,6 +37,21 @@ pub struct Options {
 }
 
 impl Options {
+    /// Where runs are saved, unless the system names no such folder.
+    fn folder(&self) -> Option<PathBuf> {
+        let cache = || settings::cache_folder().map(|cache| cache.join("checkpoints"));
+        self.checkpoint.clone().or_else(cache)
+    }
+
+    /// Where it is kept what of a job is finished.
+    pub fn record(&self) -> Option<RecordAt> {
+        let folder = self.folder().filter(|_| !self.no_checkpoint)?;
+        Some(RecordAt {
+            folder,
+            resume: self.resume,
+        })
+    }
+
     /// What they say for a number of contents on a device; what is wrong with them is noted.
     pub fn read(
         &self,
@@ -69,16 +84,12 @@ impl Options {
             }
             return None;
         }
-        let folder = match &self.checkpoint {
-            Some(folder) => {
-                // Why it cannot be made is found out by the check.
-                let _ = std::fs::create_dir_all(folder);
-                problems.gather(|found| job::check_folder(folder, found));
-                Some(folder.clone())
-            }
-            None => settings::cache_folder().map(|cache| cache.join("checkpoints")),
-        };
-        let Some(folder) = folder else {
+        if let Some(folder) = &self.checkpoint {
+            // Why it cannot be made is found out by the check.
+            let _ = std::fs::create_dir_all(folder);
+            problems.gather(|found| job::check_folder(folder, found));
+        }
+        let Some(folder) = self.folder() else {
             if wanted.is_some() {
                 problems.usage("this system names no cache folder: name one with --checkpoint");
             }

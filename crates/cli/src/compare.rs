@@ -8,7 +8,7 @@ use crate::problems::Problems;
 use crate::progress::{Display, duration};
 use crate::stylize::{command_line, divergence, summary, watched};
 use crate::{Exit, Failure, interrupt, job, note, say, settings, words};
-use impasto::job::{Source, describe, files, is_input, joined, short};
+use impasto::job::{Files, Saved, Source, describe, joined, save_result, short};
 use impasto::picture::SaveOptions;
 use impasto::{Comparison, Contender, Picture, Plate, Style, sheet};
 use std::ffi::OsString;
@@ -23,7 +23,7 @@ const QUALITY: u8 = 92;
 /// What is wrong with the call; whatever keeps the sheet from being written.
 pub fn run(args: &Stylize, quiet: bool) -> Result<Exit, Failure> {
     let plan = Plan::new(args, quiet)?;
-    interrupt::listen()?;
+    interrupt::listen();
     Ok(plan.run(args, quiet)?)
 }
 
@@ -37,6 +37,7 @@ struct Plan {
     display: Display,
     sheet: PathBuf,
     page: PathBuf,
+    exit: Exit,
 }
 
 /// A recipe of the comparison.
@@ -72,7 +73,7 @@ impl Plan {
             }
         }
         let source = match args.contents.as_slice() {
-            [only] => Some(Source::new(only)),
+            [only] => settings::standard(Source::new(only), &mut problems),
             several => {
                 problems.usage(format!(
                     "--compare is about one content, but there are {}: compare them one by one",
@@ -91,9 +92,10 @@ impl Plan {
         let sources: Vec<Source> = source.iter().cloned().collect();
         let stem = stem(&sources, &style_sources);
         let folder = args.out_dir.clone().unwrap_or_default();
-        problems.gather(|found| impasto::job::check_folder(&folder, found));
         let used = job::used(&args.run);
-        let outputs = Files::free(&folder, &stem, &names, args.overwrite);
+        let outputs = Outputs::free(&folder, &stem, &names, args.overwrite);
+        let mut files = Files::default();
+        files.read_pictures(sources.iter().chain(&style_sources));
         let progress = job::progress(&args.run, quiet, &mut problems);
         for recipe in &args.compare {
             let run = settings::run(&args.run, Some(recipe), &mut problems);
@@ -103,20 +105,18 @@ impl Plan {
                 checked.ordered().check_steps(source, content, &mut found);
             }
             problems.job(&found, &used);
-            let start = checked.ordered().start.as_ref();
-            let inputs = inputs_of(&sources, &style_sources, start);
-            for path in outputs.all() {
-                if is_input(path, &inputs) {
-                    problems.usage(format!(
-                        "cannot write {}: it is one of the pictures to read; use --out-dir",
-                        path.display()
-                    ));
-                }
-            }
+            files.read_run(checked.ordered());
             // What only shows when everything comes together.
             if problems.is_empty() {
                 let made = checked.stylizer(styles.clone());
                 problems.job(&made.err().unwrap_or_default(), &used);
+            }
+        }
+        // Names that are given twice are told of already.
+        let all: Vec<_> = outputs.all().collect();
+        for (index, path) in all.iter().enumerate() {
+            if !all[..index].contains(path) {
+                problems.gather(|found| files.write(path, found));
             }
         }
         let (Some(source), Some(content), true) = (source, content, problems.is_empty()) else {
@@ -148,11 +148,11 @@ impl Plan {
             recipes,
             sheet: outputs.sheet,
             page: outputs.page,
+            exit: Exit::Done,
         })
     }
 
     fn run(mut self, args: &Stylize, quiet: bool) -> anyhow::Result<Exit> {
-        let mut exit = Exit::Done;
         let mut contenders = Vec::new();
         for entry in std::mem::take(&mut self.recipes) {
             if interrupt::requested() {
@@ -163,7 +163,7 @@ impl Plan {
                 Err(error) => {
                     self.display.clear();
                     say(&format!("{}: {}", entry.name, words::of_error(&error)));
-                    exit = Exit::Failed;
+                    self.exit = Exit::Failed;
                 }
             }
         }
@@ -191,7 +191,7 @@ impl Plan {
         ));
         Ok(match interrupt::requested() {
             true => Exit::Interrupted,
-            false => exit,
+            false => self.exit,
         })
     }
 
@@ -218,9 +218,18 @@ impl Plan {
             anyhow::bail!(problem);
         }
         let (picture, report) = (stylized.picture, stylized.report);
-        picture.save(&entry.output, &options)?;
-        let line = summary(&picture, &report, &entry.output, None);
-        self.display.end(&line, &entry.output, &report);
+        let spare = settings::cache_folder();
+        let mut output = entry.output.clone();
+        if let Saved::Elsewhere { path, error } =
+            save_result(&picture, &entry.output, &options, spare.as_deref())?
+        {
+            self.display.clear();
+            say(&format!("{error}; it is in {} instead", path.display()));
+            self.exit = Exit::Failed;
+            output = path;
+        }
+        let line = summary(&picture, &report, &output, None);
+        self.display.end(&line, &output, &report);
         Ok(Contender {
             plate: Plate::new(&entry.name, &picture, sheet::SIDE)?,
             report,
@@ -245,11 +254,6 @@ fn names(recipes: &[OsString], problems: &mut Problems) -> Vec<String> {
     names
 }
 
-/// The files among the pictures to read.
-fn inputs_of(contents: &[Source], styles: &[Source], start: Option<&Source>) -> Vec<PathBuf> {
-    files(contents.iter().chain(styles).chain(start))
-}
-
 /// `CONTENT-STYLE`.
 fn stem(contents: &[Source], styles: &[Source]) -> String {
     let content = contents.first().map(Source::short_stem);
@@ -257,13 +261,13 @@ fn stem(contents: &[Source], styles: &[Source]) -> String {
 }
 
 /// The files of a comparison.
-struct Files {
+struct Outputs {
     results: Vec<PathBuf>,
     sheet: PathBuf,
     page: PathBuf,
 }
 
-impl Files {
+impl Outputs {
     /// `STEM-RECIPE.png` for each recipe, `STEM-compare.jpg` and `STEM-compare.html`; a number follows the stem
     /// rather than that a file is replaced.
     fn free(folder: &Path, stem: &str, names: &[String], overwrite: bool) -> Self {
@@ -302,14 +306,14 @@ mod tests {
     fn files_are_named_after_the_recipes_and_numbered_together() {
         let folder = impasto_testing::Folder::new();
         let names = ["gatys2016".to_string(), "mine".to_string()];
-        let files = Files::free(folder.path(), "lake-ink", &names, false);
+        let files = Outputs::free(folder.path(), "lake-ink", &names, false);
         assert_eq!(files.results[1], folder.path().join("lake-ink-mine.png"));
         std::fs::write(&files.results[1], "").unwrap();
-        let others = Files::free(folder.path(), "lake-ink", &names, false);
+        let others = Outputs::free(folder.path(), "lake-ink", &names, false);
         let sheet = folder.path().join("lake-ink-2-compare.jpg");
         assert_eq!(others.sheet, sheet);
         assert!(others.all().all(|path| !path.exists()));
-        let same = Files::free(folder.path(), "lake-ink", &names, true);
+        let same = Outputs::free(folder.path(), "lake-ink", &names, true);
         assert_eq!(same.results, files.results);
     }
 

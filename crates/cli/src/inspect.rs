@@ -5,7 +5,7 @@ use crate::problems::Problems;
 use crate::{Exit, Failure, npy, print, settings};
 use anyhow::Context;
 use impasto::encoder::LayerInfo;
-use impasto::job::{self, EncoderChoice, Run, Source};
+use impasto::job::{self, EncoderChoice, Files, Run, Source};
 use impasto::{Encoder, Inspection, Picture};
 use serde_json::json;
 use std::fmt::Write;
@@ -23,22 +23,24 @@ pub fn loss(args: &InspectLoss) -> Result<Exit, Failure> {
     run.device = settings::device(&args.device, &mut problems);
     run.limits = settings::limits(&args.device, &mut problems);
     let styles = settings::styles(&args.objective, &mut problems);
-    let sources = [Source::new(&args.content), Source::new(&args.image)];
+    let sources = [&args.content, &args.image]
+        .map(|name| settings::standard(Source::new(name), &mut problems));
     let mut found = Vec::new();
     let checked = run.check(&mut found);
     let [content, image] = sources
         .each_ref()
-        .map(|source| job::open(source, &mut found));
+        .map(|source| job::open(source.as_ref()?, &mut found));
     let opened = job::open_styles(&styles, &mut found);
     problems.job(&found, &used);
     if let (Some(content), Some(image)) = (&content, &image) {
         check_sizes(content, image, &mut problems);
     }
     if let Some(path) = &args.gradient {
-        let read = sources
-            .iter()
-            .chain(styles.iter().map(|(source, _)| source));
-        problems.gather(|found| job::check_file(path, &job::files(read), found));
+        let styles = styles.iter().map(|(source, _)| source);
+        let mut files = Files::default();
+        files.read_pictures(sources.iter().flatten().chain(styles));
+        files.read_run(checked.ordered());
+        problems.gather(|found| files.write(path, found));
     }
     let (Some(content), Some(image), true) = (content, image, problems.is_empty()) else {
         return Err(problems.into());

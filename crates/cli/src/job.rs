@@ -2,11 +2,13 @@
 
 use crate::args::{Progress, Run, Stylize};
 use crate::problems::Problems;
-use crate::settings;
-use impasto::job::{self, Draft, Order, Outputs, Source};
+use crate::settings::{self, STANDARD};
+use impasto::job::{self, Draft, Order, Outputs};
 use impasto::recipe::OptimizerSettings;
 use impasto::recipe::file::RecipeFile;
 use impasto::{Picture, Stylizer};
+use std::io::IsTerminal;
+use std::path::Path;
 
 /// A valid job, and how it is shown.
 pub struct Job {
@@ -30,6 +32,7 @@ impl Job {
         if save_every == Some(0) {
             problems.usage("--save-every is 0: must be a number of steps of at least 1");
         }
+        check_standard_output(args, progress, save_every, &mut problems);
         let order = order(args, &mut problems);
         let used = used(&args.run);
         let contents = order.contents.len();
@@ -59,6 +62,29 @@ impl Job {
     }
 }
 
+/// Notes what does not go with a picture that is written to the standard output.
+fn check_standard_output(
+    args: &Stylize,
+    progress: Progress,
+    save_every: Option<usize>,
+    problems: &mut Problems,
+) {
+    if args.output.as_deref() != Some(Path::new(STANDARD)) || args.plan {
+        return;
+    }
+    if progress == Progress::Json {
+        problems.usage("-o - and --progress json both write to the standard output: choose one");
+    }
+    if save_every.is_some() {
+        problems.usage("--save-every goes with a file that is replaced, not with -o -");
+    }
+    if std::io::stdout().is_terminal() {
+        problems.usage(
+            "-o - writes a PNG, and the standard output is a terminal: send it on with > or |",
+        );
+    }
+}
+
 /// What the options ask for.
 fn order(args: &Stylize, problems: &mut Problems) -> Order {
     if args.output.is_some() && args.out_dir.is_some() {
@@ -66,10 +92,11 @@ fn order(args: &Stylize, problems: &mut Problems) -> Order {
     }
     let run = settings::run(&args.run, args.run.recipe.as_deref(), problems);
     Order {
-        contents: args.contents.iter().map(|name| Source::new(name)).collect(),
+        contents: settings::contents(&args.contents, problems),
         styles: settings::styles(&args.run.objective, problems),
         run,
         outputs: match &args.output {
+            Some(file) if file.as_os_str() == STANDARD => Outputs::Caller,
             Some(file) => Outputs::File(file.clone()),
             None => Outputs::Folder {
                 folder: args.out_dir.clone().unwrap_or_default(),
@@ -77,6 +104,9 @@ fn order(args: &Stylize, problems: &mut Problems) -> Order {
             },
         },
         page: args.report.clone(),
+        recipe: args.save_recipe.clone(),
+        strict: args.strict,
+        record: args.checkpoint.record().filter(|_| !args.plan),
     }
 }
 

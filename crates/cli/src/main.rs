@@ -39,6 +39,9 @@ use problems::Problems;
 use std::io::Write;
 use std::process::ExitCode;
 
+/// Numbers of threads that are taken; why others are not is said when the device is opened.
+const THREADS: std::ops::RangeInclusive<usize> = 1..=1024;
+
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Exit {
@@ -48,7 +51,7 @@ enum Exit {
     Failed,
     /// Options or settings that cannot be.
     Usage,
-    /// Stopped by Ctrl-C.
+    /// Stopped by Ctrl-C or another signal.
     Interrupted,
 }
 
@@ -58,7 +61,7 @@ impl From<Exit> for ExitCode {
             Exit::Done => 0,
             Exit::Failed => 1,
             Exit::Usage => 2,
-            Exit::Interrupted => interrupt::STATUS,
+            Exit::Interrupted => interrupt::status(),
         })
     }
 }
@@ -112,6 +115,15 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         problems.usage("--quiet and --verbose are both given: choose one");
         return Err(problems.into());
     }
+    interrupt::prepare()?;
+    if let Some(device) = cli.command.device() {
+        let threads = device
+            .threads
+            .as_ref()
+            .and_then(|given| given.as_ref().ok());
+        let allowed = threads.filter(|threads| THREADS.contains(*threads));
+        impasto::device::set_host_threads(allowed.copied())?;
+    }
     match cli.command {
         Command::Stylize(args) if !args.compare.is_empty() => compare::run(&args, cli.quiet),
         Command::Stylize(args) => {
@@ -154,8 +166,32 @@ fn answer_of_clap(answer: &clap::Error) -> Exit {
         let _ = std::io::stderr().write_all(text.as_bytes());
         return Exit::Usage;
     }
-    say(text.strip_prefix("error: ").unwrap_or(&text).trim_end());
+    say(helpful(text.strip_prefix("error: ").unwrap_or(&text)).trim_end());
     Exit::Usage
+}
+
+/// What clap says, without a tip that helps nobody, and with one where a picture stands for a command.
+fn helpful(text: &str) -> String {
+    let mut lines: Vec<String> = text.lines().map(Into::into).collect();
+    // An option that is none is a slip of the pen, not a picture of that name.
+    if let Some(tip) = lines
+        .iter()
+        .position(|line| line.contains("tip: to pass '") && line.contains("as a value"))
+    {
+        lines.remove(tip);
+        if lines.get(tip).is_some_and(String::is_empty) {
+            lines.remove(tip);
+        }
+    }
+    let word = text.strip_prefix("unrecognized subcommand '");
+    let word = word.and_then(|rest| Some(rest.split_once('\'')?.0));
+    if let Some(word) =
+        word.filter(|word| word.starts_with('@') || std::path::Path::new(word).exists())
+    {
+        let tip = format!("  tip: to paint it, `impasto stylize {word} --style PAINTING`");
+        lines.splice(1..1, [String::new(), tip]);
+    }
+    lines.join("\n")
 }
 
 /// Says a line to people: `impasto: …` on stderr, clear of any progress bar.
@@ -171,6 +207,12 @@ fn note(line: &str) {
     if log::max_level() >= log::LevelFilter::Warn {
         say(line);
     }
+}
+
+/// Writes the bytes of a picture to stdout.
+fn print_bytes(bytes: &[u8]) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(bytes).and_then(|()| stdout.flush())
 }
 
 /// Prints a result to stdout. A reader that has seen enough is no failure.

@@ -2,12 +2,17 @@
 
 use crate::args;
 use crate::problems::Problems;
-use impasto::job::{DeviceChoice, EncoderChoice, Problem, Run, Source};
+use impasto::job::{self, DeviceChoice, EncoderChoice, Problem, Run, Source};
 use impasto::named::Named;
-use impasto::recipe::{Field, Init, Value, field};
+use impasto::recipe::{Field, Init, Value, book, field};
 use impasto::{LEAST_TILE, Recipe, RunLimits};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+/// The name of the standard input and the standard output.
+pub const STANDARD: &str = "-";
 
 /// The run that the options describe. `name` is the recipe's name or file; without one, the recipe is that of the quality.
 pub fn run(args: &args::Run, name: Option<&OsStr>, problems: &mut Problems) -> Run {
@@ -34,8 +39,11 @@ pub fn run(args: &args::Run, name: Option<&OsStr>, problems: &mut Problems) -> R
         Some((given, Init::Picture)) => start(given, problems),
         _ => None,
     };
+    let built_in = |name: &str| book::all().iter().any(|built_in| built_in.name == name);
+    let recipe_file = name.filter(|name| !name.to_str().is_some_and(built_in));
     Run {
         recipe,
+        recipe_file: recipe_file.map(Into::into),
         chosen,
         start,
         encoder: encoder(&args.objective.encoder, problems),
@@ -65,7 +73,7 @@ fn init(given: &OsStr) -> Init {
 
 /// The picture that the run starts from.
 fn start(given: &OsStr, problems: &mut Problems) -> Option<Source> {
-    let source = Source::new(given);
+    let source = standard(Source::new(given), problems)?;
     match source.file() {
         Some(path) if !path.exists() => {
             let text = path.display();
@@ -114,11 +122,57 @@ pub fn styles(args: &args::Objective, problems: &mut Problems) -> Vec<(Source, f
     let mut styles = Vec::new();
     for text in &args.styles {
         match Source::weighted(text) {
-            Ok(style) => styles.push(style),
+            Ok((source, weight)) => {
+                let pictures = pictures(source, problems).into_iter();
+                styles.extend(pictures.map(|picture| (picture, weight)));
+            }
             Err(weight) => problems.job(&[Problem::StyleWeight(weight)], &[]),
         }
     }
     styles
+}
+
+/// The pictures of names: files, all of a folder, built-in ones, the standard input.
+pub fn contents(names: &[OsString], problems: &mut Problems) -> Vec<Source> {
+    let names = names.iter().map(|name| Source::new(name));
+    names
+        .flat_map(|source| pictures(source, problems))
+        .collect()
+}
+
+fn pictures(source: Source, problems: &mut Problems) -> Vec<Source> {
+    let source = standard(source, problems);
+    problems.gather(|found| job::pictures(source, found))
+}
+
+/// The source, or what the standard input gives if that is what its name means.
+pub fn standard(source: Source, problems: &mut Problems) -> Option<Source> {
+    if source.file() != Some(Path::new(STANDARD)) {
+        return Some(source);
+    }
+    static READ: OnceLock<Result<Arc<[u8]>, String>> = OnceLock::new();
+    let read = READ.get_or_init(|| {
+        let stdin = std::io::stdin();
+        if stdin.is_terminal() {
+            return Err("it is a terminal; send a picture into it with < or |".into());
+        }
+        let mut bytes = Vec::new();
+        // A byte more than is decoded, which the decoder refuses.
+        let most = impasto::picture::Limits::default().max_bytes + 1;
+        let read = stdin.lock().take(most).read_to_end(&mut bytes);
+        read.map(|_| bytes.into())
+            .map_err(|error| error.to_string())
+    });
+    match read {
+        Ok(bytes) => Some(Source::Bytes {
+            name: "stdin".into(),
+            bytes: bytes.clone(),
+        }),
+        Err(why) => {
+            problems.file(format!("cannot read the standard input (-): {why}"));
+            None
+        }
+    }
 }
 
 /// The environment variable that names the folder where nothing is kept that cannot be made again.

@@ -3,12 +3,13 @@
 use crate::interrupt;
 use crate::job::Job;
 use crate::progress::Display;
+use crate::settings::{self, STANDARD};
 use crate::words::{self, Told};
-use crate::{Exit, note, say};
+use crate::{Exit, note, print_bytes, say};
 use anyhow::anyhow;
 use impasto::checkpoint::{Checkpoint, CheckpointError};
-use impasto::job::Content;
-use impasto::picture::SaveOptions;
+use impasto::job::{Content, Saved, save_elsewhere, save_result};
+use impasto::picture::{Format, SaveOptions};
 use impasto::{Advice, Error, Event, Observer, Outcome, Page, Picture, Report, Stylized, Stylizer};
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -18,9 +19,16 @@ use std::path::Path;
 /// # Errors
 /// Whatever keeps all of them from being painted.
 pub fn run(mut job: Job) -> anyhow::Result<Exit> {
-    interrupt::listen()?;
+    interrupt::listen();
     let mut display = Display::new(job.progress, job.job.contents.len());
     let mut exit = Exit::Done;
+    for problem in std::mem::take(&mut job.job.left_out) {
+        say(&format!(
+            "{}; the others are painted",
+            words::of_problem(&problem, &[])
+        ));
+        exit = Exit::Failed;
+    }
     let contents = std::mem::take(&mut job.job.contents);
     let count = contents.len();
     for (place, content) in contents.into_iter().enumerate() {
@@ -47,12 +55,50 @@ pub fn run(mut job: Job) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
+/// Writes a result to its file or to the standard output, or else wherever it can be written; why it is not where it was to
+/// go.
+fn keep(
+    result: &Picture,
+    output: Option<&Path>,
+    options: &SaveOptions,
+) -> anyhow::Result<Option<String>> {
+    let spare = settings::cache_folder();
+    let (path, error) = match output {
+        Some(path) => match save_result(result, path, options, spare.as_deref())? {
+            Saved::AsAsked => return Ok(None),
+            Saved::Elsewhere { path, error } => (path, error.to_string()),
+        },
+        None => {
+            let bytes = result.encode(Format::Png, options)?;
+            let Err(error) = print_bytes(&bytes) else {
+                return Ok(None);
+            };
+            let error = format!("cannot write to the standard output: {error}");
+            let other = save_elsewhere(result, Path::new("stdout.png"), options, spare.as_deref());
+            (other.ok_or_else(|| anyhow!(error.clone()))?, error)
+        }
+    };
+    Ok(Some(format!(
+        "{error}; it is in {} instead",
+        path.display()
+    )))
+}
+
 fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Result<()> {
     let Content {
         source,
         picture,
         output,
+        finished,
     } = content;
+    if let (true, Some(output)) = (finished, &output) {
+        note(&format!(
+            "{} is finished already: {}",
+            source.name(),
+            output.display()
+        ));
+        return Ok(());
+    }
     let picture = match picture {
         Some(picture) => picture,
         None => source.open()?,
@@ -63,11 +109,14 @@ fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Resu
     };
     crate::plan::log(&mut job.job.stylizer, &picture)?;
     display.begin(&source.name());
-    let previews = job.save_every.map(|every| Previews {
+    let previews = job.save_every.zip(output.as_deref());
+    let previews = previews.map(|(every, output)| Previews {
         every,
-        output: &output,
+        output,
         options: &options,
+        failed: false,
     });
+    let shown = output.as_deref().unwrap_or(Path::new(STANDARD));
     let Stylized {
         picture: result,
         report,
@@ -79,19 +128,31 @@ fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Resu
         if report.steps.is_empty() {
             return Err(anyhow!(problem));
         }
-        return Err(match result.save(&output, &options) {
-            Ok(()) => anyhow!(
-                "{problem}; the last good picture is in {}",
-                output.display()
-            ),
+        return Err(match keep(&result, output.as_deref(), &options) {
+            Ok(None) => anyhow!("{problem}; the last good picture is in {}", shown.display()),
+            Ok(Some(line)) => anyhow!("{problem}; the last good picture: {line}"),
             Err(unsaved) => anyhow!("{problem}; {unsaved}"),
         });
     }
-    if let Err(error) = result.save(&output, &options) {
-        return Err(match checkpoint {
-            Some(_) => anyhow!("{error}; {RESUME} its last checkpoint"),
-            None => error.into(),
-        });
+    let elsewhere = keep(&result, output.as_deref(), &options);
+    let elsewhere = elsewhere.map_err(|error| match checkpoint {
+        Some(_) => anyhow!("{error}; {RESUME} its last checkpoint"),
+        None => error,
+    })?;
+    match &elsewhere {
+        None => {
+            let summary = summary(&result, &report, shown, checkpoint.as_ref());
+            display.end(&summary, shown, &report);
+        }
+        Some(_) => display.clear(),
+    }
+    if let (Some(checkpoint), false) = (checkpoint, report.stopped)
+        && let Err(error) = checkpoint.remove()
+    {
+        note(&error.told());
+    }
+    if let (Some(output), None, false) = (&output, &elsewhere, report.stopped) {
+        job.job.finish(output);
     }
     if let Some(path) = &job.job.page {
         let page = Page {
@@ -103,14 +164,10 @@ fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Resu
         };
         page.save(path)?;
     }
-    let summary = summary(&result, &report, &output, checkpoint.as_ref());
-    display.end(&summary, &output, &report);
-    if let (Some(checkpoint), false) = (checkpoint, report.stopped)
-        && let Err(error) = checkpoint.remove()
-    {
-        note(&error.told());
+    match elsewhere {
+        Some(line) => Err(anyhow!(line)),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 /// How a run goes on.
@@ -164,7 +221,8 @@ pub fn summary(
     if report.stopped {
         let further = checkpoint.map(|_| format!("; {RESUME} there"));
         format!(
-            "stopped by Ctrl-C after {steps} steps; the picture so far, {width}×{height} px, is in {output}{}",
+            "stopped by {} after {steps} steps; the picture so far, {width}×{height} px, is in {output}{}",
+            interrupt::name(),
             further.unwrap_or_default()
         )
     } else {
@@ -202,6 +260,8 @@ pub struct Previews<'a> {
     every: usize,
     output: &'a Path,
     options: &'a SaveOptions,
+    /// Whether one could not be written, which is told once.
+    failed: bool,
 }
 
 struct Watch<'a> {
@@ -217,10 +277,15 @@ impl Watch<'_> {
         self.display.show(event)?;
         if let Event::Step(step) = event {
             self.taken += 1;
-            if let Some(previews) = &self.previews
+            if let Some(previews) = &mut self.previews
                 && self.taken.is_multiple_of(previews.every)
             {
-                step.preview()?.save(previews.output, previews.options)?;
+                let saved = step.preview()?.save(previews.output, previews.options);
+                if let Err(error) = saved
+                    && !std::mem::replace(&mut previews.failed, true)
+                {
+                    note(&format!("no preview: {error}; the run goes on"));
+                }
             }
         }
         Ok(())

@@ -15,6 +15,7 @@ pub fn advice(advice: &Advice) -> String {
         Advice::Weights(advice) => weights(advice),
         Advice::FullNetwork => "`impasto models pull vgg19` installs the full network".into(),
         Advice::Size(Some(side)) => format!("{advice}: --size {side}"),
+        Advice::StyleSize => "use a smaller --style-size or --style-scale".into(),
         Advice::Gentler => "use a smaller --learning-rate or smaller weights".into(),
         Advice::CheckpointDisk => {
             "free some space, or choose another disk with --checkpoint".into()

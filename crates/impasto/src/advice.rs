@@ -16,6 +16,8 @@ pub enum Advice {
     FullNetwork,
     /// Make a smaller picture: of this long side in pixels, if any fits.
     Size(Option<usize>),
+    /// Look at styles in a smaller size.
+    StyleSize,
     /// Take smaller steps, or give the terms smaller weights.
     Gentler,
     /// Free some space, or save checkpoints on another disk.
@@ -32,6 +34,7 @@ impl Error {
         match self {
             Error::Encoder(error) => error.advice(),
             Error::TooLarge { fits, .. } => Some(Advice::Size(*fits)),
+            Error::StyleTooLarge { .. } => Some(Advice::StyleSize),
             Error::Checkpoint(error) => error.advice(),
             _ => None,
         }
@@ -71,6 +74,7 @@ impl fmt::Display for Advice {
             Advice::FullNetwork => f.write_str("install the full network, vgg19"),
             Advice::Size(Some(side)) => write!(f, "a long side of {side} px would fit"),
             Advice::Size(None) => f.write_str("no size would fit"),
+            Advice::StyleSize => f.write_str("look at styles in a smaller size"),
             Advice::Gentler => f.write_str("use a smaller learning rate or smaller weights"),
             Advice::CheckpointDisk => f.write_str("free some space, or save on another disk"),
             Advice::CheckpointFolder => f.write_str("choose a folder that you may write to"),

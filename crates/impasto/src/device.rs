@@ -135,6 +135,27 @@ fn cpu(choice: &Choice) -> Result<CpuDevice> {
     })
 }
 
+/// Sets the threads of everything that is done beside a device, in this whole process: pictures are decoded, resized and
+/// written on them. `None` for one per processor. To be called once, before anything else; a program that has set rayon's
+/// own pool keeps that.
+///
+/// # Errors
+/// [`ComputeError::BadSetting`] for a number that cannot be, or if the system starts no more threads.
+pub fn set_host_threads(threads: Option<usize>) -> Result<()> {
+    let threads = cpu::helpful_threads(threads)?;
+    let built = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(|index| format!("impasto-host-{index}"))
+        .build_global();
+    match built {
+        Err(error) if std::error::Error::source(&error).is_some() => Err(ComputeError::BadSetting(
+            format!("cannot start {threads} threads: {error}"),
+        )),
+        // Somebody else was first.
+        _ => Ok(()),
+    }
+}
+
 /// A GPU that works, else the CPU. What only one of them can do is a choice for it.
 fn auto(choice: &Choice, cache: Option<&Path>) -> Result<Box<dyn Device>> {
     if choice.precision == Precision::F16 {

@@ -67,6 +67,20 @@ pub enum Error {
         /// The long side that would fit, if one would.
         fits: Option<usize>,
     },
+    /// A style does not fit into memory at the size at which it is looked at; the picture itself would.
+    #[error(
+        "a style looked at in {width}×{height} px needs {needed} of memory even in strips or tiles, and the limit is {limit}"
+    )]
+    StyleTooLarge {
+        /// Width at which the style is looked at.
+        width: usize,
+        /// Height at which the style is looked at.
+        height: usize,
+        /// What that needs.
+        needed: String,
+        /// What there is.
+        limit: String,
+    },
     /// A checkpoint cannot be used.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

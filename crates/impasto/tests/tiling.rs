@@ -5,7 +5,7 @@ use impasto::compute::{Padding, PoolKind, TotalVariation};
 use impasto::device::{Choice, Kind, open};
 use impasto::encoder::Preprocessing;
 use impasto::picture::Filter;
-use impasto::recipe::{Normalize, StyleLoss};
+use impasto::recipe::{Normalize, StyleLoss, StyleSize};
 use impasto::*;
 use impasto_testing::compare::{differences, distance, greatest};
 use impasto_testing::{Tolerance, assert_close, assert_same, networks, pictures};
@@ -275,6 +275,25 @@ fn less_memory_means_more_work_and_then_a_refusal_that_says_what_fits() {
     ] {
         memory_is_kept(&content, &encoder, &recipe, tight, too_tight);
     }
+}
+
+/// It is not the picture that is to be made smaller.
+#[test]
+fn a_style_that_does_not_fit_is_named() {
+    let content = Picture::new(64, 48, vec![0.5; 3 * 64 * 48]).unwrap();
+    let mut recipe = recipe(StyleLoss::Gram, Normalize::Target);
+    recipe.size = OutputSize::LongSide(64);
+    recipe.style.size = StyleSize::LongSide(8000);
+    recipe.style.enlarge = true;
+    let limits = RunLimits {
+        memory: Some(400_000_000),
+        tile: None,
+    };
+    let refused = stylizer(&Encoder::lite().unwrap(), &recipe, limits).plan(&content);
+    let Err(Error::StyleTooLarge { width, height, .. }) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(width.max(height), 8000);
 }
 
 fn memory_is_kept(

@@ -34,6 +34,9 @@ type Find<T> = std::result::Result<T, String>;
 const VGG19: [u8; 5] = [2, 2, 4, 4, 4];
 const VGG16: [u8; 5] = [2, 2, 3, 3, 3];
 
+/// The same of VGG-19, 16, 13 and 11.
+const PUBLISHED: [[u8; 5]; 4] = [VGG19, VGG16, [2, 2, 2, 2, 2], [1, 1, 2, 2, 2]];
+
 /// What the preparation of `caffe` is as a 1×1 convolution: rows B, G, R of 255 times R, G, B in 0..1, minus a mean.
 const CAFFE_MEAN: [f32; 3] = [103.939, 116.779, 123.68];
 
@@ -94,11 +97,13 @@ impl Vgg {
             prefix: &prefix,
         };
         let convs = network.convolutions()?;
+        network.refuse_others(&convs)?;
         let mut wanted = Vec::new();
         let mut channels = 3;
         for place in &convs {
             channels = network.convolution(*place, channels, &mut wanted)?;
         }
+        refuse_gaps(&convs, &wanted)?;
         heads(shapes, &prefix, &mut wanted);
         let front = tradition
             .front
@@ -174,6 +179,17 @@ impl Vgg {
             .filter_map(|wanted| place_of(&wanted.name));
         let (block, index) = places.max().unwrap_or((0, 0));
         format!("conv{block}_{index}")
+    }
+
+    /// A line about how little of a file with so many tensors is used, if it is less than half: it may be another network.
+    pub(crate) fn doubt(&self, tensors: usize) -> Option<String> {
+        let used = self.sources().count();
+        (2 * used < tensors).then(|| {
+            format!(
+                "only {used} of its {tensors} tensors are used, as {}; it may be another network",
+                self.title()
+            )
+        })
     }
 
     /// The names in the file of all tensors that are needed.
@@ -287,6 +303,44 @@ impl Network<'_> {
         Ok(convs)
     }
 
+    /// Refuses a network that has more layers of the same sequence than a VGG, or others: where names are numbers of a
+    /// sequence, a number that is no convolution of a VGG is another kind of layer.
+    fn refuse_others(&self, convs: &[Place]) -> Find<()> {
+        let filters = self.tradition.filters;
+        let Some(start) = ["features.", "layers/conv2d"]
+            .into_iter()
+            .find(|start| filters.starts_with(start))
+        else {
+            return Ok(());
+        };
+        if let Some((expected, _)) = places(self.blocks())
+            .zip(convs)
+            .find(|(expected, found)| expected != *found)
+        {
+            let (missing, last) = (self.name(filters, expected), convs.last().copied());
+            let last = last.map(|last| self.name(filters, last));
+            return Err(format!(
+                "it has {} but not {missing}",
+                last.unwrap_or_default()
+            ));
+        }
+        let known: Vec<String> = [filters, self.tradition.bias]
+            .into_iter()
+            .flat_map(|pattern| convs.iter().map(move |&place| self.name(pattern, place)))
+            .collect();
+        let start = format!("{}{start}", self.prefix);
+        let other = self
+            .shapes
+            .keys()
+            .find(|name| name.starts_with(&start) && !known.iter().any(|known| known == *name));
+        match other {
+            Some(other) => Err(format!(
+                "it has a layer {other}, which no VGG has: it is another network"
+            )),
+            None => Ok(()),
+        }
+    }
+
     /// Checks the shapes of a convolution that `channels` reach, and gives the number of those that leave it.
     fn convolution(&self, place: Place, channels: usize, wanted: &mut Vec<Wanted>) -> Find<usize> {
         let canonical = format!("conv{}_{}", place.0, place.1);
@@ -365,6 +419,22 @@ fn architecture(convs: &[Place], wanted: &[Wanted]) -> &'static str {
         (true, true, _) => "vgg19",
         (true, _, true) => "vgg16",
         _ => "vgg",
+    }
+}
+
+/// Refuses a network as wide as the published ones that lacks a layer of all of them: one is missing in the middle.
+fn refuse_gaps(convs: &[Place], wanted: &[Wanted]) -> Find<()> {
+    if !is_wide(wanted) || PUBLISHED.iter().any(|blocks| starts(convs, *blocks)) {
+        return Ok(());
+    }
+    let last = convs.last().copied().unwrap_or((1, 0));
+    let mut of = places(VGG19).take_while(|place| *place < last);
+    match of.find(|place| !convs.contains(place)) {
+        Some((block, index)) => Err(format!(
+            "it is as wide as VGG-19 but has no conv{block}_{index}, and goes on to conv{}_{}",
+            last.0, last.1
+        )),
+        None => Ok(()),
     }
 }
 

@@ -170,6 +170,12 @@ impl<'a> WeightsFile<'a> {
         self.take_vgg(&self.find_vgg()?)
     }
 
+    /// A sentence about how little of the file is used, where that is less than half of its tensors: it may be another network
+    /// than it is taken for.
+    pub fn doubt(&self) -> Option<String> {
+        self.find_vgg().ok()?.doubt(self.index.entries.len())
+    }
+
     pub(crate) fn find_vgg(&self) -> Result<Vgg> {
         let shapes = self.tensors().map(|tensor| (tensor.name, tensor.shape));
         Vgg::find(&shapes.collect()).map_err(|problem| WeightsError::NotVgg {

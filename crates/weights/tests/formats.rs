@@ -235,3 +235,81 @@ fn only_what_is_wanted_is_read() {
     );
     assert!(file.read("nothing").is_err());
 }
+
+/// A file of these tensors, all of zeros.
+fn made_of(tensors: &[(String, Vec<usize>)]) -> Vec<u8> {
+    let (mut header, mut end) = (String::new(), 0);
+    for (name, shape) in tensors {
+        let start = end;
+        end += 4 * shape.iter().product::<usize>();
+        header += &format!(
+            r#"{}"{name}":{{"dtype":"F32","shape":{shape:?},"data_offsets":[{start},{end}]}}"#,
+            if header.is_empty() { "{" } else { "," },
+        );
+    }
+    header.push('}');
+    let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+    bytes.extend(header.bytes());
+    bytes.resize(bytes.len() + end, 0);
+    bytes
+}
+
+/// Convolutions under torchvision's or the canonical names, by number or place and width.
+fn convolutions(names: &[(&str, usize)]) -> Vec<(String, Vec<usize>)> {
+    let (mut tensors, mut channels) = (Vec::new(), 3);
+    for &(name, width) in names {
+        tensors.push((format!("{name}.weight"), vec![width, channels, 3, 3]));
+        tensors.push((format!("{name}.bias"), vec![width]));
+        channels = width;
+    }
+    tensors
+}
+
+#[test]
+fn other_networks_and_gaps_are_refused_with_a_sentence() {
+    let read = |tensors: &[(String, Vec<usize>)]| {
+        let bytes = made_of(tensors);
+        let file = WeightsFile::from_bytes(&bytes, "it", &Limits::default()).unwrap();
+        let doubt = file.doubt();
+        file.read_vgg()
+            .map(|_| doubt)
+            .map_err(|error| error.to_string())
+    };
+    // SqueezeNet begins as a VGG does, and goes on by other names.
+    let mut squeeze = convolutions(&[("features.0", 64)]);
+    squeeze.push(("features.3.squeeze.weight".into(), vec![16, 64, 1, 1]));
+    // VGG-13 in torchvision's sequence: a convolution is where VGG-16 has none.
+    let thirteen = [0, 2, 5, 7, 10, 12, 15, 17].map(|number| format!("features.{number}"));
+    let widths = [4, 4, 4, 4, 4, 4, 4, 4];
+    let thirteen: Vec<_> = thirteen.iter().map(String::as_str).zip(widths).collect();
+    // VGG-19 without the last convolution of its third block.
+    let places = [
+        "1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "4_1", "4_2", "4_3", "4_4",
+    ];
+    let wide = [64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512];
+    let places = places.map(|place| format!("conv{place}"));
+    let gap: Vec<_> = places.iter().map(String::as_str).zip(wide).collect();
+    let numbered = [("features.0", 4), ("features.2", 4), ("features.7", 4)];
+    for (tensors, words) in [
+        (squeeze, "features.3.squeeze.weight, which no VGG has"),
+        (convolutions(&thirteen), "features.14"),
+        (convolutions(&gap), "has no conv3_4, and goes on to conv4_4"),
+        (
+            convolutions(&numbered),
+            "it has features.7.weight but not features.5.weight",
+        ),
+    ] {
+        let error = read(&tensors).unwrap_err();
+        assert!(error.contains(words), "{error}");
+    }
+    // Of another width, blocks may have any number of layers.
+    let narrow: Vec<_> = gap.iter().map(|&(name, _)| (name, 5)).collect();
+    assert_eq!(read(&convolutions(&narrow)), Ok(None));
+    let mut mostly_other = convolutions(&[("conv1_1", 8), ("conv1_2", 8)]);
+    mostly_other.extend((0..9).map(|n| (format!("layer{n}.weight"), vec![2])));
+    let doubt = read(&mostly_other).unwrap().unwrap();
+    assert!(
+        doubt.contains("only 4 of its 13 tensors are used"),
+        "{doubt}"
+    );
+}

@@ -18,12 +18,12 @@ use crate::value::{self, Given};
 use crate::{Exit, Failure, interrupt, job, note, say, settings, words};
 use anyhow::{Context, bail};
 use clap::{Args, ValueHint};
-use impasto::job::{Source, describe, files, is_input, sha256};
+use impasto::job::{Files, Problem, Source, describe, sha256};
 use impasto::picture::{Format, Limits, SaveOptions, write_whole};
 use impasto::{Cell, Gallery, Picture, Plate, Recipe, Style, Stylizer, sheet};
 use manifest::{Entry, Manifest};
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,13 +42,17 @@ const SIDES: std::ops::RangeInclusive<usize> = 64..=4096;
 #[derive(Args)]
 #[command(allow_negative_numbers = true)]
 pub struct Arguments {
-    /// Pictures to paint, each in every style: files, or @NAME for a built-in one
+    /// Pictures to paint, each in every style: files, folders of files, @NAME for a built-in one, - for the standard input
     #[arg(value_name = "CONTENT", value_hint = ValueHint::FilePath, required = true)]
     contents: Vec<OsString>,
 
     /// What the run does, and where.
     #[command(flatten)]
-    run: Run,
+    pub run: Run,
+
+    /// Paint nothing if a content or style cannot be read; otherwise it is told and left out
+    #[arg(long, help_heading = "Output")]
+    strict: bool,
 
     /// Folder of the gallery, made if need be; what is finished there is kept
     #[arg(
@@ -71,7 +75,7 @@ pub struct Arguments {
 /// What is wrong with the call; whatever keeps all of it from being painted or written.
 pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
     let plan = Plan::new(args, quiet)?;
-    interrupt::listen()?;
+    interrupt::listen();
     Ok(plan.paint()?)
 }
 
@@ -88,6 +92,8 @@ struct Plan {
     cells: Vec<Option<Cell>>,
     manifest: Manifest,
     side: usize,
+    /// Why pictures are left out: they cannot be read.
+    left_out: Vec<Problem>,
 }
 
 /// Contents or styles.
@@ -114,14 +120,20 @@ impl Plan {
                 SIDES.end()
             ));
         }
-        let contents = Inputs::contents(args, checked.ordered(), side, &mut problems);
-        let (styles, first) = Inputs::styles(args, side, &mut problems);
+        let mut left_out = Vec::new();
+        let contents =
+            Inputs::contents(args, checked.ordered(), side, &mut left_out, &mut problems);
+        let (styles, first) = Inputs::styles(args, side, &mut left_out, &mut problems);
+        if args.strict || contents.sources.is_empty() || styles.sources.is_empty() {
+            problems.job(&std::mem::take(&mut left_out), &used);
+        }
         let folder = args.out_dir.clone();
         let names = cell_names(&contents.sources, &styles.sources, &mut problems);
         let cells: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
-        let start = checked.ordered().start.as_ref();
-        let read = contents.sources.iter().chain(&styles.sources).chain(start);
-        check_folder(&folder, &cells, &files(read), &mut problems);
+        let mut reads = Files::default();
+        reads.read_pictures(contents.sources.iter().chain(&styles.sources));
+        reads.read_run(checked.ordered());
+        check_folder(&folder, &cells, reads, &mut problems);
         let files = cells;
         let (Some(manifest), Some(encoder), true) = (
             Manifest::read(&folder, &mut problems),
@@ -166,6 +178,7 @@ impl Plan {
             cells,
             manifest,
             side,
+            left_out,
         })
     }
 
@@ -183,6 +196,13 @@ impl Plan {
             ));
         }
         let mut exit = Exit::Done;
+        for problem in &self.left_out {
+            say(&format!(
+                "{}; the others are painted",
+                words::of_problem(problem, &[])
+            ));
+            exit = Exit::Failed;
+        }
         for column in 0..self.styles.sources.len() {
             for row in 0..self.contents.sources.len() {
                 let index = row * self.styles.sources.len() + column;
@@ -298,12 +318,12 @@ impl Inputs {
         args: &Arguments,
         run: &impasto::job::Run,
         side: usize,
+        left_out: &mut Vec<Problem>,
         problems: &mut Problems,
     ) -> Self {
         let mut contents = Inputs::default();
-        for name in &args.contents {
-            let source = Source::new(name);
-            if let Some(picture) = contents.add(source.clone(), side, problems) {
+        for source in settings::contents(&args.contents, problems) {
+            if let Some(picture) = contents.add(source.clone(), side, left_out, problems) {
                 problems.gather(|found| run.check_steps(&source, &picture, found));
             }
         }
@@ -311,7 +331,12 @@ impl Inputs {
     }
 
     /// The styles, and the first of them ready to paint in.
-    fn styles(args: &Arguments, side: usize, problems: &mut Problems) -> (Self, Option<Style>) {
+    fn styles(
+        args: &Arguments,
+        side: usize,
+        left_out: &mut Vec<Problem>,
+        problems: &mut Problems,
+    ) -> (Self, Option<Style>) {
         let (mut styles, mut first) = (Inputs::default(), None);
         for (source, weight) in settings::styles(&args.run.objective, problems) {
             let name = source.name();
@@ -320,23 +345,27 @@ impl Inputs {
                     "--style {name} has a weight: a gallery paints in one style at a time"
                 ));
             }
-            let picture = styles.add(source, side, problems);
+            let picture = styles.add(source, side, left_out, problems);
             first = first.or(picture.map(|picture| Style::new(name, picture, 1.0)));
         }
         (styles, first)
     }
 
-    /// Takes a picture in. It is handed back, for the caller to keep or to forget.
-    fn add(&mut self, source: Source, side: usize, problems: &mut Problems) -> Option<Picture> {
-        let picture = problems.gather(|found| impasto::job::open(&source, found));
-        if let Some(picture) = &picture {
-            match Plate::new(source.stem(), picture, side) {
-                Ok(plate) => self.plates.push(plate),
-                Err(error) => problems.file(error),
-            }
+    /// Takes a picture in, if it can be read. It is handed back, for the caller to keep or to forget.
+    fn add(
+        &mut self,
+        source: Source,
+        side: usize,
+        left_out: &mut Vec<Problem>,
+        problems: &mut Problems,
+    ) -> Option<Picture> {
+        let picture = impasto::job::open(&source, left_out)?;
+        match Plate::new(source.stem(), &picture, side) {
+            Ok(plate) => self.plates.push(plate),
+            Err(error) => problems.file(error),
         }
         self.sources.push(source);
-        picture
+        Some(picture)
     }
 }
 
@@ -404,7 +433,7 @@ fn check_names(part: &str, sources: &[Source], problems: &mut Problems) {
 }
 
 /// Notes why nothing can be written to the folder of a gallery, or not to these files in it.
-fn check_folder(folder: &Path, files: &[PathBuf], inputs: &[PathBuf], problems: &mut Problems) {
+fn check_folder(folder: &Path, cells: &[PathBuf], mut files: Files, problems: &mut Problems) {
     if folder.exists() && !folder.is_dir() {
         problems.file(format!(
             "cannot make the folder {}: there is a file of that name",
@@ -417,12 +446,12 @@ fn check_folder(folder: &Path, files: &[PathBuf], inputs: &[PathBuf], problems: 
         false => folder.parent().unwrap_or(Path::new("")),
     };
     problems.gather(|found| impasto::job::check_folder(existing, found));
-    for path in files {
-        if is_input(path, inputs) {
-            problems.usage(format!(
-                "cannot write {}: it is one of the pictures to read; choose another folder",
-                path.display()
-            ));
+    let others = [GRID, PAGE, manifest::NAME].map(|name| folder.join(name));
+    // Cells of one name are told of already, by the pictures that they are of.
+    let mut seen = HashSet::new();
+    for path in cells.iter().chain(&others) {
+        if seen.insert(path.to_string_lossy().to_lowercase()) {
+            problems.gather(|found| files.claim(path, found));
         }
     }
 }

@@ -180,7 +180,7 @@ fn pull(args: &ModelsPull) -> Result<Exit, Failure> {
         patience: Duration::from_secs(args.timeout),
         ..Pull::default()
     };
-    interrupt::listen()?;
+    interrupt::listen();
     let mut display = Display::new();
     let pulled = store(&args.folder)?.pull(model, &pull, &mut |event| {
         display.show(event);

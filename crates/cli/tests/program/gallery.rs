@@ -258,7 +258,7 @@ fn galleries_that_cannot_be_are_refused_before_any_work() {
     std::fs::write(shop.path("holiday/photo.jpg"), "").unwrap();
     for (call, status, lines) in [
         (
-            "none.png a.png --style x.png --style gone.png",
+            "none.png a.png --style x.png --style gone.png --strict",
             1,
             &["cannot read none.png", "cannot read gone.png"][..],
         ),

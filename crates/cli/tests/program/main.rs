@@ -16,5 +16,6 @@ mod plan;
 mod problems;
 mod progress;
 mod recipe;
+mod safety;
 mod stylize;
 mod workshop;

@@ -63,6 +63,9 @@ use std::sync::Arc;
 const LEVEL_VARIABLE: &str = "IMPASTO_SIMD";
 /// More threads than any machine has processors: a slip of the pen.
 const MAX_THREADS: usize = 1024;
+/// Threads that are started if asked for, however few processors there are: what is computed does not depend on their number,
+/// and a small machine can show it.
+const SPARE_THREADS: usize = 4;
 
 /// What accuracy is traded for speed in convolutions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -103,7 +106,8 @@ pub enum FilterCache {
 /// Settings of a [`CpuDevice`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CpuSettings {
-    /// Threads; `None` for as many as there are processors.
+    /// Threads; `None` for as many as there are processors. More than processors help nobody, and are not started beyond
+    /// a few.
     pub threads: Option<usize>,
     /// Accuracy of convolutions.
     pub precision: Precision,
@@ -135,6 +139,21 @@ fn available(precision: Precision, level: Level) -> Precision {
     precision
 }
 
+/// How many threads are started where so many are asked for: as many as help. `None` asks for one per processor.
+///
+/// # Errors
+/// [`ComputeError::BadSetting`] for none, or for more than any machine has.
+pub fn helpful_threads(asked: Option<usize>) -> Result<usize> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let asked = asked.unwrap_or(processors);
+    if !(1..=MAX_THREADS).contains(&asked) {
+        return Err(ComputeError::BadSetting(format!(
+            "{asked} threads: choose 1 to {MAX_THREADS}"
+        )));
+    }
+    Ok(asked.min(processors.max(SPARE_THREADS)))
+}
+
 /// The processor as a device.
 #[derive(Clone, Debug)]
 pub struct CpuDevice {
@@ -159,15 +178,7 @@ impl CpuDevice {
                 Level::detect()
             ))
         })?;
-        let threads = match settings.threads {
-            Some(threads) => threads,
-            None => std::thread::available_parallelism().map_or(1, usize::from),
-        };
-        if !(1..=MAX_THREADS).contains(&threads) {
-            return Err(ComputeError::BadSetting(format!(
-                "{threads} threads: choose 1 to {MAX_THREADS}"
-            )));
-        }
+        let threads = helpful_threads(settings.threads)?;
         let threads = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|index| format!("impasto-cpu-{index}"))
@@ -252,6 +263,9 @@ mod tests {
     fn impossible_settings_are_refused() {
         assert!(with(|s| s.threads = Some(0)).is_err());
         assert!(with(|s| s.threads = Some(1 << 20)).is_err());
+        let many = helpful_threads(Some(MAX_THREADS)).unwrap();
+        assert_eq!(many, helpful_threads(Some(many)).unwrap());
+        assert!(many >= helpful_threads(None).unwrap());
         for level in Level::ALL {
             let device = with(|s| s.level = Some(level));
             assert_eq!(device.is_ok(), level.is_available(), "{level}");

@@ -8,7 +8,7 @@ use std::path::Path;
 const LITE: &[u8] = include_bytes!("../../../../models/lite.safetensors");
 
 /// The encoder that is used unless another is named, once its weights are installed.
-const DEFAULT: &str = "vgg19";
+pub(crate) const DEFAULT: &str = "vgg19";
 
 impl Encoder {
     /// The compact encoder that is part of the program: a small network that predicts VGG-19's features.
@@ -93,6 +93,9 @@ impl Encoder {
         preprocessing: Option<Preprocessing>,
     ) -> Result<Self, EncoderError> {
         let file = WeightsFile::open(path, &Limits::default())?;
+        if let Some(doubt) = file.doubt() {
+            log::warn!("{}: {doubt}", path.display());
+        }
         Self::from_checkpoint(name, file.read_vgg()?, preprocessing)
     }
 }

@@ -12,7 +12,7 @@
 
 mod digest;
 mod error;
-mod find;
+pub(crate) mod find;
 mod layer_name;
 mod names;
 mod options;

@@ -7,14 +7,18 @@
 //! Every program that paints (command line, studio, bindings) makes the same [`Order`], so that each finds the same problems,
 //! all at once and before any work.
 
+mod files;
 mod output;
 mod problem;
+mod record;
 mod source;
 
+pub use files::{Files, Input};
 pub use output::{
-    OutputProblem, Outputs, check_file, check_folder, check_page, is_input, joined, short,
+    OutputProblem, Outputs, Saved, check_folder, joined, save_elsewhere, save_result, short,
 };
 pub use problem::{Problem, open};
+pub use record::{Record, RecordAt};
 pub use source::{BadWeight, Source, sha256};
 
 use crate::checkpoint::Checkpoints;
@@ -41,6 +45,12 @@ pub struct Order {
     pub outputs: Outputs,
     /// Where the page about the run goes, if one is wanted.
     pub page: Option<PathBuf>,
+    /// Where the recipe of the run goes, if it is to be kept; the caller writes it.
+    pub recipe: Option<PathBuf>,
+    /// Whether one content of several that cannot be read keeps the others from being painted.
+    pub strict: bool,
+    /// Where it is kept what is finished, if it is.
+    pub record: Option<RecordAt>,
 }
 
 /// How something is painted, and on what: an order without pictures.
@@ -51,6 +61,8 @@ pub struct Run {
     /// The settings that somebody chose for this very run, by path. Layers that were chosen must be there, while for those
     /// of a recipe the nearest may stand in; steps that were chosen must not be more than there are scales.
     pub chosen: Vec<&'static str>,
+    /// The file that the recipe was read from, if it was.
+    pub recipe_file: Option<PathBuf>,
     /// The picture that the run starts from, for [`Init::Picture`].
     pub start: Option<Source>,
     /// The network that looks at pictures.
@@ -249,10 +261,19 @@ pub fn open_styles(styles: &[(Source, f32)], problems: &mut Vec<Problem>) -> Vec
     opened.collect()
 }
 
-/// The files among the pictures to read.
-pub fn files<'a>(sources: impl IntoIterator<Item = &'a Source>) -> Vec<PathBuf> {
-    let files = sources.into_iter().filter_map(Source::file);
-    files.map(Into::into).collect()
+/// Pictures, and those of folders in their place; why a folder has none is noted.
+pub fn pictures(
+    sources: impl IntoIterator<Item = Source>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Source> {
+    let mut pictures = Vec::new();
+    for source in sources {
+        match source.pictures() {
+            Ok(found) => pictures.extend(found),
+            Err(error) => problems.push(Problem::Failed(error)),
+        }
+    }
+    pictures
 }
 
 /// A job that was looked at, and what is wrong with it.
@@ -260,7 +281,9 @@ pub struct Draft {
     run: CheckedRun,
     styles: Vec<Style>,
     contents: Vec<Content>,
+    left_out: Vec<Problem>,
     page: Option<PathBuf>,
+    record: Option<Record>,
     problems: Vec<Problem>,
 }
 
@@ -271,8 +294,10 @@ pub struct Content {
     /// The picture. Only the first one is kept from checking to painting: a thousand photographs do not fit into
     /// memory.
     pub picture: Option<Picture>,
-    /// Where the result goes.
-    pub output: PathBuf,
+    /// Where the result goes; nowhere if the caller takes it.
+    pub output: Option<PathBuf>,
+    /// Whether it is there already, from the run that goes on.
+    pub finished: bool,
 }
 
 /// A valid job, ready to be painted.
@@ -283,8 +308,20 @@ pub struct Job {
     pub contents: Vec<Content>,
     /// JSON for the metadata of the results.
     pub settings: String,
+    /// Why contents are left out: they cannot be read.
+    pub left_out: Vec<Problem>,
     /// Where the page about the run goes.
     pub page: Option<PathBuf>,
+    record: Option<Record>,
+}
+
+impl Job {
+    /// Notes that the result of a content is finished and in its file, for a run that goes on after this one is cut off.
+    pub fn finish(&mut self, output: &Path) {
+        if let Some(record) = &mut self.record {
+            record.finish(output);
+        }
+    }
 }
 
 impl Order {
@@ -292,38 +329,113 @@ impl Order {
     pub fn check(self) -> Draft {
         let mut problems = Vec::new();
         let run = self.run.check(&mut problems);
-        let mut pictures = Vec::new();
-        for source in &self.contents {
-            let picture = open(source, &mut problems);
-            if let Some(picture) = &picture {
-                run.ordered.check_steps(source, picture, &mut problems);
-            }
-            pictures.push(picture.filter(|_| pictures.is_empty()));
+        let (mut contents, mut first, mut left_out) = (Vec::new(), None, Vec::new());
+        let given = self.contents.len();
+        for source in self.contents {
+            let Some(picture) = open(&source, &mut left_out) else {
+                continue;
+            };
+            run.ordered.check_steps(&source, &picture, &mut problems);
+            let size = output::result_size(&run.ordered.recipe, &picture);
+            self.outputs.check_size(&source, size, &mut problems);
+            first.get_or_insert(picture);
+            contents.push(source);
+        }
+        // Without a content there is nothing to do, and a single one is no batch.
+        if self.strict || contents.is_empty() || given == 1 {
+            problems.append(&mut left_out);
         }
         let styles = open_styles(&self.styles, &mut problems);
-        let style_sources: Vec<_> = self.styles.into_iter().map(|(source, _)| source).collect();
-        let start = run.ordered.start.as_ref();
-        let inputs = files(self.contents.iter().chain(&style_sources).chain(start));
+        self.outputs.check(given, &mut problems);
+        let mut files = Files::default();
+        let style_sources = self.styles.iter().map(|(source, _)| source);
+        files.read_pictures(contents.iter().chain(style_sources.clone()));
+        files.read_run(&run.ordered);
+        let made_from = match (&self.record, &self.outputs, &run.encoder) {
+            (Some(at), Outputs::Folder { folder, .. }, Some(encoder)) if problems.is_empty() => {
+                let names = record::names(contents.iter().chain(style_sources.clone()));
+                let made_from = made_from(&run.ordered, encoder, &contents, &self.styles);
+                made_from.map(|made_from| (Record::open(at, folder, &names), made_from))
+            }
+            _ => None,
+        };
+        let before = |index: usize| {
+            let (record, made_from) = made_from.as_ref()?;
+            let here = made_from.get(index)?;
+            let same = made_from.iter().take(index).filter(|other| *other == here);
+            record.output(here, same.count())
+        };
+        let style_sources: Vec<_> = style_sources.cloned().collect();
         let outputs = &self.outputs;
-        let outputs = outputs.files(&self.contents, &style_sources, &inputs, &mut problems);
+        let outputs = outputs.files(&contents, &style_sources, before, &mut files, &mut problems);
         if let Some(page) = &self.page {
-            check_page(page, outputs.len(), &inputs, &mut problems);
+            output::check_page(page, given, &mut files, &mut problems);
         }
-        let contents = self.contents.into_iter().zip(pictures).zip(outputs);
+        if let Some(recipe) = &self.recipe {
+            files.write(recipe, &mut problems);
+        }
+        let finished = |output: &Option<PathBuf>| match (&made_from, output) {
+            (Some((record, _)), Some(output)) => record.is_finished(output),
+            _ => false,
+        };
+        let contents = contents.into_iter().zip(outputs);
+        let mut contents: Vec<_> = contents
+            .map(|(source, output)| Content {
+                source,
+                picture: None,
+                finished: finished(&output),
+                output,
+            })
+            .collect();
+        if let Some(content) = contents.first_mut() {
+            content.picture = first;
+        }
+        let record = made_from.map(|(mut record, made_from)| {
+            let outputs = contents.iter().filter_map(|content| content.output.clone());
+            record.begin(made_from.into_iter().zip(outputs));
+            record
+        });
         Draft {
             run,
             styles,
-            contents: contents
-                .map(|((source, picture), output)| Content {
-                    source,
-                    picture,
-                    output,
-                })
-                .collect(),
+            contents,
+            left_out,
             page: self.page,
+            record,
             problems,
         }
     }
+}
+
+/// SHA-256 of what the result of each content is made from; nothing if a file cannot be read any more.
+fn made_from(
+    run: &Run,
+    encoder: &Encoder,
+    contents: &[Source],
+    styles: &[(Source, f32)],
+) -> Option<Vec<String>> {
+    let digest = |source: &Source| source.digest().ok();
+    let styles = styles
+        .iter()
+        .map(|(source, weight)| Some((digest(source)?, *weight)));
+    let styles = styles.collect::<Option<Vec<_>>>()?;
+    let start = match &run.start {
+        Some(start) => Some(digest(start)?),
+        None => None,
+    };
+    let encoder = encoder.digest();
+    let of = |content: &Source| {
+        let made_from = json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "recipe": run.recipe,
+            "encoder": encoder,
+            "content": digest(content)?,
+            "styles": styles,
+            "start": start,
+        });
+        Some(sha256(made_from.to_string().as_bytes()))
+    };
+    contents.iter().map(of).collect()
 }
 
 impl Draft {
@@ -353,7 +465,9 @@ impl Draft {
             settings: describe(&stylizer),
             stylizer,
             contents: self.contents,
+            left_out: self.left_out,
             page: self.page,
+            record: self.record,
         })
     }
 }

@@ -1,12 +1,19 @@
 //! Pictures by name: a file, or a built-in picture such as `@swirls`.
 
 use super::output::short;
-use crate::picture::PictureError;
+use crate::picture::{Limits, PictureError};
 use crate::{Picture, Result, examples};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// How the names of pictures end, for those in a folder: what is read, and what is not and is to be told of.
+const EXTENSIONS: [&str; 20] = [
+    "jpg", "jpeg", "jpe", "jfif", "png", "webp", "tif", "tiff", "bmp", "gif", "pbm", "pgm", "ppm",
+    "pnm", "pam", "qoi", "heic", "heif", "avif", "jxl",
+];
 
 /// A style whose weight is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,6 +32,13 @@ pub enum Source {
     File(PathBuf),
     /// A picture that is part of the program, without its `@`.
     BuiltIn(String),
+    /// Bytes that the caller has read, such as those of the standard input.
+    Bytes {
+        /// What the picture is called, without folder and extension.
+        name: String,
+        /// The bytes of a file.
+        bytes: Arc<[u8]>,
+    },
 }
 
 impl Source {
@@ -65,7 +79,44 @@ impl Source {
     fn is_there(&self) -> bool {
         match self {
             Source::File(path) => path.is_file(),
-            Source::BuiltIn(_) => true,
+            Source::BuiltIn(_) | Source::Bytes { .. } => true,
+        }
+    }
+
+    /// The pictures of a folder, in the order of their names, if the source is one; else the source. What is hidden or has not
+    /// the name of a picture is left out, and so are folders within.
+    ///
+    /// # Errors
+    /// [`PictureError::Read`], [`PictureError::NoPictures`].
+    pub fn pictures(self) -> Result<Vec<Self>> {
+        let Source::File(folder) = &self else {
+            return Ok(vec![self]);
+        };
+        if !folder.is_dir() {
+            return Ok(vec![self]);
+        }
+        let failed = |source| PictureError::Read {
+            path: folder.clone(),
+            source,
+        };
+        let mut paths = Vec::new();
+        for entry in std::fs::read_dir(folder).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            let extension = path.extension().unwrap_or_default().to_string_lossy();
+            let hidden = path.file_name().unwrap_or_default();
+            let hidden = hidden.as_encoded_bytes().starts_with(b".");
+            let known = EXTENSIONS.contains(&extension.to_lowercase().as_str());
+            if known && !hidden && !path.is_dir() {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        match paths.is_empty() {
+            true => Err(PictureError::NoPictures {
+                path: folder.clone(),
+            }
+            .into()),
+            false => Ok(paths.into_iter().map(Source::File).collect()),
         }
     }
 
@@ -77,6 +128,7 @@ impl Source {
         match self {
             Source::File(path) => Ok(Picture::open(path)?),
             Source::BuiltIn(_) => examples::open(self.name()),
+            Source::Bytes { name, bytes } => Ok(Picture::decode(bytes, name, &Limits::default())?),
         }
     }
 
@@ -96,6 +148,7 @@ impl Source {
             Source::BuiltIn(name) => {
                 Cow::Borrowed(examples::find(name).map_or(&[][..], |e| e.bytes))
             }
+            Source::Bytes { bytes, .. } => Cow::Borrowed(&bytes[..]),
         };
         Ok(sha256(&bytes))
     }
@@ -107,7 +160,7 @@ impl Source {
                 let stem = path.file_stem().unwrap_or(path.as_os_str());
                 stem.to_string_lossy().into_owned()
             }
-            Source::BuiltIn(name) => name.clone(),
+            Source::BuiltIn(name) | Source::Bytes { name, .. } => name.clone(),
         }
     }
 
@@ -124,6 +177,7 @@ impl Source {
                 name.to_string_lossy().into_owned()
             }
             Source::BuiltIn(name) => format!("@{name}"),
+            Source::Bytes { name, .. } => name.clone(),
         }
     }
 
@@ -131,7 +185,7 @@ impl Source {
     pub fn full_name(&self) -> String {
         match self {
             Source::File(path) => path.display().to_string(),
-            Source::BuiltIn(_) => self.name(),
+            Source::BuiltIn(_) | Source::Bytes { .. } => self.name(),
         }
     }
 
@@ -139,7 +193,7 @@ impl Source {
     pub fn file(&self) -> Option<&Path> {
         match self {
             Source::File(path) => Some(path),
-            Source::BuiltIn(_) => None,
+            Source::BuiltIn(_) | Source::Bytes { .. } => None,
         }
     }
 }
@@ -192,6 +246,25 @@ mod tests {
         let path = folder.path().join("noon:12");
         std::fs::write(&path, "").unwrap();
         assert_eq!(weighted(path.to_str().unwrap()), Ok((file(path), 1.0)));
+    }
+
+    #[test]
+    fn a_folder_is_its_pictures_in_the_order_of_their_names() {
+        let folder = impasto_testing::Folder::new();
+        let path = |name: &str| folder.path().join(name);
+        for name in ["b.JPG", "a.png", ".hidden.png", "notes.txt", "c.heic"] {
+            std::fs::write(path(name), "").unwrap();
+        }
+        std::fs::create_dir(path("d.png")).unwrap();
+        let found = file(folder.path()).pictures().unwrap();
+        let names: Vec<_> = found.iter().map(Source::name).collect();
+        assert_eq!(names, ["a.png", "b.JPG", "c.heic"]);
+        let none = file(path("d.png")).pictures().unwrap_err().to_string();
+        assert!(none.contains("folder without a picture"), "{none}");
+        assert_eq!(
+            file(path("b.JPG")).pictures().unwrap(),
+            [file(path("b.JPG"))]
+        );
     }
 
     #[test]

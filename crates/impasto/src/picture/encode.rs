@@ -79,6 +79,23 @@ impl Format {
             })
     }
 
+    /// Whether a picture of this size can be written.
+    ///
+    /// # Errors
+    ///
+    /// [`PictureError::TooLarge`].
+    pub fn check_size(self, width: usize, height: usize) -> Result<(), PictureError> {
+        match width.max(height) > self.max_side() {
+            true => Err(PictureError::TooLarge {
+                format: self.name(),
+                width,
+                height,
+                limit: self.max_side(),
+            }),
+            false => Ok(()),
+        }
+    }
+
     fn name(self) -> &'static str {
         FORMATS[self as usize].1
     }
@@ -116,15 +133,7 @@ pub(super) fn encode(
     options: &SaveOptions,
 ) -> Result<Vec<u8>, PictureError> {
     let (width, height) = (picture.width(), picture.height());
-    if width.max(height) > format.max_side() {
-        let (format, limit) = (format.name(), format.max_side());
-        return Err(PictureError::TooLarge {
-            format,
-            width,
-            height,
-            limit,
-        });
-    }
+    format.check_size(width, height)?;
     let job = Job {
         picture,
         // Below the limits of every format, so below u32::MAX.

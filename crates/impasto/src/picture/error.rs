@@ -22,6 +22,12 @@ pub enum PictureError {
         /// The path that was asked for.
         path: PathBuf,
     },
+    /// The path is a folder that pictures were looked for in, and there are none.
+    #[error("cannot read {}: it is a folder without a picture in it", path.display())]
+    NoPictures {
+        /// The path that was asked for.
+        path: PathBuf,
+    },
     /// The file exists and could not be read.
     #[error("cannot read {}: {source}; {}", path.display(), read_hint(source))]
     Read {

@@ -27,7 +27,7 @@ pub use decode::Limits;
 pub use encode::{Format, SaveOptions};
 pub use error::PictureError;
 pub use resize::{Filter, fit_long_side, resize_planes};
-pub(crate) use save::flush_folder;
+pub(crate) use save::{destination, flush_folder, folder_of};
 pub use save::{is_temporary, write_whole};
 
 /// Bits per sample of the file a picture came from.

@@ -29,7 +29,7 @@ impl Recipe {
             last_scale = settings.schedule.scales.last().copied();
         }
         if given("schedule.scales") {
-            if given("size") {
+            if given("size") && last_scale.map(OutputSize::LongSide) != Some(self.size) {
                 let allowed = "the last of the scales is the size of the result";
                 let both = Problem::new("schedule.scales", "both given", allowed);
                 problems.push(both.with(&["size"]));
@@ -83,6 +83,8 @@ mod tests {
             ]
         );
         assert_eq!(recipe.size, OutputSize::LongSide(128));
+        let same = [("schedule.scales", "64,128"), ("size", "128")];
+        assert_eq!(recipe.change(&changes(&same)), []);
     }
 
     #[test]

@@ -92,8 +92,8 @@ impl RecipeFile {
         if size.len() > LARGEST {
             return Err(failed(vec!["is too large for a recipe".into()]));
         }
-        let text =
-            std::fs::read_to_string(path).map_err(|error| failed(vec![error.to_string()]))?;
+        let bytes = std::fs::read(path).map_err(|error| failed(vec![error.to_string()]))?;
+        let text = text_of(&bytes).map_err(|why| failed(vec![why.into()]))?;
         Self::parse(&text)
             .map_err(|mistakes| failed(mistakes.iter().map(ToString::to_string).collect()))
     }
@@ -138,6 +138,33 @@ impl RecipeFile {
             }
         })
     }
+}
+
+/// The text of a file: UTF-8, or UTF-16 as PowerShell's `>` writes it, with or without a byte order mark.
+fn text_of(bytes: &[u8]) -> std::result::Result<String, &'static str> {
+    let utf16 = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
+        let (pairs, rest) = bytes.as_chunks::<2>();
+        let units: Vec<u16> = pairs.iter().map(|&pair| unit(pair)).collect();
+        match rest {
+            [] => String::from_utf16(&units).map_err(|_| "is no text in UTF-16"),
+            _ => Err("is cut short: text in UTF-16 has an even number of bytes"),
+        }
+    };
+    match bytes {
+        [0xff, 0xfe, rest @ ..] => utf16(rest, u16::from_le_bytes),
+        [0xfe, 0xff, rest @ ..] => utf16(rest, u16::from_be_bytes),
+        // A recipe begins with a letter of ASCII, a blank or a #, so that its zero byte tells which way round it is.
+        [first, 0, ..] if *first != 0 => utf16(bytes, u16::from_le_bytes),
+        [0, second, ..] if *second != 0 => utf16(bytes, u16::from_be_bytes),
+        [0xef, 0xbb, 0xbf, rest @ ..] => utf8(rest),
+        _ => utf8(bytes),
+    }
+}
+
+fn utf8(bytes: &[u8]) -> std::result::Result<String, &'static str> {
+    let text = std::str::from_utf8(bytes);
+    text.map(String::from)
+        .map_err(|_| "is no text in UTF-8 or UTF-16; save it as UTF-8")
 }
 
 fn literal(value: &Value) -> String {
@@ -273,6 +300,45 @@ mod tests {
             let file = RecipeFile { about, recipe };
             let text = file.to_toml();
             assert_eq!(RecipeFile::parse(&text), Ok(file), "{text}");
+        }
+    }
+
+    /// Editors and shells of Windows write marks, two bytes a letter and carriage returns.
+    #[test]
+    fn text_is_read_in_every_encoding_that_programs_write() {
+        let folder = impasto_testing::Folder::new();
+        let path = folder.path().join("mine.toml");
+        let text = "# Größe\r\nversion = 1\r\nseed = 7\r\nabout = \"ümlaut\"\r\n";
+        let units = |bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            text.encode_utf16().flat_map(bytes).collect()
+        };
+        let (little, big) = (units(u16::to_le_bytes), units(u16::to_be_bytes));
+        for bytes in [
+            text.as_bytes().to_vec(),
+            [b"\xef\xbb\xbf", text.as_bytes()].concat(),
+            [b"\xff\xfe", &little[..]].concat(),
+            [b"\xfe\xff", &big[..]].concat(),
+            little.clone(),
+            big,
+        ] {
+            std::fs::write(&path, &bytes).unwrap();
+            let file = RecipeFile::open(&path).unwrap();
+            assert_eq!((file.recipe.seed, file.about.as_str()), (7, "ümlaut"));
+        }
+        let wrong = "version = 1\r\nzeed = 3\r\n".encode_utf16();
+        let wrong: Vec<u8> = wrong.flat_map(u16::to_le_bytes).collect();
+        for (bytes, words) in [
+            (
+                [b"\xff\xfe", &wrong[..]].concat(),
+                "line 2: there is no zeed",
+            ),
+            (little[..little.len() - 1].to_vec(), "cut short"),
+            (b"seed = \xff".to_vec(), "save it as UTF-8"),
+            (b"\xff\xfe\x00\xd8".to_vec(), "no text in UTF-16"),
+        ] {
+            std::fs::write(&path, bytes).unwrap();
+            let error = RecipeFile::open(&path).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
         }
     }
 

@@ -60,6 +60,21 @@ impl Session<'_> {
             if let Some(limit) = around.limit
                 && plan.bytes > limit as u64
             {
+                // With the styles in the size of the picture: if that fits, it is they that do not.
+                let size = (scale.width, scale.height);
+                let styles = self.style_sizes(size).into_iter();
+                let largest = styles.max_by_key(|(width, height)| width * height);
+                if let Some((width, height)) = largest
+                    && width * height > scale.width * scale.height
+                    && self.plan_with(scale, before, size, &around)?.bytes <= limit as u64
+                {
+                    return Err(Error::StyleTooLarge {
+                        width,
+                        height,
+                        needed: amount(plan.bytes),
+                        limit: amount(limit as u64),
+                    });
+                }
                 return Err(Error::TooLarge {
                     width: scale.width,
                     height: scale.height,
@@ -132,6 +147,20 @@ impl Session<'_> {
 
     /// The plan of a scale, `before` being the pixels of the one before it.
     fn plan_scale(&self, scale: Scale, before: usize, around: &Surroundings) -> Result<ScalePlan> {
+        // The largest style decides.
+        let sizes = self.style_sizes((scale.width, scale.height)).into_iter();
+        let largest = sizes.max_by_key(|(width, height)| width * height);
+        self.plan_with(scale, before, largest, around)
+    }
+
+    /// The same with styles that are looked at in a size, if there are any.
+    fn plan_with(
+        &self,
+        scale: Scale,
+        before: usize,
+        style: impl Into<Option<(usize, usize)>>,
+        around: &Surroundings,
+    ) -> Result<ScalePlan> {
         let size = Size {
             width: scale.width,
             height: scale.height,
@@ -154,10 +183,9 @@ impl Session<'_> {
             let enlarging = around.base + targets + coarser + 2 * state + PIXEL * pixels;
             bytes = bytes.max(enlarging);
         }
-        // Styles are looked at while the coarser state waits; the largest decides.
+        // Styles are looked at while the coarser state waits.
         let mut style_cut = None;
-        let sizes = self.style_sizes((scale.width, scale.height)).into_iter();
-        if let Some((width, height)) = sizes.max_by_key(|(width, height)| width * height) {
+        if let Some((width, height)) = style.into() {
             let fixed = around.base + targets + coarser + 2 * PIXEL * width * height;
             let requests = self.layers.style_requests();
             let need = fit(Size { width, height }, &requests, fixed, false)?;
