@@ -193,8 +193,8 @@ mod tests {
     fn what_is_read_is_not_written_and_nothing_is_written_twice() {
         let folder = impasto_testing::Folder::new();
         let path = |name: &str| folder.path().join(name);
-        std::fs::write(path("photo.jpg"), "").unwrap();
-        std::fs::write(path("mine.toml"), "").unwrap();
+        fs::write(path("photo.jpg"), "").unwrap();
+        fs::write(path("mine.toml"), "").unwrap();
         let mut files = Files::default();
         files.read(&path("photo.jpg"), Input::Picture);
         files.read(&path("mine.toml"), Input::Recipe);
@@ -226,8 +226,8 @@ mod tests {
         use std::os::unix::fs::symlink;
         let folder = impasto_testing::Folder::new();
         let path = |name: &str| folder.path().join(name);
-        std::fs::write(path("photo.png"), "").unwrap();
-        std::fs::hard_link(path("photo.png"), path("hard.png")).unwrap();
+        fs::write(path("photo.png"), "").unwrap();
+        fs::hard_link(path("photo.png"), path("hard.png")).unwrap();
         symlink("photo.png", path("soft.png")).unwrap();
         symlink("new.png", path("dangling.png")).unwrap();
         symlink(".", path("here")).unwrap();
