@@ -115,7 +115,7 @@ impl Record {
         let folder = self.path.parent().map_or(Ok(()), fs::create_dir_all);
         let text = serde_json::to_vec(&self.entries).map_err(Into::into);
         let written = folder
-            .and_then(|()| text)
+            .and(text)
             .and_then(|text| write_whole(&self.path, &text));
         if let Err(error) = written {
             log::info!("cannot write {}: {error}", self.path.display());
