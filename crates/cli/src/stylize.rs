@@ -9,7 +9,9 @@ use anyhow::anyhow;
 use impasto::checkpoint::{Checkpoint, CheckpointError};
 use impasto::job::Content;
 use impasto::picture::SaveOptions;
-use impasto::{Advice, Error, Event, Observer, Outcome, Page, Picture, Report, Stylized, Stylizer};
+use impasto::{
+    Advice, Concern, Error, Event, Observer, Outcome, Page, Picture, Report, Stylized, Stylizer,
+};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -105,19 +107,29 @@ fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Resu
     }
     let summary = summary(&result, &report, &output, checkpoint.as_ref());
     display.end(&summary, &output, &report);
+    for concern in &report.concerns {
+        match concern {
+            // Told at the end, and by the exit code.
+            Concern::Saturated { .. } => {}
+            other => note(&other.to_string()),
+        }
+    }
     if let (Some(checkpoint), false) = (checkpoint, report.stopped)
         && let Err(error) = checkpoint.remove()
     {
         note(&error.told());
     }
-    Ok(())
+    match saturation(&report) {
+        Some(problem) => Err(anyhow!(problem)),
+        None => Ok(()),
+    }
 }
 
 /// How a run goes on.
 const RESUME: &str = "the same command with --resume goes on from";
 
 /// What is wrong with a run that diverged, and what to do about it; nothing for one that did not.
-pub fn divergence(outcome: Outcome) -> Option<String> {
+fn divergence(outcome: Outcome) -> Option<String> {
     match outcome {
         Outcome::Finished | Outcome::Stopped => None,
         Outcome::Diverged {
@@ -129,6 +141,19 @@ pub fn divergence(outcome: Outcome) -> Option<String> {
             words::advice(&Advice::Gentler)
         )),
     }
+}
+
+/// What is wrong with a picture that came out as noise.
+fn saturation(report: &Report) -> Option<String> {
+    let saturated = |concern: &&Concern| matches!(concern, Concern::Saturated { .. });
+    let concern = report.concerns.iter().find(saturated)?;
+    let advice = words::advice(&Advice::Gentler);
+    Some(format!("{concern}: this is no painting; {advice}"))
+}
+
+/// Why a picture is none, if it is not.
+pub fn noise(stylized: &Stylized) -> Option<String> {
+    divergence(stylized.outcome).or_else(|| saturation(&stylized.report))
 }
 
 /// The call of the program as a shell would read it.

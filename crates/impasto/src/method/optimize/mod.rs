@@ -12,6 +12,7 @@
 //! of it is left after the encoder's pools is worked on at the least width that reaches the deepest layer, and
 //! brought back to its own shape at the end.
 
+mod calibration;
 mod inspect;
 mod pace;
 mod parameterization;
@@ -31,11 +32,12 @@ use crate::encoder::{Encoder, Substitution};
 use crate::loss::{Objective, Term};
 use crate::observer::{Event, Observer, Scale};
 use crate::picture::{Filter, Picture, fit_long_side};
-use crate::recipe::{Init, Problem, StyleSize};
+use crate::recipe::{Init, Problem, Recipe, StyleSize};
 use crate::report::Report;
 use crate::style::Style;
 use crate::tiling::{CutNetwork, NetworkView};
 use crate::{Error, Result};
+pub use calibration::CalibratedLayer;
 use impasto_compute::{Device, Input, NetSpec, Network, StageTime};
 use parameterization::PixelParameters;
 use run::{End, Evaluator, Run};
@@ -196,9 +198,22 @@ impl Method for Optimize {
         &self.layers.substitutions
     }
 
+    fn calibration(&self) -> Option<&[CalibratedLayer]> {
+        self.layers.calibration.as_deref()
+    }
+
     fn times(&self) -> Vec<StageTime> {
         self.network.times()
     }
+}
+
+/// What the weights of a recipe become on an encoder, layer by layer; `None` where they are taken as they are.
+///
+/// # Errors
+/// [`Error::Invalid`] with every layer that the encoder cannot look at.
+pub fn calibration(recipe: &Recipe, encoder: &Encoder) -> Result<Option<Vec<CalibratedLayer>>> {
+    let spec = encoder.spec(&recipe.encoder);
+    Ok(Layers::find(recipe, encoder, &spec)?.calibration)
 }
 
 impl<'a> Session<'a> {
@@ -298,6 +313,15 @@ impl<'a> Session<'a> {
 
     /// What the run starts from at its first scale.
     fn begin(&self, content: &Picture, scale: Scale) -> Result<State> {
+        let recipe = &self.setup.recipe;
+        let planes = self.start_planes(content, scale);
+        let pixels = Arc::new(PixelParameters(recipe.pixels));
+        let is_limited = self.layers.calibration.is_some();
+        State::new(self.device(), recipe, pixels, planes, scale, is_limited)
+    }
+
+    /// The planes of that picture, in 0..1.
+    fn start_planes(&self, content: &Picture, scale: Scale) -> Vec<f32> {
         let Setup {
             recipe,
             start: picture,
@@ -305,9 +329,7 @@ impl<'a> Session<'a> {
             ..
         } = self.setup;
         let size = (scale.height, scale.width);
-        let planes = start(recipe, content, picture.as_ref(), styles, size);
-        let pixels = Arc::new(PixelParameters(recipe.pixels));
-        State::new(self.device(), recipe, pixels, planes, scale)
+        start(recipe, content, picture.as_ref(), styles, size)
     }
 
     /// All scales of a run, from the first or from where a checkpoint left it.
@@ -383,8 +405,15 @@ impl<'a> Session<'a> {
             self.network.forget();
         }
         let Scale { width, height, .. } = state.scale;
-        let (report, keeper) = run.finish(&state);
         let picture = Picture::new(width, height, state.result(device)?)?;
+        let first = match scales {
+            [only] => Some(self.start_planes(content, *only)),
+            _ => None,
+        };
+        let others = setup.styles.iter().map(|style| &style.picture);
+        let others = others.chain([content]).map(Picture::rgb);
+        run.look_at_result(picture.rgb(), first.as_deref(), others);
+        let (report, keeper) = run.finish(&state);
         Ok(Stylized {
             picture: setup.shaped(content, picture, report.stopped)?,
             outcome: match end {

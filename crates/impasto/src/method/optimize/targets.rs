@@ -1,5 +1,6 @@
 //! From pictures to terms: which layers, what the styles and the content show there, and the losses towards it.
 
+use super::calibration::{CalibratedLayer, Calibration};
 use crate::encoder::{Encoder, LayerName, StandIn, Substitution, WeightedLayer};
 use crate::loss::content::ContentLoss;
 use crate::loss::gram::{GramLoss, StyleMoments};
@@ -31,6 +32,9 @@ pub(super) struct Layers {
     style: Vec<Layer>,
     /// What stands in for layers that the encoder lacks.
     pub(super) substitutions: Vec<Substitution>,
+    /// The layers whose weights were made for another network, each with the weight for this one; `None` where nothing is
+    /// calibrated.
+    pub(super) calibration: Option<Vec<CalibratedLayer>>,
     /// Least side of a picture that reaches every layer.
     pub(super) minimum_side: usize,
     /// Index of the deepest layer of the network that is looked at.
@@ -47,13 +51,24 @@ impl Layers {
         let defaults = encoder.default_layers();
         let mut problems = Vec::new();
         let mut substitutions = Vec::new();
+        let asked = recipe.content.layers.iter().chain(&recipe.style.layers);
+        let asked: Vec<_> = asked.map(|layer| layer.layer).collect();
+        let calibration = Calibration::of(recipe, encoder, &asked);
+        let mut calibrated = Vec::new();
         let mut find =
             |term: &'static str, named: &[WeightedLayer], otherwise: &[LayerName], weights| {
                 let field = format!("{term}.layers");
                 let otherwise: Vec<_> = otherwise.iter().copied().map(WeightedLayer::one).collect();
                 let named = if named.is_empty() { &otherwise } else { named };
                 let names: Vec<_> = named.iter().map(|layer| layer.layer).collect();
-                let stand_ins = encoder.stand_ins(&names);
+                let stand_ins = match calibration {
+                    Some(_) => names.iter().map(|name| encoder.nearest(*name)).collect(),
+                    None => encoder.stand_ins(&names),
+                };
+                let total: f32 = match weights {
+                    LayerWeights::Shared => named.iter().map(|layer| layer.weight).sum(),
+                    LayerWeights::Absolute => 1.0,
+                };
                 let mut found: Vec<Layer> = Vec::new();
                 for (layer, stand_in) in named.iter().zip(stand_ins) {
                     let tap = match (encoder.tap(layer.layer), stand_in) {
@@ -81,6 +96,25 @@ impl Layers {
                             .map(|tap| (layer.layer, tap))
                             .map_err(|e| e.to_string()),
                     };
+                    if let (Some(calibration), Ok((name, tap))) = (&calibration, &tap) {
+                        let factor = calibration.factor(term, layer.layer, *name);
+                        let published = layer.weight / total;
+                        let share = (f64::from(published) * factor) as f32;
+                        calibrated.push(CalibratedLayer {
+                            term,
+                            wanted: layer.layer,
+                            found: *name,
+                            published,
+                            calibrated: share,
+                        });
+                        if let Some(other) = found.iter_mut().find(|other| other.tap == *tap) {
+                            other.share += share;
+                            continue;
+                        }
+                        let (name, tap) = (*name, *tap);
+                        found.push(Layer { name, tap, share });
+                        continue;
+                    }
                     match tap {
                         Ok((_, tap)) if found.iter().any(|other| other.tap == tap) => {
                             let allowed = "a layer can be named only once";
@@ -98,7 +132,7 @@ impl Layers {
                         }
                     }
                 }
-                if weights == LayerWeights::Shared {
+                if weights == LayerWeights::Shared && calibration.is_none() {
                     let total: f32 = found.iter().map(|layer| layer.share).sum();
                     found.iter_mut().for_each(|layer| layer.share /= total);
                 }
@@ -124,6 +158,17 @@ impl Layers {
             content,
             style,
             substitutions,
+            calibration: calibration.map(|_| {
+                for layer in &mut calibrated {
+                    let weight = match layer.term {
+                        "content" => recipe.content.weight,
+                        _ => recipe.style.weight,
+                    };
+                    layer.published *= weight;
+                    layer.calibrated *= weight;
+                }
+                calibrated
+            }),
             minimum_side,
             deepest,
         })
