@@ -131,7 +131,7 @@ impl fmt::Display for Concern {
         match self {
             Concern::Rose { scale, start, end } => write!(
                 f,
-                "the loss rose at scale {} from {start:.4} to {end:.4}; the picture of the least loss is kept",
+                "the loss rose at scale {} from {start:.3e} to {end:.3e}; the picture of the least loss is kept",
                 scale + 1
             ),
             Concern::Saturated { share } => write!(
