@@ -6,7 +6,7 @@
 use crate::args::Stylize;
 use crate::problems::Problems;
 use crate::progress::{Display, duration};
-use crate::stylize::{command_line, divergence, summary, watched};
+use crate::stylize::{command_line, noise, summary, watched};
 use crate::{Exit, Failure, interrupt, job, note, say, settings, words};
 use impasto::job::{Files, Saved, Source, describe, joined, save_result, short};
 use impasto::picture::SaveOptions;
@@ -205,8 +205,8 @@ impl Plan {
             problems.job(&more, &[]);
             anyhow::anyhow!(problems.lines().join("; "))
         })?;
-        if let (false, Some(line)) = (quiet, job::stand_ins(&stylizer)) {
-            say(&line);
+        if !quiet {
+            job::network(&stylizer).iter().for_each(|line| say(line));
         }
         let options = SaveOptions {
             settings: Some(describe(&stylizer)),
@@ -214,7 +214,7 @@ impl Plan {
         };
         self.display.begin(&entry.name);
         let stylized = watched(&mut stylizer, &self.content, &mut self.display, None)?;
-        if let Some(problem) = divergence(stylized.outcome) {
+        if let Some(problem) = noise(&stylized) {
             anyhow::bail!(problem);
         }
         let (picture, report) = (stylized.picture, stylized.report);

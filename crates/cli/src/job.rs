@@ -3,6 +3,7 @@
 use crate::args::{Progress, Run, Stylize};
 use crate::problems::Problems;
 use crate::settings::{self, STANDARD};
+use crate::words;
 use impasto::job::{self, Draft, Order, Outputs};
 use impasto::recipe::OptimizerSettings;
 use impasto::recipe::file::RecipeFile;
@@ -51,7 +52,7 @@ impl Job {
         let first = job.contents.iter().find_map(|one| one.picture.as_ref());
         let memory = first.and_then(|first| memory(&job.stylizer, first));
         if !quiet {
-            let lines = stand_ins(&job.stylizer).into_iter().chain(memory);
+            let lines = network(&job.stylizer).into_iter().chain(memory);
             lines.for_each(|line| crate::say(&line));
         }
         Ok(Self {
@@ -138,8 +139,36 @@ pub fn used(args: &Run) -> Vec<String> {
     args.objective.settings.0.and(&args.settings.0).used()
 }
 
+/// Lines about the network that looks at the pictures, if it is not the one that the recipe means.
+pub fn network(stylizer: &Stylizer) -> Vec<String> {
+    let lines = [stand_ins(stylizer), calibration(stylizer)];
+    lines.into_iter().flatten().collect()
+}
+
+/// One line about weights that were made for another network, if they were.
+fn calibration(stylizer: &Stylizer) -> Option<String> {
+    let layers = stylizer.calibration()?;
+    let of = |term: &str| {
+        let here = layers.iter().filter(|layer| layer.term == term);
+        let (published, calibrated) = here.fold((0.0, 0.0), |(published, calibrated), layer| {
+            (published + layer.published, calibrated + layer.calibrated)
+        });
+        (published > 0.0).then(|| {
+            let factor = words::significant(f64::from(calibrated / published));
+            format!("{term} × {factor}")
+        })
+    };
+    let parts: Vec<_> = ["content", "style"].into_iter().filter_map(of).collect();
+    Some(format!(
+        "the recipe's weights were made for {}; on {} they are calibrated: {}; --faithful takes them as they are",
+        words::made_for(stylizer.recipe().optimize()?.made_for),
+        stylizer.encoder(),
+        parts.join(", ")
+    ))
+}
+
 /// One line about the layers of the recipe that the encoder lacks, if there are any.
-pub fn stand_ins(stylizer: &Stylizer) -> Option<String> {
+fn stand_ins(stylizer: &Stylizer) -> Option<String> {
     let substitutions = stylizer.substitutions();
     let of = |term: &str| {
         let here = substitutions.iter().filter(|s| s.term == term);
@@ -152,7 +181,7 @@ pub fn stand_ins(stylizer: &Stylizer) -> Option<String> {
             "{} lacks layers of the recipe and looks at {}; {}",
             stylizer.encoder(),
             parts.join(", "),
-            crate::words::advice(&impasto::Advice::FullNetwork)
+            words::advice(&impasto::Advice::FullNetwork)
         )
     })
 }

@@ -6,7 +6,7 @@ use crate::args::Progress;
 use crate::checkpoint;
 use crate::note;
 use impasto::checkpoint::Notice;
-use impasto::{Event, Report, Scale, Setback, Step};
+use impasto::{Cause, Event, Report, Scale, Setback, Step};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -71,12 +71,14 @@ enum Line<'a> {
     },
     /// A checkpoint was saved.
     Saved { content: &'a str, path: String },
-    /// At this step something was not a number: the run went back and goes on in steps of `factor` times the size.
+    /// At this step something was not a number, or the loss far above its start: the run went back and goes on in steps of
+    /// `factor` times the size.
     Setback {
         content: &'a str,
         scale: usize,
         step: usize,
         factor: f32,
+        cause: Cause,
     },
     /// The result is written.
     Finished {
@@ -246,6 +248,7 @@ impl Display {
             scale,
             step,
             factor,
+            cause,
         } = setback;
         let scale = scale + 1;
         if matches!(self.kind, Kind::Json) {
@@ -254,13 +257,20 @@ impl Display {
                 scale,
                 step,
                 factor,
+                cause,
             });
         }
-        note(&format!(
-            "loss or gradient is not a number at step {step} of scale {scale}/{}: back to the last good picture, \
-             and on with {factor} of the step size",
-            self.scales
-        ));
+        let place = format!("at step {step} of scale {scale}/{}", self.scales);
+        note(&match cause {
+            Cause::NotANumber => format!(
+                "loss or gradient is not a number {place}: back to the last good picture, \
+                 and on with {factor} of the step size"
+            ),
+            Cause::Rose => format!(
+                "the loss is more than twice what it was {place}: back to the best picture, and on in shorter steps \
+                 (--faithful lets it diverge)"
+            ),
+        });
     }
 
     fn checkpoint(&self, notice: &Notice) {

@@ -1,8 +1,10 @@
 //! `impasto recipe`: the published methods by name, and files of one's own.
 
 use crate::problems::Problems;
+use crate::words::significant;
 use crate::{Exit, Failure, print};
 use clap::{Subcommand, ValueHint};
+use impasto::Encoder;
 use impasto::recipe::book;
 use impasto::recipe::file::RecipeFile;
 use std::fmt::Write;
@@ -18,6 +20,9 @@ pub enum RecipeCommand {
         /// A name of the list, or a file
         #[arg(value_name = "NAME|FILE", value_hint = ValueHint::FilePath)]
         name: String,
+        /// Also print, as comments, what the weights become on this network [default: the one that would be used]
+        #[arg(long, value_name = "NAME|FILE", value_hint = ValueHint::FilePath)]
+        encoder: Option<String>,
     },
     /// Read a recipe file and say everything that is wrong with it, with its line
     Check {
@@ -34,7 +39,7 @@ pub enum RecipeCommand {
 pub fn run(command: &RecipeCommand) -> Result<Exit, Failure> {
     let text = match command {
         RecipeCommand::List => list()?,
-        RecipeCommand::Show { name } => show(name)?,
+        RecipeCommand::Show { name, encoder } => show(name, encoder.as_deref())?,
         RecipeCommand::Check { file } => {
             RecipeFile::open(file).map_err(refused)?;
             format!("{}: good\n", file.display())
@@ -52,12 +57,39 @@ fn list() -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// A built-in recipe with its comments, a file as it is read: with every setting.
-fn show(name: &str) -> Result<String, Failure> {
-    match book::all().iter().find(|built_in| built_in.name == name) {
-        Some(built_in) => Ok(built_in.text.into()),
-        None => Ok(book::find(name).map_err(refused)?.to_toml()),
+/// A built-in recipe with its comments, a file as it is read: with every setting. Then what its weights become on an
+/// encoder that they were not made for.
+fn show(name: &str, encoder: Option<&str>) -> Result<String, Failure> {
+    let found = book::find(name).map_err(refused)?;
+    let mut text = match book::all().iter().find(|built_in| built_in.name == name) {
+        Some(built_in) => built_in.text.into(),
+        None => found.to_toml(),
+    };
+    let encoder = Encoder::find(encoder).map_err(anyhow::Error::from)?;
+    let calibrated = impasto::calibration(&found.recipe, &encoder).map_err(refused)?;
+    if let Some(layers) = calibrated {
+        let _ = write!(
+            text,
+            "\n# On {}, these weights of the recipe become (--faithful takes them as they are):\n",
+            encoder.name()
+        );
+        for layer in layers {
+            let (wanted, published) = (
+                layer.wanted.to_string(),
+                significant(layer.published.into()),
+            );
+            let (found, calibrated) = (
+                layer.found.to_string(),
+                significant(layer.calibrated.into()),
+            );
+            let _ = writeln!(
+                text,
+                "#   {:<8} {wanted:<8} {published:>9}  ->  {found:<8} {calibrated:>9}",
+                layer.term
+            );
+        }
     }
+    Ok(text)
 }
 
 fn refused(error: impasto::Error) -> Problems {

@@ -10,7 +10,9 @@ use anyhow::anyhow;
 use impasto::checkpoint::{Checkpoint, CheckpointError};
 use impasto::job::{Content, Saved, save_elsewhere, save_result};
 use impasto::picture::{Format, SaveOptions};
-use impasto::{Advice, Error, Event, Observer, Outcome, Page, Picture, Report, Stylized, Stylizer};
+use impasto::{
+    Advice, Concern, Error, Event, Observer, Outcome, Page, Picture, Report, Stylized, Stylizer,
+};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -164,7 +166,14 @@ fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Resu
         };
         page.save(path)?;
     }
-    match elsewhere {
+    for concern in &report.concerns {
+        match concern {
+            // Told at the end, and by the exit code.
+            Concern::Saturated { .. } => {}
+            other => note(&other.to_string()),
+        }
+    }
+    match elsewhere.or_else(|| saturation(&report)) {
         Some(line) => Err(anyhow!(line)),
         None => Ok(()),
     }
@@ -174,7 +183,7 @@ fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Resu
 const RESUME: &str = "the same command with --resume goes on from";
 
 /// What is wrong with a run that diverged, and what to do about it; nothing for one that did not.
-pub fn divergence(outcome: Outcome) -> Option<String> {
+fn divergence(outcome: Outcome) -> Option<String> {
     match outcome {
         Outcome::Finished | Outcome::Stopped => None,
         Outcome::Diverged {
@@ -186,6 +195,19 @@ pub fn divergence(outcome: Outcome) -> Option<String> {
             words::advice(&Advice::Gentler)
         )),
     }
+}
+
+/// What is wrong with a picture that came out as noise.
+fn saturation(report: &Report) -> Option<String> {
+    let saturated = |concern: &&Concern| matches!(concern, Concern::Saturated { .. });
+    let concern = report.concerns.iter().find(saturated)?;
+    let advice = words::advice(&Advice::Gentler);
+    Some(format!("{concern}: this is no painting; {advice}"))
+}
+
+/// Why a picture is none, if it is not.
+pub fn noise(stylized: &Stylized) -> Option<String> {
+    divergence(stylized.outcome).or_else(|| saturation(&stylized.report))
 }
 
 /// The call of the program as a shell would read it.

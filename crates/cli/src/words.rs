@@ -5,9 +5,31 @@ use impasto::checkpoint::CheckpointError;
 use impasto::compute::{Advice as ComputeAdvice, ComputeError};
 use impasto::encoder::EncoderError;
 use impasto::job::{BadWeight, OutputProblem, Problem};
+use impasto::recipe::MadeFor;
 use impasto::{Advice, Error};
 use impasto_weights::{Advice as WeightsAdvice, PullError, WeightsError};
 use std::fmt::Display;
+
+/// A number to three digits.
+pub fn significant(value: f64) -> String {
+    match value.abs() {
+        0.01..1000.0 => {
+            let digits = 2 - value.abs().log10().floor() as i32;
+            format!("{value:.*}", digits.max(0) as usize)
+        }
+        _ => format!("{value:.2e}"),
+    }
+}
+
+/// The network that weights were made for.
+pub fn made_for(network: MadeFor) -> &'static str {
+    match network {
+        MadeFor::Any => "any network",
+        MadeFor::Oxford => "the original VGG-19 (vgg19-caffe)",
+        MadeFor::Torchvision => "torchvision's VGG-19 (vgg19)",
+        MadeFor::Unit => "a VGG-19 of unit activations",
+    }
+}
 
 /// What a user can do.
 pub fn advice(advice: &Advice) -> String {

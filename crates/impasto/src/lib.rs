@@ -62,15 +62,16 @@ pub use encoder::{Encoder, LayerName, WeightedLayer};
 pub use error::{Error, Result};
 pub use impasto_compute as compute;
 pub use method::{
-    ExtraTerms, Inspection, LEAST_TILE, Method, Outcome, Pace, RunLimits, RunPlan, ScalePlan,
-    Setup, Stylized, TermContext,
+    CalibratedLayer, ExtraTerms, Inspection, LEAST_TILE, Method, Outcome, Pace, RunLimits, RunPlan,
+    ScalePlan, Setup, Stylized, TermContext, calibration,
 };
 pub use observer::{Event, Ignore, Observer, Scale, Step, TermValue};
 pub use picture::Picture;
 pub use random::{Random, StepSeed};
 pub use recipe::{OutputSize, Problem, Quality, Recipe};
 pub use report::{
-    Cell, Comparison, Contender, Gallery, Page, Plate, Report, ScaleReport, Setback, StepReport,
+    Cause, Cell, Comparison, Concern, Contender, Gallery, Page, Plate, Report, ScaleReport,
+    Setback, StepReport,
 };
 pub use style::Style;
 pub use stylizer::Stylizer;

@@ -63,7 +63,7 @@ pub enum Event<'a> {
     },
     /// A step was taken.
     Step(Step<'a>),
-    /// Loss or gradient was not a number: the run went back and goes on in shorter steps.
+    /// Loss or gradient was not a number, or the loss far above its start: the run went back and goes on in shorter steps.
     Setback(Setback),
     /// Something happened to the run's checkpoints.
     Checkpoint(&'a Notice),
@@ -147,10 +147,11 @@ pub struct TermValue {
 }
 
 pub(crate) fn term_values(objective: &Objective, values: &[LossValue]) -> Result<Vec<TermValue>> {
-    let pairs = objective.terms().iter().zip(values);
-    pairs
-        .map(|(term, value)| {
-            let (value, weight) = (value.value().map_err(Error::from)?, f64::from(term.weight));
+    let terms = objective.terms().iter().zip(objective.weights());
+    terms
+        .zip(values)
+        .map(|((term, weight), value)| {
+            let (value, weight) = (value.value().map_err(Error::from)?, f64::from(weight));
             Ok(TermValue {
                 name: term.name.clone(),
                 value,

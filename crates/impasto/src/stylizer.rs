@@ -4,8 +4,8 @@ use crate::checkpoint::Checkpoints;
 use crate::encoder::{Encoder, Substitution};
 use crate::method::optimize::OptimizeMethod;
 use crate::method::{
-    ExtraTerms, Inspection, LEAST_TILE, Method, Pace, RunLimits, RunPlan, Setup, Stylized,
-    style_problems,
+    CalibratedLayer, ExtraTerms, Inspection, LEAST_TILE, Method, Pace, RunLimits, RunPlan, Setup,
+    Stylized, style_problems,
 };
 use crate::observer::{Observer, Scale};
 use crate::optim::Optimizer;
@@ -125,6 +125,12 @@ impl Stylizer {
     /// What stands in for layers of the recipe that the encoder lacks.
     pub fn substitutions(&self) -> &[Substitution] {
         self.method.substitutions()
+    }
+
+    /// The layers whose weights were made for another network than the encoder, with those that they were calibrated to;
+    /// `None` where weights are taken as they are.
+    pub fn calibration(&self) -> Option<&[CalibratedLayer]> {
+        self.method.calibration()
     }
 
     /// Bytes that the optimiser keeps beside the picture at a scale, once it is under way; 0 for methods without one.

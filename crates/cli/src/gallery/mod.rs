@@ -13,7 +13,7 @@ mod manifest;
 use crate::args::Run;
 use crate::problems::Problems;
 use crate::progress::{Display, duration};
-use crate::stylize::{command_line, divergence, summary, watched};
+use crate::stylize::{command_line, noise, summary, watched};
 use crate::value::{self, Given};
 use crate::{Exit, Failure, interrupt, job, note, say, settings, words};
 use anyhow::{Context, bail};
@@ -161,8 +161,8 @@ impl Plan {
                 return Err(problems);
             }
         };
-        if let (false, Some(line)) = (quiet, job::stand_ins(&stylizer)) {
-            say(&line);
+        if !quiet {
+            job::network(&stylizer).iter().for_each(|line| say(line));
         }
         let cells = files.iter().zip(&fingerprints);
         let cells = cells.map(|(file, fingerprint)| finished(&manifest, file, fingerprint, side));
@@ -244,7 +244,7 @@ impl Plan {
         self.display
             .begin(&format!("{} × {}", content.name(), style.name()));
         let stylized = watched(&mut self.stylizer, &picture, &mut self.display, None)?;
-        if let Some(problem) = divergence(stylized.outcome) {
+        if let Some(problem) = noise(&stylized) {
             bail!(problem);
         }
         let (result, report) = (stylized.picture, stylized.report);

@@ -18,6 +18,32 @@ fn recipes_are_listed_and_shown_as_files() {
     assert_eq!(said.stdout, "mine.toml: good\n");
 }
 
+/// Weights that were made for another network: both numbers, in a file and at the start of a run.
+#[test]
+fn calibrated_weights_are_told() {
+    let shop = Workshop::new();
+    let shown = shop.run("recipe show pytorch --encoder lite").done().stdout;
+    for part in [
+        "# On lite, ",
+        "content  conv2_2       1.00  ->  relu2_1    6.80e-4",
+    ] {
+        assert!(shown.contains(part), "{shown}");
+    }
+    std::fs::write(shop.path("mine.toml"), &shown).unwrap();
+    shop.run("recipe check mine.toml").done();
+    let ours = shop.run("recipe show impasto --encoder lite").done().stdout;
+    assert!(!ours.contains("# On lite"), "{ours}");
+
+    shop.picture("photo.png", 16, 11);
+    shop.picture("painting.png", 9, 12);
+    let run = "stylize photo.png --style painting.png --encoder lite --recipe pytorch --size 16 --steps 3 -o out.png";
+    let line = "the recipe's weights were made for torchvision's VGG-19 (vgg19); on lite they are calibrated: content × 6.80e-4";
+    let said = shop.run(run).done();
+    assert!(said.stderr.contains(line), "{said:?}");
+    let said = shop.run(&format!("{run} --faithful"));
+    assert!(!said.stderr.contains("calibrated"), "{said:?}");
+}
+
 #[test]
 fn every_mistake_of_a_file_is_told_with_its_line() {
     let shop = Workshop::new();

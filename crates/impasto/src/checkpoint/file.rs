@@ -12,7 +12,7 @@
 
 use super::{CheckpointError, Identity};
 use crate::picture::flush_folder;
-use crate::report::{ScaleReport, Setback, StepReport};
+use crate::report::{Concern, ScaleReport, Setback, StepReport};
 use crate::tiling::Cut;
 use impasto_weights::{StateFile, StateWriter, WeightsError};
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,7 @@ pub(crate) struct Past {
     pub(crate) scales: Vec<ScaleReport>,
     pub(crate) steps: Vec<StepReport>,
     pub(crate) setbacks: Vec<Setback>,
+    pub(crate) concerns: Vec<Concern>,
     /// Seconds since the run began, breaks left out.
     pub(crate) seconds: f64,
     /// Those of them that went into the scale it is at.

@@ -17,11 +17,13 @@ mod layer_name;
 mod names;
 mod options;
 mod stand_in;
+mod statistics;
 
 pub use error::EncoderError;
 pub use layer_name::{BadLayerName, LayerName, WeightedLayer};
 pub use options::{EncoderOptions, Preprocessing};
 pub use stand_in::{StandIn, Substitution};
+pub(crate) use statistics::{ActivationSize, Activations};
 
 use impasto_compute::{Conv3x3, Head, Layer, NetSpec, Padding, Tap};
 use impasto_weights::Checkpoint;
@@ -165,6 +167,11 @@ impl Encoder {
     /// What it expects of the image. The library does it; callers always give RGB in 0..1.
     pub fn preprocessing(&self) -> Preprocessing {
         self.preprocessing
+    }
+
+    /// How large its activations are under a recipe's options, if that is known of networks like it.
+    pub(crate) fn activations(&self, options: &EncoderOptions) -> Option<Activations> {
+        Activations::of(self.preprocessing, !self.heads.is_empty(), options)
     }
 
     /// Number of weights and biases.

@@ -4,6 +4,8 @@
 //! numbers. Layers that the encoder lacks are matched with ones that it has and that are not asked for themselves:
 //! as many as there are, in the same order, no two with the same one, at the least sum of distances. A convolution
 //! before its ReLU is stood in for by another such, a ReLU by a ReLU, a pool by a pool; heads stand in for anything.
+//!
+//! Where weights are calibrated, several may share one: the nearest of their block, or the deepest before it.
 
 use super::{Encoder, LayerName};
 use std::fmt;
@@ -55,19 +57,65 @@ fn vgg19() -> Vec<LayerName> {
     layers
 }
 
+impl LayerName {
+    /// Its place among the layers of VGG-19, counted from the image.
+    pub(crate) fn depth(self) -> Option<usize> {
+        let layers = vgg19();
+        match self {
+            LayerName::Number(number) => Some(usize::from(number)).filter(|&n| n < layers.len()),
+            name => layers.iter().position(|&layer| layer == name),
+        }
+    }
+
+    /// The pools between the image and it, itself included.
+    pub(crate) fn pools(self) -> u8 {
+        match self {
+            LayerName::Conv { block, .. } | LayerName::Relu { block, .. } => {
+                block.saturating_sub(1)
+            }
+            LayerName::Pool { block } => block,
+            LayerName::Number(_) => {
+                let named = self.depth().and_then(|depth| vgg19().get(depth).copied());
+                named.map_or(0, LayerName::pools)
+            }
+        }
+    }
+}
+
 impl Encoder {
+    /// What stands in for a layer where several may share one: the nearest layer after as many pools, or the deepest of
+    /// those after less. Nothing if it is there itself, or no layer of VGG-19.
+    pub(crate) fn nearest(&self, wanted: LayerName) -> StandIn {
+        let (true, Some(depth)) = (self.tap(wanted).is_err(), wanted.depth()) else {
+            return StandIn::None;
+        };
+        let layers = vgg19();
+        let heads = !self.heads.is_empty();
+        let kind = std::mem::discriminant(&layers[depth]);
+        let fits = |layer: LayerName| {
+            (heads || std::mem::discriminant(&layer) == kind)
+                && self.tap(layer).is_ok()
+                && layer.pools() <= wanted.pools()
+        };
+        let found = layers
+            .iter()
+            .copied()
+            .enumerate()
+            .filter(|&(_, layer)| fits(layer));
+        let nearest = found.min_by_key(|&(number, layer)| {
+            (wanted.pools() - layer.pools(), number.abs_diff(depth))
+        });
+        nearest.map_or(StandIn::NoneLeft, |(_, layer)| StandIn::Layer(layer))
+    }
+
     /// What stands in for each of some layers, in their order.
     pub fn stand_ins(&self, wanted: &[LayerName]) -> Vec<StandIn> {
         let layers = vgg19();
-        let number = |name: LayerName| match name {
-            LayerName::Number(number) => Some(usize::from(number)).filter(|&n| n < layers.len()),
-            name => layers.iter().position(|&layer| layer == name),
-        };
         let mut missing: Vec<(usize, usize)> = wanted
             .iter()
             .enumerate()
             .filter(|(_, name)| self.tap(**name).is_err())
-            .filter_map(|(place, name)| Some((number(*name)?, place)))
+            .filter_map(|(place, name)| Some((name.depth()?, place)))
             .collect();
         missing.sort_unstable();
         let taken: Vec<_> = wanted
@@ -194,6 +242,32 @@ mod tests {
             ("200", "="),
         ] {
             assert_eq!(found(&short, wanted), expected, "{wanted}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_of_a_block_is_shared_where_weights_are_added_up() {
+        let (lite, short) = (Encoder::lite().unwrap(), short());
+        for (encoder, wanted, expected) in [
+            (&lite, "conv1_1", Some("relu1_1")),
+            (&lite, "conv1_2", Some("relu1_1")),
+            (&lite, "conv2_2", Some("relu2_1")),
+            (&lite, "conv3_1", Some("relu3_1")),
+            (&lite, "relu3_2", Some("relu3_1")),
+            (&lite, "relu5_1", Some("relu3_3")),
+            (&lite, "22", Some("relu3_3")),
+            (&lite, "relu2_1", None),
+            (&short, "conv5_1", Some("conv3_4")),
+            (&short, "relu4_2", Some("relu3_4")),
+            (&short, "pool4", Some("pool3")),
+        ] {
+            let expected =
+                expected.map_or(StandIn::None, |name| StandIn::Layer(name.parse().unwrap()));
+            assert_eq!(
+                encoder.nearest(wanted.parse().unwrap()),
+                expected,
+                "{wanted}"
+            );
         }
     }
 

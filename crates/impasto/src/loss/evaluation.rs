@@ -93,6 +93,7 @@ impl<'o> Progress<'o> {
             let total = &mut self.values[index];
             total.constant += value.constant;
             total.parts.extend(value.parts);
+            total.is_distance |= value.is_distance;
             if term.is_normalized_by_gradient() {
                 for tensor in gradients.iter_mut().flat_map(Gradient::tensors_mut) {
                     self.norms[index].push(self.device.sum_abs(tensor)?);

@@ -27,12 +27,12 @@ pub enum GramNorm {
 
 impl GramNorm {
     /// `k` of `G = k·S`, for features of `channels` and `pixels`.
-    fn factor(self, channels: usize, pixels: usize) -> f64 {
+    pub(crate) fn factor(self, channels: f64, pixels: f64) -> f64 {
         match self {
-            GramNorm::None => pixels as f64,
+            GramNorm::None => pixels,
             GramNorm::Hw => 1.0,
-            GramNorm::Chw => 1.0 / channels as f64,
-            GramNorm::Gatys => 0.5 / channels as f64,
+            GramNorm::Chw => 1.0 / channels,
+            GramNorm::Gatys => 0.5 / channels,
         }
     }
 }
@@ -76,10 +76,11 @@ impl GramLoss {
     ) -> Result<Self> {
         let (mean, shape) = (&styles[0].moments.mean, styles[0].moments.second.shape());
         let channels = mean.len();
-        let k = norm.factor(channels, pixels);
+        let of = |pixels: usize| norm.factor(channels as f64, pixels as f64);
+        let k = of(pixels);
         let mut target = device.upload(&vec![0.0; channels * channels], shape)?;
         for style in styles {
-            let factor = f64::from(style.share) * norm.factor(channels, style.pixels) / k;
+            let factor = f64::from(style.share) * of(style.pixels) / k;
             device.axpby(factor as f32, &style.moments.second, 1.0, &mut target)?;
         }
         // |A|² = k²·|A/k|²

@@ -7,10 +7,10 @@
 //!
 //! Source: the style loss of Huang and Belongie 2017 (AdaIN, equation 13), which has norms for squares. Normalised
 //! by its target it is divided by `tr Σ̂/c`, the mean variance of the painting's features, like the Wasserstein
-//! loss of which it is the diagonal case.
+//! loss of which it is the diagonal case; of flat paintings by 5 % of their mean square, likewise.
 
 use super::gram::StyleMoments;
-use super::wasserstein::blend;
+use super::wasserstein::{blend, mean_variance};
 use super::{Extent, Gradient, GradientScale, Loss, LossValue, Seen, View};
 use impasto_compute::{Device, Result, Tap, Tensor};
 
@@ -25,7 +25,7 @@ pub struct MeanStdLoss {
     view: View,
     mean: Tensor,
     deviation: Tensor,
-    /// `tr Σ̂/c`.
+    /// `tr Σ̂/c`, or more if that is next to nothing.
     size: f64,
 }
 
@@ -36,14 +36,14 @@ impl MeanStdLoss {
     /// Whatever the device reports.
     pub fn new(device: &dyn Device, tap: Tap, styles: &[StyleMoments<'_>]) -> Result<Self> {
         let target = blend(device, styles)?;
-        let c = target.mean.len();
         let trace = device.trace(&device.covariance(&target, RIDGE)?)?.value()?;
+        let size = mean_variance(device, &target, trace)?;
         let deviation = device.standard_deviation(&target, EPSILON)?;
         Ok(Self {
             view: View::Moments(tap),
             mean: target.mean,
             deviation,
-            size: trace / c as f64,
+            size,
         })
     }
 }

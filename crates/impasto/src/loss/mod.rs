@@ -143,6 +143,8 @@ pub struct LossValue {
     pub parts: Vec<(f64, Scalar)>,
     /// What the sum is divided by; nothing means 1.
     pub(crate) divisor: Vec<Scalar>,
+    /// Whether it is a distance: a sum below 0 is rounding, and told as 0.
+    pub(crate) is_distance: bool,
 }
 
 impl LossValue {
@@ -168,6 +170,9 @@ impl LossValue {
         let mut sum = self.constant;
         for (factor, scalar) in &self.parts {
             sum += factor * scalar.value()?;
+        }
+        if self.is_distance && sum < 0.0 {
+            sum = 0.0;
         }
         if self.divisor.is_empty() {
             return Ok(sum);

@@ -62,6 +62,10 @@ impl Term {
 #[derive(Debug)]
 pub struct Objective {
     terms: Vec<Term>,
+    /// The weights as they were given.
+    weights: Vec<f32>,
+    /// The power of two that is in the weights of the terms.
+    unit: f32,
     requests: Vec<TapRequest>,
 }
 
@@ -108,7 +112,31 @@ impl Objective {
                 requests.push(request);
             }
         }
-        Self { terms, requests }
+        Self {
+            weights: terms.iter().map(|term| term.weight).collect(),
+            terms,
+            unit: 1.0,
+            requests,
+        }
+    }
+
+    /// The power of two by which all its gradients are multiplied; its total is not.
+    pub(crate) fn unit(&self) -> f32 {
+        self.unit
+    }
+
+    /// Multiplies its gradients by another power of two than before: only ratios of weights matter, but what is computed
+    /// with gradients has a range.
+    pub(crate) fn set_unit(&mut self, unit: f32) {
+        for (term, weight) in self.terms.iter_mut().zip(&self.weights) {
+            term.weight = weight * unit;
+        }
+        self.unit = unit;
+    }
+
+    /// The weights of its terms as they were given.
+    pub(crate) fn weights(&self) -> impl Iterator<Item = f32> {
+        self.weights.iter().copied()
     }
 
     /// Its terms.
@@ -153,7 +181,7 @@ impl Objective {
         for (term, value) in self.terms.iter().zip(values) {
             total += f64::from(term.weight) * value.value()?;
         }
-        Ok(total)
+        Ok(total / f64::from(self.unit))
     }
 
     /// Values and gradient at an image `[3, h, w]`, which runs through the network as a whole or in strips.

@@ -10,8 +10,9 @@
 //!
 //! Hats mark the painting. The distance is that of Dowson and Landau 1982 and Olkin and Pukelsheim 1982; as a style
 //! loss it is crowsonkb/style-transfer-pytorch's. Normalised by its target it is divided by `tr Σ̂/c`, so that the
-//! unpainted photo scores about 1. Several paintings have the weighted mean of their raw moments, from which
-//! their covariance is formed.
+//! unpainted photo scores about 1. A flat painting has next to no variance; where it is less than 5 % of the mean
+//! square `tr Ŝ/c`, the loss is divided by that much instead. What rounding leaves below 0 is 0. Several paintings have
+//! the weighted mean of their raw moments, from which their covariance is formed.
 
 use super::gram::StyleMoments;
 use super::{Extent, Gradient, GradientScale, Loss, LossValue, Seen, View};
@@ -19,6 +20,9 @@ use impasto_compute::{Device, Moments, Result, Tap, Tensor};
 
 /// Added to the diagonal of both covariances.
 const RIDGE: f32 = 1e-4;
+
+/// The least share of a painting's mean square that counts as its variance.
+const LEAST_VARIANCE: f64 = 0.05;
 
 /// The Wasserstein-2 loss at one tap.
 #[derive(Debug)]
@@ -29,8 +33,17 @@ pub struct WassersteinLoss {
     factor: Tensor,
     /// `tr Σ̂`.
     trace: f64,
+    /// What the value is divided by if its target normalises it: `tr Σ̂/c`, or more if that is next to nothing.
+    size: f64,
     /// Identity, times which `dL/dΣ` starts.
     identity: Tensor,
+}
+
+/// The mean variance of paintings' features, `tr Σ̂/c`, from their moments and `tr Σ̂`: what losses are divided by, and
+/// therefore at least [`LEAST_VARIANCE`] of their mean square.
+pub(super) fn mean_variance(device: &dyn Device, target: &Moments, trace: f64) -> Result<f64> {
+    let square = device.trace(&target.second)?.value()?;
+    Ok(trace.max(LEAST_VARIANCE * square) / target.mean.len() as f64)
 }
 
 /// The weighted mean of several paintings' raw moments.
@@ -54,6 +67,7 @@ impl WassersteinLoss {
         let target = blend(device, styles)?;
         let covariance = device.covariance(&target, RIDGE)?;
         let trace = device.trace(&covariance)?.value()?;
+        let size = mean_variance(device, &target, trace)?;
         let factor = device.cholesky(&covariance)?;
         let c = target.mean.len();
         let mut identity = vec![0.0; c * c];
@@ -67,6 +81,7 @@ impl WassersteinLoss {
             mean: target.mean,
             factor,
             trace,
+            size,
             identity,
         })
     }
@@ -78,10 +93,9 @@ impl Loss for WassersteinLoss {
     }
 
     fn extent(&self) -> Extent {
-        let entries = self.mean.len();
         Extent {
-            entries,
-            target: self.trace / entries as f64,
+            entries: self.mean.len(),
+            target: self.size,
         }
     }
 
@@ -104,6 +118,7 @@ impl Loss for WassersteinLoss {
         let value = LossValue {
             constant: self.trace,
             parts: vec![(1.0, distance), (1.0, trace), (-2.0, fidelity)],
+            is_distance: true,
             ..LossValue::default()
         };
         Ok((value, vec![Gradient::Moments(gradient)]))

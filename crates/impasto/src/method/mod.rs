@@ -12,6 +12,7 @@ pub(crate) mod optimize;
 mod plan;
 
 pub use extra::{ExtraTerms, TermContext};
+pub use optimize::{CalibratedLayer, calibration};
 pub use plan::{LEAST_TILE, Pace, RunLimits, RunPlan, ScalePlan};
 
 use crate::checkpoint::{Checkpoint, Checkpoints};
@@ -74,6 +75,12 @@ pub trait Method: Send + Sync + fmt::Debug {
     /// What stands in for layers of the recipe that the encoder lacks.
     fn substitutions(&self) -> &[Substitution] {
         &[]
+    }
+
+    /// The layers whose weights were made for another network than the encoder, with those that they were calibrated to;
+    /// `None` where weights are taken as they are.
+    fn calibration(&self) -> Option<&[CalibratedLayer]> {
+        None
     }
 
     /// Where the time of the last pass through the network went; empty if nobody knows.

@@ -4,11 +4,13 @@ mod adam;
 mod lbfgs;
 mod parameters;
 mod parts;
+mod unit;
 
 pub use adam::Adam;
 pub use lbfgs::Lbfgs;
 pub use parameters::{Parameters, Shapes};
 pub use parts::{Parts, Unfit};
+pub(crate) use unit::{Advised, advise};
 
 use crate::Result;
 use crate::recipe::{Clip, Optimize, OptimizerSettings};
@@ -63,6 +65,14 @@ impl Optimizer {
             clip: settings.clip,
             range,
         })
+    }
+
+    /// The same with a limit on how much L-BFGS changes any value in one iteration; Adam's steps have one by themselves.
+    pub fn limited(mut self, longest: Option<f64>) -> Self {
+        if let Algorithm::Lbfgs(lbfgs) = self.algorithm {
+            self.algorithm = Algorithm::Lbfgs(Box::new(lbfgs.limited(longest)));
+        }
+        self
     }
 
     /// Bytes that a recipe's optimiser keeps for an image of so many pixels.

@@ -27,7 +27,7 @@ pub use crate::loss::gram::GramNorm;
 pub use field::{Field, Group, METHOD, field, fields};
 pub use kind::{Alternative, Kind};
 pub use optimize::{
-    ContentTerm, LayerNorm, LayerWeights, Optimize, StyleLoss, StyleTerm, TermReduction,
+    ContentTerm, LayerNorm, LayerWeights, MadeFor, Optimize, StyleLoss, StyleTerm, TermReduction,
     VariationTerm,
 };
 pub use optimizer::{

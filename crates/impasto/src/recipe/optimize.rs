@@ -20,6 +20,11 @@ pub struct Optimize {
     pub normalize: Normalize,
     /// Whether the losses are means or sums.
     pub reduction: Reduction,
+    /// The network whose activations the weights were chosen beside.
+    pub made_for: MadeFor,
+    /// Whether everything is done as it is written, whatever comes of it: weights are not calibrated to another network than
+    /// the one that they were made for, and L-BFGS is not kept from diverging.
+    pub faithful: bool,
     /// What the run starts from.
     pub init: Init,
     /// The noise that some starts are made of.
@@ -45,6 +50,8 @@ impl Default for Optimize {
             variation: VariationTerm::default(),
             normalize: Normalize::Target,
             reduction: Reduction::Mean,
+            made_for: MadeFor::Any,
+            faithful: false,
             init: Init::Content,
             noise: NoiseSettings::default(),
             pixels: Pixels::Unit,
@@ -231,4 +238,28 @@ impl Default for VariationTerm {
             reduction: TermReduction::Recipe,
         }
     }
+}
+
+/// The network whose activations a recipe's weights were chosen beside. On another one, each weight is calibrated so that its
+/// term is as large there.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum MadeFor {
+    /// Any: its terms are free of scale, or its weights were chosen on the network that is used.
+    #[default]
+    Any,
+    /// The original VGG-19, for pictures in 0..255.
+    Oxford,
+    /// torchvision's VGG-19, for pictures of unit variance.
+    Torchvision,
+    /// A VGG-19 that is rescaled so that every filter's mean activation is 1.
+    Unit,
+}
+
+impl Named for MadeFor {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("any", MadeFor::Any),
+        ("oxford", MadeFor::Oxford),
+        ("torchvision", MadeFor::Torchvision),
+        ("unit", MadeFor::Unit),
+    ];
 }

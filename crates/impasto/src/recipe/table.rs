@@ -6,8 +6,8 @@ use super::range::{Form, Quantity, Range};
 use super::value::{Setting, Value};
 use super::{
     Centre, Clip, Distribution, EpsilonTo, GramNorm, Init, Keep, LayerNorm, LayerWeights,
-    LineSearch, MethodName, MethodSettings, Normalize, OptimizerSettings, Pixels, StyleLoss,
-    TermReduction,
+    LineSearch, MadeFor, MethodName, MethodSettings, Normalize, OptimizerSettings, Pixels,
+    StyleLoss, TermReduction,
 };
 use impasto_compute::{Padding, PoolKind, Reduction, TotalVariation};
 
@@ -220,6 +220,10 @@ fn terms() -> Vec<Field> {
         row("normalize", names::<Normalize>(), at_optimize!(normalize), "What each term is divided by, so that its weight means the same everywhere")
             .everyday(),
         row("reduction", names::<Reduction>(), at_optimize!(reduction), "Whether losses are means or sums")
+            .everyday(),
+        row("made-for", names::<MadeFor>(), at_optimize!(made_for), "The network whose activations the weights were chosen beside: on another one they are calibrated"),
+        row("faithful", Kind::Flag, at_optimize!(faithful), "Do everything as the recipe says it: calibrate no weights to the encoder, and let L-BFGS diverge")
+            .within(Group::Optimisation)
             .everyday(),
     ]
 }

@@ -12,7 +12,7 @@
 
 use super::machine::Machine;
 use super::text::{base64, duration, escape, significant};
-use super::{Report, Setback, curves, settings};
+use super::{Cause, Report, Setback, curves, settings};
 use crate::Result;
 use crate::picture::{
     Filter, Format, Picture, PictureError, SaveOptions, fit_long_side, write_whole,
@@ -227,12 +227,23 @@ fn facts(report: &Report, width: usize, height: usize) -> String {
             scale,
             step,
             factor,
+            cause,
         } = setback;
-        let place = format!(
-            "scale {}, step {step}: {factor} of the step size from there",
-            scale + 1
+        let (what, then) = match cause {
+            Cause::NotANumber => ("no number", format!("{factor} of the step size from there")),
+            Cause::Rose => (
+                "diverged",
+                "back to the best picture, shorter steps from there".into(),
+            ),
+        };
+        pair(
+            &mut out,
+            what,
+            &format!("scale {}, step {step}: {then}", scale + 1),
         );
-        pair(&mut out, "no number", &place);
+    }
+    for concern in &report.concerns {
+        pair(&mut out, "concern", &concern.to_string());
     }
     pair(&mut out, "time", &duration(report.seconds));
     pair(&mut out, "steps a second", &rate(steps, report.seconds));

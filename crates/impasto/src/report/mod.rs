@@ -19,6 +19,7 @@ use crate::recipe::Recipe;
 use crate::style::Style;
 use impasto_compute::Device;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Everything about a run but its pictures.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -41,6 +42,8 @@ pub struct Report {
     pub steps: Vec<StepReport>,
     /// What went wrong and was mended.
     pub setbacks: Vec<Setback>,
+    /// What is wrong with how it ended.
+    pub concerns: Vec<Concern>,
     /// Wall-clock seconds of the run; breaks between a checkpoint and going on from it are left out.
     pub seconds: f64,
     /// Whether the observer ended it early.
@@ -75,8 +78,8 @@ pub struct StepReport {
     pub seconds: f64,
 }
 
-/// A step whose loss or gradient was not a number. The run went back to the image before the step that led there,
-/// forgot what the optimiser had gathered, and went on from it in steps of another size.
+/// A step that led nowhere. The run went back to an earlier image, forgot what the optimiser had gathered, and went on
+/// from it in other steps.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Setback {
     /// Index of the scale.
@@ -85,6 +88,60 @@ pub struct Setback {
     pub step: usize,
     /// What the size of all further steps is multiplied by.
     pub factor: f32,
+    /// What was wrong with it.
+    pub cause: Cause,
+}
+
+/// What was wrong with a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// Loss or gradient was not a number: the run went back to the image before the step that led there.
+    NotANumber,
+    /// The loss was more than twice what it was at the start of the scale: the run went back to the image of the least loss,
+    /// and L-BFGS changes no pixel by more than a tenth of its range in one iteration from there.
+    Rose,
+}
+
+/// What is wrong with how a run ended, though all of it were numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "concern")]
+pub enum Concern {
+    /// The loss at the end of a scale was more than twice that at its start. The scale's result is the picture of the
+    /// least loss.
+    Rose {
+        /// Index of the scale.
+        scale: usize,
+        /// The loss at its start.
+        start: f64,
+        /// The loss at its end.
+        end: f64,
+    },
+    /// Most values of the picture are as dark or as bright as they can be, and neither content nor styles are like that.
+    Saturated {
+        /// The share of them, 0..1.
+        share: f64,
+    },
+    /// The picture is the one that the run started from.
+    Unmoved,
+}
+
+impl fmt::Display for Concern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Concern::Rose { scale, start, end } => write!(
+                f,
+                "the loss rose at scale {} from {start:.3e} to {end:.3e}; the picture of the least loss is kept",
+                scale + 1
+            ),
+            Concern::Saturated { share } => write!(
+                f,
+                "{:.0} % of the picture is as dark or as bright as can be",
+                100.0 * share
+            ),
+            Concern::Unmoved => f.write_str("the picture is the one that the run started from"),
+        }
+    }
 }
 
 impl Report {
@@ -103,6 +160,7 @@ impl Report {
             scales: vec![],
             steps: vec![],
             setbacks: vec![],
+            concerns: vec![],
             seconds: 0.0,
             stopped: false,
         }

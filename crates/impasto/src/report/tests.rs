@@ -19,6 +19,7 @@ pub(super) fn report(steps: &[usize], loss: impl Fn(usize) -> f64) -> Report {
         scales: vec![],
         steps: vec![],
         setbacks: vec![],
+        concerns: vec![],
         seconds: 10.0,
         stopped: false,
     };

@@ -12,6 +12,7 @@
 //! of it is left after the encoder's pools is worked on at the least width that reaches the deepest layer, and
 //! brought back to its own shape at the end.
 
+mod calibration;
 mod inspect;
 mod pace;
 mod parameterization;
@@ -31,11 +32,12 @@ use crate::encoder::{Encoder, Substitution};
 use crate::loss::{Objective, Term};
 use crate::observer::{Event, Observer, Scale};
 use crate::picture::{Filter, Picture, fit_long_side};
-use crate::recipe::{Init, Optimize, Problem, StyleSize};
+use crate::recipe::{Init, Optimize, Problem, Recipe, StyleSize};
 use crate::report::Report;
 use crate::style::Style;
 use crate::tiling::{CutNetwork, NetworkView};
 use crate::{Error, Result};
+pub use calibration::CalibratedLayer;
 use impasto_compute::{Device, Input, NetSpec, Network, StageTime};
 use parameterization::PixelParameters;
 use run::{End, Evaluator, Run};
@@ -76,7 +78,7 @@ impl OptimizeMethod {
         let recipe = &setup.recipe;
         let mut spec = encoder.spec(&recipe.encoder);
         let mut problems = setup.problems();
-        let layers = match Layers::find(settings, recipe.strict_taps, encoder, &spec) {
+        let layers = match Layers::find(settings, recipe, encoder, &spec) {
             Ok(layers) if problems.is_empty() => layers,
             Err(Error::Invalid(more)) => {
                 problems.extend(more);
@@ -200,9 +202,25 @@ impl Method for OptimizeMethod {
         &self.layers.substitutions
     }
 
+    fn calibration(&self) -> Option<&[CalibratedLayer]> {
+        self.layers.calibration.as_deref()
+    }
+
     fn times(&self) -> Vec<StageTime> {
         self.network.times()
     }
+}
+
+/// What the weights of a recipe become on an encoder, layer by layer; `None` where they are taken as they are.
+///
+/// # Errors
+/// [`Error::Invalid`] with every layer that the encoder cannot look at.
+pub fn calibration(recipe: &Recipe, encoder: &Encoder) -> Result<Option<Vec<CalibratedLayer>>> {
+    let spec = encoder.spec(&recipe.encoder);
+    let Some(settings) = recipe.optimize() else {
+        return Ok(None);
+    };
+    Ok(Layers::find(settings, recipe, encoder, &spec)?.calibration)
 }
 
 impl<'a> Session<'a> {
@@ -299,6 +317,21 @@ impl<'a> Session<'a> {
 
     /// What the run starts from at its first scale.
     fn begin(&self, content: &Picture, scale: Scale) -> Result<State> {
+        let planes = self.start_planes(content, scale);
+        let pixels = Arc::new(PixelParameters(self.settings.pixels));
+        let is_limited = self.layers.calibration.is_some();
+        State::new(
+            self.device(),
+            self.settings,
+            pixels,
+            planes,
+            scale,
+            is_limited,
+        )
+    }
+
+    /// The planes of that picture, in 0..1.
+    fn start_planes(&self, content: &Picture, scale: Scale) -> Vec<f32> {
         let start = Start {
             settings: self.settings,
             seed: self.setup.recipe.seed,
@@ -306,9 +339,7 @@ impl<'a> Session<'a> {
             picture: self.setup.start.as_ref(),
             styles: &self.setup.styles,
         };
-        let planes = start.planes((scale.height, scale.width));
-        let pixels = Arc::new(PixelParameters(self.settings.pixels));
-        State::new(self.device(), self.settings, pixels, planes, scale)
+        start.planes((scale.height, scale.width))
     }
 
     /// All scales of a run, from the first or from where a checkpoint left it.
@@ -385,8 +416,15 @@ impl<'a> Session<'a> {
             self.network.forget();
         }
         let Scale { width, height, .. } = state.scale;
-        let (report, keeper) = run.finish(&state);
         let picture = Picture::new(width, height, state.result(device)?)?;
+        let first = match scales {
+            [only] => Some(self.start_planes(content, *only)),
+            _ => None,
+        };
+        let others = setup.styles.iter().map(|style| &style.picture);
+        let others = others.chain([content]).map(Picture::rgb);
+        run.look_at_result(picture.rgb(), first.as_deref(), others);
+        let (report, keeper) = run.finish(&state);
         // Scales that were given say the size of the result, whatever the recipe's is.
         let at_its_size = report.stopped || !self.settings.schedule.scales.is_empty();
         Ok(Stylized {

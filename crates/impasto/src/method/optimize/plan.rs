@@ -168,8 +168,8 @@ impl Session<'_> {
         let pixels = scale.width * scale.height;
         let spec = self.network.spec();
         let requests = self.layers.requests(self.settings);
-        // Picture, the one before the step, and the optimiser.
-        let state = 2 * PIXEL * pixels + Optimizer::bytes(self.settings, pixels);
+        // Picture, the one before the step, that of the least loss, and the optimiser.
+        let state = 3 * PIXEL * pixels + Optimizer::bytes(self.settings, pixels);
         let targets = feature_bytes(spec, size, &requests)?;
         let fixed = around.base + state + targets;
         let fit = |size: Size, requests: &[_], fixed: usize, gradient: bool| {

@@ -20,12 +20,32 @@ use crate::checkpoint::{Cuts, Keeper, Notice};
 use crate::loss::{Evaluation, Objective};
 use crate::observer::{Event, Observer, Scale, Step};
 use crate::picture::Picture;
-use crate::report::{Report, ScaleReport, Setback};
+use crate::report::{Cause, Concern, Report, ScaleReport, Setback};
 use crate::tiling::NetworkView;
 use impasto_compute::{Device, Tensor};
 use std::fmt;
 use std::ops::ControlFlow;
 use std::time::Instant;
+
+/// How many times the loss at the start of a scale is far above it.
+const FAR: f64 = 2.0;
+
+/// The evaluations that a run has before it is judged by that: the losses of good ones may rise at first.
+const PATIENCE: usize = 20;
+
+/// The share of a picture's values that may be as dark or bright as they can be, or that of content or styles and so much
+/// more.
+const MOST: f64 = 0.5;
+const MORE: f64 = 0.25;
+
+/// The share of values that are as dark or bright as can be, in eight bits.
+fn saturated(planes: &[f32]) -> f64 {
+    let edge = 0.5 / 255.0;
+    let at_edge = planes
+        .iter()
+        .filter(|&&value| value <= edge || value >= 1.0 - edge);
+    at_edge.count() as f64 / planes.len().max(1) as f64
+}
 
 /// What is minimised at one scale.
 pub(super) struct Evaluator<'a> {
@@ -154,7 +174,10 @@ impl<'a> Run<'a> {
     ) -> Result<End> {
         let device = evaluator.device;
         let terms = evaluator.objective.terms().iter();
-        self.report.terms = terms.map(|term| (term.name.clone(), term.weight)).collect();
+        let terms = terms.zip(evaluator.objective.weights());
+        self.report.terms = terms
+            .map(|(term, weight)| (term.name.clone(), weight))
+            .collect();
         let before = std::mem::take(&mut self.before.1);
         let scale_seconds = || before + started.elapsed().as_secs_f64();
         let mut end = End::Complete;
@@ -180,11 +203,17 @@ impl<'a> Run<'a> {
             };
             match taken.report(state.index, &evaluator.objective)? {
                 Some(report) => {
+                    let loss = report.total;
                     self.report.steps.push(report);
                     if !announced {
                         self.announce(evaluator, state, &taken);
                     }
+                    state.note(device, &taken, loss)?;
+                    let step = taken.step;
                     state.good = taken.before;
+                    if self.rescue(device, state, step, loss)? {
+                        waiting = None;
+                    }
                 }
                 None => {
                     // What came after it came of it.
@@ -203,6 +232,7 @@ impl<'a> Run<'a> {
         if self.is_stopped() && end == End::Complete && self.is_worthwhile(state) {
             self.save(device, state, scale_seconds())?;
         }
+        self.settle(state);
         let (index, scale, seconds) = (state.index, state.scale, scale_seconds());
         self.report.scales.push(ScaleReport {
             width: scale.width,
@@ -259,17 +289,66 @@ impl<'a> Run<'a> {
             scale: state.index,
             step: taken.step,
             factor: SHORTER,
+            cause: Cause::NotANumber,
         };
         let again = state.undo(device, taken)?;
         if again {
             self.report.steps.pop();
         }
-        if !again || !self.report.setbacks.is_empty() {
+        let mut before = self.report.setbacks.iter();
+        if !again || before.any(|setback| setback.cause == Cause::NotANumber) {
             return Ok(false);
         }
         self.report.setbacks.push(setback);
         self.notify(&Event::Setback(setback));
         Ok(true)
+    }
+
+    /// Rescues a run whose loss is far above its start, unless it is to go the way of its source whatever comes of it.
+    /// Whether it did.
+    fn rescue(
+        &mut self,
+        device: &dyn Device,
+        state: &mut State,
+        step: usize,
+        loss: f64,
+    ) -> Result<bool> {
+        let patient = step < PATIENCE || step == state.scale.steps;
+        if patient || state.rise(loss) <= FAR || self.is_faithful() {
+            return Ok(false);
+        }
+        if !state.rescue(device, step)? {
+            return Ok(false);
+        }
+        let setback = Setback {
+            scale: state.index,
+            step,
+            factor: 1.0,
+            cause: Cause::Rose,
+        };
+        self.report.setbacks.push(setback);
+        self.notify(&Event::Setback(setback));
+        Ok(true)
+    }
+
+    /// At the end of a scale: if its loss is far above its start, the picture of the least loss is the result, which is
+    /// told.
+    fn settle(&mut self, state: &mut State) {
+        let scale = state.index;
+        let last = self.report.steps.last().filter(|step| step.scale == scale);
+        let (Some(start), Some(end)) = (state.first, last.map(|step| step.total)) else {
+            return;
+        };
+        if state.rise(end) > FAR {
+            state.settle();
+            let concern = Concern::Rose { scale, start, end };
+            self.report.concerns.push(concern);
+        }
+    }
+
+    fn is_faithful(&self) -> bool {
+        let settings = self.report.recipe.optimize();
+        settings.is_some_and(|settings| settings.faithful)
     }
 
     fn is_due(&self, state: &State) -> bool {
@@ -282,6 +361,26 @@ impl<'a> Run<'a> {
         let progress = self.progress(state.index, state.step);
         let keeper = self.keeper.as_ref();
         keeper.is_some_and(|keeper| keeper.is_worthwhile(self.seconds(), progress))
+    }
+
+    /// Judges the result as a picture: planes of it, of what the run started from if they are of one size, and of
+    /// content and styles.
+    pub(super) fn look_at_result<'p>(
+        &mut self,
+        result: &[f32],
+        first: Option<&[f32]>,
+        others: impl Iterator<Item = &'p [f32]>,
+    ) {
+        let usual = others.map(saturated).fold(0.0, f64::max);
+        let share = saturated(result);
+        if share > MOST.max(usual + MORE) {
+            self.report.concerns.push(Concern::Saturated { share });
+        }
+        let moved = |(a, b): (&f32, &f32)| (a - b).abs() >= 0.5 / 255.0;
+        let still = |first: &[f32]| !result.iter().zip(first).any(moved);
+        if first.is_some_and(still) && !self.report.steps.is_empty() && !self.is_stopped() {
+            self.report.concerns.push(Concern::Unmoved);
+        }
     }
 
     /// The report of a run that ended in a state, and the keeper of its checkpoints.

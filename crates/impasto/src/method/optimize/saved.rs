@@ -2,12 +2,13 @@
 
 use super::parameterization::Parameterization;
 use super::run::Run;
-use super::state::{Best, SHORTER, State};
+use super::state::{Best, SHORTER, State, longest};
 use crate::Result;
 use crate::checkpoint::{Header, Past, Place, Saved};
 use crate::observer::Scale;
-use crate::optim::{Optimizer, Parts, Unfit};
+use crate::optim::{Optimizer, Parameters, Parts, Unfit};
 use crate::recipe::Optimize;
+use crate::report::Cause;
 use impasto_compute::{Device, Tensor};
 use std::sync::Arc;
 
@@ -17,6 +18,12 @@ const GOOD: &str = "good";
 const BEST: &str = "best";
 const BEST_LOSS: &str = "best.loss";
 const BEST_STEP: &str = "best.step";
+const LEAST: &str = "least";
+const LEAST_LOSS: &str = "least.loss";
+const LEAST_STEP: &str = "least.step";
+const FIRST: &str = "first";
+const UNIT: &str = "unit";
+const LIMITED: &str = "limited";
 const OPTIMIZER: &str = "optimizer.";
 
 impl State {
@@ -31,11 +38,22 @@ impl State {
         if let Some(good) = &self.good {
             all.put_parameters(GOOD, good);
         }
-        if let Some(best) = &self.best {
-            all.put_parameters(BEST, &best.parameters);
-            all.put(BEST_LOSS, best.loss);
-            all.put(BEST_STEP, best.step as f64);
+        for (kept, [name, loss, step]) in [
+            (&self.best, [BEST, BEST_LOSS, BEST_STEP]),
+            (&self.least, [LEAST, LEAST_LOSS, LEAST_STEP]),
+        ] {
+            if let Some(kept) = kept {
+                all.put_parameters(name, &kept.parameters);
+                all.put(loss, kept.loss);
+                all.put(step, kept.step as f64);
+            }
         }
+        for (name, number) in [(FIRST, self.first), (UNIT, self.unit.map(f64::from))] {
+            if let Some(number) = number {
+                all.put(name, number);
+            }
+        }
+        all.put(LIMITED, f64::from(u8::from(self.is_limited)));
         all
     }
 
@@ -69,15 +87,25 @@ impl State {
                 true => own.take_parameters(name, &shapes).map(Some),
                 false => Ok(None),
             };
-            let (good, best) = (optional(GOOD)?, optional(BEST)?);
-            let best = match best {
-                None => None,
-                Some(parameters) => Some(Best {
-                    loss: own.number(BEST_LOSS)?,
-                    step: own.count(BEST_STEP)?,
-                    parameters,
-                }),
+            let (good, best, least) = (optional(GOOD)?, optional(BEST)?, optional(LEAST)?);
+            let kept = |parameters: Option<Parameters>, loss: &str, step: &str| {
+                let kept = |parameters| -> Result<Best, Unfit> {
+                    Ok(Best {
+                        loss: own.number(loss)?,
+                        step: own.count(step)?,
+                        parameters,
+                    })
+                };
+                parameters.map(kept).transpose()
             };
+            let best = kept(best, BEST_LOSS, BEST_STEP)?;
+            let least = kept(least, LEAST_LOSS, LEAST_STEP)?;
+            let number = |name: &str| match own.numbers.contains_key(name) {
+                true => own.number(name).map(Some),
+                false => Ok(None),
+            };
+            let (first, unit) = (number(FIRST)?, number(UNIT)?.map(|unit| unit as f32));
+            let is_limited = own.count::<u8>(LIMITED)? == 1;
             Ok(Self {
                 index,
                 scale,
@@ -85,8 +113,13 @@ impl State {
                 parameters: own.take_parameters(PARAMETERS, &shapes)?,
                 parameterization,
                 good,
-                optimizer: Optimizer::restore(&settings, &shapes, range, of_optimizer)?,
+                optimizer: Optimizer::restore(&settings, &shapes, range, of_optimizer)?
+                    .limited(longest(&settings, is_limited)),
                 settings,
+                is_limited,
+                unit,
+                first,
+                least,
                 best,
             })
         };
@@ -118,7 +151,11 @@ impl Run<'_> {
         };
         let past = std::mem::take(&mut saved.header.past);
         let mut settings = settings.clone();
-        if !past.setbacks.is_empty() {
+        if past
+            .setbacks
+            .iter()
+            .any(|setback| setback.cause == Cause::NotANumber)
+        {
             settings.optimizer = settings.optimizer.shortened(SHORTER);
         }
         let state = State::restore(device, settings, parameterization, scale, &mut saved)?;
@@ -126,6 +163,7 @@ impl Run<'_> {
         self.report.scales = past.scales;
         self.report.steps = past.steps;
         self.report.setbacks = past.setbacks;
+        self.report.concerns = past.concerns;
         Ok(state)
     }
 
@@ -153,6 +191,7 @@ impl Run<'_> {
                 scales: self.report.scales.clone(),
                 steps: self.report.steps.clone(),
                 setbacks: self.report.setbacks.clone(),
+                concerns: self.report.concerns.clone(),
                 seconds,
                 scale_seconds,
             },

@@ -4,16 +4,25 @@ use super::parameterization::Parameterization;
 use super::run::Evaluator;
 use super::taken::Taken;
 use crate::Result;
-use crate::loss::LossValue;
+use crate::loss::{Evaluation, LossValue};
 use crate::observer::Scale;
-use crate::optim::{Function, Optimizer, Parameters};
+use crate::optim::{Advised, Function, Optimizer, Parameters, advise};
 use crate::picture::{Filter, resize_planes};
-use crate::recipe::{Keep, Optimize};
-use impasto_compute::Device;
+use crate::recipe::{Keep, Optimize, OptimizerSettings};
+use impasto_compute::{Device, Tensor};
 use std::sync::Arc;
 
 /// What steps are multiplied by after a setback.
 pub(super) const SHORTER: f32 = 0.1;
+
+/// The greatest change of a pixel in one iteration of an L-BFGS that is limited, as a share of what pixels may be.
+const LONGEST: f64 = 0.1;
+
+/// Weights above this may be why a gradient is not a number.
+const HEAVY: f32 = 1e9;
+
+/// How often the weights' common factor is tried if nothing can be told of the first gradient.
+const TRIALS: usize = 3;
 
 /// A run between two steps.
 #[derive(Debug)]
@@ -33,6 +42,14 @@ pub(super) struct State {
     /// The settings, with shorter steps after a setback.
     pub(super) settings: Optimize,
     pub(super) optimizer: Optimizer,
+    /// Whether L-BFGS is limited in how much it changes a pixel in one iteration.
+    pub(super) is_limited: bool,
+    /// The power of two by which the objective is multiplied, from the first step on.
+    pub(super) unit: Option<f32>,
+    /// The total loss at the start of this scale, once it is known.
+    pub(super) first: Option<f64>,
+    /// The parameters of the least loss so far, whatever is kept at the end: those to go back to.
+    pub(super) least: Option<Best>,
     /// The parameters to keep so far, unless the last ones are kept.
     pub(super) best: Option<Best>,
 }
@@ -48,7 +65,9 @@ pub(super) struct Best {
 
 /// The objective as a function of the parameters, which remembers what it was evaluated at.
 struct ObjectiveOf<'s, 'e> {
-    evaluator: &'s Evaluator<'e>,
+    evaluator: &'s mut Evaluator<'e>,
+    optimizer: &'s OptimizerSettings,
+    unit: &'s mut Option<f32>,
     parameterization: &'s dyn Parameterization,
     /// Of the last evaluation.
     values: Vec<LossValue>,
@@ -64,12 +83,15 @@ impl Function for ObjectiveOf<'_, '_> {
         let device = self.evaluator.device;
         let mut made = None;
         let image = self.parameterization.to_image(device, at, &mut made)?;
-        let evaluation = self.evaluator.evaluate(image)?;
+        let mut evaluation = self.evaluator.evaluate(image)?;
+        if self.unit.is_none() {
+            evaluation = self.choose_unit(image, evaluation)?;
+        }
         self.values = evaluation.values;
         // Not earlier: it is amid an evaluation that memory is scarce.
         self.before = Some(at.copy(device)?);
         if self.keep != Keep::Last {
-            let loss = self.value()?;
+            let loss = self.evaluator.objective.total(&self.values)?;
             let least = self.best.as_ref().is_none_or(|best| loss < best.loss);
             self.is_best = loss.is_finite() && least;
             if self.is_best {
@@ -84,8 +106,47 @@ impl Function for ObjectiveOf<'_, '_> {
     }
 
     fn value(&self) -> Result<f64> {
-        Ok(self.evaluator.objective.total(&self.values)?)
+        let objective = &self.evaluator.objective;
+        Ok(objective.total(&self.values)? * f64::from(objective.unit()))
     }
+}
+
+impl ObjectiveOf<'_, '_> {
+    /// Finds the power of two by which the objective is multiplied, at the first image of a run; the evaluation with it.
+    fn choose_unit(&mut self, image: &Tensor, first: Evaluation) -> Result<Evaluation> {
+        let device = self.evaluator.device;
+        let (mut evaluation, mut unit) = (first, 1.0f32);
+        for trial in 0..=TRIALS {
+            let gradient = device.copy(&evaluation.gradient)?;
+            let gradient = self.parameterization.gradient(device, gradient)?;
+            let power = match advise(device, self.optimizer, &gradient)? {
+                Advised::Keep => break,
+                Advised::Multiply(power) => power,
+                Advised::Try(power) if trial < TRIALS && (power > 0 || self.is_heavy()) => power,
+                Advised::Try(_) if unit == 1.0 => break,
+                // It is 0, or not a number, whatever its unit.
+                Advised::Try(_) => (-unit.log2()) as i32,
+            };
+            unit *= 2f32.powi(power);
+            self.evaluator.objective.set_unit(unit);
+            evaluation = self.evaluator.evaluate(image)?;
+        }
+        *self.unit = Some(unit);
+        Ok(evaluation)
+    }
+}
+
+impl ObjectiveOf<'_, '_> {
+    /// Whether some weight is so great that gradients may overflow by it.
+    fn is_heavy(&self) -> bool {
+        let mut terms = self.evaluator.objective.terms().iter();
+        terms.any(|term| term.weight.abs() > HEAVY)
+    }
+}
+
+/// The limit of an optimiser that has one, in the units of the recipe's pixels.
+pub(super) fn longest(settings: &Optimize, is_limited: bool) -> Option<f64> {
+    is_limited.then(|| LONGEST * f64::from(settings.pixels.scale()[0]))
 }
 
 impl State {
@@ -96,6 +157,7 @@ impl State {
         parameterization: Arc<dyn Parameterization>,
         planes: Vec<f32>,
         scale: Scale,
+        is_limited: bool,
     ) -> Result<Self> {
         let size = (scale.height, scale.width);
         let (shapes, range) = (parameterization.shapes(size), parameterization.range());
@@ -107,7 +169,12 @@ impl State {
             parameterization,
             good: None,
             settings: settings.clone(),
-            optimizer: Optimizer::new(device, settings, &shapes, range)?,
+            optimizer: Optimizer::new(device, settings, &shapes, range)?
+                .limited(longest(settings, is_limited)),
+            is_limited,
+            unit: None,
+            first: None,
+            least: None,
             best: None,
         })
     }
@@ -131,6 +198,8 @@ impl State {
             parameters: self.parameterization.parameters(device, planes, size)?,
             good: None,
             optimizer: self.optimizer.rescale(device, &shapes)?,
+            first: None,
+            least: None,
             best: None,
             ..self
         })
@@ -154,8 +223,13 @@ impl State {
         evaluator
             .objective
             .prepare(device, seed, self.index, step)?;
+        if let Some(unit) = self.unit {
+            evaluator.objective.set_unit(unit);
+        }
         let mut objective = ObjectiveOf {
             evaluator,
+            optimizer: &self.settings.optimizer,
+            unit: &mut self.unit,
             parameterization: self.parameterization.as_ref(),
             values: vec![],
             before: None,
@@ -186,6 +260,49 @@ impl State {
         })
     }
 
+    /// Takes note of a step that was judged: of the loss at the start, and of the parameters of the least loss. Where the
+    /// recipe keeps the best parameters anyway, they are not kept twice.
+    pub(super) fn note(&mut self, device: &dyn Device, taken: &Taken, loss: f64) -> Result<()> {
+        self.first.get_or_insert(loss);
+        let lower = self.least.as_ref().is_none_or(|least| loss < least.loss);
+        if let (true, Some(before)) = (lower && self.settings.keep == Keep::Last, &taken.before) {
+            self.least = Some(Best {
+                loss,
+                step: taken.step,
+                parameters: before.copy(device)?,
+            });
+        }
+        Ok(())
+    }
+
+    /// How many times the loss at the scale's start a loss is.
+    pub(super) fn rise(&self, loss: f64) -> f64 {
+        self.first.map_or(1.0, |first| loss / first)
+    }
+
+    /// Goes back to the parameters of the least loss, and on from there with an L-BFGS that remembers nothing and is
+    /// limited. Not for Adam, whose steps are limited by themselves, and not twice.
+    pub(super) fn rescue(&mut self, device: &dyn Device, step: usize) -> Result<bool> {
+        let is_lbfgs = matches!(self.settings.optimizer, OptimizerSettings::Lbfgs(_));
+        let back = self.least.as_ref().or(self.best.as_ref());
+        let (true, false, Some(back)) = (is_lbfgs, self.is_limited, back) else {
+            return Ok(false);
+        };
+        self.step = step;
+        self.parameters = back.parameters.copy(device)?;
+        self.good = None;
+        self.is_limited = true;
+        let (shapes, range) = (self.parameters.shapes(), self.parameterization.range());
+        self.optimizer = Optimizer::new(device, &self.settings, &shapes, range)?
+            .limited(longest(&self.settings, true));
+        Ok(true)
+    }
+
+    /// Makes the parameters of the least loss the result.
+    pub(super) fn settle(&mut self) {
+        self.best = self.best.take().or(self.least.take());
+    }
+
     /// Undoes a step that was taken along something that is not a number, and the one that led to it, if there was
     /// one at this scale: then there is another way, in shorter steps.
     pub(super) fn undo(&mut self, device: &dyn Device, taken: Taken) -> Result<bool> {
@@ -199,7 +316,9 @@ impl State {
             self.settings.optimizer = self.settings.optimizer.shortened(SHORTER);
         }
         let (shapes, range) = (self.parameters.shapes(), self.parameterization.range());
-        self.optimizer = Optimizer::new(device, &self.settings, &shapes, range)?;
+        self.optimizer = Optimizer::new(device, &self.settings, &shapes, range)?
+            .limited(longest(&self.settings, self.is_limited));
+        self.least = self.least.take().filter(|least| least.step <= self.step);
         self.best = self.best.take().filter(|best| best.step <= self.step);
         Ok(again)
     }

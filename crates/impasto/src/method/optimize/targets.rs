@@ -1,5 +1,6 @@
 //! From pictures to terms: which layers, what the styles and the content show there, and the losses towards it.
 
+use super::calibration::{CalibratedLayer, Calibration};
 use crate::encoder::{Encoder, LayerName, StandIn, Substitution, WeightedLayer};
 use crate::loss::content::ContentLoss;
 use crate::loss::gram::{GramLoss, StyleMoments};
@@ -8,7 +9,7 @@ use crate::loss::variation::VariationLoss;
 use crate::loss::wasserstein::WassersteinLoss;
 use crate::loss::{Loss, Scaling, Term};
 use crate::picture::{Filter, Picture};
-use crate::recipe::{LayerNorm, LayerWeights, Optimize, Problem, StyleLoss};
+use crate::recipe::{LayerNorm, LayerWeights, Optimize, Problem, Recipe, StyleLoss};
 use crate::style::Style;
 use crate::tiling::NetworkView;
 use crate::{Advice, Error, Result};
@@ -31,6 +32,9 @@ pub(super) struct Layers {
     style: Vec<Layer>,
     /// What stands in for layers that the encoder lacks.
     pub(super) substitutions: Vec<Substitution>,
+    /// The layers whose weights were made for another network, each with the weight for this one; `None` where nothing is
+    /// calibrated.
+    pub(super) calibration: Option<Vec<CalibratedLayer>>,
     /// Least side of a picture that reaches every layer.
     pub(super) minimum_side: usize,
     /// Index of the deepest layer of the network that is looked at.
@@ -39,30 +43,41 @@ pub(super) struct Layers {
 
 impl Layers {
     /// Finds the layers that a recipe names, or those that the encoder suggests; the nearest ones for those that the
-    /// encoder lacks, unless that is an error (`strict`).
+    /// encoder lacks, unless the recipe is strict about them.
     ///
     /// # Errors
     /// [`Error::Invalid`] with every layer for which there is none.
     pub(super) fn find(
         settings: &Optimize,
-        strict: bool,
+        recipe: &Recipe,
         encoder: &Encoder,
         spec: &NetSpec,
     ) -> Result<Self> {
         let defaults = encoder.default_layers();
         let mut problems = Vec::new();
         let mut substitutions = Vec::new();
+        let asked = settings.content.layers.iter().chain(&settings.style.layers);
+        let asked: Vec<_> = asked.map(|layer| layer.layer).collect();
+        let calibration = Calibration::of(settings, &recipe.encoder, encoder, &asked);
+        let mut calibrated = Vec::new();
         let mut find =
             |term: &'static str, named: &[WeightedLayer], otherwise: &[LayerName], weights| {
                 let field = format!("{term}.layers");
                 let otherwise: Vec<_> = otherwise.iter().copied().map(WeightedLayer::one).collect();
                 let named = if named.is_empty() { &otherwise } else { named };
                 let names: Vec<_> = named.iter().map(|layer| layer.layer).collect();
-                let stand_ins = encoder.stand_ins(&names);
+                let stand_ins = match calibration {
+                    Some(_) => names.iter().map(|name| encoder.nearest(*name)).collect(),
+                    None => encoder.stand_ins(&names),
+                };
+                let total: f32 = match weights {
+                    LayerWeights::Shared => named.iter().map(|layer| layer.weight).sum(),
+                    LayerWeights::Absolute => 1.0,
+                };
                 let mut found: Vec<Layer> = Vec::new();
                 for (layer, stand_in) in named.iter().zip(stand_ins) {
                     let tap = match (encoder.tap(layer.layer), stand_in) {
-                        (Err(error), _) if strict => Err(error.to_string()),
+                        (Err(error), _) if recipe.strict_taps => Err(error.to_string()),
                         (Err(_), StandIn::Layer(name)) => {
                             substitutions.push(Substitution {
                                 term,
@@ -86,6 +101,25 @@ impl Layers {
                             .map(|tap| (layer.layer, tap))
                             .map_err(|e| e.to_string()),
                     };
+                    if let (Some(calibration), Ok((name, tap))) = (&calibration, &tap) {
+                        let factor = calibration.factor(term, layer.layer, *name);
+                        let published = layer.weight / total;
+                        let share = (f64::from(published) * factor) as f32;
+                        calibrated.push(CalibratedLayer {
+                            term,
+                            wanted: layer.layer,
+                            found: *name,
+                            published,
+                            calibrated: share,
+                        });
+                        if let Some(other) = found.iter_mut().find(|other| other.tap == *tap) {
+                            other.share += share;
+                            continue;
+                        }
+                        let (name, tap) = (*name, *tap);
+                        found.push(Layer { name, tap, share });
+                        continue;
+                    }
                     match tap {
                         Ok((_, tap)) if found.iter().any(|other| other.tap == tap) => {
                             let allowed = "a layer can be named only once";
@@ -97,13 +131,13 @@ impl Layers {
                             share: layer.weight,
                         }),
                         Err(error) => {
-                            let advice = strict.then_some(Advice::FullNetwork);
+                            let advice = recipe.strict_taps.then_some(Advice::FullNetwork);
                             let problem = Problem::new(&field, layer.layer, error);
                             problems.push(problem.advising(advice));
                         }
                     }
                 }
-                if weights == LayerWeights::Shared {
+                if weights == LayerWeights::Shared && calibration.is_none() {
                     let total: f32 = found.iter().map(|layer| layer.share).sum();
                     found.iter_mut().for_each(|layer| layer.share /= total);
                 }
@@ -129,6 +163,17 @@ impl Layers {
             content,
             style,
             substitutions,
+            calibration: calibration.map(|_| {
+                for layer in &mut calibrated {
+                    let weight = match layer.term {
+                        "content" => settings.content.weight,
+                        _ => settings.style.weight,
+                    };
+                    layer.published *= weight;
+                    layer.calibrated *= weight;
+                }
+                calibrated
+            }),
             minimum_side,
             deepest,
         })

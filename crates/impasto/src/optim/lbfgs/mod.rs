@@ -33,6 +33,8 @@ const LEAST_CURVATURE: f64 = 1e-10;
 #[derive(Debug)]
 pub struct Lbfgs {
     settings: LbfgsSettings,
+    /// The greatest change of any value in one iteration, if it is limited.
+    longest: Option<f64>,
     memory: Memory,
     /// Iterations and evaluations of this outer step.
     iterations: usize,
@@ -92,6 +94,7 @@ impl Lbfgs {
     pub fn new(settings: LbfgsSettings) -> Self {
         Self {
             settings,
+            longest: None,
             memory: Memory::default(),
             iterations: 0,
             evaluations: 0,
@@ -99,9 +102,15 @@ impl Lbfgs {
         }
     }
 
+    /// The same with a limit on how much any value changes in one iteration: its steps are shortened to that. Without a
+    /// pair of enough curvature, a direction is the gradient at full length, however long that is.
+    pub fn limited(self, longest: Option<f64>) -> Self {
+        Self { longest, ..self }
+    }
+
     /// A fresh state of the same settings.
     pub fn restart(&self) -> Self {
-        Self::new(self.settings)
+        Self::new(self.settings).limited(self.longest)
     }
 
     /// Bytes that it keeps for so many values, once its history is full, the gradient included.
@@ -215,6 +224,10 @@ impl Lbfgs {
         let length = match first {
             true => rate * f64::min(1.0, 1.0 / at.gradient.sum_abs(device)?),
             false => rate,
+        };
+        let length = match self.longest {
+            Some(longest) => length.min(longest / direction.max_abs(device)?),
+            None => length,
         };
         let slope = at.gradient.dot(device, &direction)?;
         let last = self.memory.last.insert(Last {

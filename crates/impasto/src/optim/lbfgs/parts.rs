@@ -81,6 +81,7 @@ impl Lbfgs {
         };
         Ok(Self {
             settings,
+            longest: None,
             memory,
             iterations: parts.count("iterations")?,
             evaluations: parts.count("evaluations")?,

@@ -251,7 +251,7 @@ fn run(case: Case, checkpoints: Option<&Checkpoints>, look: &mut dyn FnMut(&Even
     };
     let mut state = match saved {
         Some(saved) => run.resume(&device, &settings, image, saved),
-        None => State::new(&device, &settings, image, vec![0.5; 6], SCALES[0]),
+        None => State::new(&device, &settings, image, vec![0.5; 6], SCALES[0], false),
     }
     .unwrap();
     let first = state.index;
@@ -329,6 +329,7 @@ fn a_step_that_is_no_number_is_taken_back_once() {
                 scale: 0,
                 step: at,
                 factor: SHORTER,
+                cause: Cause::NotANumber,
             };
             assert_eq!(report.setbacks, [setback]);
             // Told at once, or when one further step is under way, if there is one.
