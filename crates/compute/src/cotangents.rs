@@ -5,7 +5,7 @@ use crate::request::{Asked, missing};
 use crate::{Cotangent, Moments, NetSpec, Result, Tap, Tensor};
 
 /// What the losses say about the map behind one stage.
-pub(crate) struct Said<M> {
+pub(crate) struct LayerCotangents<M> {
     /// Gradient towards its moments, those of heads included.
     pub(crate) moments: Option<Moments>,
     /// Gradients towards its features.
@@ -14,7 +14,7 @@ pub(crate) struct Said<M> {
     pub(crate) heads: Vec<(usize, M)>,
 }
 
-impl<M> Default for Said<M> {
+impl<M> Default for LayerCotangents<M> {
     fn default() -> Self {
         Self {
             moments: None,
@@ -25,7 +25,7 @@ impl<M> Default for Said<M> {
 }
 
 /// What was seen of a tap.
-pub(crate) struct Sight {
+pub(crate) struct Expected {
     /// The stage behind which it sits.
     pub(crate) stage: usize,
     /// Whether a gradient towards features, and one towards moments, may come.
@@ -39,7 +39,7 @@ pub(crate) trait Receiver {
     type Map;
 
     /// What was seen of a tap, if anything was.
-    fn sight(&self, tap: Tap) -> Option<Sight>;
+    fn expected(&self, tap: Tap) -> Option<Expected>;
 
     /// The map of a tensor that is used up.
     fn take(&self, features: Tensor) -> Result<Self::Map>;
@@ -66,16 +66,17 @@ pub(crate) fn sorted<R: Receiver>(
     spec: &NetSpec,
     stages: &[Stage],
     cotangents: Vec<Cotangent>,
-) -> Result<Vec<Said<R::Map>>> {
-    let mut all: Vec<Said<R::Map>> = stages.iter().map(|_| Said::default()).collect();
+) -> Result<Vec<LayerCotangents<R::Map>>> {
+    let mut all: Vec<LayerCotangents<R::Map>> =
+        stages.iter().map(|_| LayerCotangents::default()).collect();
     for cotangent in cotangents {
         let tap = cotangent.tap;
-        let sight = tape.sight(tap);
-        let sight = sight.ok_or_else(|| missing(tap, "features and moments"))?;
-        let (said, stage) = (&mut all[sight.stage], &stages[sight.stage]);
+        let expected = tape.expected(tap);
+        let expected = expected.ok_or_else(|| missing(tap, "features and moments"))?;
+        let (said, stage) = (&mut all[expected.stage], &stages[expected.stage]);
         let asked = Asked {
-            features: sight.features,
-            moments: sight.moments,
+            features: expected.features,
+            moments: expected.moments,
             shape: [
                 stage.channels_at(spec, tap),
                 stage.size.height,

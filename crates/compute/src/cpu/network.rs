@@ -6,7 +6,7 @@ use super::convolution::{Convolution, not_a_convolution};
 use super::estimate::ABILITIES;
 use super::first::FirstFilters;
 use super::memory::Buffer;
-use super::sweep::{self, Ground, Sweep};
+use super::sweep::{self, Sweep, SweepInput};
 use super::tape::CpuTape;
 use crate::plan::Plan;
 use crate::request::{merged, merged_whole};
@@ -106,14 +106,15 @@ impl CpuNetwork {
         // Filters are not kept for tiles: there are many of them, and memory is what they save.
         let pixels = window.map_or(size.pixels(), |_| usize::MAX);
         let at_once = || sweep::plan::at_once(&self.spec, &plan, pixels);
-        let (ground, route) = match input {
-            Pass::Image(image) => (Ground::whole(self, image, size)?, at_once()),
-            Pass::Features(map) => (Ground::Features(map), at_once()),
-            Pass::Strips(image, strips) => {
-                (Ground::Image(image), sweep::plan::through(&plan, strips))
-            }
+        let (source, route) = match input {
+            Pass::Image(image) => (SweepInput::whole(self, image, size)?, at_once()),
+            Pass::Features(map) => (SweepInput::Features(map), at_once()),
+            Pass::Strips(image, strips) => (
+                SweepInput::Image(image),
+                sweep::plan::through(&plan, strips),
+            ),
         };
-        let mut sweep = Sweep::new(self, ground, &plan, &route);
+        let mut sweep = Sweep::new(self, source, &plan, &route);
         let whole = window.unwrap_or(Window::whole(size));
         let shown = sweep.forward(|stage| plan.stages[stage].window(&whole))?;
         Ok(CpuTape {

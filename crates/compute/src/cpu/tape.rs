@@ -4,16 +4,16 @@ use super::array::{self, get, get_mut, put, take};
 use super::heads;
 use super::memory::Buffer;
 use super::network::CpuNetwork;
-use super::sweep::backward::Known;
+use super::sweep::backward::BackwardInput;
 use super::sweep::{Features, Sweep};
 use super::views::Seen;
-use crate::cotangents::{self, Receiver, Sight, sorted};
+use crate::cotangents::{self, Expected, Receiver, sorted};
 use crate::plan::Plan;
 use crate::request::missing;
 use crate::{Answer, Cotangent, Moments, Result, Size, Tap, Tape, Tensor, Window};
 
 /// What the losses say about the map behind one stage.
-pub(super) type Said = cotangents::Said<Buffer>;
+pub(super) type LayerCotangents = cotangents::LayerCotangents<Buffer>;
 
 /// One forward pass.
 #[derive(Debug)]
@@ -57,7 +57,7 @@ impl CpuTape<'_> {
             taps.sort();
             parts.push(taps);
         }
-        let known = Known {
+        let known = BackwardInput {
             said: all,
             parts,
             answer,
@@ -73,9 +73,9 @@ impl CpuTape<'_> {
 impl Receiver for CpuTape<'_> {
     type Map = Buffer;
 
-    fn sight(&self, tap: Tap) -> Option<Sight> {
+    fn expected(&self, tap: Tap) -> Option<Expected> {
         let seen = self.seen.iter().find(|seen| seen.tap == tap)?;
-        Some(Sight {
+        Some(Expected {
             stage: seen.stage,
             features: !matches!(seen.features, Features::Unasked),
             moments: seen.moments.is_some() || seen.replay,

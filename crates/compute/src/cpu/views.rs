@@ -2,7 +2,7 @@
 
 use super::heads;
 use super::network::CpuNetwork;
-use super::sweep::{Features, Shown};
+use super::sweep::{Features, StageViews};
 use crate::plan::Plan;
 use crate::{Moments, Result, Tap};
 
@@ -20,7 +20,7 @@ pub(super) struct Seen {
 
 impl CpuNetwork {
     /// What each tap sees, from what is shown behind each stage.
-    pub(super) fn seen(&self, plan: &Plan, shown: Vec<Shown>) -> Result<Vec<Seen>> {
+    pub(super) fn seen(&self, plan: &Plan, shown: Vec<StageViews>) -> Result<Vec<Seen>> {
         let mut all = Vec::new();
         for (index, (stage, shown)) in plan.stages.iter().zip(shown).enumerate() {
             let mut trunk = shown.moments;

@@ -11,11 +11,11 @@ use std::task::{Context, Poll, Waker};
 /// The first thing that went wrong on a device.
 #[derive(Debug, Default)]
 pub(super) struct Fault {
-    said: Mutex<Option<Said>>,
+    said: Mutex<Option<FirstFault>>,
 }
 
 #[derive(Clone, Debug)]
-struct Said {
+struct FirstFault {
     problem: String,
     lost: bool,
 }
@@ -46,7 +46,7 @@ impl Fault {
         // A loss is the cause of whatever else is reported.
         let known = said.as_ref().is_some_and(|said| said.lost || !lost);
         if !known {
-            *said = Some(Said { problem, lost });
+            *said = Some(FirstFault { problem, lost });
         }
     }
 
@@ -55,14 +55,14 @@ impl Fault {
         let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         match said.clone() {
             None => Ok(()),
-            Some(Said {
+            Some(FirstFault {
                 problem,
                 lost: true,
             }) => Err(ComputeError::Lost {
                 device: device.into(),
                 problem,
             }),
-            Some(Said { problem, .. }) => Err(ComputeError::Failed {
+            Some(FirstFault { problem, .. }) => Err(ComputeError::Failed {
                 device: device.into(),
                 problem,
             }),

@@ -11,7 +11,7 @@ use super::moments::{self, From};
 use super::network::{GpuNetwork, Node, Shape};
 use super::pointwise::{self, PoolMemory};
 use super::vector;
-use crate::cotangents::{self, Receiver, Sight, sorted};
+use crate::cotangents::{self, Expected, Receiver, sorted};
 use crate::plan::{Behind, Kept, Operation, Plan};
 use crate::request::missing;
 use crate::{Answer, Cotangent, Moments, Padding, PoolKind, Result, Tap, Tape, Tensor, Window};
@@ -47,7 +47,7 @@ pub(super) struct Seen {
 }
 
 /// What the losses say about the map behind one stage.
-type Said = cotangents::Said<Array>;
+type LayerCotangents = cotangents::LayerCotangents<Array>;
 
 impl GpuTape<'_> {
     fn context(&self) -> &Context {
@@ -70,7 +70,7 @@ impl GpuTape<'_> {
     fn collect(
         &mut self,
         node: usize,
-        said: Said,
+        said: LayerCotangents,
         mut sum: Option<Array>,
     ) -> Result<Option<Array>> {
         let context = &self.network.context;
@@ -106,7 +106,12 @@ impl GpuTape<'_> {
     }
 
     /// The gradient towards node `index`, from that towards the node behind it.
-    fn step(&mut self, index: usize, behind: Option<Array>, said: Said) -> Result<Option<Array>> {
+    fn step(
+        &mut self,
+        index: usize,
+        behind: Option<Array>,
+        said: LayerCotangents,
+    ) -> Result<Option<Array>> {
         let Some(gradient) = behind else {
             let sum = self.collect(index, said, None)?;
             return self.masked(index, sum);
@@ -266,9 +271,9 @@ impl GpuTape<'_> {
 impl Receiver for GpuTape<'_> {
     type Map = Array;
 
-    fn sight(&self, tap: Tap) -> Option<Sight> {
+    fn expected(&self, tap: Tap) -> Option<Expected> {
         let seen = self.seen.iter().find(|seen| seen.tap == tap)?;
-        Some(Sight {
+        Some(Expected {
             stage: seen.node,
             features: seen.asked,
             moments: seen.moments.is_some() || seen.replay,

@@ -22,9 +22,9 @@ impl Back<'_, '_, '_, '_> {
         rows: &Range<usize>,
     ) -> Result<Option<Buffer>> {
         let context = &self.sweep.network.context;
-        let (strip, whole) = (self.strip(index), self.sweep.rungs[index].keeps.whole);
+        let (strip, whole) = (self.strip(index), self.sweep.stages[index].keeps.whole);
         let (Some(next), Some(behind)) = (
-            self.sweep.rungs.get(index + 1),
+            self.sweep.stages.get(index + 1),
             self.towards.get_mut(index + 1),
         ) else {
             return Ok(None);
@@ -61,7 +61,7 @@ impl Back<'_, '_, '_, '_> {
                     (PoolKind::Average, _) | (PoolKind::Max, None) => PoolMemory::Average,
                     // The map was kept: such a pool does not run strip by strip.
                     (PoolKind::L2, _) => {
-                        let (pooled, strip) = self.sweep.rungs[index].map();
+                        let (pooled, strip) = self.sweep.stages[index].map();
                         PoolMemory::L2(pooled, strip)
                     }
                 };
@@ -78,11 +78,11 @@ impl Back<'_, '_, '_, '_> {
     pub(super) fn answers(&mut self, index: usize, rows: &Range<usize>) -> Result<Vec<Buffer>> {
         let network = self.sweep.network;
         let context = &network.context;
-        let rung = &self.sweep.rungs[index];
-        let (stage, w) = (&rung.stage, rung.stage.size.width);
+        let held = &self.sweep.stages[index];
+        let (stage, w) = (&held.stage, held.stage.size.width);
         let mut said = Vec::new();
         for &tap in &self.towards[index].parts {
-            let part = features_of(network, rung, tap, rows.clone())?;
+            let part = features_of(network, held, tap, rows.clone())?;
             let channels = stage.channels_at(&network.spec, tap);
             let shape = [channels, rows.len(), w];
             let features = put_blocked(context, part, shape)?;
@@ -112,7 +112,7 @@ impl Back<'_, '_, '_, '_> {
                 Tap::Head(head) => {
                     let head = &network.spec.heads[head];
                     let count = rows.len() * w;
-                    let mut out = context.pool.take(rung.blocks() * count * LANES)?;
+                    let mut out = context.pool.take(held.blocks() * count * LANES)?;
                     let operand = Operand::Into {
                         x: gradient.lanes(),
                         out: out.lanes_mut(),
@@ -136,7 +136,7 @@ impl Back<'_, '_, '_, '_> {
         index: usize,
     ) -> Result<()> {
         let network = self.sweep.network;
-        let channels = self.sweep.rungs[index].stage.channels;
+        let channels = self.sweep.stages[index].stage.channels;
         let matrix = Matrix::back_through_head(&network.spec.heads[head], channels);
         match sum {
             Some(sum) => {

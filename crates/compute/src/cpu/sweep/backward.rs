@@ -12,59 +12,34 @@
 //! that tells the two apart.
 
 use super::answers::{clear, copy};
-use super::{OVERLAP, ROW_STEP, Sweep, first_rows};
+use super::recompute::Needs;
+use super::towards::Towards;
+use super::{OVERLAP, ROW_STEP, Sweep};
 use crate::cpu::array::{put, put_blocked, zeros};
 use crate::cpu::convolve::{Gradient, Return};
 use crate::cpu::first::{self, Bordered};
 use crate::cpu::memory::Buffer;
-use crate::cpu::mixing::{Matrix, Operand, Pixels};
+use crate::cpu::mixing::{Operand, Pixels};
 use crate::cpu::moments;
 use crate::cpu::pointwise;
-use crate::cpu::results::{Bits, Mask};
-use crate::cpu::shared::Shared;
-use crate::cpu::simd::{LANES, Lanes};
+use crate::cpu::results::Mask;
+use crate::cpu::simd::LANES;
 use crate::cpu::strip::Strip;
 use crate::cpu::sweep::rows::Rows;
-use crate::cpu::tape::Said;
+use crate::cpu::tape::LayerCotangents;
 use crate::cpu::window::clear_around;
 use crate::plan::{Behind, Operation};
-use crate::{Answer, Input, Moments, Result, Tap, Tensor, Window};
+use crate::{Answer, Input, Result, Tap, Tensor, Window};
 use std::ops::Range;
 
 /// What is known of the way back before it begins.
-pub(in crate::cpu) struct Known<'k, 'a> {
+pub(in crate::cpu) struct BackwardInput<'k, 'a> {
     /// What losses say about each stage's map, and where its moments were taken.
-    pub(in crate::cpu) said: Vec<(Said, Window)>,
+    pub(in crate::cpu) said: Vec<(LayerCotangents, Window)>,
     /// Taps whose features are shown part by part, by stage.
     pub(in crate::cpu) parts: Vec<Vec<Tap>>,
     /// Who looks at them.
     pub(in crate::cpu) answer: &'k mut Answer<'a>,
-}
-
-/// The rows of no map.
-const NOTHING: Strip = Strip {
-    h: 0,
-    w: 0,
-    first: 0,
-    rows: 0,
-    room: 0,
-};
-
-/// The gradient towards one map, some rows of which are in memory.
-pub(super) struct Towards {
-    /// None before the first are made, and after the last have been read.
-    pub(super) rows: Option<Rows<f32>>,
-    computed: usize,
-    /// What is said about moments, until the matrix is made.
-    moments: Option<Moments>,
-    /// From the map to the gradient of its moments, if they have one, from the first rows to the last.
-    matrix: Option<Matrix>,
-    window: Window,
-    pub(super) parts: Vec<Tap>,
-    /// Gradients towards the features as a whole.
-    features: Vec<Buffer>,
-    /// The same of heads, by the index of the head.
-    heads: Vec<(usize, Buffer)>,
 }
 
 /// A way back.
@@ -77,8 +52,8 @@ pub(super) struct Back<'s, 'n, 'k, 'a> {
 
 impl Sweep<'_> {
     /// The gradient towards what was read, `[c, h, w]`.
-    pub(in crate::cpu) fn backward(mut self, known: Known<'_, '_>) -> Result<Tensor> {
-        let Known {
+    pub(in crate::cpu) fn backward(mut self, known: BackwardInput<'_, '_>) -> Result<Tensor> {
+        let BackwardInput {
             said,
             parts,
             answer,
@@ -86,7 +61,7 @@ impl Sweep<'_> {
         let (network, size) = (self.network, self.size);
         let context = &network.context;
         self.laps.restart();
-        let all = self.rungs.len();
+        let all = self.stages.len();
         let mut towards = Vec::with_capacity(all);
         for ((said, window), parts) in said.into_iter().zip(parts) {
             towards.push(Towards::new(said, window, parts));
@@ -97,7 +72,7 @@ impl Sweep<'_> {
         let Some(last) = towards.iter().rposition(Towards::is_said) else {
             return zeros(context, &shape);
         };
-        self.rungs.truncate(last + 1);
+        self.stages.truncate(last + 1);
         towards.truncate(last + 1);
         let mut back = Back {
             sweep: &mut self,
@@ -105,9 +80,9 @@ impl Sweep<'_> {
             answer,
         };
         // Gradients that are there as a whole come first: each is let go of when the one before it is there.
-        let first_whole = back.sweep.rungs.iter().position(|rung| rung.keeps.whole);
+        let first_whole = back.sweep.stages.iter().position(|held| held.keeps.whole);
         if let Some(first) = first_whole {
-            back.pull(first, back.sweep.rungs[first].rows(), 0)?;
+            back.pull(first, back.sweep.stages[first].rows(), 0)?;
         }
         let towards = match network.spec.input {
             Input::Image(_) => put(back.through_image()?, &shape),
@@ -122,49 +97,6 @@ impl Sweep<'_> {
     }
 }
 
-impl Towards {
-    /// No rows yet of the gradient towards the map of a stage.
-    fn new(said: Said, window: Window, parts: Vec<Tap>) -> Self {
-        Self {
-            rows: None,
-            computed: 0,
-            moments: said.moments,
-            matrix: None,
-            window,
-            parts,
-            features: said.features,
-            heads: said.heads,
-        }
-    }
-
-    /// Whether anything is said about moments.
-    fn of_moments(&self) -> bool {
-        self.moments.is_some() || self.matrix.is_some()
-    }
-
-    /// The rows that are there, and which they are; empty if none are.
-    pub(super) fn map(&self) -> (&[Lanes], Strip) {
-        match &self.rows {
-            Some(rows) => (rows.buffer.lanes(), rows.strip),
-            None => (&[], NOTHING),
-        }
-    }
-
-    /// The same, to be written.
-    fn map_mut(&mut self) -> (&mut [Lanes], Strip) {
-        match &mut self.rows {
-            Some(rows) => (rows.buffer.lanes_mut(), rows.strip),
-            None => (&mut [], NOTHING),
-        }
-    }
-
-    /// Whether losses say anything, or may when they are asked.
-    fn is_said(&self) -> bool {
-        self.of_moments()
-            || !(self.parts.is_empty() && self.features.is_empty() && self.heads.is_empty())
-    }
-}
-
 impl Back<'_, '_, '_, '_> {
     /// The gradient towards the image, from that towards the map of its convolution.
     fn through_image(&mut self) -> Result<Buffer> {
@@ -172,7 +104,7 @@ impl Back<'_, '_, '_, '_> {
         let context = &network.context;
         let padding = network.convolution(0)?.spec.padding;
         let (filters, norm) = (network.first()?, network.norm()?);
-        let (step, h) = (self.sweep.rungs[0].step, size.height);
+        let (step, h) = (self.sweep.stages[0].step, size.height);
         // With a border, from whose start its rows are counted: row `p` needs rows `p − 2` to `p` of the first map.
         let mut bordered = Rows::new(context, (3, 1), size.bordered(), step + OVERLAP)?;
         let mut out = context.pool.take(3 * size.pixels())?;
@@ -208,13 +140,16 @@ impl Back<'_, '_, '_, '_> {
     /// above row `read` on.
     fn pull(&mut self, index: usize, rows: usize, read: usize) -> Result<()> {
         loop {
-            let (done, h) = (self.towards[index].computed, self.sweep.rungs[index].rows());
+            let (done, h) = (
+                self.towards[index].computed,
+                self.sweep.stages[index].rows(),
+            );
             if done >= rows.min(h) {
                 return Ok(());
             }
-            let rung = &self.sweep.rungs[index];
-            let step = rung.stage.made(rung.step).max(ROW_STEP);
-            let end = match rung.keeps.whole {
+            let held = &self.sweep.stages[index];
+            let step = held.stage.made(held.step).max(ROW_STEP);
+            let end = match held.keeps.whole {
                 true => h,
                 false => rows.min(done + step).next_multiple_of(ROW_STEP).min(h),
             };
@@ -238,7 +173,7 @@ impl Back<'_, '_, '_, '_> {
             true => self.first_again(&rows)?,
             false => None,
         };
-        let accumulate = match self.sweep.rungs[index].keeps.whole {
+        let accumulate = match self.sweep.stages[index].keeps.whole {
             true => self.settle_whole(index, sum)?,
             false => self.settle(index, &rows, own, sum)?,
         };
@@ -248,7 +183,7 @@ impl Back<'_, '_, '_, '_> {
             made.extend(rows.end);
         }
         here.computed = rows.end;
-        if self.sweep.rungs[index].keeps.whole {
+        if self.sweep.stages[index].keeps.whole {
             self.forget(index);
         }
         Ok(())
@@ -257,26 +192,26 @@ impl Back<'_, '_, '_, '_> {
     /// Makes room for rows of a gradient up to `end`, and keeps those from `keep` on. One that is made as a whole gets
     /// its memory when it is known from where.
     fn make_room(&mut self, index: usize, keep: usize, end: usize) -> Result<()> {
-        let rung = &self.sweep.rungs[index];
-        if rung.keeps.whole {
+        let held = &self.sweep.stages[index];
+        if held.keeps.whole {
             return Ok(());
         }
         let context = &self.sweep.network.context;
-        let (shape, room) = ((rung.blocks(), LANES), rung.step + OVERLAP);
+        let (shape, room) = ((held.blocks(), LANES), held.step + OVERLAP);
         let rows = match &mut self.towards[index].rows {
             Some(rows) => rows,
-            none => none.insert(Rows::new(context, shape, rung.stage.size, room)?),
+            none => none.insert(Rows::new(context, shape, held.stage.size, room)?),
         };
         rows.slide(context, keep, end)
     }
 
     /// Lets go of what is not needed any more when a gradient is there as a whole.
     fn forget(&mut self, index: usize) {
-        self.sweep.rungs[index].map = None;
+        self.sweep.stages[index].map = None;
         self.towards[index].matrix = None;
         if let Some(behind) = self.towards.get_mut(index + 1) {
             behind.rows = None;
-            self.sweep.rungs[index + 1].bits = None;
+            self.sweep.stages[index + 1].bits = None;
         }
         self.sweep.laps.backward(index + 1);
     }
@@ -285,13 +220,13 @@ impl Back<'_, '_, '_, '_> {
     pub(super) fn strip(&self, index: usize) -> Strip {
         match &self.towards[index].rows {
             Some(rows) => rows.strip,
-            None => Strip::whole(self.sweep.rungs[index].stage.size),
+            None => Strip::whole(self.sweep.stages[index].stage.size),
         }
     }
 
     /// A buffer laid out as the gradient of a stage.
     pub(super) fn fresh(&self, index: usize) -> Result<Buffer> {
-        let len = self.sweep.rungs[index].blocks() * self.strip(index).pixels() * LANES;
+        let len = self.sweep.stages[index].blocks() * self.strip(index).pixels() * LANES;
         self.sweep.network.context.pool.take(len)
     }
 
@@ -307,7 +242,7 @@ impl Back<'_, '_, '_, '_> {
 
     /// Makes what some rows of a gradient are made from: gradients behind, and maps and bits that were not kept.
     fn prepare(&mut self, index: usize, rows: &Range<usize>) -> Result<()> {
-        if let Some(next) = self.sweep.rungs.get(index + 1) {
+        if let Some(next) = self.sweep.stages.get(index + 1) {
             let there = next.rows();
             // As far as it is read.
             let (need, read) = match next.stage.operation {
@@ -335,7 +270,7 @@ impl Back<'_, '_, '_, '_> {
     /// The sum of what a stage without a convolution hands back and of what losses say about features, if there is
     /// anything, laid out as the gradient of the stage.
     fn say(&mut self, index: usize, rows: &Range<usize>, own: Pixels) -> Result<Option<Buffer>> {
-        let size = self.sweep.rungs[index].stage.size;
+        let size = self.sweep.stages[index].stage.size;
         let mut sum = self.handed_back(index, rows)?;
         for part in self.answers(index, rows)? {
             let part = (part.lanes(), Pixels::all(own.count));
@@ -347,7 +282,7 @@ impl Back<'_, '_, '_, '_> {
             count: own.count,
         };
         let here = &mut self.towards[index];
-        if self.sweep.rungs[index].keeps.whole && sum.is_none() && !here.features.is_empty() {
+        if self.sweep.stages[index].keeps.whole && sum.is_none() && !here.features.is_empty() {
             sum = Some(here.features.remove(0));
         }
         for whole in &self.towards[index].features {
@@ -356,36 +291,11 @@ impl Back<'_, '_, '_, '_> {
         for (head, whole) in &self.towards[index].heads {
             self.add_head(&mut sum, *head, (whole.lanes(), there), own, index)?;
         }
-        if self.sweep.rungs[index].keeps.whole {
+        if self.sweep.stages[index].keeps.whole {
             let here = &mut self.towards[index];
             (here.features, here.heads) = (vec![], vec![]);
         }
         Ok(sum)
-    }
-
-    /// Makes rows of the first map once more where their gradient will lie, and their bits if they were not kept.
-    fn first_again(&mut self, rows: &Range<usize>) -> Result<Option<Rows<u16>>> {
-        let (network, rung) = (self.sweep.network, &self.sweep.rungs[0]);
-        let here = &mut self.towards[0];
-        let mut fresh = None;
-        if !rung.keeps.bits && rung.per_pixel() > 0 {
-            let shape = (rung.blocks(), rung.per_pixel());
-            let mut bits = Rows::new(&network.context, shape, rung.stage.size, rows.len())?;
-            bits.strip.first = rows.start;
-            bits.strip.rows = rows.len();
-            fresh = Some(bits);
-        }
-        if fresh.is_some() || here.matrix.is_some() {
-            let bits = fresh.as_mut().map(|rows| Bits {
-                words: Shared::new(&mut rows.buffer),
-                strip: rows.strip,
-            });
-            let (ground, size) = (&self.sweep.ground, self.sweep.size);
-            let out = here.map_mut();
-            let relu = rung.per_pixel() > 0;
-            first_rows(network, ground, size, out, relu, bits, rows.clone())?;
-        }
-        Ok(fresh)
     }
 
     /// Writes the gradient of moments and a sum where rows of the gradient lie; whether anything was written.
@@ -398,7 +308,7 @@ impl Back<'_, '_, '_, '_> {
     ) -> Result<bool> {
         let at_once = self.at_once(index);
         let context = &self.sweep.network.context;
-        let rung = &self.sweep.rungs[index];
+        let held = &self.sweep.stages[index];
         let here = &mut self.towards[index];
         let add = sum.as_ref().map(|sum| sum.lanes());
         let Some(rows_here) = &mut here.rows else {
@@ -411,7 +321,7 @@ impl Back<'_, '_, '_, '_> {
             }
             return Ok(add.is_some());
         };
-        let (from, place) = rung.map();
+        let (from, place) = held.map();
         let operand = match at_once {
             true => Operand::InPlace { map, add },
             false => Operand::Across {
@@ -426,9 +336,9 @@ impl Back<'_, '_, '_, '_> {
             },
         };
         matrix.apply(context, own, operand)?;
-        if here.window != Window::whole(rung.stage.size) {
+        if here.window != Window::whole(held.stage.size) {
             let (map, fresh) = (rows_here.buffer.lanes_mut(), (rows.start, rows.len()));
-            let width = rung.stage.size.width;
+            let width = held.stage.size.width;
             clear_around(
                 map,
                 add,
@@ -446,10 +356,10 @@ impl Back<'_, '_, '_, '_> {
     fn settle_whole(&mut self, index: usize, sum: Option<Buffer>) -> Result<bool> {
         let context = &self.sweep.network.context;
         let Towards { matrix, window, .. } = &self.towards[index];
-        let rung = &mut self.sweep.rungs[index];
-        let (size, shape) = (rung.stage.size, (rung.blocks(), LANES));
+        let held = &mut self.sweep.stages[index];
+        let (size, shape) = (held.stage.size, (held.blocks(), LANES));
         // Moments were asked for, so the map was kept.
-        let map = rung.map.take_if(|_| matrix.is_some());
+        let map = held.map.take_if(|_| matrix.is_some());
         let (written, buffer) = match (matrix, map) {
             (Some(matrix), Some(Rows { mut buffer, .. })) => {
                 let (map, add) = (buffer.lanes_mut(), sum.as_ref().map(|sum| sum.lanes()));
@@ -484,10 +394,10 @@ impl Back<'_, '_, '_, '_> {
         fresh_bits: Option<Rows<u16>>,
     ) -> Result<()> {
         let network = self.sweep.network;
-        let rung = &self.sweep.rungs[index];
+        let held = &self.sweep.stages[index];
         let (mine, behind) = self.towards.split_at_mut(index + 1);
         let (map, strip) = mine[index].map_mut();
-        let mask = match rung.stage.operation {
+        let mask = match held.stage.operation {
             Operation::Conv {
                 behind: Behind::Relu,
                 ..
@@ -496,11 +406,11 @@ impl Back<'_, '_, '_, '_> {
                     words: &fresh.buffer,
                     strip: fresh.strip,
                 }),
-                None => rung.mask(),
+                None => held.mask(),
             },
             _ => None,
         };
-        if let (Some(next), Some(behind)) = (self.sweep.rungs.get(index + 1), behind.first())
+        if let (Some(next), Some(behind)) = (self.sweep.stages.get(index + 1), behind.first())
             && let Operation::Conv { .. } = next.stage.operation
         {
             let (gradient, there) = behind.map();
@@ -527,54 +437,14 @@ impl Back<'_, '_, '_, '_> {
     }
 
     /// Whether the way back looks at the map of a stage.
-    fn looks(&self, index: usize) -> bool {
+    pub(super) fn looks(&self, index: usize) -> bool {
         self.towards[index].of_moments() || !self.towards[index].parts.is_empty()
     }
 
     /// Whether rows of a stage are made again just when their gradient is: those of the first, which takes less time than
     /// keeping them from when later stages needed them.
-    fn at_once(&self, index: usize) -> bool {
-        let keeps = self.sweep.rungs[0].keeps;
+    pub(super) fn at_once(&self, index: usize) -> bool {
+        let keeps = self.sweep.stages[0].keeps;
         index == 0 && !keeps.whole && !keeps.map && self.towards[0].parts.is_empty()
     }
-
-    /// Makes rows of a map, or of its bits, once more if they were not kept.
-    fn again(&mut self, index: usize, rows: usize, needs: Needs) -> Result<()> {
-        let rung = &self.sweep.rungs[index];
-        let kept = match needs {
-            Needs::Map => rung.keeps.map,
-            Needs::Bits => rung.keeps.bits || rung.per_pixel() == 0,
-        };
-        if kept {
-            return Ok(());
-        }
-        // Up to where every gradient has come: what lies above is not read again.
-        for index in 0..self.sweep.rungs.len() {
-            let here = self.towards[index].computed;
-            let before = index
-                .checked_sub(1)
-                .map_or(here, |before| self.towards[before].computed);
-            let (looks, at_once) = (self.looks(index), self.at_once(index));
-            let rung = &mut self.sweep.rungs[index];
-            rung.map_needed = match here >= rung.rows() {
-                true => usize::MAX,
-                false => here,
-            };
-            rung.bits_needed = here.min(rung.stage.made(before).saturating_sub(1));
-            if !looks || at_once {
-                rung.map_needed = usize::MAX;
-            }
-            if at_once {
-                rung.bits_needed = usize::MAX;
-            }
-        }
-        self.sweep.advance(index, rows, &mut [])
-    }
-}
-
-/// What is needed of a stage.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Needs {
-    Map,
-    Bits,
 }

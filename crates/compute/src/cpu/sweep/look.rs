@@ -1,7 +1,7 @@
 //! What taps see of stages.
 
 use super::answers::copy;
-use super::rung::Rung;
+use super::stage_rows::StageRows;
 use crate::cpu::array::put_blocked;
 use crate::cpu::memory::Buffer;
 use crate::cpu::mixing::{Matrix, Operand, Pixels};
@@ -25,7 +25,7 @@ pub(super) struct View {
 }
 
 /// What the requests behind a stage see.
-pub(in crate::cpu) struct Shown {
+pub(in crate::cpu) struct StageViews {
     pub(in crate::cpu) moments: Option<Moments>,
     /// By tap.
     pub(in crate::cpu) features: Vec<Features>,
@@ -45,16 +45,16 @@ pub(in crate::cpu) enum Features {
 }
 
 /// Whether a request is shown the map of a stage, as a whole.
-fn shows_map(rung: &Rung, request: &Wanted) -> bool {
-    rung.keeps.whole && matches!(request.tap, Tap::Layer(_))
+fn shows_map(held: &StageRows, request: &Wanted) -> bool {
+    held.keeps.whole && matches!(request.tap, Tap::Layer(_))
 }
 
 impl View {
     /// Nothing is seen yet.
-    pub(super) fn new(rung: &mut Rung, window: Window) -> Self {
-        let wanted = rung.stage.wanted.clone();
+    pub(super) fn new(held: &mut StageRows, window: Window) -> Self {
+        let wanted = held.stage.wanted.clone();
         if wanted.iter().any(|request| request.moments) {
-            rung.map_needed = window.top;
+            held.map_needed = window.top;
         }
         Self {
             features: wanted.iter().map(|_| None).collect(),
@@ -69,21 +69,21 @@ impl View {
     pub(super) fn look(
         &mut self,
         network: &CpuNetwork,
-        rung: &mut Rung,
+        held: &mut StageRows,
         made: Range<usize>,
     ) -> Result<()> {
         if self.wanted.iter().any(|request| request.moments) {
-            self.sum(network, rung, made.end)?;
+            self.sum(network, held, made.end)?;
         }
-        let size = rung.stage.size;
+        let size = held.stage.size;
         for (request, whole) in self.wanted.iter().zip(&mut self.features) {
-            if !request.features || shows_map(rung, request) {
+            if !request.features || shows_map(held, request) {
                 continue;
             }
             let whole = match whole {
                 Some(whole) => whole,
                 none => {
-                    let channels = rung.stage.channels_at(&network.spec, request.tap);
+                    let channels = held.stage.channels_at(&network.spec, request.tap);
                     let blocks = channels.div_ceil(LANES);
                     none.insert(network.context.pool.take(blocks * size.pixels() * LANES)?)
                 }
@@ -95,7 +95,7 @@ impl View {
             };
             write_features(
                 network,
-                rung,
+                held,
                 request.tap,
                 made.start,
                 (whole.lanes_mut(), here),
@@ -105,8 +105,8 @@ impl View {
     }
 
     /// Adds rows up to `made` to the sums of moments.
-    fn sum(&mut self, network: &CpuNetwork, rung: &mut Rung, made: usize) -> Result<()> {
-        let (context, window, stage) = (&network.context, &self.window, &rung.stage);
+    fn sum(&mut self, network: &CpuNetwork, held: &mut StageRows, made: usize) -> Result<()> {
+        let (context, window, stage) = (&network.context, &self.window, &held.stage);
         let sums = match &mut self.sums {
             Some(sums) => sums,
             none if self.moments.is_none() => {
@@ -120,7 +120,7 @@ impl View {
         let there = made.clamp(window.top, window.bottom()) - window.top;
         let (seen, ready) = (sums.lines(), sums.ready(there));
         if ready > seen {
-            let (map, strip) = rung.map();
+            let (map, strip) = held.map();
             let lines = Lines {
                 stride: strip.pixels(),
                 start: strip.place(window.top + seen, window.left),
@@ -129,33 +129,33 @@ impl View {
                 width: window.width,
             };
             sums.add(context, map, lines);
-            rung.map_needed = window.top + ready;
+            held.map_needed = window.top + ready;
         }
         if ready == window.height
             && let Some(sums) = self.sums.take()
         {
             self.moments = Some(sums.finish(context)?);
-            rung.map_needed = usize::MAX;
+            held.map_needed = usize::MAX;
         }
         Ok(())
     }
 
     /// What was seen, when all rows were.
-    pub(super) fn finish(self, network: &CpuNetwork, rung: &mut Rung) -> Result<Shown> {
-        let Size { width, height } = rung.stage.size;
+    pub(super) fn finish(self, network: &CpuNetwork, held: &mut StageRows) -> Result<StageViews> {
+        let Size { width, height } = held.stage.size;
         let mut features = Vec::with_capacity(self.wanted.len());
         for (request, buffer) in self.wanted.iter().zip(self.features) {
             features.push(match buffer {
                 Some(buffer) => {
-                    let channels = rung.stage.channels_at(&network.spec, request.tap);
+                    let channels = held.stage.channels_at(&network.spec, request.tap);
                     let shape = [channels, height, width];
                     Features::Own(put_blocked(&network.context, buffer, shape)?)
                 }
-                None if request.features && shows_map(rung, request) => rung.show(network)?,
+                None if request.features && shows_map(held, request) => held.show(network)?,
                 None => Features::Unasked,
             });
         }
-        Ok(Shown {
+        Ok(StageViews {
             moments: self.moments,
             features,
         })
@@ -165,12 +165,12 @@ impl View {
 /// Writes the features of a tap from row `first` on, in blocks, as many pixels as there is room for.
 fn write_features(
     network: &CpuNetwork,
-    rung: &Rung,
+    held: &StageRows,
     tap: Tap,
     first: usize,
     (out, here): (&mut [Lanes], Pixels),
 ) -> Result<()> {
-    let (map, strip) = rung.map();
+    let (map, strip) = held.map();
     let there = Pixels {
         stride: strip.pixels(),
         start: strip.place(first, 0),
@@ -182,7 +182,7 @@ fn write_features(
             Ok(())
         }
         Tap::Head(head) => {
-            let matrix = Matrix::of_head(&network.spec.heads[head], rung.stage.channels);
+            let matrix = Matrix::of_head(&network.spec.heads[head], held.stage.channels);
             let operand = Operand::Across {
                 x: map,
                 there,
@@ -197,14 +197,14 @@ fn write_features(
 /// Some rows of the features of a tap, in blocks without gaps.
 pub(super) fn features_of(
     network: &CpuNetwork,
-    rung: &Rung,
+    held: &StageRows,
     tap: Tap,
     rows: Range<usize>,
 ) -> Result<Buffer> {
-    let blocks = rung.stage.channels_at(&network.spec, tap).div_ceil(LANES);
-    let count = rows.len() * rung.stage.size.width;
+    let blocks = held.stage.channels_at(&network.spec, tap).div_ceil(LANES);
+    let count = rows.len() * held.stage.size.width;
     let mut part = network.context.pool.take(blocks * count * LANES)?;
     let to = (part.lanes_mut(), Pixels::all(count));
-    write_features(network, rung, tap, rows.start, to)?;
+    write_features(network, held, tap, rows.start, to)?;
     Ok(part)
 }

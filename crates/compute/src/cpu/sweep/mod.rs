@@ -19,9 +19,11 @@ mod answers;
 pub(super) mod backward;
 mod look;
 pub(super) mod plan;
+mod recompute;
 mod room;
 mod rows;
-mod rung;
+mod stage_rows;
+mod towards;
 
 use super::first::{self, FirstTarget, Prepared};
 use super::laps::Laps;
@@ -34,10 +36,10 @@ use super::strip::Strip;
 use crate::plan::{Behind, Operation, Plan, Stage};
 use crate::{Layer, NetSpec, Padding, Result, Size, Window};
 use look::View;
-pub(super) use look::{Features, Shown};
+pub(super) use look::{Features, StageViews};
 pub(super) use room::Room;
 use rows::Rows;
-use rung::Rung;
+use stage_rows::StageRows;
 use std::ops::Range;
 
 /// Size of the rows that a stage makes at a time, about: a part of the last-level cache.
@@ -92,7 +94,7 @@ pub(super) struct Route {
 
 /// What the first stage reads.
 #[derive(Debug)]
-pub(super) enum Ground<'a> {
+pub(super) enum SweepInput<'a> {
     /// An image, whose rows are prepared when they are read.
     Image(&'a [f32]),
     /// A copy, prepared as a whole.
@@ -103,7 +105,7 @@ pub(super) enum Ground<'a> {
     Read,
 }
 
-impl Ground<'_> {
+impl SweepInput<'_> {
     /// A copy of an image `[3, h, w]`.
     pub(super) fn whole(network: &CpuNetwork, image: &[f32], size: Size) -> Result<Self> {
         Ok(Self::Prepared(prepare(
@@ -136,9 +138,9 @@ fn prepare(
 #[derive(Debug)]
 pub(super) struct Sweep<'a> {
     network: &'a CpuNetwork,
-    ground: Ground<'a>,
+    source: SweepInput<'a>,
     size: Size,
-    rungs: Vec<Rung>,
+    stages: Vec<StageRows>,
     pixels: usize,
     laps: Laps<'a>,
 }
@@ -147,13 +149,13 @@ impl<'a> Sweep<'a> {
     /// No rows yet of the stages of a plan.
     pub(super) fn new(
         network: &'a CpuNetwork,
-        mut ground: Ground<'a>,
+        mut source: SweepInput<'a>,
         plan: &Plan,
         route: &Route,
     ) -> Self {
         let stages = plan.stages.iter().zip(route.keeps.iter().zip(&route.steps));
-        let mut rungs: Vec<Rung> = stages
-            .map(|(stage, (keeps, step))| Rung {
+        let mut stages: Vec<StageRows> = stages
+            .map(|(stage, (keeps, step))| StageRows {
                 stage: stage.clone(),
                 keeps: *keeps,
                 step: *step,
@@ -166,22 +168,22 @@ impl<'a> Sweep<'a> {
                 bits_needed: usize::MAX,
             })
             .collect();
-        for index in 0..rungs.len() {
-            let rung = &rungs[index];
-            let read = rungs.get(index + 1).map_or(0, |next| next.step);
-            rungs[index].room = read.max(rung.stage.made(rung.step)) + OVERLAP;
+        for index in 0..stages.len() {
+            let held = &stages[index];
+            let read = stages.get(index + 1).map_or(0, |next| next.step);
+            stages[index].room = read.max(held.stage.made(held.step)) + OVERLAP;
         }
-        if let (Ground::Features(map), Some(first)) = (&mut ground, rungs.first_mut()) {
+        if let (SweepInput::Features(map), Some(first)) = (&mut source, stages.first_mut()) {
             let shape = (first.blocks(), LANES);
             first.map = Some(Rows::whole(map.take(), shape, plan.size));
             first.computed = first.rows();
-            ground = Ground::Read;
+            source = SweepInput::Read;
         }
         Self {
             network,
-            ground,
+            source,
             size: plan.size,
-            rungs,
+            stages,
             pixels: route.pixels,
             laps: Laps::new(network, &plan.stages),
         }
@@ -189,66 +191,66 @@ impl<'a> Sweep<'a> {
 
     /// Goes over the picture; `window` says where the moments of each stage are taken.
     /// Afterwards only what is kept is left. The filters of `pixels` beyond the limit are forgotten by the caller.
-    pub(super) fn forward(&mut self, window: impl Fn(usize) -> Window) -> Result<Vec<Shown>> {
+    pub(super) fn forward(&mut self, window: impl Fn(usize) -> Window) -> Result<Vec<StageViews>> {
         let network = self.network;
-        let rungs = self.rungs.iter_mut().enumerate();
-        let mut views: Vec<View> = rungs
-            .map(|(index, rung)| View::new(rung, window(index)))
+        let stages = self.stages.iter_mut().enumerate();
+        let mut views: Vec<View> = stages
+            .map(|(index, held)| View::new(held, window(index)))
             .collect();
-        if let Some(last) = self.rungs.len().checked_sub(1) {
-            self.advance(last, self.rungs[last].rows(), &mut views)?;
+        if let Some(last) = self.stages.len().checked_sub(1) {
+            self.advance(last, self.stages[last].rows(), &mut views)?;
             // Rows that no stage behind has asked for.
             for index in (0..last).rev() {
-                self.advance(index, self.rungs[index].rows(), &mut views)?;
+                self.advance(index, self.stages[index].rows(), &mut views)?;
             }
-            if !self.rungs[last].keeps.whole {
+            if !self.stages[last].keeps.whole {
                 self.laps.forward(last);
             }
         }
-        for rung in &mut self.rungs {
-            rung.runs = rung.keeps.again;
-            if !rung.keeps.map {
-                (rung.map, rung.computed) = (None, 0);
+        for held in &mut self.stages {
+            held.runs = held.keeps.again;
+            if !held.keeps.map {
+                (held.map, held.computed) = (None, 0);
             }
-            if !rung.keeps.bits {
-                rung.bits = None;
+            if !held.keeps.bits {
+                held.bits = None;
             }
         }
-        let views = views.into_iter().zip(&mut self.rungs);
+        let views = views.into_iter().zip(&mut self.stages);
         views
-            .map(|(view, rung)| view.finish(network, rung))
+            .map(|(view, held)| view.finish(network, held))
             .collect()
     }
 
     /// Takes the map of a stage back that was shown as features.
     pub(super) fn give_back(&mut self, index: usize, map: Buffer) {
-        if let Some(rung) = self.rungs.get_mut(index) {
-            let shape = (rung.blocks(), LANES);
-            rung.map = Some(Rows::whole(map, shape, rung.stage.size));
+        if let Some(held) = self.stages.get_mut(index) {
+            let shape = (held.blocks(), LANES);
+            held.map = Some(Rows::whole(map, shape, held.stage.size));
         }
     }
 
     /// Makes rows of a stage until there are so many of its map.
     fn advance(&mut self, index: usize, rows: usize, views: &mut [View]) -> Result<()> {
         loop {
-            let rung = &self.rungs[index];
-            let h = rung.stage.before.height;
-            let wanted = match rung.stage.pools() {
-                _ if rows >= rung.rows() => h,
+            let held = &self.stages[index];
+            let h = held.stage.before.height;
+            let wanted = match held.stage.pools() {
+                _ if rows >= held.rows() => h,
                 true => 2 * rows,
                 false => rows,
             };
-            if rung.computed >= wanted {
+            if held.computed >= wanted {
                 return Ok(());
             }
-            let end = wanted.min(rung.computed + rung.step);
+            let end = wanted.min(held.computed + held.step);
             self.compute(index, end.next_multiple_of(ROW_STEP).min(h), views)?;
         }
     }
 
     /// The first row of its map that the next stage will read.
     fn read_from(&self, index: usize) -> usize {
-        match self.rungs.get(index + 1) {
+        match self.stages.get(index + 1) {
             Some(next) if next.runs => match next.stage.operation {
                 Operation::Conv { .. } => next.computed.saturating_sub(1),
                 _ => next.computed,
@@ -260,50 +262,50 @@ impl<'a> Sweep<'a> {
     /// Makes the rows of a stage up to `end`, counted in what it reads.
     fn compute(&mut self, index: usize, end: usize, views: &mut [View]) -> Result<()> {
         let network = self.network;
-        let operation = self.rungs[index].stage.operation;
+        let operation = self.stages[index].stage.operation;
         if let Some(before) = index.checked_sub(1) {
             let reach = match operation {
                 Operation::Conv { .. } => 1,
                 _ => 0,
             };
-            let there = self.rungs[before].rows();
+            let there = self.stages[before].rows();
             self.advance(before, there.min(end + reach), views)?;
         }
         let read = self.read_from(index);
-        let (below, here) = self.rungs.split_at_mut(index);
-        let (rung, below) = (&mut here[0], below.last_mut());
-        let start = rung.computed;
-        let made = rung.stage.made(start)..rung.stage.made(end);
-        rung.make_room(network, made.end, read)?;
+        let (below, here) = self.stages.split_at_mut(index);
+        let (held, below) = (&mut here[0], below.last_mut());
+        let start = held.computed;
+        let made = held.stage.made(start)..held.stage.made(end);
+        held.make_room(network, made.end, read)?;
         match &below {
-            Some(before) => rung.make(network, before, start..end, self.pixels)?,
+            Some(before) => held.make(network, before, start..end, self.pixels)?,
             None => {
-                let room = rung.room();
+                let room = held.room();
                 let noted = !room.bits.is_empty();
                 let bits = noted.then(|| Bits {
                     words: Shared::new(room.bits),
                     strip: room.bits_strip,
                 });
                 let out = (room.map, room.strip);
-                let (ground, size) = (&self.ground, self.size);
-                first_rows(network, ground, size, out, noted, bits, start..end)?;
+                let (source, size) = (&self.source, self.size);
+                first_rows(network, source, size, out, noted, bits, start..end)?;
             }
         }
-        rung.computed = end;
-        rung.extend(made.end);
+        held.computed = end;
+        held.extend(made.end);
         if let Some(view) = views.get_mut(index) {
-            view.look(network, rung, made)?;
+            view.look(network, held, made)?;
         }
-        if end == rung.stage.before.height {
+        if end == held.stage.before.height {
             match below {
                 Some(before) if !before.keeps.map && before.map_needed == usize::MAX => {
                     before.map = None;
                 }
-                None if !rung.keeps.again => self.ground = Ground::Read,
+                None if !held.keeps.again => self.source = SweepInput::Read,
                 Some(_) | None => {}
             }
             // Time of stages that make few rows at a time goes by the name of the one that they run together with.
-            if rung.keeps.whole {
+            if held.keeps.whole {
                 self.laps.forward(index);
             }
         }
@@ -314,7 +316,7 @@ impl<'a> Sweep<'a> {
 /// Makes some rows of the map of the first stage.
 fn first_rows(
     network: &CpuNetwork,
-    ground: &Ground<'_>,
+    source: &SweepInput<'_>,
     size: Size,
     (out, strip): (&mut [Lanes], Strip),
     relu: bool,
@@ -322,14 +324,14 @@ fn first_rows(
     rows: Range<usize>,
 ) -> Result<()> {
     let fresh;
-    let image = match ground {
-        Ground::Prepared(image) => image,
-        Ground::Image(image) => {
+    let image = match source {
+        SweepInput::Prepared(image) => image,
+        SweepInput::Image(image) => {
             fresh = prepare(network, image, size, rows.clone())?;
             &fresh
         }
         // All rows are there then.
-        Ground::Features(_) | Ground::Read => return Ok(()),
+        SweepInput::Features(_) | SweepInput::Read => return Ok(()),
     };
     let target = FirstTarget {
         rows,

@@ -18,7 +18,7 @@ use std::ops::Range;
 
 /// One stage: what it has made, some rows of which are in memory.
 #[derive(Debug)]
-pub(super) struct Rung {
+pub(super) struct StageRows {
     pub(super) stage: Stage,
     pub(super) keeps: Keeps,
     /// Rows at a time, of what it reads.
@@ -36,7 +36,7 @@ pub(super) struct Rung {
     pub(super) bits_needed: usize,
 }
 
-impl Rung {
+impl StageRows {
     pub(super) fn blocks(&self) -> usize {
         self.stage.channels.div_ceil(LANES)
     }
@@ -155,7 +155,7 @@ impl Rung {
     pub(super) fn make(
         &mut self,
         network: &CpuNetwork,
-        before: &Rung,
+        before: &StageRows,
         rows: Range<usize>,
         pixels: usize,
     ) -> Result<()> {
