@@ -53,130 +53,168 @@ impl Layers {
         encoder: &Encoder,
         spec: &NetSpec,
     ) -> Result<Self> {
-        let defaults = encoder.default_layers();
-        let mut problems = Vec::new();
-        let mut substitutions = Vec::new();
         let asked = settings.content.layers.iter().chain(&settings.style.layers);
         let asked: Vec<_> = asked.map(|layer| layer.layer).collect();
-        let calibration = Calibration::of(settings, &recipe.encoder, encoder, &asked);
-        let mut calibrated = Vec::new();
-        let mut find =
-            |term: &'static str, named: &[WeightedLayer], otherwise: &[LayerName], weights| {
-                let field = format!("{term}.layers");
-                let otherwise: Vec<_> = otherwise.iter().copied().map(WeightedLayer::one).collect();
-                let named = if named.is_empty() { &otherwise } else { named };
-                let names: Vec<_> = named.iter().map(|layer| layer.layer).collect();
-                let stand_ins = match calibration {
-                    Some(_) => names.iter().map(|name| encoder.nearest(*name)).collect(),
-                    None => encoder.stand_ins(&names),
-                };
-                let total: f32 = match weights {
-                    LayerWeights::Shared => named.iter().map(|layer| layer.weight).sum(),
-                    LayerWeights::Absolute => 1.0,
-                };
-                let mut found: Vec<Layer> = Vec::new();
-                for (layer, stand_in) in named.iter().zip(stand_ins) {
-                    let tap = match (encoder.tap(layer.layer), stand_in) {
-                        (Err(error), _) if recipe.strict_taps => Err(error.to_string()),
-                        (Err(_), StandIn::Layer(name)) => {
-                            substitutions.push(Substitution {
-                                term,
-                                wanted: layer.layer,
-                                found: Some(name),
-                            });
-                            encoder
-                                .tap(name)
-                                .map(|tap| (name, tap))
-                                .map_err(|e| e.to_string())
-                        }
-                        (Err(_), StandIn::NoneLeft) => {
-                            substitutions.push(Substitution {
-                                term,
-                                wanted: layer.layer,
-                                found: None,
-                            });
-                            continue;
-                        }
-                        (result, _) => result
-                            .map(|tap| (layer.layer, tap))
-                            .map_err(|e| e.to_string()),
-                    };
-                    if let (Some(calibration), Ok((name, tap))) = (&calibration, &tap) {
-                        let factor = calibration.factor(term, layer.layer, *name);
-                        let published = layer.weight / total;
-                        let share = (f64::from(published) * factor) as f32;
-                        calibrated.push(CalibratedLayer {
-                            term,
-                            wanted: layer.layer,
-                            found: *name,
-                            published,
-                            calibrated: share,
-                        });
-                        if let Some(other) = found.iter_mut().find(|other| other.tap == *tap) {
-                            other.share += share;
-                            continue;
-                        }
-                        let (name, tap) = (*name, *tap);
-                        found.push(Layer { name, tap, share });
-                        continue;
-                    }
-                    match tap {
-                        Ok((_, tap)) if found.iter().any(|other| other.tap == tap) => {
-                            let allowed = "a layer can be named only once";
-                            problems.push(Problem::new(&field, layer, allowed));
-                        }
-                        Ok((name, tap)) => found.push(Layer {
-                            name,
-                            tap,
-                            share: layer.weight,
-                        }),
-                        Err(error) => {
-                            let advice = recipe.strict_taps.then_some(Advice::FullNetwork);
-                            let problem = Problem::new(&field, layer.layer, error);
-                            problems.push(problem.advising(advice));
-                        }
-                    }
-                }
-                if weights == LayerWeights::Shared && calibration.is_none() {
-                    let total: f32 = found.iter().map(|layer| layer.share).sum();
-                    found.iter_mut().for_each(|layer| layer.share /= total);
-                }
-                found
-            };
+        let mut search = Search {
+            recipe,
+            encoder,
+            calibration: Calibration::of(settings, &recipe.encoder, encoder, &asked),
+            calibrated: vec![],
+            substitutions: vec![],
+            problems: vec![],
+        };
+        let defaults = encoder.default_layers();
         let (content, style) = (&settings.content, &settings.style);
-        let content = find(
-            "content",
-            &content.layers,
-            &defaults.content,
-            content.layer_weights,
-        );
-        let style = find("style", &style.layers, &defaults.style, style.layer_weights);
-        if !problems.is_empty() {
-            return Err(Error::Invalid(problems));
+        let named = search.named("content", &content.layers, &defaults.content);
+        let content = search.term(&named, content.layer_weights);
+        let named = search.named("style", &style.layers, &defaults.style);
+        let style = search.term(&named, style.layer_weights);
+        if !search.problems.is_empty() {
+            return Err(Error::Invalid(search.problems));
         }
         let (mut minimum_side, mut deepest) = (1, 0);
         for layer in content.iter().chain(&style) {
             minimum_side = minimum_side.max(spec.minimum_side(layer.tap)?);
             deepest = deepest.max(spec.layer_of(layer.tap)?);
         }
+        let mut calibrated = search.calibrated;
+        for layer in &mut calibrated {
+            let weight = match layer.term {
+                "content" => settings.content.weight,
+                _ => settings.style.weight,
+            };
+            layer.published *= weight;
+            layer.calibrated *= weight;
+        }
         Ok(Self {
             content,
             style,
-            substitutions,
-            calibration: calibration.map(|_| {
-                for layer in &mut calibrated {
-                    let weight = match layer.term {
-                        "content" => settings.content.weight,
-                        _ => settings.style.weight,
-                    };
-                    layer.published *= weight;
-                    layer.calibrated *= weight;
-                }
-                calibrated
-            }),
+            substitutions: search.substitutions,
+            calibration: search.calibration.map(|_| calibrated),
             minimum_side,
             deepest,
         })
+    }
+}
+
+/// The layers that a term names.
+struct NamedLayers {
+    term: &'static str,
+    layers: Vec<WeightedLayer>,
+}
+
+/// The search for the layers of a recipe in an encoder, with all that is to be told of it.
+struct Search<'a> {
+    recipe: &'a Recipe,
+    encoder: &'a Encoder,
+    calibration: Option<Calibration<'a>>,
+    calibrated: Vec<CalibratedLayer>,
+    substitutions: Vec<Substitution>,
+    problems: Vec<Problem>,
+}
+
+impl Search<'_> {
+    /// The layers of a term, or those that the encoder suggests if it names none.
+    fn named(
+        &self,
+        term: &'static str,
+        layers: &[WeightedLayer],
+        otherwise: &[LayerName],
+    ) -> NamedLayers {
+        let layers = match layers {
+            [] => otherwise.iter().copied().map(WeightedLayer::one).collect(),
+            layers => layers.to_vec(),
+        };
+        NamedLayers { term, layers }
+    }
+
+    /// The layers that are looked at for a term, with their weights.
+    fn term(&mut self, named: &NamedLayers, weights: LayerWeights) -> Vec<Layer> {
+        let names: Vec<_> = named.layers.iter().map(|layer| layer.layer).collect();
+        let stand_ins = match self.calibration {
+            Some(_) => names
+                .iter()
+                .map(|name| self.encoder.nearest(*name))
+                .collect(),
+            None => self.encoder.stand_ins(&names),
+        };
+        let total: f32 = match weights {
+            LayerWeights::Shared => named.layers.iter().map(|layer| layer.weight).sum(),
+            LayerWeights::Absolute => 1.0,
+        };
+        let field = format!("{}.layers", named.term);
+        let mut found: Vec<Layer> = Vec::new();
+        for (layer, stand_in) in named.layers.iter().zip(stand_ins) {
+            let (name, tap) = match self.tap(named.term, layer.layer, stand_in) {
+                Some(Ok(place)) => place,
+                Some(Err(error)) => {
+                    let advice = self.recipe.strict_taps.then_some(Advice::FullNetwork);
+                    let problem = Problem::new(&field, layer.layer, error);
+                    self.problems.push(problem.advising(advice));
+                    continue;
+                }
+                None => continue,
+            };
+            let mut share = layer.weight;
+            if let Some(calibration) = &self.calibration {
+                let published = layer.weight / total;
+                let factor = calibration.factor(named.term, layer.layer, name);
+                share = (f64::from(published) * factor) as f32;
+                self.calibrated.push(CalibratedLayer {
+                    term: named.term,
+                    wanted: layer.layer,
+                    found: name,
+                    published,
+                    calibrated: share,
+                });
+            }
+            match found.iter_mut().find(|other| other.tap == tap) {
+                // Several layers may share the one that stands in for them.
+                Some(other) if self.calibration.is_some() => other.share += share,
+                Some(_) => {
+                    let allowed = "a layer can be named only once";
+                    self.problems.push(Problem::new(&field, layer, allowed));
+                }
+                None => found.push(Layer { name, tap, share }),
+            }
+        }
+        if weights == LayerWeights::Shared && self.calibration.is_none() {
+            let total: f32 = found.iter().map(|layer| layer.share).sum();
+            found.iter_mut().for_each(|layer| layer.share /= total);
+        }
+        found
+    }
+
+    /// Where a layer is looked at; `None` for one that nothing is left to stand in for.
+    fn tap(
+        &mut self,
+        term: &'static str,
+        wanted: LayerName,
+        stand_in: StandIn,
+    ) -> Option<Result<(LayerName, Tap), String>> {
+        let error = match self.encoder.tap(wanted) {
+            Ok(tap) => return Some(Ok((wanted, tap))),
+            Err(error) => error.to_string(),
+        };
+        if self.recipe.strict_taps {
+            return Some(Err(error));
+        }
+        let found = match stand_in {
+            StandIn::Layer(name) => Some(name),
+            StandIn::NoneLeft => None,
+            StandIn::None => return Some(Err(error)),
+        };
+        self.substitutions.push(Substitution {
+            term,
+            wanted,
+            found,
+        });
+        let name = found?;
+        let tap = self.encoder.tap(name);
+        Some(
+            tap.map(|tap| (name, tap))
+                .map_err(|error| error.to_string()),
+        )
     }
 }
 
