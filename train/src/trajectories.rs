@@ -8,9 +8,7 @@
 use crate::config::Trajectories;
 use crate::random::{Purpose, Random};
 use anyhow::{Context, Result, ensure};
-use impasto::recipe::{
-    AdamSettings, Init, MethodSettings, Optimize, OptimizerSettings, StyleLoss,
-};
+use impasto::recipe::{AdamSettings, Init, MethodSettings, Optimize, OptimizerSettings, StyleLoss};
 use impasto::{Encoder, Event, Outcome, OutputSize, Picture, Recipe, Style, Stylizer};
 use impasto_weights::{Checkpoint, Precision, WeightTensor, write_safetensors};
 use rayon::prelude::*;
