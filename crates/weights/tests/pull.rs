@@ -28,7 +28,7 @@ fn checkpoint() -> Checkpoint {
         add(&format!("features.{number}.bias"), &[out]);
     }
     add("classifier.0.weight", &[300, 300]);
-    add("features.20.unused", &[200, 200]);
+    add("classifier.3.weight", &[200, 200]);
     add("head.fc.weight", &[300, 300]);
     Checkpoint {
         tensors,

@@ -7,6 +7,7 @@
 //! It is computed from sizes alone, so that the same job under the same limit is cut into the same tiles.
 
 use super::Session;
+use super::state::may_rise;
 use crate::method::{RunPlan, ScalePlan};
 use crate::observer::Scale;
 use crate::optim::Optimizer;
@@ -169,7 +170,8 @@ impl Session<'_> {
         let spec = self.network.spec();
         let requests = self.layers.requests(self.settings);
         // Picture, the one before the step, that of the least loss, and the optimiser.
-        let state = 3 * PIXEL * pixels + Optimizer::bytes(self.settings, pixels);
+        let pictures = 2 + usize::from(may_rise(self.settings));
+        let state = pictures * PIXEL * pixels + Optimizer::bytes(self.settings, pixels);
         let targets = feature_bytes(spec, size, &requests)?;
         let fixed = around.base + state + targets;
         let fit = |size: Size, requests: &[_], fixed: usize, gradient: bool| {

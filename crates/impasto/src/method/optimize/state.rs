@@ -8,7 +8,7 @@ use crate::loss::{Evaluation, LossValue};
 use crate::observer::Scale;
 use crate::optim::{Advised, Function, Optimizer, Parameters, advise};
 use crate::picture::{Filter, resize_planes};
-use crate::recipe::{Keep, Optimize, OptimizerSettings};
+use crate::recipe::{Keep, Normalize, Optimize, OptimizerSettings};
 use impasto_compute::{Device, Tensor};
 use std::sync::Arc;
 
@@ -144,6 +144,13 @@ impl ObjectiveOf<'_, '_> {
     }
 }
 
+/// Whether a loss may end far above its start: by L-BFGS, whose steps have no length of their own, or with terms of any
+/// size. The steps of Adam along terms that are free of scale are short, and no memory is spent on a way back.
+pub(super) fn may_rise(settings: &Optimize) -> bool {
+    let is_lbfgs = matches!(settings.optimizer, OptimizerSettings::Lbfgs(_));
+    is_lbfgs || settings.normalize == Normalize::None
+}
+
 /// The limit of an optimiser that has one, in the units of the recipe's pixels.
 pub(super) fn longest(settings: &Optimize, is_limited: bool) -> Option<f64> {
     is_limited.then(|| LONGEST * f64::from(settings.pixels.scale()[0]))
@@ -265,7 +272,8 @@ impl State {
     pub(super) fn note(&mut self, device: &dyn Device, taken: &Taken, loss: f64) -> Result<()> {
         self.first.get_or_insert(loss);
         let lower = self.least.as_ref().is_none_or(|least| loss < least.loss);
-        if let (true, Some(before)) = (lower && self.settings.keep == Keep::Last, &taken.before) {
+        let kept = lower && self.settings.keep == Keep::Last && may_rise(&self.settings);
+        if let (true, Some(before)) = (kept, &taken.before) {
             self.least = Some(Best {
                 loss,
                 step: taken.step,
