@@ -208,7 +208,7 @@ impl<'a> Run<'a> {
                     if !announced {
                         self.announce(evaluator, state, &taken);
                     }
-                    state.note(device, &taken, loss)?;
+                    state.note(&taken, loss);
                     let step = taken.step;
                     state.good = taken.before;
                     if self.rescue(device, state, step, loss)? {

@@ -93,7 +93,7 @@ impl State {
                     Ok(Best {
                         loss: own.number(loss)?,
                         step: own.count(step)?,
-                        parameters,
+                        parameters: Arc::new(parameters),
                     })
                 };
                 parameters.map(kept).transpose()
@@ -112,7 +112,7 @@ impl State {
                 step,
                 parameters: own.take_parameters(PARAMETERS, &shapes)?,
                 parameterization,
-                good,
+                good: good.map(Arc::new),
                 optimizer: Optimizer::restore(&settings, &shapes, range, of_optimizer)?
                     .limited(longest(&settings, is_limited)),
                 settings,

@@ -38,7 +38,7 @@ pub(super) struct State {
     /// What is stepped.
     pub(super) parameters: Parameters,
     /// The last parameters before these whose losses and gradient are numbers.
-    pub(super) good: Option<Parameters>,
+    pub(super) good: Option<Arc<Parameters>>,
     /// The settings, with shorter steps after a setback.
     pub(super) settings: Optimize,
     pub(super) optimizer: Optimizer,
@@ -60,7 +60,8 @@ pub(super) struct Best {
     pub(super) loss: f64,
     /// The step that evaluated them.
     pub(super) step: usize,
-    pub(super) parameters: Parameters,
+    /// The same copy as [`State::good`] where they are the same, so that a loss that falls costs no memory.
+    pub(super) parameters: Arc<Parameters>,
 }
 
 /// The objective as a function of the parameters, which remembers what it was evaluated at.
@@ -71,7 +72,7 @@ struct ObjectiveOf<'s, 'e> {
     parameterization: &'s dyn Parameterization,
     /// Of the last evaluation.
     values: Vec<LossValue>,
-    before: Option<Parameters>,
+    before: Option<Arc<Parameters>>,
     keep: Keep,
     step: usize,
     best: &'s mut Option<Best>,
@@ -89,7 +90,8 @@ impl Function for ObjectiveOf<'_, '_> {
         }
         self.values = evaluation.values;
         // Not earlier: it is amid an evaluation that memory is scarce.
-        self.before = Some(at.copy(device)?);
+        let before = Arc::new(at.copy(device)?);
+        self.before = Some(Arc::clone(&before));
         if self.keep != Keep::Last {
             let loss = self.evaluator.objective.total(&self.values)?;
             let least = self.best.as_ref().is_none_or(|best| loss < best.loss);
@@ -98,7 +100,7 @@ impl Function for ObjectiveOf<'_, '_> {
                 *self.best = Some(Best {
                     loss,
                     step: self.step,
-                    parameters: at.copy(device)?,
+                    parameters: before,
                 });
             }
         }
@@ -255,7 +257,7 @@ impl State {
             ..
         } = objective;
         if let (true, Keep::AfterBest, Some(best)) = (is_best, keep, &mut self.best) {
-            best.parameters = self.parameters.copy(device)?;
+            best.parameters = Arc::new(self.parameters.copy(device)?);
         }
         let norms = gradient.tensors().iter().map(|x| device.sum_abs(x));
         Ok(Taken {
@@ -269,7 +271,7 @@ impl State {
 
     /// Takes note of a step that was judged: of the loss at the start, and of the parameters of the least loss. Where the
     /// recipe keeps the best parameters anyway, they are not kept twice.
-    pub(super) fn note(&mut self, device: &dyn Device, taken: &Taken, loss: f64) -> Result<()> {
+    pub(super) fn note(&mut self, taken: &Taken, loss: f64) {
         self.first.get_or_insert(loss);
         let lower = self.least.as_ref().is_none_or(|least| loss < least.loss);
         let kept = lower && self.settings.keep == Keep::Last && may_rise(&self.settings);
@@ -277,10 +279,9 @@ impl State {
             self.least = Some(Best {
                 loss,
                 step: taken.step,
-                parameters: before.copy(device)?,
+                parameters: Arc::clone(before),
             });
         }
-        Ok(())
     }
 
     /// How many times the loss at the scale's start a loss is.
@@ -318,7 +319,10 @@ impl State {
         let again = back.is_some();
         self.step = taken.step - 1 - usize::from(again);
         if let Some(parameters) = back.or(taken.before) {
-            self.parameters = parameters;
+            self.parameters = match Arc::try_unwrap(parameters) {
+                Ok(parameters) => parameters,
+                Err(shared) => shared.copy(device)?,
+            };
         }
         if again {
             self.settings.optimizer = self.settings.optimizer.shortened(SHORTER);

@@ -5,6 +5,7 @@ use crate::loss::{LossValue, Objective};
 use crate::optim::Parameters;
 use crate::report::StepReport;
 use impasto_compute::Scalar;
+use std::sync::Arc;
 
 /// What a step left, perhaps not yet on the host.
 pub(super) struct Taken {
@@ -15,7 +16,7 @@ pub(super) struct Taken {
     /// L1 norms of the gradient, by parameter.
     pub(super) norms: Vec<Scalar>,
     /// The parameters before the step, where values and gradient were taken.
-    pub(super) before: Option<Parameters>,
+    pub(super) before: Option<Arc<Parameters>>,
     /// Seconds of work up to it.
     pub(super) seconds: f64,
 }
