@@ -418,12 +418,12 @@ impl<'a> Session<'a> {
         let Scale { width, height, .. } = state.scale;
         let picture = Picture::new(width, height, state.result(device)?)?;
         let first = match scales {
-            [only] => Some(self.start_planes(content, *only)),
+            [only] => Some(|| self.start_planes(content, *only)),
             _ => None,
         };
         let others = setup.styles.iter().map(|style| &style.picture);
         let others = others.chain([content]).map(Picture::rgb);
-        run.look_at_result(picture.rgb(), first.as_deref(), others);
+        run.look_at_result(picture.rgb(), first, others);
         let (report, keeper) = run.finish(&state);
         // Scales that were given say the size of the result, whatever the recipe's is.
         let at_its_size = report.stopped || !self.settings.schedule.scales.is_empty();

@@ -30,6 +30,8 @@ use std::time::Instant;
 /// How many times the loss at the start of a scale is far above it.
 const FAR: f64 = 2.0;
 
+/// The share of its first loss below which a run has surely moved pixels.
+const FALLEN: f64 = 0.9;
 /// The evaluations that a run has before it is judged by that: the losses of good ones may rise at first.
 const PATIENCE: usize = 20;
 
@@ -368,7 +370,7 @@ impl<'a> Run<'a> {
     pub(super) fn look_at_result<'p>(
         &mut self,
         result: &[f32],
-        first: Option<&[f32]>,
+        first: Option<impl FnOnce() -> Vec<f32>>,
         others: impl Iterator<Item = &'p [f32]>,
     ) {
         let usual = others.map(saturated).fold(0.0, f64::max);
@@ -376,9 +378,17 @@ impl<'a> Run<'a> {
         if share > MOST.max(usual + MORE) {
             self.report.concerns.push(Concern::Saturated { share });
         }
+        // What has found a much smaller loss has moved, and needs no second picture in memory to see it.
+        let steps = &self.report.steps;
+        let (Some(start), Some(end)) = (steps.first(), steps.last()) else {
+            return;
+        };
+        if end.total < FALLEN * start.total || self.is_stopped() {
+            return;
+        }
         let moved = |(a, b): (&f32, &f32)| (a - b).abs() >= 0.5 / 255.0;
-        let still = |first: &[f32]| !result.iter().zip(first).any(moved);
-        if first.is_some_and(still) && !self.report.steps.is_empty() && !self.is_stopped() {
+        let still = |first: Vec<f32>| !result.iter().zip(&first).any(moved);
+        if first.is_some_and(|first| still(first())) {
             self.report.concerns.push(Concern::Unmoved);
         }
     }

@@ -84,11 +84,12 @@ impl Function for ObjectiveOf<'_, '_> {
         let device = self.evaluator.device;
         let mut made = None;
         let image = self.parameterization.to_image(device, at, &mut made)?;
-        let mut evaluation = self.evaluator.evaluate(image)?;
+        let Evaluation { values, gradient } = self.evaluator.evaluate(image)?;
+        self.values = values;
+        let mut gradient = self.parameterization.gradient(device, gradient)?;
         if self.unit.is_none() {
-            evaluation = self.choose_unit(image, evaluation)?;
+            gradient = self.choose_unit(image, gradient)?;
         }
-        self.values = evaluation.values;
         // Not earlier: it is amid an evaluation that memory is scarce.
         let before = Arc::new(at.copy(device)?);
         self.before = Some(Arc::clone(&before));
@@ -104,7 +105,7 @@ impl Function for ObjectiveOf<'_, '_> {
                 });
             }
         }
-        self.parameterization.gradient(device, evaluation.gradient)
+        Ok(gradient)
     }
 
     fn value(&self) -> Result<f64> {
@@ -114,13 +115,12 @@ impl Function for ObjectiveOf<'_, '_> {
 }
 
 impl ObjectiveOf<'_, '_> {
-    /// Finds the power of two by which the objective is multiplied, at the first image of a run; the evaluation with it.
-    fn choose_unit(&mut self, image: &Tensor, first: Evaluation) -> Result<Evaluation> {
+    /// Finds the power of two by which the objective is multiplied, at the first image of a run, from the gradient there;
+    /// the gradient with it.
+    fn choose_unit(&mut self, image: &Tensor, first: Parameters) -> Result<Parameters> {
         let device = self.evaluator.device;
-        let (mut evaluation, mut unit) = (first, 1.0f32);
+        let (mut gradient, mut unit) = (first, 1.0f32);
         for trial in 0..=TRIALS {
-            let gradient = device.copy(&evaluation.gradient)?;
-            let gradient = self.parameterization.gradient(device, gradient)?;
             let power = match advise(device, self.optimizer, &gradient)? {
                 Advised::Keep => break,
                 Advised::Multiply(power) => power,
@@ -131,10 +131,15 @@ impl ObjectiveOf<'_, '_> {
             };
             unit *= 2f32.powi(power);
             self.evaluator.objective.set_unit(unit);
-            evaluation = self.evaluator.evaluate(image)?;
+            drop(gradient);
+            let evaluation = self.evaluator.evaluate(image)?;
+            self.values = evaluation.values;
+            gradient = self
+                .parameterization
+                .gradient(device, evaluation.gradient)?;
         }
         *self.unit = Some(unit);
-        Ok(evaluation)
+        Ok(gradient)
     }
 }
 
