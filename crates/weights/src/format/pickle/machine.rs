@@ -192,7 +192,20 @@ impl<'b> Machine<'b> {
             b'.' => return self.pop().map(Some),
             b'(' => self.marks.push(self.stack.len()),
             b'0' => drop(self.pop()?),
+            opcode => {
+                if !(self.value(opcode)? || self.collection(opcode)? || self.object(opcode)?) {
+                    return Err(Stop::Problem(Problem::unsupported(format!(
+                        "its pickle uses opcode {opcode:#04x}, which no state dict needs; save the model's state_dict() with PyTorch and use that file"
+                    ))));
+                }
+            }
+        }
+        Ok(None)
+    }
 
+    /// Numbers and texts; whether the opcode is one of them.
+    fn value(&mut self, opcode: u8) -> Step<bool> {
+        match opcode {
             b'N' => self.push(Node::Nothing)?,
             0x88 => self.push(Node::Bool(true))?,
             0x89 => self.push(Node::Bool(false))?,
@@ -240,7 +253,14 @@ impl<'b> Machine<'b> {
                 let bytes = self.take(length)?;
                 self.push(Node::Bytes(bytes.into()))?;
             }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
 
+    /// Tuples, lists and dicts; whether the opcode is one of them.
+    fn collection(&mut self, opcode: u8) -> Step<bool> {
+        match opcode {
             b')' => self.push(Node::Tuple([].into()))?,
             b']' => self.push(Node::List(vec![]))?,
             b'}' => self.push(Node::Dict(vec![]))?,
@@ -268,7 +288,14 @@ impl<'b> Machine<'b> {
                 let items = self.pop_mark()?;
                 self.set_items(&items)?;
             }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
 
+    /// What is remembered, named and called; whether the opcode is one of them.
+    fn object(&mut self, opcode: u8) -> Step<bool> {
+        match opcode {
             // BINPUT, LONG_BINPUT, MEMOIZE, BINGET, LONG_BINGET
             b'q' => {
                 let key = self.number::<1>()?;
@@ -319,12 +346,8 @@ impl<'b> Machine<'b> {
                     return Err(damaged("builds what is no dict"));
                 }
             }
-            other => {
-                return Err(Stop::Problem(Problem::unsupported(format!(
-                    "its pickle uses opcode {other:#04x}, which no state dict needs; save the model's state_dict() with PyTorch and use that file"
-                ))));
-            }
+            _ => return Ok(false),
         }
-        Ok(None)
+        Ok(true)
     }
 }
