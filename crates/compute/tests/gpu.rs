@@ -302,7 +302,8 @@ fn half_precision_is_near_at_any_scale() -> Result<()> {
             for (index, (got, expected)) in got.iter().zip(&expected).enumerate() {
                 let error = distance(&case, got, expected);
                 println!("{case}, result {index}: {error:e}");
-                assert!(error < 1e-2, "{case}, result {index}: {error:e}");
+                // Products of f16 by Winograd's way, which a card may find faster, round gradients to a percent.
+                assert!(error < 2e-2, "{case}, result {index}: {error:e}");
             }
             let error = distance(&case, &got[3], &expected[3]);
             assert!(error > 1e-5, "{case}: {error:e} is not rounded");
