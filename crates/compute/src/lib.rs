@@ -14,6 +14,7 @@
 //!
 //! Devices: [`mod@reference`] (naive loops in f64: the oracle), [`cpu`] (Winograd convolutions in SIMD) and, with the feature
 //! `gpu`, `wgpu` (compute shaders).
+//! Beside the encoder's sequence of layers, networks of any shape run forward as graphs ([`mod@graph`]).
 //! Gradients reach the image only: there is no training here.
 //!
 //! # Example
@@ -49,6 +50,7 @@ mod cotangents;
 pub mod cpu;
 mod device;
 mod error;
+pub mod graph;
 mod layer;
 mod network;
 mod plan;
@@ -68,6 +70,7 @@ pub use device::{
 };
 /// The traits of devices, for whoever holds one by its own type; a [`Device`] that is `dyn` has all their methods.
 pub mod prelude {
+    pub use crate::graph::Graphs;
     pub use crate::{Device, Hardware, MatrixOps, Networks, SpatialOps, Statistics, VectorOps};
 }
 
