@@ -190,6 +190,19 @@ pub struct Run {
     )]
     pub init: Option<OsString>,
 
+    /// Start from what a network paints: paint (built in), wct, adain, microast, ghiasi, fast, or a file of one
+    #[arg(
+        long,
+        value_name = "NAME|FILE", value_hint = ValueHint::FilePath,
+        conflicts_with = "init",
+        help_heading = "Picture"
+    )]
+    pub start: Option<OsString>,
+
+    /// The network that paints: an installed model, or a file or folder of weights [default: the method's own]
+    #[arg(long, value_name = "NAME|FILE", value_hint = ValueHint::AnyPath, help_heading = "Feed-forward networks")]
+    pub model: Option<OsString>,
+
     /// What is compared, and how.
     #[command(flatten)]
     pub objective: Objective,

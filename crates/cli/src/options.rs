@@ -14,7 +14,7 @@ use std::ffi::OsStr;
 use std::sync::LazyLock;
 
 /// Options with a name of their own, by path and, of a choice of numbers, which of them.
-const NAMES: [(&str, &str); 9] = [
+const NAMES: [(&str, &str); 12] = [
     ("content.layers", "content-layer"),
     ("style.gram-norm", "gram-norm"),
     ("style.size scale", "style-scale"),
@@ -24,6 +24,9 @@ const NAMES: [(&str, &str); 9] = [
     ("optimizer.method", "optimizer"),
     ("optimizer.learning-rate", "learning-rate"),
     ("optimizer.averaging", "averaging"),
+    ("network.alpha", "alpha"),
+    ("network.levels", "levels"),
+    ("network.transform", "wct"),
 ];
 
 /// Also takes a picture, so that it is read with the pictures.
@@ -197,6 +200,7 @@ fn heading(group: Group) -> &'static str {
         Group::Content => "Content",
         Group::Encoder => "Encoder",
         Group::Optimisation => "Optimisation",
+        Group::Network => "Feed-forward networks",
     }
 }
 

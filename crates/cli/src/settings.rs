@@ -5,7 +5,7 @@ use crate::problems::Problems;
 use impasto::job::{self, DeviceChoice, EncoderChoice, Problem, Run, Source};
 use impasto::named::Named;
 use impasto::recipe::{Field, Init, Value, book, field};
-use impasto::{LEAST_TILE, Recipe, RunLimits};
+use impasto::{LEAST_TILE, PainterSpec, Recipe, RunLimits};
 use std::ffi::{OsStr, OsString};
 use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
@@ -32,7 +32,14 @@ pub fn run(args: &args::Run, name: Option<&OsStr>, problems: &mut Problems) -> R
     let settings = args.objective.settings.0.and(&args.settings.0);
     let (mut changes, lines) = settings.read();
     lines.iter().for_each(|line| problems.usage(line));
+    let mut model = args.model.as_deref().map(PathBuf::from);
+    let start_of_network = args
+        .start
+        .as_deref()
+        .and_then(|given| network(given, &mut model, problems));
     let init = args.init.as_deref().map(|given| (given, init(given)));
+    changes
+        .extend(start_of_network.and_then(|init| Some((field("init")?, Value::Name(init.name())))));
     changes.extend(init.and_then(|(_, init)| Some((field("init")?, Value::Name(init.name())))));
     let chosen = change(&mut recipe, &changes, &settings.used(), problems);
     let start = match init {
@@ -46,6 +53,7 @@ pub fn run(args: &args::Run, name: Option<&OsStr>, problems: &mut Problems) -> R
         recipe_file: recipe_file.map(Into::into),
         chosen,
         start,
+        model,
         encoder: encoder(&args.objective.encoder, problems),
         device: device(&args.device, problems),
         limits: limits(&args.device, problems),
@@ -63,6 +71,44 @@ pub fn change(
     let wrong: Vec<_> = wrong.map(Problem::Setting).collect();
     problems.job(&wrong, used);
     changes.iter().map(|(field, _)| field.path).collect()
+}
+
+/// The start of `--start`: the method of a name, or of a file of weights, which is the model then.
+fn network(given: &OsStr, model: &mut Option<PathBuf>, problems: &mut Problems) -> Option<Init> {
+    let networks = || {
+        Init::NAMES
+            .iter()
+            .filter(|(_, init)| init.method().is_some())
+    };
+    let text = given.to_string_lossy();
+    if let Some((_, init)) = networks().find(|(name, _)| *name == text) {
+        return Some(*init);
+    }
+    let path = Path::new(given);
+    if !path.exists() {
+        let names: Vec<_> = networks().map(|(name, _)| *name).collect();
+        problems.usage(format!(
+            "--start is {text}: must be {}, or a file of weights; there is no such file",
+            names.join(", ")
+        ));
+        return None;
+    }
+    if model.is_some() {
+        problems.usage("--start FILE and --model are both given: choose one");
+    }
+    match PainterSpec::open(path) {
+        Ok(spec) => {
+            *model = Some(path.into());
+            let method = spec.network.method();
+            networks()
+                .find(|(_, init)| init.method() == Some(method))
+                .map(|(_, init)| *init)
+        }
+        Err(error) => {
+            problems.file(error);
+            None
+        }
+    }
 }
 
 /// What the run starts from: what a name says, or a picture.

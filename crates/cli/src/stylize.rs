@@ -249,7 +249,11 @@ pub fn summary(
         )
     } else {
         let time = crate::progress::duration(report.seconds);
-        format!("wrote {output}: {width}×{height} px, {steps} steps in {time}")
+        let steps = match steps {
+            0 => String::new(),
+            steps => format!(" {steps} steps"),
+        };
+        format!("wrote {output}: {width}×{height} px,{steps} in {time}")
     }
 }
 

@@ -62,8 +62,9 @@ pub use encoder::{Encoder, LayerName, WeightedLayer};
 pub use error::{Error, Result};
 pub use impasto_compute as compute;
 pub use method::{
-    CalibratedLayer, ExtraTerms, Inspection, LEAST_TILE, Method, Outcome, Pace, RunLimits, RunPlan,
-    ScalePlan, Setup, Stylized, TermContext, calibration,
+    CalibratedLayer, CascadeSpec, ExtraTerms, Inspection, LEAST_TILE, LevelSpec, Method, Outcome,
+    Pace, Painter, PainterNetwork, PainterSpec, RunLimits, RunPlan, ScalePlan, Setup, Stylized,
+    TermContext, calibration,
 };
 pub use observer::{Event, Ignore, Observer, Scale, Step, TermValue};
 pub use picture::Picture;
@@ -74,5 +75,5 @@ pub use report::{
     Setback, StepReport,
 };
 pub use style::Style;
-pub use stylizer::Stylizer;
+pub use stylizer::{Networks, Stylizer};
 pub use tiling::{Cut, StripPlan, TilePlan, free_memory};

@@ -2,11 +2,13 @@
 
 use crate::checkpoint::Checkpoints;
 use crate::encoder::{Encoder, Substitution};
+use crate::method::feedforward::FeedForwardMethod;
 use crate::method::optimize::OptimizeMethod;
 use crate::method::{
-    CalibratedLayer, ExtraTerms, Inspection, LEAST_TILE, Method, Pace, RunLimits, RunPlan, Setup,
-    Stylized, style_problems,
+    CalibratedLayer, ExtraTerms, Inspection, LEAST_TILE, Method, Pace, Painter, PainterSpec,
+    RunLimits, RunPlan, Setup, Stylized, style_problems,
 };
+use crate::named::Named;
 use crate::observer::{Observer, Scale};
 use crate::optim::Optimizer;
 use crate::picture::Picture;
@@ -23,9 +25,18 @@ pub struct Stylizer {
     method: Box<dyn Method>,
 }
 
+/// The networks of a job: those that its recipe has work for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Networks<'a> {
+    /// What looks at pictures, for recipes that optimise.
+    pub encoder: Option<&'a Encoder>,
+    /// What paints, for recipes of feed-forward methods and for those that start from what a network paints.
+    pub painter: Option<&'a PainterSpec>,
+}
+
 impl Stylizer {
-    /// Prepares a job with the method of its recipe. `styles` must not be empty unless the recipe's style weight is 0.
-    /// Several may share a device.
+    /// Prepares a job that optimises, with the method of its recipe. `styles` must not be empty unless the recipe's style
+    /// weight is 0. Several may share a device.
     ///
     /// # Errors
     /// [`Error::Invalid`] with everything that is wrong with recipe, styles and layers; whatever the device reports.
@@ -35,9 +46,41 @@ impl Stylizer {
         styles: Vec<Style>,
         recipe: Recipe,
     ) -> Result<Self> {
+        let networks = Networks {
+            encoder: Some(encoder),
+            painter: None,
+        };
+        Self::with_networks(device, networks, styles, recipe)
+    }
+
+    /// Prepares a job with the networks that its recipe needs.
+    ///
+    /// # Errors
+    /// As [`Stylizer::new`]; [`Error::Invalid`] as well if a network is missing, or paints by another method.
+    pub fn with_networks(
+        device: impl Into<Arc<dyn Device>>,
+        networks: Networks<'_>,
+        styles: Vec<Style>,
+        recipe: Recipe,
+    ) -> Result<Self> {
+        let device = device.into();
+        let Networks { encoder, painter } = networks;
+        let painter = match (recipe.painter(), painter) {
+            (Some(needed), Some(painter)) if needed == painter.network.method() => Some(painter),
+            (Some(needed), _) => return Err(missing(needed.name(), "needs a network of its own")),
+            (None, _) => None,
+        };
+        let optimises = recipe.optimize().is_some();
+        let name = match (encoder.filter(|_| optimises), painter) {
+            (Some(encoder), _) => encoder.name(),
+            (None, Some(painter)) => &painter.name,
+            (None, None) => return Err(missing("optimize", "needs an encoder")),
+        };
+        let prepared = painter.map(|spec| Painter::new(device.as_ref(), spec));
         let setup = Setup {
-            device: device.into(),
-            encoder: encoder.name().to_string(),
+            encoder: name.to_string(),
+            painter: prepared.transpose()?.map(Arc::new),
+            device,
             styles,
             recipe,
             start: None,
@@ -45,10 +88,12 @@ impl Stylizer {
             checkpoints: None,
             extra_terms: None,
         };
-        let method: Box<dyn Method> = match &setup.recipe.method {
-            MethodSettings::Optimize(settings) => {
+        let method: Box<dyn Method> = match (&setup.recipe.method, encoder, &setup.painter) {
+            (MethodSettings::Optimize(settings), Some(encoder), _) => {
                 Box::new(OptimizeMethod::new(&setup, settings, encoder)?)
             }
+            (_, _, Some(painter)) => Box::new(FeedForwardMethod::new(&setup, painter.clone())?),
+            (_, _, None) => return Err(missing("optimize", "needs an encoder")),
         };
         Ok(Self { setup, method })
     }
@@ -186,4 +231,9 @@ impl Stylizer {
     pub fn inspect(&mut self, content: &Picture, image: &Picture) -> Result<Inspection> {
         self.method.inspect(&self.setup, content, image)
     }
+}
+
+/// A network that is missing.
+fn missing(method: &str, allowed: &str) -> Error {
+    Error::Invalid(vec![Problem::new("method", method, allowed)])
 }

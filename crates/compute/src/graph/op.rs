@@ -418,18 +418,18 @@ impl Op {
         }
     }
 
-    /// How many numbers it was made from.
-    pub fn params(&self) -> usize {
+    /// The numbers that it was made from, weights before biases.
+    pub fn numbers(&self) -> Vec<&[f32]> {
         match self {
-            Op::Convolution(op) => op.weight.len() + op.bias.len(),
-            Op::TransposedConvolution(op) => op.weight.len() + op.bias.len(),
-            Op::Linear(op) => op.weight.len() + op.bias.len(),
+            Op::Convolution(op) => vec![&op.weight, &op.bias],
+            Op::TransposedConvolution(op) => vec![&op.weight, &op.bias],
+            Op::Linear(op) => vec![&op.weight, &op.bias],
             Op::Scale(op)
             | Op::InstanceNorm(InstanceNorm {
                 affine: Affine::Fixed(op),
                 ..
-            }) => op.scale.len() + op.shift.len(),
-            _ => 0,
+            }) => vec![&op.scale, &op.shift],
+            _ => vec![],
         }
     }
 }

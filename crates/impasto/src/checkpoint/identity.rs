@@ -42,6 +42,8 @@ pub(crate) struct RunInputs<'a> {
     pub(crate) content: &'a Picture,
     pub(crate) styles: &'a [Style],
     pub(crate) start: Option<&'a Picture>,
+    /// The fingerprint of the network that paints what the run starts from.
+    pub(crate) painter: Option<&'a str>,
     pub(crate) encoder: &'a str,
     pub(crate) spec: &'a NetSpec,
     pub(crate) device: &'a dyn Device,
@@ -60,6 +62,9 @@ impl RunInputs<'_> {
         }
         if let Some(start) = self.start {
             fields.push(("start".into(), picture(start)));
+        }
+        if let Some(painter) = self.painter {
+            fields.push(("network of the start".into(), painter.into()));
         }
         // A file may lie elsewhere the next time.
         let encoder = Path::new(self.encoder).file_name().unwrap_or_default();
@@ -138,6 +143,15 @@ fn picture(picture: &Picture) -> String {
     format!("{width}×{height} px {}", digits(hash))
 }
 
+/// The fingerprint of numbers.
+pub(crate) fn fingerprint<'n>(numbers: impl IntoIterator<Item = &'n [f32]>) -> String {
+    let mut hash = Sha256::new();
+    numbers
+        .into_iter()
+        .for_each(|numbers| add(&mut hash, numbers));
+    digits(hash)
+}
+
 /// The fingerprint of a network's weights and of what it does to the image first.
 fn weights(spec: &NetSpec) -> String {
     let mut hash = Sha256::new();
@@ -189,6 +203,7 @@ mod tests {
             content: &content,
             styles: &styles,
             start: None,
+            painter: None,
             encoder: "lite",
             spec: &spec,
             device: &device,

@@ -26,7 +26,7 @@ mod tests;
 pub use error::CheckpointError;
 pub(crate) use file::{Cuts, Header, Past, Place, Saved};
 pub use identity::Difference;
-pub(crate) use identity::{Identity, RunInputs};
+pub(crate) use identity::{Identity, RunInputs, fingerprint};
 
 use crate::{Error, Result};
 use std::cell::OnceCell;

@@ -107,6 +107,9 @@ impl Files {
         if let Some(recipe) = &run.recipe_file {
             self.read(recipe, Input::Recipe);
         }
+        if let Some(model) = run.model.as_deref().filter(|path| path.is_file()) {
+            self.read(model, Input::Weights);
+        }
         let store = || Store::locate(run.encoder.models.as_deref()).ok();
         let weights = match run.encoder.name.as_deref() {
             Some(path) if path.is_file() => Some(path.to_path_buf()),

@@ -26,7 +26,8 @@ use crate::device::{self, Choice, Kind};
 use crate::encoder::{Encoder, Preprocessing};
 use crate::picture::Picture;
 use crate::recipe::{Init, Optimize, Recipe, Value, fields};
-use crate::{Error, RunLimits, Style, Stylizer};
+use crate::stylizer::Networks;
+use crate::{Error, PainterSpec, RunLimits, Style, Stylizer};
 use impasto_compute::Device;
 use impasto_weights::Store;
 use serde_json::json;
@@ -65,6 +66,8 @@ pub struct Run {
     pub recipe_file: Option<PathBuf>,
     /// The picture that the run starts from, for [`Init::Picture`].
     pub start: Option<Source>,
+    /// The network that paints: an installed model, or a file or folder of weights; `None` for the method's own.
+    pub model: Option<PathBuf>,
     /// The network that looks at pictures.
     pub encoder: EncoderChoice,
     /// What does the work.
@@ -118,6 +121,20 @@ pub fn find_encoder(choice: &EncoderChoice, problems: &mut Vec<Problem>) -> Opti
         .ok()
 }
 
+/// Opens the network that paints, if a run has work for one; why there is none is noted.
+fn find_painter(run: &Run, problems: &mut Vec<Problem>) -> Option<PainterSpec> {
+    let Some(method) = run.recipe.painter() else {
+        if run.model.is_some() {
+            problems.push(Problem::Model);
+        }
+        return None;
+    };
+    let store = Store::locate(run.encoder.models.as_deref()).ok();
+    PainterSpec::find(method, run.model.as_deref(), store.as_ref())
+        .map_err(|error| problems.push(Problem::Failed(error)))
+        .ok()
+}
+
 /// Opens the device; why there is none is noted.
 pub fn open_device(choice: &DeviceChoice, problems: &mut Vec<Problem>) -> Option<Box<dyn Device>> {
     let before = problems.len();
@@ -146,6 +163,7 @@ pub struct CheckedRun {
     ordered: Run,
     start: Option<Picture>,
     encoder: Option<Encoder>,
+    painter: Option<PainterSpec>,
     device: Option<Box<dyn Device>>,
 }
 
@@ -159,7 +177,12 @@ impl Run {
             (Some(source), Some(Init::Picture)) => open(source, problems),
             _ => None,
         };
-        let encoder = find_encoder(&self.encoder, problems);
+        let optimises = settings.is_some();
+        let encoder = match optimises {
+            true => find_encoder(&self.encoder, problems),
+            false => None,
+        };
+        let painter = find_painter(&self, problems);
         if let Some(encoder) = &encoder {
             self.check_layers(encoder, problems);
         }
@@ -168,6 +191,7 @@ impl Run {
             ordered: self,
             start,
             encoder,
+            painter,
             device,
         }
     }
@@ -226,19 +250,29 @@ impl CheckedRun {
     /// # Errors
     /// What only shows when everything comes together, and once more what a part that is missing was not opened for.
     pub fn stylizer(self, styles: Vec<Style>) -> Result<Stylizer, Vec<Problem>> {
-        let (Some(encoder), Some(device)) = (self.encoder, self.device) else {
+        let needs_painter = self.ordered.recipe.painter().is_some();
+        let is_open = self.encoder.is_some() || self.ordered.recipe.optimize().is_none();
+        let (Some(device), true) = (
+            self.device,
+            is_open && self.painter.is_some() == needs_painter,
+        ) else {
             let mut problems = Vec::new();
-            find_encoder(&self.ordered.encoder, &mut problems);
-            open_device(&self.ordered.device, &mut problems);
+            self.ordered.check(&mut problems);
             return Err(problems);
         };
         log::info!("device: {}", device.describe());
-        log::info!(
-            "encoder: {}, {} parameters",
-            encoder.name(),
-            encoder.parameters()
-        );
-        let stylizer = Stylizer::new(device, &encoder, styles, self.ordered.recipe);
+        if let Some(encoder) = &self.encoder {
+            let (name, parameters) = (encoder.name(), encoder.parameters());
+            log::info!("encoder: {name}, {parameters} parameters");
+        }
+        if let Some(painter) = &self.painter {
+            log::info!("network that paints: {}", painter.name);
+        }
+        let networks = Networks {
+            encoder: self.encoder.as_ref(),
+            painter: self.painter.as_ref(),
+        };
+        let stylizer = Stylizer::with_networks(device, networks, styles, self.ordered.recipe);
         let stylizer = stylizer.map_err(Problem::all_of)?;
         let stylizer = match self.start {
             Some(picture) => stylizer.start_from(picture),
@@ -351,10 +385,10 @@ impl Order {
         let style_sources = self.styles.iter().map(|(source, _)| source);
         files.read_pictures(contents.iter().chain(style_sources.clone()));
         files.read_run(&run.ordered);
-        let made_from = match (&self.record, &self.outputs, &run.encoder) {
-            (Some(at), Outputs::Folder { folder, .. }, Some(encoder)) if problems.is_empty() => {
+        let made_from = match (&self.record, &self.outputs) {
+            (Some(at), Outputs::Folder { folder, .. }) if problems.is_empty() => {
                 let names = record::names(contents.iter().chain(style_sources.clone()));
-                let made_from = made_from(&run.ordered, encoder, &contents, &self.styles);
+                let made_from = made_from(&run, &contents, &self.styles);
                 made_from.map(|made_from| (Record::open(at, folder, &names), made_from))
             }
             _ => None,
@@ -409,11 +443,11 @@ impl Order {
 
 /// SHA-256 of what the result of each content is made from; nothing if a file cannot be read any more.
 fn made_from(
-    run: &Run,
-    encoder: &Encoder,
+    checked: &CheckedRun,
     contents: &[Source],
     styles: &[(Source, f32)],
 ) -> Option<Vec<String>> {
+    let run = &checked.ordered;
     let digest = |source: &Source| source.digest().ok();
     let styles = styles
         .iter()
@@ -423,12 +457,14 @@ fn made_from(
         Some(start) => Some(digest(start)?),
         None => None,
     };
-    let encoder = encoder.digest();
+    let encoder = checked.encoder.as_ref().map(Encoder::digest);
+    let painter = checked.painter.as_ref().map(PainterSpec::fingerprint);
     let of = |content: &Source| {
         let made_from = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "recipe": run.recipe,
             "encoder": encoder,
+            "painter": painter,
             "content": digest(content)?,
             "styles": styles,
             "start": start,

@@ -40,6 +40,8 @@ pub enum Problem {
     Precision,
     /// The encoder cannot be found or used.
     Encoder(EncoderError),
+    /// A network that paints was chosen for a recipe that has no work for one.
+    Model,
     /// The device cannot be opened.
     Device(ComputeError),
     /// What cannot be written, or must not be.
@@ -99,6 +101,9 @@ impl fmt::Display for Problem {
                 "a precision goes with the cpu and the gpu only: the reference is exact",
             ),
             Problem::Encoder(error) => write!(f, "{error}"),
+            Problem::Model => f.write_str(
+                "a model goes with a feed-forward method, or with a start that a network paints",
+            ),
             Problem::Device(error) => write!(f, "{error}"),
             Problem::Output(problem) => write!(f, "{problem}"),
             Problem::Failed(error) | Problem::Limits(error) => write!(f, "{error}"),

@@ -3,15 +3,19 @@
 //! | folder | how | source |
 //! |---|---|---|
 //! | [`optimize`] | the picture itself is optimised | Gatys, Ecker and Bethge 2016 |
+//! | [`feedforward`] | a network makes the picture in a single pass, or in a few | Johnson et al. 2016, Li et al. 2017, … |
 //!
 //! A [`Method`] is what it keeps from picture to picture: a network on a device, statistics of the styles. The job that
 //! it works on is handed to every call as a [`Setup`].
 
 mod extra;
+pub(crate) mod feedforward;
 pub(crate) mod optimize;
 mod plan;
+mod surroundings;
 
 pub use extra::{ExtraTerms, TermContext};
+pub use feedforward::{CascadeSpec, LevelSpec, Painter, PainterNetwork, PainterSpec};
 pub use optimize::{CalibratedLayer, calibration};
 pub use plan::{LEAST_TILE, Pace, RunLimits, RunPlan, ScalePlan};
 
@@ -102,6 +106,8 @@ pub struct Setup {
     pub recipe: Recipe,
     /// The picture to start from, for recipes that do.
     pub start: Option<Picture>,
+    /// The network that paints what recipes start from that say so.
+    pub painter: Option<Arc<Painter>>,
     /// What a run may use.
     pub limits: RunLimits,
     /// Whether runs are saved.

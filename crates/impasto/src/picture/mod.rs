@@ -13,6 +13,7 @@
 //! metadata of the pictures it reads: an output is a new picture, and a photograph's place and
 //! camera are nobody's business.
 
+mod canvas;
 mod decode;
 mod encode;
 mod error;

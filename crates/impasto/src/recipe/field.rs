@@ -46,8 +46,8 @@ pub struct Field {
     pub about: &'static str,
     /// What its default stands for where that is an empty list.
     pub automatic: Option<&'static str>,
-    /// The choice that it is a setting of: it exists where that setting has this name.
-    pub of: Option<(&'static str, &'static str)>,
+    /// The choice that it is a setting of: it exists where that setting has one of these names.
+    pub of: Option<(&'static str, &'static [&'static str])>,
     /// Whether its numbers count in the units of the optimisation's `pixels`.
     in_pixels: bool,
     place: Place,
@@ -56,8 +56,8 @@ pub struct Field {
 /// Where in a recipe a setting is.
 #[derive(Debug)]
 pub(super) struct Place {
-    /// The method that it is a setting of; `None` for those of every method.
-    pub(super) method: Option<&'static str>,
+    /// The methods that it is a setting of; `None` for those of every method.
+    pub(super) methods: Option<&'static [&'static str]>,
     pub(super) get: fn(&Recipe) -> Option<Value>,
     pub(super) set: fn(&mut Recipe, &Value) -> Option<()>,
 }
@@ -75,6 +75,8 @@ pub enum Group {
     Encoder,
     /// How the picture is found.
     Optimisation,
+    /// The network that paints in a pass.
+    Network,
 }
 
 impl Field {
@@ -92,16 +94,21 @@ impl Field {
 
     /// Its value in a recipe; `None` if the recipe has no such setting: it is one of another choice.
     pub fn get(&self, recipe: &Recipe) -> Option<Value> {
-        let made = |(path, name)| field(path)?.get(recipe)?.name().filter(|it| *it == name);
+        let made = |(path, names): (&str, &[&str])| {
+            field(path)?
+                .get(recipe)?
+                .name()
+                .filter(|name| names.contains(name))
+        };
         match self.of {
             Some(choice) if made(choice).is_none() => None,
             _ => (self.place.get)(recipe),
         }
     }
 
-    /// The method that it is a setting of; `None` for those of every method.
-    pub fn method(&self) -> Option<&'static str> {
-        self.place.method
+    /// The methods that it is a setting of; `None` for those of every method.
+    pub fn methods(&self) -> Option<&'static [&'static str]> {
+        self.place.methods
     }
 
     /// Its value in the default recipe, or, of a choice's settings, where the default is changed to that choice.
@@ -113,8 +120,9 @@ impl Field {
 
     /// Makes the choices by which a recipe has this setting.
     fn prepare(&self, recipe: &mut Recipe) {
-        if let Some((path, name)) = self.of
+        if let Some((path, [name, ..])) = self.of
             && let Some(choice) = field(path)
+            && self.get(recipe).is_none()
         {
             choice.prepare(recipe);
             (choice.place.set)(recipe, &Value::Name(name));
@@ -127,9 +135,9 @@ impl Field {
     /// The value is of another kind, or the recipe has no such setting: in a few words.
     pub fn set(&self, recipe: &mut Recipe, value: &Value) -> Result<(), String> {
         match (self.get(recipe), self.of) {
-            (None, Some((choice, name))) => {
+            (None, Some((choice, names))) => {
                 let choice = choice.split('.').next().unwrap_or(choice);
-                Err(format!("goes with the {choice} {name} only"))
+                Err(format!("goes with the {choice} {} only", either(names)))
             }
             _ => (self.place.set)(recipe, value).ok_or_else(|| "is of another kind".into()),
         }
@@ -175,13 +183,14 @@ impl Field {
                 "style" => Group::Style,
                 "encoder" => Group::Encoder,
                 "noise" => Group::Picture,
+                "network" => Group::Network,
                 _ => Group::Optimisation,
             },
             everyday: false,
             kind,
             about,
             automatic: None,
-            of: place.method.map(|method| (METHOD, method)),
+            of: place.methods.map(|methods| (METHOD, methods)),
             in_pixels: false,
             place,
         }
@@ -201,14 +210,26 @@ impl Field {
         Self { automatic, ..self }
     }
 
-    pub(super) fn of(self, path: &'static str, name: &'static str) -> Self {
-        let of = Some((path, name));
+    pub(super) fn of(self, path: &'static str, names: &'static [&'static str]) -> Self {
+        let of = Some((path, names));
         Self { of, ..self }
     }
 
     pub(super) fn in_pixels(self) -> Self {
         let in_pixels = true;
         Self { in_pixels, ..self }
+    }
+}
+
+/// One of some names, as in a sentence: `a, b or c`.
+pub(super) fn either(names: &[&str]) -> String {
+    match names {
+        [others @ .., before, last] => {
+            let others: String = others.iter().map(|name| format!("{name}, ")).collect();
+            format!("{others}{before} or {last}")
+        }
+        [only] => (*only).into(),
+        [] => String::new(),
     }
 }
 
@@ -230,7 +251,8 @@ pub fn field(path: &str) -> Option<&'static Field> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::OptimizerSettings;
+    use crate::named::Named;
+    use crate::recipe::{MethodName, OptimizerSettings};
     use std::collections::HashSet;
 
     #[test]
@@ -265,16 +287,17 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_is_of_one_method_or_of_all() {
-        for (path, method) in [
+    fn a_setting_is_of_some_methods_or_of_all() {
+        for (path, methods) in [
             ("size", None),
             ("style.size", None),
             ("encoder.padding", None),
             ("strict-taps", None),
-            ("content.weight", Some("optimize")),
-            ("optimizer.history", Some("optimize")),
+            ("content.weight", Some(&["optimize"][..])),
+            ("optimizer.history", Some(&["optimize"])),
+            ("network.transform", Some(&["wct"])),
         ] {
-            assert_eq!(field(path).unwrap().method(), method, "{path}");
+            assert_eq!(field(path).unwrap().methods(), methods, "{path}");
         }
     }
 
@@ -294,10 +317,13 @@ mod tests {
     /// A field of a recipe without a row could be neither read nor written. Its names are those that `Debug` shows.
     #[test]
     fn the_table_has_every_field_of_a_recipe() {
-        for optimizer in OptimizerSettings::NAMES {
+        let optimizers = OptimizerSettings::NAMES.iter();
+        let optimizers = optimizers.map(|name| ("optimizer.method", *name));
+        let methods = MethodName::NAMES.iter().map(|(name, _)| (METHOD, *name));
+        for (path, name) in optimizers.chain(methods) {
             let mut recipe = Recipe::default();
-            let method = field("optimizer.method").unwrap();
-            method.set(&mut recipe, &Value::Name(optimizer)).unwrap();
+            let choice = field(path).unwrap();
+            choice.set(&mut recipe, &Value::Name(name)).unwrap();
             let text = format!("{recipe:#?}");
             let lines = text.lines().filter(|line| !line.ends_with('{'));
             let names = lines.filter_map(|line| line.trim().split_once(": "));

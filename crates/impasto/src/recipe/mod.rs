@@ -9,6 +9,7 @@
 
 pub mod book;
 mod change;
+mod feedforward;
 mod field;
 pub mod file;
 mod kind;
@@ -24,6 +25,7 @@ mod value;
 
 pub use crate::loss::Normalize;
 pub use crate::loss::gram::GramNorm;
+pub use feedforward::{Fast, Paint, Strength, Transform, Wct};
 pub use field::{Field, Group, METHOD, field, fields};
 pub use kind::{Alternative, Kind};
 pub use optimize::{
@@ -41,8 +43,8 @@ pub use value::Value;
 
 use crate::encoder::EncoderOptions;
 use crate::named::Named;
-use crate::picture::Picture;
-use impasto_compute::Padding;
+use crate::picture::{Picture, fit_long_side};
+use impasto_compute::{Padding, Size};
 use value::Setting;
 
 /// What a run does: everything but the pictures, the encoder and the device.
@@ -67,6 +69,16 @@ impl Recipe {
     pub fn optimize(&self) -> Option<&Optimize> {
         match &self.method {
             MethodSettings::Optimize(settings) => Some(settings),
+            _ => None,
+        }
+    }
+
+    /// The method whose network paints: the recipe's own, or that of what the optimisation starts from; `None` for
+    /// recipes without one.
+    pub fn painter(&self) -> Option<MethodName> {
+        match &self.method {
+            MethodSettings::Optimize(settings) => settings.init.method(),
+            other => Some(other.name()),
         }
     }
 
@@ -74,6 +86,7 @@ impl Recipe {
     pub fn optimize_mut(&mut self) -> Option<&mut Optimize> {
         match &mut self.method {
             MethodSettings::Optimize(settings) => Some(settings),
+            _ => None,
         }
     }
 }
@@ -101,10 +114,30 @@ pub enum MethodName {
     /// The picture itself is optimised (Gatys, Ecker and Bethge 2016).
     #[default]
     Optimize,
+    /// The embedded feed-forward network.
+    Paint,
+    /// Universal style transfer (Li et al. 2017).
+    Wct,
+    /// Adaptive instance normalisation (Huang and Belongie 2017).
+    Adain,
+    /// MicroAST (Wang et al. 2023).
+    Microast,
+    /// The real-time arbitrary network of Ghiasi et al. 2017.
+    Ghiasi,
+    /// A network of one style or of some (Johnson et al. 2016, Dumoulin et al. 2017).
+    Fast,
 }
 
 impl Named for MethodName {
-    const NAMES: &'static [(&'static str, Self)] = &[("optimize", MethodName::Optimize)];
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("optimize", MethodName::Optimize),
+        ("paint", MethodName::Paint),
+        ("wct", MethodName::Wct),
+        ("adain", MethodName::Adain),
+        ("microast", MethodName::Microast),
+        ("ghiasi", MethodName::Ghiasi),
+        ("fast", MethodName::Fast),
+    ];
 }
 
 /// An algorithm that paints, with its own settings; `method` tells them apart in files.
@@ -112,6 +145,18 @@ impl Named for MethodName {
 pub enum MethodSettings {
     /// Of [`MethodName::Optimize`].
     Optimize(Optimize),
+    /// Of [`MethodName::Paint`].
+    Paint(Paint),
+    /// Of [`MethodName::Wct`].
+    Wct(Wct),
+    /// Of [`MethodName::Adain`].
+    Adain(Strength),
+    /// Of [`MethodName::Microast`].
+    Microast(Strength),
+    /// Of [`MethodName::Ghiasi`].
+    Ghiasi(Strength),
+    /// Of [`MethodName::Fast`].
+    Fast(Fast),
 }
 
 impl MethodSettings {
@@ -119,6 +164,12 @@ impl MethodSettings {
     pub fn name(&self) -> MethodName {
         match self {
             MethodSettings::Optimize(_) => MethodName::Optimize,
+            MethodSettings::Paint(_) => MethodName::Paint,
+            MethodSettings::Wct(_) => MethodName::Wct,
+            MethodSettings::Adain(_) => MethodName::Adain,
+            MethodSettings::Microast(_) => MethodName::Microast,
+            MethodSettings::Ghiasi(_) => MethodName::Ghiasi,
+            MethodSettings::Fast(_) => MethodName::Fast,
         }
     }
 
@@ -126,6 +177,12 @@ impl MethodSettings {
     pub fn of(name: MethodName) -> Self {
         match name {
             MethodName::Optimize => MethodSettings::Optimize(Optimize::default()),
+            MethodName::Paint => MethodSettings::Paint(Paint::default()),
+            MethodName::Wct => MethodSettings::Wct(Wct::default()),
+            MethodName::Adain => MethodSettings::Adain(Strength::default()),
+            MethodName::Microast => MethodSettings::Microast(Strength::default()),
+            MethodName::Ghiasi => MethodSettings::Ghiasi(Strength::default()),
+            MethodName::Fast => MethodSettings::Fast(Fast::default()),
         }
     }
 
@@ -133,6 +190,37 @@ impl MethodSettings {
     pub fn needs_styles(&self) -> bool {
         match self {
             MethodSettings::Optimize(settings) => settings.style.weight > 0.0,
+            MethodSettings::Fast(_) => false,
+            MethodSettings::Paint(_)
+            | MethodSettings::Wct(_)
+            | MethodSettings::Adain(_)
+            | MethodSettings::Microast(_)
+            | MethodSettings::Ghiasi(_) => true,
+        }
+    }
+
+    /// How strongly a feed-forward network paints; `None` for the optimisation, whose weights say it.
+    pub fn alpha(&self) -> Option<f32> {
+        match self {
+            MethodSettings::Optimize(_) => None,
+            MethodSettings::Paint(settings) => Some(settings.alpha),
+            MethodSettings::Wct(settings) => Some(settings.alpha),
+            MethodSettings::Adain(strength)
+            | MethodSettings::Microast(strength)
+            | MethodSettings::Ghiasi(strength) => Some(strength.alpha),
+            MethodSettings::Fast(settings) => Some(settings.strength.alpha),
+        }
+    }
+
+    fn alpha_mut(&mut self) -> Option<&mut f32> {
+        match self {
+            MethodSettings::Optimize(_) => None,
+            MethodSettings::Paint(settings) => Some(&mut settings.alpha),
+            MethodSettings::Wct(settings) => Some(&mut settings.alpha),
+            MethodSettings::Adain(strength)
+            | MethodSettings::Microast(strength)
+            | MethodSettings::Ghiasi(strength) => Some(&mut strength.alpha),
+            MethodSettings::Fast(settings) => Some(&mut settings.strength.alpha),
         }
     }
 }
@@ -169,6 +257,22 @@ pub struct StyleResize {
     pub size: StyleSize,
     /// Whether paintings smaller than that are enlarged.
     pub enlarge: bool,
+}
+
+impl StyleResize {
+    /// Width and height at which a painting is looked at, for a picture of some size.
+    pub fn size_of(&self, painting: &Picture, size: Size) -> (usize, usize) {
+        let longest = size.width.max(size.height);
+        let mut long_side = match self.size {
+            StyleSize::Scale(factor) => ((longest as f32 * factor).round() as usize).max(1),
+            StyleSize::LongSide(side) => side,
+            StyleSize::Content => return (size.width, size.height),
+        };
+        if !self.enlarge {
+            long_side = long_side.min(painting.width().max(painting.height()));
+        }
+        fit_long_side(painting.width(), painting.height(), long_side)
+    }
 }
 
 impl Default for StyleResize {

@@ -1,5 +1,6 @@
 //! In which units the optimiser sees the picture, and what a run starts from.
 
+use super::MethodName;
 use crate::named::Named;
 use impasto_compute::InputNorm;
 
@@ -89,6 +90,33 @@ pub enum Init {
     Style,
     /// A picture, handed over with the job.
     Picture,
+    /// What the embedded network paints: [`MethodName::Paint`].
+    Paint,
+    /// What [`MethodName::Wct`] paints.
+    Wct,
+    /// What [`MethodName::Adain`] paints.
+    Adain,
+    /// What [`MethodName::Microast`] paints.
+    Microast,
+    /// What [`MethodName::Ghiasi`] paints.
+    Ghiasi,
+    /// What [`MethodName::Fast`] paints.
+    Fast,
+}
+
+impl Init {
+    /// The method whose picture the run starts from, if it is one's.
+    pub fn method(self) -> Option<MethodName> {
+        match self {
+            Init::Content | Init::Noise | Init::Mixed | Init::Style | Init::Picture => None,
+            Init::Paint => Some(MethodName::Paint),
+            Init::Wct => Some(MethodName::Wct),
+            Init::Adain => Some(MethodName::Adain),
+            Init::Microast => Some(MethodName::Microast),
+            Init::Ghiasi => Some(MethodName::Ghiasi),
+            Init::Fast => Some(MethodName::Fast),
+        }
+    }
 }
 
 impl Named for Init {
@@ -98,6 +126,12 @@ impl Named for Init {
         ("mixed", Init::Mixed),
         ("style", Init::Style),
         ("picture", Init::Picture),
+        ("paint", Init::Paint),
+        ("wct", Init::Wct),
+        ("adain", Init::Adain),
+        ("microast", Init::Microast),
+        ("ghiasi", Init::Ghiasi),
+        ("fast", Init::Fast),
     ];
 }
 

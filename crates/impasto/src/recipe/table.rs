@@ -7,7 +7,7 @@ use super::value::{Setting, Value};
 use super::{
     Centre, Clip, Distribution, EpsilonTo, GramNorm, Init, Keep, LayerNorm, LayerWeights,
     LineSearch, MadeFor, MethodName, MethodSettings, Normalize, OptimizerSettings, Pixels,
-    StyleLoss, TermReduction,
+    StyleLoss, TermReduction, Transform,
 };
 use impasto_compute::{Padding, PoolKind, Reduction, TotalVariation};
 
@@ -20,7 +20,9 @@ const SIDE: Quantity = Quantity {
 /// How often something is done.
 const COUNT: Range = Range::between(1.0, 1e6);
 /// The method of the settings that the optimisation alone has.
-const OPTIMIZE: Option<&str> = Some("optimize");
+const OPTIMIZE: Option<&[&str]> = Some(&["optimize"]);
+/// The methods of networks that paint in a pass.
+const NETWORKS: Option<&[&str]> = Some(&["paint", "wct", "adain", "microast", "ghiasi", "fast"]);
 /// Decays of averages.
 const DECAY: Range = Range::at_least(0.0).below(1.0);
 
@@ -67,7 +69,7 @@ fn names<T: crate::named::Named>() -> Kind {
 macro_rules! at {
     ($($place:tt)+) => {
         Place {
-            method: None,
+            methods: None,
             get: |recipe| Some(recipe.$($place)+.value()),
             set: |recipe, value| {
                 recipe.$($place)+ = Setting::of(value)?;
@@ -81,7 +83,7 @@ macro_rules! at {
 macro_rules! at_optimize {
     ($($place:tt)+) => {
         Place {
-            method: OPTIMIZE,
+            methods: OPTIMIZE,
             get: |recipe| Some(recipe.optimize()?.$($place)+.value()),
             set: |recipe, value| {
                 recipe.optimize_mut()?.$($place)+ = Setting::of(value)?;
@@ -95,13 +97,33 @@ macro_rules! at_optimize {
 macro_rules! at_optimizer {
     ($variant:ident, $name:ident) => {
         Place {
-            method: OPTIMIZE,
+            methods: OPTIMIZE,
             get: |recipe| match &recipe.optimize()?.optimizer {
                 OptimizerSettings::$variant(it) => Some(it.$name.value()),
                 _ => None,
             },
             set: |recipe, value| match &mut recipe.optimize_mut()?.optimizer {
                 OptimizerSettings::$variant(it) => {
+                    it.$name = Setting::of(value)?;
+                    Some(())
+                }
+                _ => None,
+            },
+        }
+    };
+}
+
+/// Where in the settings of one method's network a setting is.
+macro_rules! at_network {
+    ($variant:ident, $methods:expr, $name:ident) => {
+        Place {
+            methods: Some($methods),
+            get: |recipe| match &recipe.method {
+                MethodSettings::$variant(it) => Some(it.$name.value()),
+                _ => None,
+            },
+            set: |recipe, value| match &mut recipe.method {
+                MethodSettings::$variant(it) => {
                     it.$name = Setting::of(value)?;
                     Some(())
                 }
@@ -124,6 +146,7 @@ pub(super) fn rows() -> Vec<Field> {
         run(),
         schedule(),
         optimizer(),
+        network(),
     ];
     tables.into_iter().flatten().collect()
 }
@@ -135,7 +158,7 @@ fn size() -> Vec<Field> {
         plain("original", "as large as the content"),
     ]);
     let method = Place {
-        method: None,
+        methods: None,
         get: |recipe| Some(recipe.method.name().value()),
         set: |recipe, value| {
             let other: MethodName = Setting::of(value)?;
@@ -146,8 +169,9 @@ fn size() -> Vec<Field> {
         },
     };
     vec![
-        Field::new(METHOD, names::<MethodName>(), method, "The algorithm that paints")
-            .within(Group::Picture),
+        Field::new(METHOD, names::<MethodName>(), method, "How the picture is painted: optimised step by step, or by a network in a pass")
+            .within(Group::Picture)
+            .everyday(),
         Field::new("size", sizes, at!(size), "Long side of the result in pixels, or original: that of the content")
             .within(Group::Picture)
             .everyday(),
@@ -305,7 +329,7 @@ fn optimizer() -> Vec<Field> {
     const OPTIMIZER: &str = "optimizer.method";
     let row = Field::new;
     let method = Place {
-        method: OPTIMIZE,
+        methods: OPTIMIZE,
         get: |recipe| Some(Value::Name(recipe.optimize()?.optimizer.name())),
         set: |recipe, value| {
             let optimizer = &mut recipe.optimize_mut()?.optimizer;
@@ -317,7 +341,7 @@ fn optimizer() -> Vec<Field> {
         },
     };
     let rate = Place {
-        method: OPTIMIZE,
+        methods: OPTIMIZE,
         get: |recipe| Some(recipe.optimize()?.optimizer.learning_rate().value()),
         set: |recipe, value| {
             *recipe.optimize_mut()?.optimizer.learning_rate_mut() = Setting::of(value)?;
@@ -325,8 +349,8 @@ fn optimizer() -> Vec<Field> {
         },
     };
     let methods = OptimizerSettings::NAMES.iter().map(|name| plain(name, ""));
-    let adam = |path, kind, place, about| row(path, kind, place, about).of(OPTIMIZER, "adam");
-    let lbfgs = |path, kind, place, about| row(path, kind, place, about).of(OPTIMIZER, "lbfgs");
+    let adam = |path, kind, place, about| row(path, kind, place, about).of(OPTIMIZER, &["adam"]);
+    let lbfgs = |path, kind, place, about| row(path, kind, place, about).of(OPTIMIZER, &["lbfgs"]);
     vec![
         row(OPTIMIZER, Kind::Choice(methods.collect()), method, "How a step is taken")
             .everyday(),
@@ -345,5 +369,57 @@ fn optimizer() -> Vec<Field> {
         lbfgs("optimizer.max-eval", whole(Range::at_least(0.0)), at_optimizer!(Lbfgs, max_eval), "Evaluations after which an outer step ends; 0 stands for 1.25 times max-iter"),
         lbfgs("optimizer.tolerance-grad", double(), at_optimizer!(Lbfgs, tolerance_grad), "An outer step ends where no entry of the gradient is greater; negative for never"),
         lbfgs("optimizer.tolerance-change", double(), at_optimizer!(Lbfgs, tolerance_change), "An outer step ends where neither loss nor any pixel changes by more; negative for never"),
+    ]
+}
+
+#[rustfmt::skip]
+fn network() -> Vec<Field> {
+    let row = Field::new;
+    let alpha = Place {
+        methods: NETWORKS,
+        get: |recipe| Some(recipe.method.alpha()?.value()),
+        set: |recipe, value| {
+            *recipe.method.alpha_mut()? = Setting::of(value)?;
+            Some(())
+        },
+    };
+    let levels = Place {
+        methods: Some(&["paint", "wct"]),
+        get: |recipe| match &recipe.method {
+            MethodSettings::Paint(it) => Some(it.levels.value()),
+            MethodSettings::Wct(it) => Some(it.levels.value()),
+            _ => None,
+        },
+        set: |recipe, value| {
+            let levels = match &mut recipe.method {
+                MethodSettings::Paint(it) => &mut it.levels,
+                MethodSettings::Wct(it) => &mut it.levels,
+                _ => return None,
+            };
+            *levels = Setting::of(value)?;
+            Some(())
+        },
+    };
+    let numbers = |required| Kind::List {
+        each: Quantity {
+            form: Form::Whole,
+            range: Range::between(1.0, 9999.0),
+            unit: "",
+        },
+        ascending: false,
+        required,
+    };
+    vec![
+        row("network.alpha", number(Range::between(0.0, 1.0)), alpha, "How strongly a feed-forward network paints: 0 the photo, 1 the style in full")
+            .everyday(),
+        row("network.levels", numbers(Some("must be levels of the network, deepest first, such as 3,2,1")), levels, "Levels at which features get the style's statistics, deepest first")
+            .everyday(),
+        row("network.transform", names::<Transform>(), at_network!(Wct, &["wct"], transform), "How features get the style's mean and covariance: by optimal transport, or whitened and coloured as a published program does")
+            .everyday(),
+        row("network.scales", whole(Range::between(1.0, 5.0)), at_network!(Paint, &["paint"], scales), "At how many sizes the network paints, each twice the last: more make larger strokes")
+            .everyday(),
+        row("network.styles", numbers(None), at_network!(Fast, &["fast"], styles), "Which of the network's own styles, counted from 1; several are mixed")
+            .or_else("the first")
+            .everyday(),
     ]
 }

@@ -89,6 +89,7 @@ impl Recipe {
         let ranges = fields().iter().flat_map(|field| field.problems(self));
         let contradictions = match &self.method {
             MethodSettings::Optimize(settings) => settings.contradictions(),
+            _ => vec![],
         };
         ranges.chain(contradictions).collect()
     }

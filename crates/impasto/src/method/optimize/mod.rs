@@ -26,19 +26,20 @@ mod taken;
 mod targets;
 mod unit;
 
-use super::{Inspection, Method, Outcome, Pace, RunPlan, Setup, Stylized, TermContext};
+use super::{Inspection, Method, Outcome, Pace, Painter, RunPlan, Setup, Stylized, TermContext};
 use crate::checkpoint::{Keeper, RunInputs};
 use crate::encoder::{Encoder, Substitution};
 use crate::loss::{Objective, Term};
+use crate::named::Named;
 use crate::observer::{Event, Observer, Scale};
 use crate::picture::{Filter, Picture, fit_long_side};
-use crate::recipe::{Init, Optimize, Problem, Recipe, StyleSize};
+use crate::recipe::{Init, MethodSettings, Optimize, Problem, Recipe, StyleSize};
 use crate::report::Report;
 use crate::style::Style;
 use crate::tiling::{CutNetwork, NetworkView};
 use crate::{Error, Result};
 pub use calibration::CalibratedLayer;
-use impasto_compute::{Device, Input, NetSpec, Network, StageTime};
+use impasto_compute::{Device, Input, NetSpec, Network, Size, StageTime};
 use parameterization::PixelParameters;
 use run::{End, Evaluator, Run};
 use start::Start;
@@ -252,17 +253,13 @@ impl<'a> Session<'a> {
 
     /// Width and height at which a style is looked at, for a picture of some size.
     fn style_size(&self, style: &Style, size: (usize, usize)) -> (usize, usize) {
-        let long_side = size.0.max(size.1);
-        let settings = &self.setup.recipe.style;
-        let mut long_side = match settings.size {
-            StyleSize::Scale(factor) => ((long_side as f32 * factor).round() as usize).max(1),
-            StyleSize::LongSide(side) => side,
-            StyleSize::Content => return size,
-        };
-        if !settings.enlarge {
-            long_side = long_side.min(style.picture.width().max(style.picture.height()));
+        let (width, height) = size;
+        let resize = &self.setup.recipe.style;
+        if resize.size == StyleSize::Content {
+            return size;
         }
-        self.working_size(&style.picture, long_side)
+        let (width, height) = resize.size_of(&style.picture, Size { width, height });
+        self.working_size(&style.picture, width.max(height))
     }
 
     fn style_sizes(&self, size: (usize, usize)) -> Vec<(usize, usize)> {
@@ -316,8 +313,8 @@ impl<'a> Session<'a> {
     }
 
     /// What the run starts from at its first scale.
-    fn begin(&self, content: &Picture, scale: Scale) -> Result<State> {
-        let planes = self.start_planes(content, scale);
+    fn begin(&self, content: &Picture, scale: Scale, painted: Option<&Picture>) -> Result<State> {
+        let planes = self.start_planes(content, scale, painted);
         let pixels = Arc::new(PixelParameters(self.settings.pixels));
         let is_limited = self.layers.calibration.is_some();
         State::new(
@@ -330,13 +327,33 @@ impl<'a> Session<'a> {
         )
     }
 
-    /// The planes of that picture, in 0..1.
-    fn start_planes(&self, content: &Picture, scale: Scale) -> Vec<f32> {
+    /// What a network paints at the first scale, if that is what the run starts from.
+    fn painted(&self, content: &Picture, scales: &[Scale]) -> Result<Option<Picture>> {
+        let setup = self.setup;
+        let (Some(method), Some(first)) = (self.settings.init.method(), scales.first()) else {
+            return Ok(None);
+        };
+        let Some(painter) = setup.painter.as_deref() else {
+            let problem = Problem::new("init", method.name(), "needs a network that paints");
+            return Err(Error::Invalid(vec![problem]));
+        };
+        let (device, settings) = (self.device(), MethodSettings::of(method));
+        let content = content.resized(first.width, first.height, Filter::Bicubic);
+        let size = Size {
+            width: first.width,
+            height: first.height,
+        };
+        let seen = painter.look(device, &setup.recipe, &setup.styles, size, None)?;
+        Ok(Some(painter.paint(device, &settings, &content, &seen)?))
+    }
+
+    /// The planes of what a run starts from at its first scale, in 0..1.
+    fn start_planes(&self, content: &Picture, scale: Scale, painted: Option<&Picture>) -> Vec<f32> {
         let start = Start {
             settings: self.settings,
             seed: self.setup.recipe.seed,
             content,
-            picture: self.setup.start.as_ref(),
+            picture: painted.or(self.setup.start.as_ref()),
             styles: &self.setup.styles,
         };
         start.planes((scale.height, scale.width))
@@ -373,6 +390,10 @@ impl<'a> Session<'a> {
             None => None,
         };
         let first = resumed.as_ref().map_or(0, |state| state.index);
+        let painted = match &resumed {
+            Some(_) => None,
+            None => self.painted(content, scales)?,
+        };
         let (mut state, mut end) = (None::<State>, End::Complete);
         for (index, &scale) in scales.iter().enumerate().skip(first) {
             if run.is_stopped() && state.is_some() {
@@ -390,7 +411,7 @@ impl<'a> Session<'a> {
             let mut here = match (resumed.take(), state.take()) {
                 (Some(resumed), _) => resumed,
                 (None, Some(coarser)) => coarser.enlarged(device, scale)?,
-                (None, None) => self.begin(content, scale)?,
+                (None, None) => self.begin(content, scale, painted.as_ref())?,
             };
             let mut evaluator = Evaluator {
                 device,
@@ -418,7 +439,10 @@ impl<'a> Session<'a> {
         let Scale { width, height, .. } = state.scale;
         let picture = Picture::new(width, height, state.result(device)?)?;
         let first = match scales {
-            [only] => Some(|| self.start_planes(content, *only)),
+            // What a network has painted before the run was cut off is not painted again for this.
+            [only] if self.settings.init.method().is_none() || painted.is_some() => {
+                Some(|| self.start_planes(content, *only, painted.as_ref()))
+            }
             _ => None,
         };
         let others = setup.styles.iter().map(|style| &style.picture);
@@ -450,6 +474,7 @@ impl<'a> Session<'a> {
             content,
             styles: &setup.styles,
             start: setup.start.as_ref(),
+            painter: setup.painter.as_deref().map(Painter::fingerprint),
             encoder: &setup.encoder,
             spec: self.spec,
             device: self.device(),

@@ -40,7 +40,7 @@ impl Session<'_> {
                 objective: self.objective(content, scale, (network, network), &mut cache)?,
                 seed: self.setup.recipe.seed,
             };
-            let mut state = self.begin(content, scale)?;
+            let mut state = self.begin(content, scale, None)?;
             let mut seconds = f64::INFINITY;
             for _ in 0..=steps {
                 let clock = Instant::now();

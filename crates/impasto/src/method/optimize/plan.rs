@@ -8,6 +8,7 @@
 
 use super::Session;
 use super::state::may_rise;
+use crate::method::surroundings::{self, amount};
 use crate::method::{RunPlan, ScalePlan};
 use crate::observer::Scale;
 use crate::optim::Optimizer;
@@ -20,22 +21,12 @@ use crate::tiling::{
 use crate::{Error, Result};
 use impasto_compute::{Size, Strips, TapRequest};
 
-/// The program itself, its threads, and what allocators keep back.
-const PROGRAM: usize = 96 << 20;
 /// Bytes of a pixel of an image.
 const PIXEL: usize = 12;
 /// Share of the free memory that is taken if no limit is given.
 const SHARE: f64 = 0.9;
 /// Sizes that would fit are multiples of this.
 const SIDE: usize = 16;
-
-/// A whole number of bytes for people, in units of 10⁹ or 10⁶.
-fn amount(bytes: u64) -> String {
-    match bytes {
-        1_000_000_000.. => format!("{:.2} GB", bytes as f64 / 1e9),
-        _ => format!("{:.0} MB", bytes as f64 / 1e6),
-    }
-}
 
 /// Everything that planning a scale needs to know.
 struct Surroundings {
@@ -124,13 +115,7 @@ impl Session<'_> {
     fn surroundings(&self, content: &Picture) -> Surroundings {
         let weights = self.network.spec().params();
         let weights = weights.map(|param| size_of_val(param.values));
-        let bytes = |picture: &Picture| {
-            let planes = if picture.alpha().is_some() { 4 } else { 3 };
-            planes * size_of::<f32>() * picture.width() * picture.height()
-        };
-        let pictures = self.setup.styles.iter().map(|style| &style.picture);
-        let pictures = pictures.chain(self.setup.start.as_ref()).chain([content]);
-        let base = PROGRAM + weights.sum::<usize>() + pictures.map(bytes).sum::<usize>();
+        let base = surroundings::bytes(self.setup, content) + weights.sum::<usize>();
         let limit = match self.setup.limits.memory {
             Some(limit) => Some(limit as usize),
             // What the program and its pictures take is no longer free.

@@ -11,7 +11,7 @@ pub(super) struct Start<'a> {
     pub(super) settings: &'a Optimize,
     pub(super) seed: u64,
     pub(super) content: &'a Picture,
-    /// The picture of [`Init::Picture`].
+    /// The picture of [`Init::Picture`], or what a network has painted.
     pub(super) picture: Option<&'a Picture>,
     pub(super) styles: &'a [Style],
 }
@@ -45,8 +45,8 @@ impl Start<'_> {
                 }
                 planes
             }
-            (Init::Picture, Some(picture)) => resized(picture),
-            (Init::Picture | Init::Content, _) => resized(self.content),
+            (Init::Content, _) | (_, None) => resized(self.content),
+            (_, Some(picture)) => resized(picture),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Reads the text of a recipe, and tells every mistake in it with its line.
 
 use super::{FIRST, Mistake, RecipeFile, VERSION};
+use crate::recipe::field::either;
 use crate::recipe::{Field, Recipe, field, fields};
 use crate::text::letters_to_change;
 use serde_json::{Map, Value as Json, json};
@@ -186,13 +187,16 @@ fn unknown(recipe: &Recipe, path: &str) -> String {
 /// What is said of a setting of another choice than the recipe makes.
 fn misplaced(setting: &Field) -> String {
     let (table, name) = (setting.table(), setting.name());
-    let (choice, of) = setting.of.unwrap_or_default();
+    let (choice, names) = setting.of.unwrap_or_default();
+    let quoted: Vec<_> = names.iter().map(|name| format!("{name:?}")).collect();
+    let quoted: Vec<_> = quoted.iter().map(String::as_str).collect();
+    let of = either(&quoted);
     let choice = field(choice).map_or(choice, Field::name);
     let place = match table {
         "" => String::new(),
         table => format!(" in [{table}]"),
     };
-    format!("there is no {name}{place} here: it goes with {choice} = {of:?}")
+    format!("there is no {name}{place} here: it goes with {choice} = {of}")
 }
 
 /// A value of TOML as one of JSON.

@@ -1,0 +1,218 @@
+//! Cascades: a picture is encoded, its features get the statistics of the style's, and a decoder makes a picture of them
+//! again; level after level, deepest first, each from the picture of the one before (Li et al. 2017, arXiv 1705.08086).
+
+use super::transform::{Affine, Gaussian, Statistic};
+use super::{Look, picture_of, tensor_of};
+use crate::Result;
+use crate::picture::Picture;
+use impasto_compute::graph::{Graph, GraphSpec};
+use impasto_compute::{Device, NetSpec, Network, Size, Tap, TapRequest};
+
+/// A cascade as data.
+#[derive(Clone, Debug)]
+pub struct CascadeSpec {
+    /// The encoders that its levels look with.
+    pub encoders: Vec<NetSpec>,
+    /// Its levels, from the deepest to the shallowest.
+    pub levels: Vec<LevelSpec>,
+}
+
+/// A level of a cascade as data.
+#[derive(Clone, Debug)]
+pub struct LevelSpec {
+    /// What it is called by: 5 for relu5_1.
+    pub number: usize,
+    /// Which of the cascade's encoders looks.
+    pub encoder: usize,
+    /// At what it looks.
+    pub tap: Tap,
+    /// What makes a picture of features: one map in, one of three channels out.
+    pub decoder: GraphSpec,
+}
+
+impl CascadeSpec {
+    /// Everything that it was made from.
+    pub(super) fn numbers(&self) -> Vec<&[f32]> {
+        let encoders = self.encoders.iter().flat_map(NetSpec::params);
+        let encoders = encoders.map(|param| param.values);
+        let decoders = self.levels.iter().flat_map(|level| &level.decoder.nodes);
+        let decoders = decoders.flat_map(|node| node.op.numbers());
+        encoders.chain(decoders).collect()
+    }
+}
+
+/// How a cascade is run.
+#[derive(Clone, Debug)]
+pub(super) struct Passes<'a> {
+    /// The levels that are run, by their numbers.
+    pub(super) levels: &'a [usize],
+    /// `α·T(f) + (1 − α)·f`.
+    pub(super) alpha: f32,
+    /// What is brought to the style's.
+    pub(super) statistic: Statistic,
+    /// Whether pictures between levels are clamped to 0..1.
+    pub(super) clamped: bool,
+}
+
+/// A cascade that is prepared on a device.
+#[derive(Debug)]
+pub(super) struct Cascade {
+    encoders: Vec<Box<dyn Network>>,
+    levels: Vec<Level>,
+}
+
+#[derive(Debug)]
+struct Level {
+    number: usize,
+    encoder: usize,
+    tap: Tap,
+    decoder: Box<dyn Graph>,
+}
+
+/// What a style looks like at the levels of a cascade, in their order.
+pub(super) type StyleStatistics = Vec<Gaussian>;
+
+impl Cascade {
+    /// Prepares a cascade.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub(super) fn new(device: &dyn Device, spec: &CascadeSpec) -> Result<Self> {
+        let encoders = spec.encoders.iter().map(|spec| device.network(spec));
+        let encoders = encoders.collect::<Result<_, _>>()?;
+        let level = |level: &LevelSpec| -> Result<Level> {
+            Ok(Level {
+                number: level.number,
+                encoder: level.encoder,
+                tap: level.tap,
+                decoder: device.graph(&level.decoder)?,
+            })
+        };
+        let levels = spec.levels.iter().map(level).collect::<Result<_>>()?;
+        Ok(Self { encoders, levels })
+    }
+
+    /// The numbers of its levels.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = usize> {
+        self.levels.iter().map(|level| level.number)
+    }
+
+    /// Sides of pictures are multiples of this.
+    fn stride(&self) -> usize {
+        let strides = self.levels.iter().map(|level| {
+            let spec = self.encoders[level.encoder].spec();
+            spec.layer_of(level.tap)
+                .map_or(1, |layer| spec.stride(layer))
+        });
+        strides.max().unwrap_or(1)
+    }
+
+    /// What a style looks like, in the size that it has.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub(super) fn look(&self, device: &dyn Device, style: &Picture) -> Result<StyleStatistics> {
+        let image = tensor_of(device, &style.mirrored_to(self.stride()))?;
+        let mut seen: Vec<Option<Gaussian>> = vec![None; self.levels.len()];
+        for (index, encoder) in self.encoders.iter().enumerate() {
+            let here = self.levels.iter().enumerate();
+            let here: Vec<_> = here.filter(|(_, level)| level.encoder == index).collect();
+            let taps: Vec<_> = here
+                .iter()
+                .map(|(_, level)| TapRequest::moments(level.tap))
+                .collect();
+            if taps.is_empty() {
+                continue;
+            }
+            let tape = encoder.forward(&image, &taps)?;
+            for (place, level) in here {
+                let places = places(encoder.as_ref(), level.tap, image.shape())?;
+                let moments = tape.moments(level.tap)?;
+                seen[place] = Some(Gaussian::of(device, moments, places)?);
+            }
+        }
+        Ok(seen.into_iter().flatten().collect())
+    }
+
+    /// Paints a content in the size that it has.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub(super) fn paint(
+        &self,
+        device: &dyn Device,
+        content: &Picture,
+        styles: &[Look<&StyleStatistics>],
+        passes: &Passes<'_>,
+    ) -> Result<Picture> {
+        let padded = content.mirrored_to(self.stride());
+        let mut image = tensor_of(device, &padded)?;
+        let alpha = f64::from(passes.alpha);
+        let levels = self.levels.iter().enumerate();
+        let mut left = passes.levels.len();
+        for (index, level) in levels.filter(|(_, level)| passes.levels.contains(&level.number)) {
+            let encoder = self.encoders[level.encoder].as_ref();
+            let taps = [
+                TapRequest::features(level.tap),
+                TapRequest::moments(level.tap),
+            ];
+            let tape = encoder.forward(&image, &taps)?;
+            let places = places(encoder, level.tap, image.shape())?;
+            let seen = Gaussian::of(device, tape.moments(level.tap)?, places)?;
+            let mut map = Affine::identity(seen.mean.len()).scaled(1.0 - alpha);
+            for style in styles {
+                let own = Affine::between(device, &seen, &style.seen[index], passes.statistic)?;
+                map.add(alpha * f64::from(style.share), &own);
+            }
+            let features = map.apply(device, tape.features(level.tap)?)?;
+            drop(tape);
+            let mut made = level.decoder.run(&[&features], None)?;
+            image = made.swap_remove(0);
+            left -= 1;
+            if passes.clamped && left > 0 {
+                device.clamp(&mut image, 0.0, 1.0)?;
+            }
+        }
+        self.encoders.iter().for_each(|encoder| encoder.forget());
+        let picture = picture_of(device, &image)?;
+        Ok(picture.cropped(content.width(), content.height()))
+    }
+
+    /// Bytes that painting at a size takes at most at a time.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub(super) fn memory(&self, size: Size) -> Result<usize> {
+        let stride = self.stride();
+        let size = Size {
+            width: size.width.next_multiple_of(stride),
+            height: size.height.next_multiple_of(stride),
+        };
+        let mut most = 0;
+        for level in &self.levels {
+            let encoder = &self.encoders[level.encoder];
+            let taps = [
+                TapRequest::features(level.tap),
+                TapRequest::moments(level.tap),
+            ];
+            let pass = encoder.memory(size, &taps)?.forward;
+            let shape = encoder.spec().shape_at(level.tap, size)?;
+            let features = 2 * size_of::<f32>() * shape.iter().product::<usize>();
+            let [channels, height, width] = shape;
+            let size = Size { width, height };
+            let reads = [impasto_compute::graph::Shape::Map { channels, size }];
+            let decoder = level.decoder.memory(&reads, None)?;
+            most = most.max(pass.max(features + decoder));
+        }
+        Ok(most)
+    }
+}
+
+/// Places of a tap on an image of some shape.
+fn places(network: &dyn Network, tap: Tap, shape: &[usize]) -> Result<usize> {
+    let &[_, height, width] = shape else {
+        return Ok(0);
+    };
+    let [_, h, w] = network.spec().shape_at(tap, Size { width, height })?;
+    Ok(h * w)
+}

@@ -1,0 +1,216 @@
+//! Feed-forward methods: networks that paint in a single pass, or in a few.
+//!
+//! ```text
+//! styles, each in the size at which it is looked at ─▶ what the network knows of it (statistics, codes), kept
+//! content in the size of the result ─▶ the network, with what it knows ─▶ the stylized picture
+//! ```
+//!
+//! What makes the picture is a [`Painter`], which the optimisation has too: as what it starts from.
+
+mod cascade;
+mod find;
+mod painter;
+mod transform;
+mod whitening;
+
+pub use cascade::{CascadeSpec, LevelSpec};
+use painter::Seen;
+pub use painter::{Painter, PainterNetwork, PainterSpec};
+
+use super::{Method, Outcome, Pace, RunPlan, ScalePlan, Setup, Stylized};
+use crate::observer::{Event, Observer, Scale};
+use crate::picture::{Filter, Picture, fit_long_side};
+use crate::report::{Report, ScaleReport};
+use crate::tiling::free_memory;
+use crate::{Error, Result};
+use impasto_compute::{Device, Size, Tensor};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Long side at which a pass is timed.
+const TIMED: usize = 256;
+
+/// A style, or what is known of it, and its share among the styles.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Look<T> {
+    pub(crate) seen: T,
+    /// 0..1; those of all styles add up to 1.
+    pub(crate) share: f32,
+}
+
+/// A network that paints every content of a job.
+#[derive(Debug)]
+pub(crate) struct FeedForwardMethod {
+    painter: Arc<Painter>,
+    /// What it knows of the styles.
+    seen: Option<Seen>,
+}
+
+impl FeedForwardMethod {
+    /// With a painter that is prepared on the device of the job.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] with everything that is wrong with recipe and styles.
+    pub(crate) fn new(setup: &Setup, painter: Arc<Painter>) -> Result<Self> {
+        let mut problems = setup.problems();
+        problems.extend(painter.problems(&setup.recipe.method));
+        match problems.is_empty() {
+            true => Ok(Self {
+                painter,
+                seen: None,
+            }),
+            false => Err(Error::Invalid(problems)),
+        }
+    }
+
+    fn scale(&self, setup: &Setup, content: &Picture) -> Scale {
+        let long_side = setup.long_side(content);
+        let (width, height) = fit_long_side(content.width(), content.height(), long_side);
+        let steps = 0;
+        Scale {
+            width,
+            height,
+            steps,
+        }
+    }
+}
+
+impl Method for FeedForwardMethod {
+    fn scales(&self, setup: &Setup, content: &Picture) -> Vec<Scale> {
+        vec![self.scale(setup, content)]
+    }
+
+    fn plan(&self, setup: &Setup, content: &Picture) -> Result<RunPlan> {
+        let Scale { width, height, .. } = self.scale(setup, content);
+        let size = Size { width, height };
+        let around = super::surroundings::bytes(setup, content);
+        let bytes = around + self.painter.memory(&setup.recipe, &setup.styles, size)?;
+        let limit = match setup.limits.memory {
+            Some(limit) => Some(limit),
+            None => setup.device.free_memory().or_else(free_memory),
+        };
+        if let Some(limit) = limit.filter(|&limit| bytes as u64 > limit) {
+            return Err(Error::TooLarge {
+                width,
+                height,
+                needed: super::surroundings::amount(bytes as u64),
+                limit: super::surroundings::amount(limit),
+                fits: None,
+            });
+        }
+        let scale = ScalePlan {
+            width,
+            height,
+            steps: 0,
+            cut: None,
+            tile_count: 1,
+            style_cut: None,
+            bytes: bytes as u64,
+            work: 1.0,
+        };
+        Ok(RunPlan {
+            scales: vec![scale],
+            limit,
+        })
+    }
+
+    /// A pass at a small size.
+    fn pace(&self, setup: &Setup, content: &Picture) -> Result<Pace> {
+        let (width, height) = fit_long_side(content.width(), content.height(), TIMED);
+        let content = content.resized(width, height, Filter::Bicubic);
+        let size = Size { width, height };
+        let device = setup.device.as_ref();
+        let clock = Instant::now();
+        let seen = self
+            .painter
+            .look(device, &setup.recipe, &setup.styles, size, None)?;
+        self.painter
+            .paint(device, &setup.recipe.method, &content, &seen)?;
+        Ok(Pace {
+            constant: 0.0,
+            per_pixel: clock.elapsed().as_secs_f64() / size.pixels() as f64,
+        })
+    }
+
+    fn run(
+        &mut self,
+        setup: &Setup,
+        content: &Picture,
+        observer: &mut dyn Observer,
+    ) -> Result<Stylized> {
+        self.plan(setup, content)?;
+        let clock = Instant::now();
+        let scale = self.scale(setup, content);
+        let device = setup.device.as_ref();
+        let mut report = Report::new(&setup.recipe, &setup.encoder, device, &setup.styles);
+        let mut stopped = false;
+        let mut tell = |event: &Event<'_>| {
+            stopped |= observer.on_event(event) == ControlFlow::Break(());
+        };
+        tell(&Event::Started { scales: &[scale] });
+        tell(&Event::ScaleStarted { index: 0, scale });
+        let resized = content.resized(scale.width, scale.height, Filter::Bicubic);
+        let size = Size {
+            width: scale.width,
+            height: scale.height,
+        };
+        let known = self.seen.take();
+        let seen = self
+            .painter
+            .look(device, &setup.recipe, &setup.styles, size, known)?;
+        let settings = &setup.recipe.method;
+        let picture = self.painter.paint(device, settings, &resized, &seen)?;
+        self.seen = Some(seen);
+        let seconds = clock.elapsed().as_secs_f64();
+        tell(&Event::ScaleFinished {
+            index: 0,
+            scale,
+            seconds,
+        });
+        report.scales.push(ScaleReport {
+            width: scale.width,
+            height: scale.height,
+            steps: 0,
+            seconds,
+        });
+        report.seconds = seconds;
+        Ok(Stylized {
+            picture: setup.shaped(content, picture, false)?,
+            report,
+            // A pass that is over when it is told to stop is a whole one.
+            outcome: Outcome::Finished,
+            checkpoint: None,
+        })
+    }
+
+    fn styles_changed(&mut self) {
+        self.seen = None;
+    }
+}
+
+/// A picture on the device, `[3, h, w]`.
+fn tensor_of(device: &dyn Device, picture: &Picture) -> Result<Tensor> {
+    Ok(device.upload(picture.rgb(), &[3, picture.height(), picture.width()])?)
+}
+
+/// A tensor `[3, h, w]` as a picture, clamped to 0..1; what is no number becomes 0.
+fn picture_of(device: &dyn Device, image: &Tensor) -> Result<Picture> {
+    let mut values = device.download(image)?;
+    for value in &mut values {
+        *value = if value.is_nan() {
+            0.0
+        } else {
+            value.clamp(0.0, 1.0)
+        };
+    }
+    match *image.shape() {
+        [3, height, width] => Ok(Picture::new(width, height, values)?),
+        _ => Err(impasto_compute::ComputeError::Shape {
+            what: "a picture that a network makes",
+            expected: vec![3, 0, 0],
+            got: image.shape().to_vec(),
+        }
+        .into()),
+    }
+}

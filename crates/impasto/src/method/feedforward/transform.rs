@@ -1,0 +1,186 @@
+//! How features get the statistics of a style's: every transform is affine, `y = W·x + b`, and so is a mixture of several.
+
+use crate::Result;
+use crate::recipe::Transform;
+use impasto_compute::{Device, Moments, Tensor};
+
+/// Mean and covariance of features, on the host.
+#[derive(Clone, Debug)]
+pub(super) struct Gaussian {
+    /// `[c]`.
+    pub(super) mean: Vec<f64>,
+    /// `[c, c]`.
+    pub(super) covariance: Vec<f64>,
+    /// Places that were seen.
+    pub(super) places: usize,
+}
+
+/// `y = W·x + b`.
+#[derive(Clone, Debug)]
+pub(super) struct Affine {
+    /// `[c, c]`.
+    pub(super) matrix: Vec<f64>,
+    /// `[c]`.
+    pub(super) bias: Vec<f64>,
+}
+
+/// What a level's features are brought to, and how.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Statistic {
+    /// Mean and covariance; `ridge` is added to the content's variances, in units of their mean.
+    Transport {
+        /// Share of the mean variance.
+        ridge: f64,
+    },
+    /// Mean and covariance, as a published program computes it.
+    Whitening(Transform),
+    /// Mean and standard deviation of each channel (Huang and Belongie 2017, arXiv 1703.06868, equation 8).
+    Deviation,
+}
+
+impl Gaussian {
+    /// Of moments on a device.
+    pub(super) fn of(device: &dyn Device, moments: &Moments, places: usize) -> Result<Self> {
+        let mean = device.download(&moments.mean)?;
+        let mean: Vec<f64> = mean.into_iter().map(f64::from).collect();
+        let second = device.download(&moments.second)?;
+        let c = mean.len();
+        let covariance = (0..c * c)
+            .map(|k| f64::from(second[k]) - mean[k / c] * mean[k % c])
+            .collect();
+        Ok(Self {
+            mean,
+            covariance,
+            places,
+        })
+    }
+
+    fn channels(&self) -> usize {
+        self.mean.len()
+    }
+
+    /// The mean of the variances.
+    fn mean_variance(&self) -> f64 {
+        let c = self.channels();
+        let trace: f64 = (0..c).map(|i| self.covariance[i * c + i]).sum();
+        trace / c.max(1) as f64
+    }
+
+    /// The covariance with `n − 1` in the denominator, as the published programs have it.
+    fn unbiased(&self) -> Vec<f64> {
+        let n = self.places as f64;
+        let factor = if self.places > 1 { n / (n - 1.0) } else { 1.0 };
+        self.covariance.iter().map(|v| v * factor).collect()
+    }
+}
+
+impl Affine {
+    /// The map from one Gaussian to another.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub(super) fn between(
+        device: &dyn Device,
+        content: &Gaussian,
+        style: &Gaussian,
+        statistic: Statistic,
+    ) -> Result<Self> {
+        let matrix = match statistic {
+            Statistic::Transport { ridge } => transport(device, content, style, ridge)?,
+            Statistic::Whitening(program) => super::whitening::matrix(
+                &content.unbiased(),
+                &style.unbiased(),
+                content.channels(),
+                program,
+            ),
+            Statistic::Deviation => deviation(content, style),
+        };
+        let c = content.channels();
+        let bias = (0..c).map(|i| {
+            let row = &matrix[i * c..][..c];
+            let moved: f64 = row.iter().zip(&content.mean).map(|(w, m)| w * m).sum();
+            style.mean[i] - moved
+        });
+        Ok(Self {
+            bias: bias.collect(),
+            matrix,
+        })
+    }
+
+    /// `x`.
+    pub(super) fn identity(channels: usize) -> Self {
+        let c = channels;
+        let entry = |k: usize| if k / c == k % c { 1.0 } else { 0.0 };
+        Self {
+            matrix: (0..c * c).map(entry).collect(),
+            bias: vec![0.0; c],
+        }
+    }
+
+    /// `self + share · other`.
+    pub(super) fn add(&mut self, share: f64, other: &Self) {
+        let pairs = self.matrix.iter_mut().zip(&other.matrix);
+        let pairs = pairs.chain(self.bias.iter_mut().zip(&other.bias));
+        pairs.for_each(|(sum, term)| *sum += share * term);
+    }
+
+    /// `share · self`.
+    pub(super) fn scaled(mut self, share: f64) -> Self {
+        let all = self.matrix.iter_mut().chain(&mut self.bias);
+        all.for_each(|v| *v *= share);
+        self
+    }
+
+    /// The features `[c, h, w]`, mapped.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub(super) fn apply(&self, device: &dyn Device, features: &Tensor) -> Result<Tensor> {
+        let single = |values: &[f64]| values.iter().map(|&v| v as f32).collect::<Vec<_>>();
+        let c = self.bias.len();
+        let matrix = device.upload(&single(&self.matrix), &[c, c])?;
+        let bias = device.upload(&single(&self.bias), &[c])?;
+        Ok(device.mix_channels(features, &matrix, &bias)?)
+    }
+}
+
+/// The optimal-transport map between two Gaussians, `C^−½ (C^½ S C^½)^½ C^−½`: twice the gradient of their fidelity
+/// towards `C` (Peyré and Cuturi 2019, arXiv 1803.00567, remark 2.31).
+fn transport(
+    device: &dyn Device,
+    content: &Gaussian,
+    style: &Gaussian,
+    ridge: f64,
+) -> Result<Vec<f64>> {
+    let c = content.channels();
+    let upload = |gaussian: &Gaussian, ridge: f64| {
+        // A flat picture has no variance at all.
+        let ridge = ridge * gaussian.mean_variance() + 1e-12;
+        let values = (0..c * c).map(|k| {
+            let diagonal = if k / c == k % c { ridge } else { 0.0 };
+            (gaussian.covariance[k] + diagonal) as f32
+        });
+        device.upload(&values.collect::<Vec<_>>(), &[c, c])
+    };
+    let factor = device.cholesky(&upload(style, 1e-7)?)?;
+    let (_, gradient) = device.fidelity(&upload(content, ridge)?, &factor)?;
+    let gradient = device.download(&gradient)?;
+    Ok(gradient.into_iter().map(|v| 2.0 * f64::from(v)).collect())
+}
+
+/// Added to variances, as Huang's program does.
+const EPSILON: f64 = 1e-5;
+
+/// `diag(σ_s / σ_c)`.
+fn deviation(content: &Gaussian, style: &Gaussian) -> Vec<f64> {
+    let c = content.channels();
+    let of = |gaussian: &Gaussian| -> Vec<f64> {
+        let unbiased = gaussian.unbiased();
+        let variance = |i: usize| unbiased[i * c + i].max(0.0);
+        (0..c).map(|i| (variance(i) + EPSILON).sqrt()).collect()
+    };
+    let (content, style) = (of(content), of(style));
+    let mut matrix = vec![0.0; c * c];
+    (0..c).for_each(|i| matrix[i * c + i] = style[i] / content[i]);
+    matrix
+}
