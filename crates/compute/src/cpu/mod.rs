@@ -2,6 +2,7 @@
 //!
 //! * `array` says how tensors lie in memory, `memory` where the memory comes from, `simd` how one source
 //!   becomes code for several instruction sets;
+//! * `graph` runs graphs of any shape, forwards;
 //! * `network` prepares a network, and `sweep` runs it, there and back: a whole picture, a tile, features or strips, which
 //!   differ in how many rows each stage makes at a time and in what is kept;
 //! * `vector`, `spatial`, `statistics` and `matrix` are the operations of the traits of these names, cut into `chunks`;
@@ -22,6 +23,7 @@ mod filters;
 mod first;
 mod fold;
 mod format;
+mod graph;
 mod heads;
 mod invert;
 mod kernel;
@@ -53,7 +55,6 @@ mod winograd;
 
 pub use simd::Level;
 
-use crate::graph::{Elsewhere, Graph, GraphSpec, Graphs};
 use crate::{ComputeError, Hardware, NetSpec, Network, Networks, Result, Tensor};
 use memory::Pool;
 use simd::Token;
@@ -247,13 +248,6 @@ impl Networks for CpuDevice {
             Arc::clone(&self.context),
             spec.clone(),
         )?))
-    }
-}
-
-impl Graphs for CpuDevice {
-    fn graph(&self, spec: &GraphSpec) -> Result<Box<dyn Graph>> {
-        let host = Box::new(crate::reference::ReferenceDevice);
-        Ok(Box::new(Elsewhere::new(self.clone(), host, spec)?))
     }
 }
 

@@ -48,6 +48,13 @@ impl Shapes {
             Value::Node(index) => self.nodes[index],
         }
     }
+
+    /// Of all values: the inputs first.
+    pub(crate) fn all(self) -> Vec<Shape> {
+        let mut all = self.inputs;
+        all.extend(self.nodes);
+        all
+    }
 }
 
 /// A graph as data: nodes in an order in which they can be computed.
