@@ -2,6 +2,7 @@
 //!
 //! * `array` says how tensors lie in memory, `memory` where the memory comes from, `simd` how one source
 //!   becomes code for several instruction sets;
+//! * `graph` runs graphs of any shape, forwards;
 //! * `network` prepares a network, and `sweep` runs it, there and back: a whole picture, a tile, features or strips, which
 //!   differ in how many rows each stage makes at a time and in what is kept;
 //! * `vector`, `spatial`, `statistics` and `matrix` are the operations of the traits of these names, cut into `chunks`;
@@ -22,6 +23,7 @@ mod filters;
 mod first;
 mod fold;
 mod format;
+mod graph;
 mod heads;
 mod invert;
 mod kernel;

@@ -151,6 +151,17 @@ macro_rules! with_simd {
 }
 pub(super) use with_simd;
 
+impl Token {
+    /// Numbers of a vector.
+    pub(super) fn lanes(self) -> usize {
+        #[inline(always)]
+        fn of<S: Isa>(_: S) -> usize {
+            <S::f32s as fearless_simd::SimdBase<S>>::LEN
+        }
+        with_simd!(self, simd => of(simd))
+    }
+}
+
 /// A set of instructions, and the shape of the matrix kernel that fills its registers.
 pub(super) trait Isa: Simd {
     /// Rows of accumulators: each is multiplied by one broadcast value.

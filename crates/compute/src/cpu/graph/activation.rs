@@ -1,0 +1,77 @@
+//! Functions of single numbers, in loops that vectorise.
+
+use crate::graph::Activation;
+
+/// Applies a function to numbers.
+#[inline(always)]
+pub(super) fn apply(activation: Activation, numbers: &mut [f32]) {
+    match activation {
+        Activation::Relu => each(numbers, |x| if x > 0.0 { x } else { 0.0 }),
+        Activation::Relu6 => each(numbers, |x| clamp(x, 0.0, 6.0)),
+        Activation::Clamp { low, high } => each(numbers, |x| clamp(x, low, high)),
+        Activation::Sigmoid => each(numbers, |x| 1.0 / (1.0 + exp(-x))),
+        // 1 − 2/(1 + e^2x): an absolute error of a rounding is all that pictures need.
+        Activation::Tanh { scale, shift } => each(numbers, |x| {
+            scale * (1.0 - 2.0 / (1.0 + exp(2.0 * x))) + shift
+        }),
+    }
+}
+
+#[inline(always)]
+fn each(numbers: &mut [f32], of: impl Fn(f32) -> f32) {
+    for value in numbers {
+        *value = of(*value);
+    }
+}
+
+/// As [`f32::max`] and [`f32::min`], one after the other, for bounds in any order.
+#[inline(always)]
+fn clamp(x: f32, low: f32, high: f32) -> f32 {
+    let x = if x > low { x } else { low };
+    if x < high { x } else { high }
+}
+
+/// `e^x` to 2 units of the last place for finite results: `2ⁿ·eʳ` with `|r| ≤ ln 2 / 2`, and a polynomial for `eʳ`
+/// (the coefficients of Cephes' `expf`).
+#[inline(always)]
+fn exp(x: f32) -> f32 {
+    /// Adding it rounds to an integer, which then stands in the last bits.
+    const ROUND: f32 = 12_582_912.0;
+    const LN2_HIGH: f32 = 0.693_359_4;
+    const LN2_LOW: f32 = -2.121_944_4e-4;
+    let x = clamp(x, -87.0, 88.0);
+    let shifted = x * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let r = x - n * LN2_HIGH - n * LN2_LOW;
+    let mut p = 1.987_569_2e-4;
+    for coefficient in [
+        1.398_199_9e-3,
+        8.333_452e-3,
+        4.166_579_6e-2,
+        1.666_666_5e-1,
+        0.5,
+    ] {
+        p = p * r + coefficient;
+    }
+    let p = p * r * r + r + 1.0;
+    p * f32::from_bits(shifted.to_bits().wrapping_add(127) << 23)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exponentials_are_exact_to_rounding() {
+        for i in -8700..8800 {
+            let x = i as f32 / 100.0;
+            let exact = f64::from(x).exp();
+            let error = (f64::from(exp(x)) - exact).abs() / exact;
+            assert!(error < 2.5e-7, "{x}: {error}");
+        }
+        let mut far = [-1e30, 1e30, f32::NEG_INFINITY, f32::INFINITY];
+        apply(Activation::Sigmoid, &mut far);
+        assert!(far[0] < 1e-37 && far[2] < 1e-37, "{far:?}");
+        assert_eq!([far[1], far[3]], [1.0; 2]);
+    }
+}

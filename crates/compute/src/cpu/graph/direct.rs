@@ -1,0 +1,376 @@
+//! Convolutions by their definition, piece by piece.
+//!
+//! The places that are made are cut into tiles. What a tile reads is copied first, prepared as its
+//! [`Source`] says and continued beyond the border, into rows that fit the second-level cache; columns lie by their
+//! remainder to the stride, so that vectors run along rows whatever it is. Then the [kernel](super::product) runs,
+//! some output channels at a time, and the rows that it makes go to their [`Target`].
+
+use super::filters::{Filters, Packed};
+use super::product::{Block, CHANNELS, SLACK, product};
+use super::target::{Sums, Target};
+use super::view::Source;
+use crate::cpu::Context;
+use crate::cpu::simd::{Isa, with_simd};
+use crate::{Result, Size};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Numbers that are read for a tile, about, at most: half a second-level cache.
+const READ: usize = 64 << 10;
+/// Rows and columns of a tile, at most. Columns are a multiple of every number of them that the kernel makes at once.
+const TILE: [usize; 2] = [16, 192];
+/// Columns below which several rows are made as one, the places between them with them.
+const NARROW: usize = 48;
+/// Output channels that are made before they are written.
+const MADE: usize = 4 * CHANNELS;
+/// Pieces of work that are wanted, so that threads are busy to the end.
+const PIECES: usize = 16;
+
+/// How a convolution of some size is cut.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Tiling {
+    /// Of a tile, in places over which phases lie.
+    rows: usize,
+    columns: usize,
+    /// Tiles.
+    down: usize,
+    across: usize,
+    /// Parts of the output channels: blocks, or groups where there are several.
+    parts: usize,
+}
+
+impl Tiling {
+    /// For places over which phases lie.
+    pub(super) fn new(filters: &Filters, places: Size) -> Self {
+        let inputs = filters.inputs / filters.groups;
+        let stride = filters.stride;
+        let read = |rows: usize, columns: usize| {
+            let [h, w] = filters.span;
+            inputs * ((rows - 1) * stride + h) * ((columns - 1) * stride + w)
+        };
+        let across = places.width.div_ceil(TILE[1]);
+        // Columns as equal as possible, in whole vectors of any length.
+        let even = |across: usize| match across {
+            1 => places.width,
+            _ => places.width.div_ceil(across).next_multiple_of(24),
+        };
+        let (mut rows, mut columns) = (TILE[0].min(places.height), even(across));
+        while read(rows, columns) > READ && (rows > 1 || columns > 24) {
+            if rows > 4 || (columns <= 48 && rows > 1) {
+                rows = rows.div_ceil(2);
+            } else if columns > 48 {
+                columns = (columns / 2).next_multiple_of(24);
+            } else {
+                columns = 24.min(columns - 1);
+            }
+        }
+        let tiles = |rows: usize| places.height.div_ceil(rows) * places.width.div_ceil(columns);
+        while tiles(rows) < PIECES && rows > 4 {
+            rows = rows.div_ceil(2);
+        }
+        let most = match filters.groups {
+            1 => filters.outputs.div_ceil(MADE),
+            groups => groups,
+        };
+        let heavy = filters.groups > 1 || filters.outputs >= 4 * MADE;
+        let parts = match heavy {
+            true => PIECES.div_ceil(tiles(rows)).min(most),
+            false => 1,
+        };
+        Self {
+            rows,
+            columns,
+            down: places.height.div_ceil(rows),
+            across: places.width.div_ceil(columns),
+            parts,
+        }
+    }
+
+    /// Tiles of the map.
+    pub(super) fn tiles(&self) -> usize {
+        self.down * self.across
+    }
+
+    /// How rows lie that are read.
+    fn packed(&self, filters: &Filters) -> Packed {
+        let [h, w] = filters.span;
+        let stride = filters.stride;
+        let part = self.columns + (w - 1) / stride;
+        let pitch = part * stride;
+        let plane = ((self.rows - 1) * stride + h) * pitch;
+        Packed { pitch, part, plane }
+    }
+
+    /// Whether all rows of a tile are made as one, and how rows lie that are made: from one to the next, from one channel
+    /// to the next.
+    fn made(&self, filters: &Filters, packed: &Packed) -> (bool, usize, usize) {
+        let flat = filters.stride == 1 && self.columns < NARROW;
+        let pitch = match flat {
+            true => packed.pitch,
+            false => self.columns.next_multiple_of(SLACK),
+        };
+        (flat, pitch, self.rows * pitch + SLACK)
+    }
+
+    /// Floats that a piece of work needs: for what is read, for what is made, and for rows on their way.
+    fn room(&self, filters: &Filters) -> [usize; 3] {
+        let packed = self.packed(filters);
+        let (_, _, plane) = self.made(filters, &packed);
+        let outputs = (filters.outputs / filters.groups).min(MADE);
+        let inputs = filters.inputs / filters.groups;
+        let row = packed.pitch.max(self.columns * filters.phases);
+        [
+            inputs * packed.plane + 8 * SLACK,
+            filters.squares() * outputs * plane + 8 * SLACK,
+            2 * row,
+        ]
+    }
+
+    /// Floats that a piece of work takes.
+    pub(super) fn floats(&self, filters: &Filters) -> usize {
+        self.room(filters).iter().sum()
+    }
+}
+
+/// Convolves. What is made has `phases` times as many rows and columns as `places`.
+pub(super) fn run(
+    context: &Context,
+    filters: &Filters,
+    source: &Source<'_>,
+    tiling: Tiling,
+    places: Size,
+    target: &Target<'_>,
+) -> Result<()> {
+    let packed = tiling.packed(filters);
+    let taps = (0..filters.squares()).map(|phase| filters.places(phase, &packed));
+    let taps: Vec<_> = taps.collect();
+    let size = source.size();
+    let job = Job {
+        filters,
+        source,
+        target,
+        tiling,
+        packed,
+        before: filters.reach.before(size, filters.stride),
+        places,
+        taps: &taps,
+    };
+    let room = tiling.floats(filters);
+    (0..tiling.tiles() * tiling.parts)
+        .into_par_iter()
+        .with_max_len(1)
+        .try_for_each(|piece| {
+            let mut room = context.pool.take::<f32>(room)?;
+            with_simd!(context.token, simd => job.piece(simd, piece, &mut room));
+            Ok(())
+        })
+}
+
+struct Job<'a> {
+    filters: &'a Filters,
+    source: &'a Source<'a>,
+    target: &'a Target<'a>,
+    tiling: Tiling,
+    packed: Packed,
+    before: [usize; 2],
+    places: Size,
+    taps: &'a [Vec<u32>],
+}
+
+/// A tile.
+struct Tile {
+    index: usize,
+    top: usize,
+    left: usize,
+    rows: usize,
+    columns: usize,
+}
+
+impl Job<'_> {
+    #[inline(always)]
+    fn piece<S: Isa>(&self, simd: S, piece: usize, room: &mut [f32]) {
+        let Tiling {
+            rows,
+            columns,
+            across,
+            parts,
+            ..
+        } = self.tiling;
+        let (index, part) = (piece / parts, piece % parts);
+        let (top, left) = (index / across * rows, index % across * columns);
+        let tile = Tile {
+            index,
+            top,
+            left,
+            rows: rows.min(self.places.height - top),
+            columns: columns.min(self.places.width - left),
+        };
+        let [read, made, _] = self.tiling.room(self.filters);
+        let (read, rest) = room.split_at_mut(read);
+        let (made, line) = rest.split_at_mut(made);
+        let groups = self.filters.groups;
+        let outputs = self.filters.outputs / groups;
+        let share = |all: usize| all * part / parts..all * (part + 1) / parts;
+        match groups {
+            1 => {
+                self.read(&tile, 0, read, line);
+                let blocks = share(outputs.div_ceil(MADE));
+                self.make(simd, &tile, 0, blocks, read, made, line);
+            }
+            _ => {
+                for group in share(groups) {
+                    self.read(&tile, group, read, line);
+                    let blocks = 0..outputs.div_ceil(MADE);
+                    self.make(simd, &tile, group, blocks, read, made, line);
+                }
+            }
+        }
+    }
+
+    /// Copies what a tile reads of a group's inputs.
+    #[inline(always)]
+    fn read(&self, tile: &Tile, group: usize, to: &mut [f32], line: &mut [f32]) {
+        let filters = self.filters;
+        let (stride, inputs) = (filters.stride, filters.inputs / filters.groups);
+        let [h, w] = filters.span;
+        let top = (tile.top * stride) as isize - self.before[0] as isize;
+        let left = (tile.left * stride) as isize - self.before[1] as isize;
+        let padding = filters.reach.padding();
+        let columns = (tile.columns - 1) * stride + w;
+        let Packed { pitch, part, plane } = self.packed;
+        for input in 0..inputs {
+            for row in 0..(tile.rows - 1) * stride + h {
+                let to = &mut to[input * plane + row * pitch..][..pitch];
+                let channel = group * inputs + input;
+                let y = top + row as isize;
+                if stride == 1 {
+                    self.source
+                        .read(channel, y, left, padding, &mut to[..columns]);
+                    continue;
+                }
+                let line = &mut line[..columns];
+                self.source.read(channel, y, left, padding, line);
+                for (remainder, to) in to.chunks_exact_mut(part).enumerate().take(columns) {
+                    scatter(&line[remainder..], stride, to);
+                }
+            }
+        }
+    }
+
+    /// Makes some blocks of outputs of a group.
+    #[inline(always)]
+    #[allow(clippy::too_many_arguments, reason = "three parts of one room")]
+    fn make<S: Isa>(
+        &self,
+        simd: S,
+        tile: &Tile,
+        group: usize,
+        blocks: Range<usize>,
+        read: &[f32],
+        made: &mut [f32],
+        line: &mut [f32],
+    ) {
+        let filters = self.filters;
+        let outputs = filters.outputs / filters.groups;
+        let (flat, pitch, plane) = self.tiling.made(filters, &self.packed);
+        let (rows, columns) = match flat {
+            true => (1, (tile.rows - 1) * pitch + tile.columns),
+            false => (tile.rows, tile.columns),
+        };
+        for block in blocks {
+            let channels = block * MADE..((block + 1) * MADE).min(outputs);
+            for phase in 0..filters.squares() {
+                let made = &mut made[phase * channels.len() * plane..];
+                for first in channels.clone().step_by(CHANNELS) {
+                    let count = CHANNELS.min(channels.end - first);
+                    let block = Block {
+                        taps: &self.taps[phase],
+                        weights: filters.block(phase, group, first, count),
+                        bias: &filters.bias[group * outputs + first..][..count],
+                    };
+                    let out = &mut made[(first - channels.start) * plane..];
+                    for row in 0..rows {
+                        let read = &read[row * filters.stride * self.packed.pitch..];
+                        product(simd, read, block, columns, &mut out[row * pitch..], plane);
+                    }
+                }
+            }
+            for channel in channels.clone() {
+                let from = &mut made[(channel - channels.start) * plane..];
+                let phase = channels.len() * plane;
+                let sums = self.write(tile, group * outputs + channel, from, (pitch, phase), line);
+                let channel = group * outputs + channel;
+                self.target.note(tile.index, filters.outputs, channel, sums);
+            }
+        }
+    }
+
+    /// Writes what was made of a channel; phases lie some distance from each other.
+    #[inline(always)]
+    fn write(
+        &self,
+        tile: &Tile,
+        channel: usize,
+        made: &mut [f32],
+        (pitch, phase): (usize, usize),
+        line: &mut [f32],
+    ) -> Sums {
+        let phases = self.filters.phases;
+        let mut sums = Sums::default();
+        let (line, room) = line.split_at_mut(line.len() / 2);
+        for row in 0..tile.rows {
+            if phases == 1 {
+                let numbers = &mut made[row * pitch..][..tile.columns];
+                let place = (tile.top + row, tile.left);
+                self.target.put(channel, place, numbers, room, &mut sums);
+                continue;
+            }
+            for a in 0..phases {
+                let line = &mut line[..tile.columns * phases];
+                for b in 0..phases {
+                    let from = (a * phases + b) * phase + row * pitch;
+                    gather(&made[from..][..tile.columns], phases, &mut line[b..]);
+                }
+                let place = ((tile.top + row) * phases + a, tile.left * phases);
+                self.target.put(channel, place, line, room, &mut sums);
+            }
+        }
+        sums
+    }
+}
+
+/// Every so-manyth number.
+#[inline(always)]
+fn scatter(from: &[f32], stride: usize, to: &mut [f32]) {
+    if stride == 2 {
+        let (pairs, last) = from.as_chunks::<2>();
+        for (to, pair) in to.iter_mut().zip(pairs) {
+            *to = pair[0];
+        }
+        if let (Some(to), Some(last)) = (to.get_mut(pairs.len()), last.first()) {
+            *to = *last;
+        }
+    } else {
+        for (to, value) in to.iter_mut().zip(from.iter().step_by(stride)) {
+            *to = *value;
+        }
+    }
+}
+
+/// To every so-manyth place.
+#[inline(always)]
+fn gather(from: &[f32], stride: usize, to: &mut [f32]) {
+    if stride == 2 {
+        let (pairs, last) = to.as_chunks_mut::<2>();
+        for (pair, value) in pairs.iter_mut().zip(from) {
+            pair[0] = *value;
+        }
+        if let (Some(last), Some(value)) = (last.first_mut(), from.get(pairs.len())) {
+            *last = *value;
+        }
+    } else {
+        for (to, value) in to.iter_mut().step_by(stride).zip(from) {
+            *to = *value;
+        }
+    }
+}

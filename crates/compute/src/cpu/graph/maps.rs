@@ -1,0 +1,260 @@
+//! What is made of maps number by number, or by looking at few neighbours: sums, products, pools, borders.
+
+use super::activation::apply;
+use super::plan::Making;
+use super::target::Sums;
+use super::view::Source;
+use crate::cpu::Context;
+use crate::cpu::simd::with_simd;
+use crate::graph::{Activation, Pooling, PoolingKind, Upsampling};
+use crate::{Padding, Result, Size};
+use rayon::prelude::*;
+
+/// Numbers of a piece of work, about.
+pub(super) const PIECE: usize = 16 << 10;
+
+/// How a map is made of others.
+pub(super) struct Job<'a> {
+    pub(super) making: Making,
+    pub(super) sources: &'a [Source<'a>],
+    pub(super) vector: Option<&'a [f32]>,
+    pub(super) activation: Option<Activation>,
+}
+
+impl Job<'_> {
+    /// Makes a map `[c, h, w]`.
+    pub(super) fn run(&self, context: &Context, size: Size, out: &mut [f32]) -> Result<()> {
+        let alone = match self.making {
+            Making::Copy | Making::Add | Making::Multiply | Making::Mix | Making::Concat => true,
+            Making::Upsample(_) | Making::Pool(_) | Making::Pad(..) | Making::Crop(_) => false,
+        };
+        if alone {
+            // Without neighbours, maps are single rows, which are cut anywhere.
+            let flat = self.sources.iter().map(|source| source.flat());
+            let job = Job {
+                sources: &flat.collect::<Vec<_>>(),
+                ..*self
+            };
+            let planes = out.par_chunks_exact_mut(size.pixels()).enumerate();
+            return planes.try_for_each(|(channel, plane)| {
+                let pieces = plane.par_chunks_mut(PIECE).enumerate();
+                pieces.try_for_each(|(index, piece)| {
+                    let mut room = context.pool.take::<f32>(piece.len())?;
+                    with_simd!(context.token, _simd => {
+                        job.numbers(channel, index * PIECE, piece, &mut room);
+                    });
+                    Ok(())
+                })
+            });
+        }
+        let rows = PIECE.div_ceil(size.width);
+        let planes = out.par_chunks_exact_mut(size.pixels()).enumerate();
+        planes.try_for_each(|(channel, plane)| {
+            let pieces = plane.par_chunks_mut(rows * size.width).enumerate();
+            pieces.try_for_each(|(index, piece)| {
+                let mut room = context.pool.take::<f32>(self.room(size.width))?;
+                with_simd!(context.token, _simd => {
+                    for (row, to) in piece.chunks_exact_mut(size.width).enumerate() {
+                        self.row(channel, index * rows + row, to, &mut room);
+                    }
+                });
+                Ok(())
+            })
+        })
+    }
+
+    /// Floats that rows on their way take.
+    fn room(&self, width: usize) -> usize {
+        let read = self.sources[0].size().width;
+        read.max(width) + read
+    }
+
+    /// Part of a channel, of maps that are single rows.
+    #[inline(always)]
+    fn numbers(&self, channel: usize, start: usize, to: &mut [f32], room: &mut [f32]) {
+        let room = &mut room[..to.len()];
+        let read = |source: usize, to: &mut [f32]| {
+            self.sources[source].read_inside(channel, 0, start, to);
+        };
+        let factor = self
+            .vector
+            .map(|vector| vector[channel.min(vector.len() - 1)]);
+        match (self.making, factor) {
+            (Making::Concat, _) => {
+                let mut channel = channel;
+                for source in self.sources {
+                    let channels = source.data.len() / source.size.pixels();
+                    if channel < channels {
+                        source.read_inside(channel, 0, start, to);
+                        break;
+                    }
+                    channel -= channels;
+                }
+            }
+            (Making::Add, Some(term)) => {
+                read(0, to);
+                to.iter_mut().for_each(|value| *value += term);
+            }
+            (Making::Multiply, Some(factor)) => {
+                read(0, to);
+                to.iter_mut().for_each(|value| *value *= factor);
+            }
+            (Making::Mix, factor) => {
+                read(0, to);
+                read(1, room);
+                let t = factor.unwrap_or(0.0);
+                for (value, other) in to.iter_mut().zip(room) {
+                    *value += t * (*other - *value);
+                }
+            }
+            (Making::Add, None) => {
+                read(0, to);
+                read(1, room);
+                for (value, other) in to.iter_mut().zip(room) {
+                    *value += *other;
+                }
+            }
+            (Making::Multiply, None) => {
+                read(0, to);
+                read(1, room);
+                for (value, other) in to.iter_mut().zip(room) {
+                    *value *= *other;
+                }
+            }
+            (
+                Making::Copy
+                | Making::Upsample(_)
+                | Making::Pool(_)
+                | Making::Pad(..)
+                | Making::Crop(_),
+                _,
+            ) => read(0, to),
+        }
+        if let Some(activation) = self.activation {
+            apply(activation, to);
+        }
+    }
+
+    /// A row of a channel, of what looks at neighbours.
+    #[inline(always)]
+    fn row(&self, channel: usize, y: usize, to: &mut [f32], room: &mut [f32]) {
+        let source = &self.sources[0];
+        match self.making {
+            Making::Pad(amount, padding) => {
+                let (top, left) = (y as isize - amount as isize, -(amount as isize));
+                source.read(channel, top, left, padding, to);
+            }
+            Making::Crop(amount) => source.read_inside(channel, y + amount, amount, to),
+            Making::Upsample(Upsampling::Nearest) => {
+                let doubled = Source {
+                    doubled: true,
+                    ..*source
+                };
+                doubled.read_inside(channel, y, 0, to);
+            }
+            Making::Upsample(Upsampling::Bilinear) => bilinear(source, channel, y, to, room),
+            Making::Pool(op) => pool(&op, source, channel, y, to, room),
+            Making::Copy | Making::Add | Making::Multiply | Making::Mix | Making::Concat => {
+                source.read_inside(channel, y, 0, to);
+            }
+        }
+    }
+}
+
+/// A row between two, its places between two of them: three quarters of the nearer one.
+#[inline(always)]
+fn bilinear(source: &Source<'_>, channel: usize, y: usize, to: &mut [f32], room: &mut [f32]) {
+    let width = source.size.width;
+    let (near, far) = room.split_at_mut(width);
+    let far = &mut far[..width];
+    let y = y as isize;
+    let other = if y % 2 == 0 { y / 2 - 1 } else { y / 2 + 1 };
+    source.read(channel, y / 2, 0, Padding::Replicate, near);
+    source.read(channel, other, 0, Padding::Replicate, far);
+    for (near, far) in near.iter_mut().zip(far) {
+        *near = *near * 0.75 + *far * 0.25;
+    }
+    let last = width - 1;
+    for (x, pair) in to.as_chunks_mut::<2>().0.iter_mut().enumerate() {
+        let here = near[x] * 0.75;
+        pair[0] = here + near[x.saturating_sub(1)] * 0.25;
+        pair[1] = here + near[(x + 1).min(last)] * 0.25;
+    }
+}
+
+#[inline(always)]
+fn pool(
+    op: &Pooling,
+    source: &Source<'_>,
+    channel: usize,
+    y: usize,
+    to: &mut [f32],
+    room: &mut [f32],
+) {
+    let Size { width, height } = source.size;
+    let Pooling {
+        kind,
+        kernel,
+        stride,
+        border,
+    } = *op;
+    let inside = |place: usize, n: usize| {
+        let first = (place * stride) as isize - border.before(n, kernel, stride) as isize;
+        let behind = (first + kernel as isize).min(n as isize);
+        first.max(0) as usize..behind as usize
+    };
+    let (row, sums) = room.split_at_mut(width);
+    let sums = &mut sums[..width];
+    // Rows first, then columns.
+    let rows = inside(y, height);
+    for (index, y) in rows.clone().enumerate() {
+        if index == 0 {
+            source.read_inside(channel, y, 0, sums);
+            continue;
+        }
+        source.read_inside(channel, y, 0, row);
+        match kind {
+            PoolingKind::Max => {
+                for (most, value) in sums.iter_mut().zip(row.iter()) {
+                    *most = if *value > *most { *value } else { *most };
+                }
+            }
+            PoolingKind::Average => {
+                for (sum, value) in sums.iter_mut().zip(row.iter()) {
+                    *sum += *value;
+                }
+            }
+        }
+    }
+    for (x, to) in to.iter_mut().enumerate() {
+        let columns = inside(x, width);
+        let seen = &sums[columns.clone()];
+        *to = match kind {
+            PoolingKind::Max => seen.iter().fold(f32::NEG_INFINITY, |most, &v| most.max(v)),
+            PoolingKind::Average => seen.iter().sum::<f32>() / (rows.len() * columns.len()) as f32,
+        };
+    }
+}
+
+/// The sums of each channel, taken piece by piece.
+pub(super) fn sums(context: &Context, source: &Source<'_>, channels: usize) -> Result<Vec<Sums>> {
+    let source = source.flat();
+    let pixels = source.size.pixels();
+    let pieces = pixels.div_ceil(PIECE);
+    let of = |index: usize| {
+        let (channel, start) = (index / pieces, index % pieces * PIECE);
+        let mut room = context.pool.take::<f32>(PIECE.min(pixels - start))?;
+        let mut sums = Sums::default();
+        with_simd!(context.token, _simd => {
+            source.read_inside(channel, 0, start, &mut room);
+            sums.add(&room);
+        });
+        Ok(sums)
+    };
+    let all = (0..channels * pieces).into_par_iter().map(of);
+    let all = all.collect::<Result<Vec<_>>>()?;
+    let channels = all.chunks_exact(pieces);
+    Ok(channels
+        .map(|pieces| pieces.iter().fold(Sums::default(), |a, &b| a.with(b)))
+        .collect())
+}
