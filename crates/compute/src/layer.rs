@@ -17,16 +17,22 @@ pub enum Padding {
 }
 
 impl Padding {
-    /// The index inside `0..n` that position `i` in `-1..=n` reads, or `None` for a zero.
+    /// The index inside `0..n` that position `i` reads, however far beyond the border it is, or `None` for a zero. What is
+    /// mirrored is mirrored again at the other border, with a period of `2(n − 1)`.
     pub fn source(self, i: isize, n: usize) -> Option<usize> {
-        if (0..n as isize).contains(&i) {
+        let last = n as isize - 1;
+        if (0..=last).contains(&i) {
             return Some(i as usize);
         }
         match self {
             Padding::Zero => None,
-            Padding::Replicate => Some(if i < 0 { 0 } else { n - 1 }),
+            _ if n == 0 => None,
+            Padding::Replicate => Some(i.clamp(0, last) as usize),
             Padding::Reflect if n == 1 => Some(0),
-            Padding::Reflect => Some(if i < 0 { 1 } else { n - 2 }),
+            Padding::Reflect => {
+                let folded = i.rem_euclid(2 * last);
+                Some(folded.min(2 * last - folded) as usize)
+            }
         }
     }
 }
@@ -273,5 +279,30 @@ fn expect_len(what: &'static str, got: usize, shape: &[usize]) -> Result<()> {
             expected: shape.to_vec(),
             got: vec![got],
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn borders_continue_at_any_distance() {
+        let read = |padding: Padding, n: usize| -> Vec<Option<usize>> {
+            (-7..n as isize + 7).map(|i| padding.source(i, n)).collect()
+        };
+        let some = |places: &[usize]| -> Vec<Option<usize>> {
+            places.iter().map(|&place| Some(place)).collect()
+        };
+        let mirrored = [1, 2, 1, 0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2, 1, 0, 1];
+        assert_eq!(read(Padding::Reflect, 3), some(&mirrored));
+        assert_eq!(read(Padding::Reflect, 1), some(&[0; 15]));
+        let repeated = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1];
+        assert_eq!(read(Padding::Replicate, 2), some(&repeated));
+        let zeros = read(Padding::Zero, 2);
+        assert_eq!(zeros.iter().flatten().count(), 2);
+        for padding in [Padding::Zero, Padding::Replicate, Padding::Reflect] {
+            assert_eq!(padding.source(0, 0), None, "there is nothing to read");
+        }
     }
 }

@@ -53,6 +53,7 @@ mod winograd;
 
 pub use simd::Level;
 
+use crate::graph::{Elsewhere, Graph, GraphSpec, Graphs};
 use crate::{ComputeError, Hardware, NetSpec, Network, Networks, Result, Tensor};
 use memory::Pool;
 use simd::Token;
@@ -246,6 +247,13 @@ impl Networks for CpuDevice {
             Arc::clone(&self.context),
             spec.clone(),
         )?))
+    }
+}
+
+impl Graphs for CpuDevice {
+    fn graph(&self, spec: &GraphSpec) -> Result<Box<dyn Graph>> {
+        let host = Box::new(crate::reference::ReferenceDevice);
+        Ok(Box::new(Elsewhere::new(self.clone(), host, spec)?))
     }
 }
 

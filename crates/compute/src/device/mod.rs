@@ -11,9 +11,10 @@
 //! | [`Statistics`] | moments of features | `statistics.rs` |
 //! | [`MatrixOps`] | square matrices, and features by matrices | `matrix.rs` |
 //! | [`Networks`] | | `network.rs` |
+//! | [`Graphs`] | | `graph.rs` |
 //!
-//! Every operation of these traits but those of [`Hardware`] and [`Networks`] has a default: the reference computes it
-//! (`fallback`), which is slow and says so.
+//! Every operation of these traits but those of [`Hardware`], [`Networks`] and [`Graphs`] has a default: the reference
+//! computes it (`fallback`), which is slow and says so.
 
 mod fallback;
 mod hardware;
@@ -32,6 +33,7 @@ pub(crate) use matrix::{Mixture, side};
 pub(crate) use vector::{greatest, same};
 
 use crate::Networks;
+use crate::graph::Graphs;
 
 /// Where tensors live and networks run.
 ///
@@ -46,6 +48,6 @@ use crate::Networks;
 /// Every operation returns [`ComputeError::Shape`](crate::ComputeError::Shape) for operands that do not fit,
 /// [`ComputeError::ForeignTensor`](crate::ComputeError::ForeignTensor) for tensors of another device, and
 /// whatever the hardware may report.
-pub trait Device: VectorOps + SpatialOps + Statistics + MatrixOps + Networks {}
+pub trait Device: VectorOps + SpatialOps + Statistics + MatrixOps + Networks + Graphs {}
 
-impl<D: VectorOps + SpatialOps + Statistics + MatrixOps + Networks> Device for D {}
+impl<D: VectorOps + SpatialOps + Statistics + MatrixOps + Networks + Graphs> Device for D {}

@@ -4,7 +4,7 @@
 //! some of the values inside. A [`GraphSpec`] is a list of [`Node`]s, each an [`Op`] and what it reads; a device
 //! prepares it once ([`Graphs::graph`]) and runs it at any size ([`Graph::run`]).
 //!
-//! ```ignore
+//! ```
 //! use impasto_compute::graph::*;
 //! use impasto_compute::prelude::*;
 //! use impasto_compute::{Padding, Result, reference::ReferenceDevice};
@@ -34,15 +34,18 @@
 //! # }
 //! ```
 
+mod elsewhere;
 mod op;
 mod shape;
 mod spec;
 
+pub(crate) use elsewhere::Elsewhere;
 pub use op::{
     Activation, Affine, Border, Convolution, InstanceNorm, Linear, Op, Pooling, PoolingKind,
     Scaling, TransposedConvolution, Upsampling, Variance,
 };
 pub use shape::{Kind, Shape};
+pub(crate) use spec::Shapes;
 pub use spec::{GraphSpec, Node, Port, Value};
 
 use crate::{Hardware, Result, Tensor};

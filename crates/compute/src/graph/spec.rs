@@ -2,7 +2,7 @@
 
 use super::op::Op;
 use super::shape::{Kind, Shape};
-use crate::{ComputeError, Result};
+use crate::{ComputeError, Result, Tensor};
 
 /// A value in a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -29,6 +29,25 @@ pub struct Node {
     pub op: Op,
     /// What it reads, in the order that the operation says; made before.
     pub reads: Vec<Value>,
+}
+
+/// The shapes in a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Shapes {
+    /// Of what it reads.
+    pub(crate) inputs: Vec<Shape>,
+    /// Of what every node makes.
+    pub(crate) nodes: Vec<Shape>,
+}
+
+impl Shapes {
+    /// The shape of a value.
+    pub(crate) fn of(&self, value: Value) -> Shape {
+        match value {
+            Value::Input(index) => self.inputs[index],
+            Value::Node(index) => self.nodes[index],
+        }
+    }
 }
 
 /// A graph as data: nodes in an order in which they can be computed.
@@ -110,6 +129,28 @@ impl GraphSpec {
             });
         }
         self.walk(inputs, Op::shape)
+    }
+
+    /// The shapes of tensors that are read, and of what every node makes of them.
+    ///
+    /// # Errors
+    /// As [`GraphSpec::shapes`].
+    pub(crate) fn shapes_of(&self, inputs: &[&Tensor]) -> Result<Shapes> {
+        let shape = |(index, tensor): (usize, &&Tensor)| {
+            Shape::of(tensor.shape()).ok_or_else(|| ComputeError::Shape {
+                what: "what a graph reads",
+                expected: match self.inputs.get(index).map(|port| port.kind) {
+                    Some(Kind::Map(channels)) => vec![channels, 0, 0],
+                    Some(Kind::Vector(n)) => vec![n],
+                    None => vec![],
+                },
+                got: tensor.shape().to_vec(),
+            })
+        };
+        let inputs = inputs.iter().enumerate().map(shape);
+        let inputs = inputs.collect::<Result<Vec<_>>>()?;
+        let nodes = self.shapes(&inputs)?;
+        Ok(Shapes { inputs, nodes })
     }
 
     /// Products with weights in a run on inputs of some shapes.

@@ -3,6 +3,7 @@
 //! Nothing here is fast. What it computes is what every other device has to compute; the conformance tests hold
 //! them against it, and finite differences hold it against itself.
 
+mod graph;
 mod matrix;
 mod network;
 mod spatial;

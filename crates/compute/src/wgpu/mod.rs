@@ -53,6 +53,8 @@ pub use adapter::{AdapterChoice, AdapterInfo, AdapterKind, adapters};
 pub use bounds::Bounds;
 pub use tuning::{Convolutions, Precision};
 
+use crate::cpu::{CpuDevice, CpuSettings};
+use crate::graph::{Elsewhere, Graph, GraphSpec, Graphs};
 use crate::{Device, Hardware, NetSpec, Network, Networks, Result, Tensor};
 use context::Context;
 use std::sync::Arc;
@@ -188,5 +190,13 @@ impl Networks for GpuDevice {
     fn network(&self, spec: &NetSpec) -> Result<Box<dyn Network>> {
         let context = Arc::clone(&self.context);
         Ok(Box::new(network::GpuNetwork::new(context, spec.clone())?))
+    }
+}
+
+/// The processor runs them, so far.
+impl Graphs for GpuDevice {
+    fn graph(&self, spec: &GraphSpec) -> Result<Box<dyn Graph>> {
+        let host = Box::new(CpuDevice::new(CpuSettings::default())?);
+        Ok(Box::new(Elsewhere::new(self.clone(), host, spec)?))
     }
 }

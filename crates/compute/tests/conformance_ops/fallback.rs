@@ -1,6 +1,7 @@
 //! A device that lacks operations gives what the reference gives, and the log says so once for each.
 
 use super::{ROUNDING, Results, each, images, matrices, refusals, values, vectors};
+use impasto_compute::graph::{Graph, GraphSpec};
 use impasto_compute::prelude::*;
 use impasto_compute::reference::ReferenceDevice;
 use impasto_compute::{
@@ -66,6 +67,15 @@ impl Networks for Bare {
         Err(ComputeError::Unsupported {
             device: self.name.into(),
             operation: "networks",
+        })
+    }
+}
+
+impl Graphs for Bare {
+    fn graph(&self, _: &GraphSpec) -> Result<Box<dyn Graph>> {
+        Err(ComputeError::Unsupported {
+            device: self.name.into(),
+            operation: "graphs",
         })
     }
 }
