@@ -36,6 +36,7 @@ pub fn advice(advice: &Advice) -> String {
     match advice {
         Advice::Weights(advice) => weights(advice),
         Advice::FullNetwork => "`impasto models pull vgg19` installs the full network".into(),
+        Advice::AsEncoder => "give it as --encoder".into(),
         Advice::Size(Some(side)) => format!("{advice}: --size {side}"),
         Advice::StyleSize => "use a smaller --style-size or --style-scale".into(),
         Advice::Gentler => "use a smaller --learning-rate or smaller weights".into(),

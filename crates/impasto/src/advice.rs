@@ -3,6 +3,7 @@
 use crate::Error;
 use crate::checkpoint::CheckpointError;
 use crate::encoder::EncoderError;
+use crate::nets::NetError;
 use std::fmt;
 use std::io;
 
@@ -14,6 +15,8 @@ pub enum Advice {
     Weights(impasto_weights::Advice),
     /// Install the full network, which has the layer.
     FullNetwork,
+    /// Use the file as the encoder, not as the network that paints.
+    AsEncoder,
     /// Make a smaller picture: of this long side in pixels, if any fits.
     Size(Option<usize>),
     /// Look at styles in a smaller size.
@@ -33,6 +36,7 @@ impl Error {
     pub fn advice(&self) -> Option<Advice> {
         match self {
             Error::Encoder(error) => error.advice(),
+            Error::Net(error) => error.advice(),
             Error::TooLarge { fits, .. } => Some(Advice::Size(*fits)),
             Error::StyleTooLarge { .. } => Some(Advice::StyleSize),
             Error::Checkpoint(error) => error.advice(),
@@ -46,6 +50,18 @@ impl EncoderError {
     pub fn advice(&self) -> Option<Advice> {
         match self {
             EncoderError::Weights(error) => error.advice().map(Advice::Weights),
+            _ => None,
+        }
+    }
+}
+
+impl NetError {
+    /// What the user can do, where that is up to the program that is used.
+    pub fn advice(&self) -> Option<Advice> {
+        match self {
+            NetError::Weights(error) => error.advice().map(Advice::Weights),
+            NetError::Encoder(error) => error.advice(),
+            NetError::IsEncoder { .. } => Some(Advice::AsEncoder),
             _ => None,
         }
     }
@@ -72,6 +88,7 @@ impl fmt::Display for Advice {
         match self {
             Advice::Weights(advice) => write!(f, "{advice}"),
             Advice::FullNetwork => f.write_str("install the full network, vgg19"),
+            Advice::AsEncoder => f.write_str("use it as the encoder"),
             Advice::Size(Some(side)) => write!(f, "a long side of {side} px would fit"),
             Advice::Size(None) => f.write_str("no size would fit"),
             Advice::StyleSize => f.write_str("look at styles in a smaller size"),

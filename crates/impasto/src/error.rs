@@ -2,6 +2,7 @@
 
 use crate::checkpoint::CheckpointError;
 use crate::encoder::EncoderError;
+use crate::nets::NetError;
 use crate::picture::PictureError;
 use crate::recipe::Problem;
 use impasto_compute::ComputeError;
@@ -19,6 +20,9 @@ pub enum Error {
     /// An encoder could not be found, read or used.
     #[error(transparent)]
     Encoder(#[from] EncoderError),
+    /// A feed-forward network could not be found, read or used.
+    #[error(transparent)]
+    Net(#[from] NetError),
     /// No example picture has this name.
     #[error(
         "there is no example picture @{name}; there are {known} (a file of that name is ./@{name})"

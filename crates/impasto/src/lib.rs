@@ -45,6 +45,7 @@ pub mod job;
 pub mod loss;
 mod method;
 pub mod named;
+pub mod nets;
 mod observer;
 pub mod optim;
 pub mod picture;

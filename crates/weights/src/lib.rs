@@ -61,4 +61,4 @@ pub use registry::{Model, Origin, model, models};
 pub use save::{Precision, write_safetensors};
 pub use state::{StateFile, StateWriter};
 pub use store::{Import, Installed, Store, Verified};
-pub use weights_file::{TensorInfo, WeightsFile};
+pub use weights_file::{TensorInfo, VggInfo, WeightsFile};

@@ -171,6 +171,18 @@ impl Vgg {
         Ok(())
     }
 
+    /// Its convolutions in order, each with the channels that it makes.
+    pub(crate) fn convolutions(&self) -> impl Iterator<Item = (Place, usize)> {
+        let filters = self
+            .wanted
+            .iter()
+            .filter(|wanted| wanted.name.ends_with(".weight"));
+        filters.filter_map(|wanted| {
+            let channels = wanted.shape.first().copied()?;
+            Some((place_of(&wanted.name)?, channels))
+        })
+    }
+
     /// The name of its deepest convolution.
     pub(crate) fn last(&self) -> String {
         let places = self

@@ -22,6 +22,15 @@ pub struct TensorInfo<'f> {
     pub dtype: &'f str,
 }
 
+/// What is known of a VGG in a file without reading it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VggInfo {
+    /// What it is, for people: `vgg19, to conv5_4`.
+    pub title: String,
+    /// Its convolutions in order, as block and place, both from 1, with the channels that each makes.
+    pub convolutions: Vec<((u8, u8), usize)>,
+}
+
 /// An open file of weights: its tensors have been found and checked, but not read.
 #[derive(Debug)]
 pub struct WeightsFile<'a> {
@@ -168,6 +177,18 @@ impl<'a> WeightsFile<'a> {
     /// [`WeightsError::NotVgg`] if there is none, and all others.
     pub fn read_vgg(&self) -> Result<Checkpoint> {
         self.take_vgg(&self.find_vgg()?)
+    }
+
+    /// What VGG is in it, told by names and shapes alone: no values are read.
+    ///
+    /// # Errors
+    /// [`WeightsError::NotVgg`].
+    pub fn vgg(&self) -> Result<VggInfo> {
+        let vgg = self.find_vgg()?;
+        Ok(VggInfo {
+            title: vgg.title(),
+            convolutions: vgg.convolutions().collect(),
+        })
     }
 
     /// A sentence about how little of the file is used, where that is less than half of its tensors: it may be another network

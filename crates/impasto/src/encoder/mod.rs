@@ -342,6 +342,11 @@ impl Encoder {
         rows
     }
 
+    /// Index in [`NetSpec::layers`] of a layer of its own, whether or not it has heads.
+    pub(crate) fn trunk(&self, layer: LayerName) -> Option<usize> {
+        self.position(layer)
+    }
+
     /// Index in [`NetSpec::layers`] of a layer of the trunk.
     fn position(&self, layer: LayerName) -> Option<usize> {
         if let LayerName::Number(number) = layer {
@@ -398,7 +403,7 @@ impl Encoder {
     }
 
     /// Channels behind a layer of the trunk.
-    fn channels_after(&self, position: usize) -> usize {
+    pub(crate) fn channels_after(&self, position: usize) -> usize {
         let convs = self.convs.iter();
         let mut before = convs.filter(|named| {
             let name = LayerName::Conv {
