@@ -50,6 +50,7 @@ pub mod optim;
 pub mod picture;
 mod random;
 pub mod recipe;
+mod region;
 mod report;
 pub mod sheet;
 mod style;

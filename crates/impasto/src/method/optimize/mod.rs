@@ -20,6 +20,7 @@ mod plan;
 mod room;
 mod run;
 mod saved;
+mod shown;
 mod start;
 mod state;
 mod taken;
@@ -422,8 +423,7 @@ impl<'a> Session<'a> {
             _ => None,
         };
         let others = setup.styles.iter().map(|style| &style.picture);
-        let others = others.chain([content]).map(Picture::rgb);
-        run.look_at_result(picture.rgb(), first, others);
+        run.look_at_result(&picture, first, others.chain([content]));
         let (report, keeper) = run.finish(&state);
         // Scales that were given say the size of the result, whatever the recipe's is.
         let at_its_size = report.stopped || !self.settings.schedule.scales.is_empty();

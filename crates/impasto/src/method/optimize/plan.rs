@@ -6,8 +6,8 @@
 //!
 //! It is computed from sizes alone, so that the same job under the same limit is cut into the same tiles.
 
-use super::Session;
 use super::state::may_rise;
+use super::{Session, shown};
 use crate::method::{RunPlan, ScalePlan};
 use crate::observer::Scale;
 use crate::optim::Optimizer;
@@ -24,6 +24,8 @@ use impasto_compute::{Size, Strips, TapRequest};
 const PROGRAM: usize = 96 << 20;
 /// Bytes of a pixel of an image.
 const PIXEL: usize = 12;
+/// Images of its size that a style with hidden parts takes: itself, where colours are continued, and its region.
+const HIDDEN_IMAGES: usize = 7;
 /// Share of the free memory that is taken if no limit is given.
 const SHARE: f64 = 0.9;
 /// Sizes that would fit are multiples of this.
@@ -188,8 +190,12 @@ impl Session<'_> {
         // Styles are looked at while the coarser state waits.
         let mut style_cut = None;
         if let Some((width, height)) = style.into() {
-            let fixed = around.base + targets + coarser + 2 * PIXEL * width * height;
-            let requests = self.layers.style_requests();
+            let mut styles = self.setup.styles.iter();
+            let has_hidden = styles.any(|style| style.picture.is_partly_hidden());
+            let images = if has_hidden { HIDDEN_IMAGES } else { 2 };
+            let fixed = around.base + targets + coarser + images * PIXEL * width * height;
+            let taps = self.layers.style_taps();
+            let requests = shown::requests(taps.into_iter(), has_hidden);
             let need = fit(Size { width, height }, &requests, fixed, false)?;
             bytes = bytes.max(fixed + need.bytes);
             style_cut = need.cut;
