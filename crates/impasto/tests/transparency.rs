@@ -68,7 +68,8 @@ fn hidden_colours_change_nothing() {
     let start = |recipe: &mut Recipe| recipe.optimize_mut().unwrap().init = Init::Style;
     let sizes = |recipe: &mut Recipe| recipe.style.size = StyleSize::Content;
     let pools = |recipe: &mut Recipe| recipe.encoder.pooling = PoolKind::L2;
-    let changes: [(&str, &dyn Fn(&mut Recipe)); 5] = [
+    type Change<'a> = (&'a str, &'a dyn Fn(&mut Recipe));
+    let changes: [Change<'_>; 5] = [
         ("as it is", &|_| ()),
         ("unit activations", &unit),
         ("the style's colours as start", &start),

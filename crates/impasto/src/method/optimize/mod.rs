@@ -10,10 +10,11 @@
 //!
 //! Coarse scales lay out large strokes cheaply, fine ones add what only they can see. A picture so thin that nothing
 //! of it is left after the encoder's pools is worked on at the least width that reaches the deepest layer, and
-//! brought back to its own shape at the end.
+//! brought back to its own shape at the end; of thin ones the networks see a mirrored margin ([`mirror`]).
 
 mod calibration;
 mod inspect;
+mod mirror;
 mod pace;
 mod parameterization;
 mod plan;
@@ -39,8 +40,9 @@ use crate::style::Style;
 use crate::tiling::{CutNetwork, NetworkView};
 use crate::{Error, Result};
 pub use calibration::CalibratedLayer;
-use impasto_compute::{Device, Input, NetSpec, Network, StageTime};
-use parameterization::PixelParameters;
+use impasto_compute::{Device, Input, NetSpec, Network, Size, StageTime};
+use mirror::MirroredPixels;
+use parameterization::{Parameterization, PixelParameters};
 use run::{End, Evaluator, Run};
 use start::Start;
 use state::State;
@@ -271,6 +273,33 @@ impl<'a> Session<'a> {
         styles.map(|style| self.style_size(style, size)).collect()
     }
 
+    /// Pixels by which the networks see a picture mirrored outwards at a scale. None for recipes that are to go the way of
+    /// their source, nor where others say terms, who know the picture's own size.
+    fn margin(&self, scale: Scale) -> usize {
+        match self.settings.faithful || self.setup.extra_terms.is_some() {
+            true => 0,
+            false => mirror::margin((scale.width, scale.height)),
+        }
+    }
+
+    /// What is optimised at a scale.
+    fn parameterization(&self, scale: Scale) -> Arc<dyn Parameterization> {
+        let pixels = PixelParameters(self.settings.pixels);
+        match self.margin(scale) {
+            0 => Arc::new(pixels),
+            margin => Arc::new(MirroredPixels { pixels, margin }),
+        }
+    }
+
+    /// The size in which the networks see a picture at a scale.
+    fn seen(&self, scale: Scale) -> Size {
+        let margin = self.margin(scale);
+        Size {
+            width: scale.width + 2 * margin,
+            height: scale.height + 2 * margin,
+        }
+    }
+
     /// The objective of a content at a scale, which one network looks at, and another one at the styles.
     fn objective(
         &self,
@@ -282,10 +311,11 @@ impl<'a> Session<'a> {
         let (width, height) = (scale.width, scale.height);
         let sizes = self.style_sizes((width, height));
         let content = content.resized(width, height, Filter::Bicubic);
+        let content = mirror::mirrored(content, self.margin(scale))?;
         self.objective_at(&content, scale, &sizes, networks, cache)
     }
 
-    /// The same for a content of the scale's size, and styles in the sizes given.
+    /// The same for a content as the networks see it at the scale, and styles in the sizes given.
     fn objective_at(
         &self,
         content: &Picture,
@@ -319,12 +349,11 @@ impl<'a> Session<'a> {
     /// What the run starts from at its first scale.
     fn begin(&self, content: &Picture, scale: Scale) -> Result<State> {
         let planes = self.start_planes(content, scale);
-        let pixels = Arc::new(PixelParameters(self.settings.pixels));
         let is_limited = self.layers.calibration.is_some();
         State::new(
             self.device(),
             self.settings,
-            pixels,
+            self.parameterization(scale),
             planes,
             scale,
             is_limited,
@@ -393,6 +422,7 @@ impl<'a> Session<'a> {
                 (None, Some(coarser)) => coarser.enlarged(device, scale)?,
                 (None, None) => self.begin(content, scale)?,
             };
+            here.parameterization = self.parameterization(scale);
             let mut evaluator = Evaluator {
                 device,
                 network,

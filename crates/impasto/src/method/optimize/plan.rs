@@ -164,10 +164,7 @@ impl Session<'_> {
         style: impl Into<Option<(usize, usize)>>,
         around: &Surroundings,
     ) -> Result<ScalePlan> {
-        let size = Size {
-            width: scale.width,
-            height: scale.height,
-        };
+        let size = self.seen(scale);
         let pixels = scale.width * scale.height;
         let spec = self.network.spec();
         let requests = self.layers.requests(self.settings);
@@ -175,7 +172,9 @@ impl Session<'_> {
         let pictures = 2 + usize::from(may_rise(self.settings));
         let state = pictures * PIXEL * pixels + Optimizer::bytes(self.settings, pixels);
         let targets = feature_bytes(spec, size, &requests)?;
-        let fixed = around.base + state + targets;
+        // With a margin, what the networks see and its gradient are images of their own.
+        let seen = 2 * PIXEL * (size.pixels() - pixels);
+        let fixed = around.base + state + targets + seen;
         let fit = |size: Size, requests: &[_], fixed: usize, gradient: bool| {
             self.fit(size, requests, fixed, gradient, around)
         };
@@ -208,7 +207,7 @@ impl Session<'_> {
             tile_count: need.count,
             style_cut,
             bytes: bytes as u64,
-            work: need.work,
+            work: need.work * size.pixels() as f64 / pixels as f64,
         })
     }
 
