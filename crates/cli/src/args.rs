@@ -225,6 +225,26 @@ pub struct Run {
     pub progress: Option<Given<Progress>>,
 }
 
+/// What was typed, with `--style -:WEIGHT` as `--style=-:WEIGHT`: the standard input with a weight begins as options do,
+/// and would be taken for one.
+pub fn with_standard_styles(typed: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut args: Vec<OsString> = Vec::new();
+    for arg in typed {
+        let weighted = arg.as_encoded_bytes().starts_with(b"-:");
+        match args
+            .last_mut()
+            .filter(|last| weighted && *last == "--style")
+        {
+            Some(style) => {
+                style.push("=");
+                style.push(arg);
+            }
+            None => args.push(arg),
+        }
+    }
+    args
+}
+
 /// What is compared, and how.
 #[derive(Args)]
 pub struct Objective {
@@ -432,3 +452,21 @@ pub struct BenchStep {
 pub const BENCH_SIZE: usize = 512;
 /// Steps of `impasto bench step` unless told otherwise.
 pub const BENCH_STEPS: usize = 5;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_standard_input_with_a_weight_is_a_style() {
+        let args = |text: &str| -> Vec<OsString> { text.split(' ').map(OsString::from).collect() };
+        for (typed, expected) in [
+            ("x --style -:2 y", "x --style=-:2 y"),
+            ("--style - --style -:.5", "--style - --style=-:.5"),
+            ("--style --size 9", "--style --size 9"),
+            ("--style a:2 -:1", "--style a:2 -:1"),
+        ] {
+            assert_eq!(with_standard_styles(args(typed)), args(expected));
+        }
+    }
+}

@@ -87,7 +87,7 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::try_parse_from(args::with_standard_styles(std::env::args_os())) {
         Ok(cli) => cli,
         Err(answer) => return answer_of_clap(&answer).into(),
     };

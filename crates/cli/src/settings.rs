@@ -99,7 +99,7 @@ fn network(given: &OsStr, model: &mut Option<PathBuf>, problems: &mut Problems) 
     match PainterSpec::open(path) {
         Ok(spec) => {
             *model = Some(path.into());
-            let method = spec.network.method();
+            let method = spec.method;
             networks()
                 .find(|(_, init)| init.method() == Some(method))
                 .map(|(_, init)| *init)

@@ -51,6 +51,7 @@ pub mod optim;
 pub mod picture;
 mod random;
 pub mod recipe;
+mod region;
 mod report;
 pub mod sheet;
 mod style;
@@ -63,9 +64,8 @@ pub use encoder::{Encoder, LayerName, WeightedLayer};
 pub use error::{Error, Result};
 pub use impasto_compute as compute;
 pub use method::{
-    CalibratedLayer, CascadeSpec, ExtraTerms, Inspection, LEAST_TILE, LevelSpec, Method, Outcome,
-    Pace, Painter, PainterNetwork, PainterSpec, RunLimits, RunPlan, ScalePlan, Setup, Stylized,
-    TermContext, calibration,
+    CalibratedLayer, ExtraTerms, Inspection, LEAST_TILE, Method, Outcome, Pace, Painter,
+    PainterSpec, RunLimits, RunPlan, ScalePlan, Setup, Stylized, TermContext, calibration,
 };
 pub use observer::{Event, Ignore, Observer, Scale, Step, TermValue};
 pub use picture::Picture;

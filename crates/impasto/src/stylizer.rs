@@ -66,7 +66,7 @@ impl Stylizer {
         let device = device.into();
         let Networks { encoder, painter } = networks;
         let painter = match (recipe.painter(), painter) {
-            (Some(needed), Some(painter)) if needed == painter.network.method() => Some(painter),
+            (Some(needed), Some(painter)) if needed == painter.method => Some(painter),
             (Some(needed), _) => return Err(missing(needed.name(), "needs a network of its own")),
             (None, _) => None,
         };

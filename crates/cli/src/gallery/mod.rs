@@ -19,7 +19,7 @@ use crate::{Exit, Failure, interrupt, job, note, say, settings, words};
 use anyhow::{Context, bail};
 use clap::{Args, ValueHint};
 use impasto::job::{Files, Problem, Source, describe, sha256};
-use impasto::picture::{Format, Limits, SaveOptions, write_whole};
+use impasto::picture::{Format, Limits, PictureError, SaveOptions, write_whole};
 use impasto::{Cell, Gallery, Picture, Plate, Recipe, Style, Stylizer, sheet};
 use manifest::{Entry, Manifest};
 use serde_json::json;
@@ -96,6 +96,22 @@ struct Plan {
     left_out: Vec<Problem>,
 }
 
+/// Notes a grid that no file of its format holds.
+fn check_grid(contents: &[Plate], styles: &[Plate], side: usize, problems: &mut Problems) {
+    let (width, height) = Gallery::sheet_size(contents, styles, side);
+    let format = Format::from_path(Path::new(GRID));
+    if let Err(PictureError::TooLarge { limit, .. }) =
+        format.and_then(|format| format.check_size(width, height))
+    {
+        problems.file(format!(
+            "{GRID} of {} contents in {} styles would have {width}×{height} pixels, and its sides can be {limit} at most: \
+             paint them in several galleries",
+            contents.len(),
+            styles.len()
+        ));
+    }
+}
+
 /// Contents or styles.
 #[derive(Default)]
 struct Inputs {
@@ -127,6 +143,7 @@ impl Plan {
         if args.strict || contents.sources.is_empty() || styles.sources.is_empty() {
             problems.job(&std::mem::take(&mut left_out), &used);
         }
+        check_grid(&contents.plates, &styles.plates, side, &mut problems);
         let folder = args.out_dir.clone();
         let names = cell_names(&contents.sources, &styles.sources, &mut problems);
         let cells: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();

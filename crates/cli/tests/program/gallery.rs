@@ -336,3 +336,22 @@ fn folders_without_permission_are_refused() {
             .refused(1, &["cannot write to the folder closed"]);
     }
 }
+
+/// Boxes become smaller only as far as something can be seen in them, and a JPEG has 65,535 rows.
+#[test]
+fn a_grid_that_no_file_holds_is_refused_before_work() {
+    let shop = shop();
+    shop.picture("tall.png", 1, 20);
+    std::fs::create_dir(shop.path("many")).unwrap();
+    for index in 0..1100 {
+        std::fs::copy(
+            shop.path("tall.png"),
+            shop.path(&format!("many/{index}.png")),
+        )
+        .unwrap();
+    }
+    let words = "gallery.jpg of 1100 contents in 1 styles would have";
+    shop.gallery("many --style x.png --size 16 -o g")
+        .refused(1, &[words]);
+    assert!(!shop.path("g").exists());
+}

@@ -207,6 +207,7 @@ fn a_dash_is_the_standard_input_and_output() {
     for (call, input) in [
         ("- --style painting.png --size 16 -o -", "photo.png"),
         ("photo.png --style=-:1 --size 16 -o -", "painting.png"),
+        ("photo.png --style -:2 --size 16 -o -", "painting.png"),
     ] {
         let (stdout, status, said) = piped(&shop, call, &shop.bytes(input));
         assert_eq!(status, Some(0), "{said}");

@@ -1,13 +1,15 @@
-//! Functions of moments: covariance and standard deviation, with their gradients.
+//! Moments under weights, and functions of moments: covariance and standard deviation, with their gradients.
 //!
 //! Differences of moments are taken in f64: a second moment and the square of a mean are often equal to several
 //! digits, and f32 has few to spare.
 
 use super::CpuDevice;
-use super::array::{get, put, same};
+use super::array::{self, get, put, same};
 use super::chunks::{CHUNK, each, sum};
-use super::simd::with_simd;
-use crate::{Moments, Result, Statistics, Tensor};
+use super::moments::{Accumulator, Lines};
+use super::simd::{LANES, Lanes, with_simd};
+use crate::device::weighted;
+use crate::{Moments, Result, Size, Statistics, Tensor};
 
 /// Mean, second raw moment and channels.
 fn parts<'a>(what: &'static str, moments: &'a Moments) -> Result<(&'a [f32], &'a [f32], usize)> {
@@ -26,6 +28,59 @@ fn in_rows(matrix: &mut [f32], c: usize) -> Vec<Rows<'_>> {
 }
 
 impl Statistics for CpuDevice {
+    fn weighted_moments(&self, features: &Tensor, weights: &Tensor) -> Result<Moments> {
+        let (context, what) = (&self.context, "weighted_moments");
+        let [c, height, width] = weighted(features, weights)?;
+        let pixels = height * width;
+        let weights = get(what, weights)?;
+        let mut x = array::blocked(context, what, features)?;
+        if c * pixels == 0 {
+            return Ok(Moments {
+                mean: array::zeros(context, &[c])?,
+                second: array::zeros(context, &[c, c])?,
+            });
+        }
+        // The second moment under weights is that of √(n·w_p)·F_p. Of the mean that is not true: it is taken on the way.
+        let roots: Vec<f32> = weights
+            .iter()
+            .map(|&weight| (pixels as f32 * weight).sqrt())
+            .collect();
+        let mut mean = context.pool.take(c)?;
+        let blocks = x.lanes_mut().chunks_exact_mut(pixels);
+        let blocks = blocks.zip(mean.chunks_mut(LANES)).collect();
+        each(
+            context,
+            blocks,
+            |(block, mean): (&mut [Lanes], &mut [f32])| {
+                let mut sums = [0.0; LANES];
+                for (pixel, (&weight, &root)) in block.iter_mut().zip(weights.iter().zip(&roots)) {
+                    for (value, sum) in pixel.iter_mut().zip(&mut sums) {
+                        *sum += f64::from(weight) * f64::from(*value);
+                        *value *= root;
+                    }
+                }
+                let sums = mean.iter_mut().zip(sums);
+                sums.for_each(|(mean, sum)| *mean = sum as f32);
+            },
+        );
+        let mut total = Accumulator::new(context, c, Size { width, height }, true)?;
+        let lines = Lines {
+            stride: pixels,
+            start: 0,
+            pitch: width,
+            count: height,
+            width,
+        };
+        let Moments { second, .. } = context.threads.install(|| {
+            total.add(context, x.lanes(), lines);
+            total.finish(context)
+        })?;
+        Ok(Moments {
+            mean: put(mean, &[c]),
+            second,
+        })
+    }
+
     fn covariance(&self, moments: &Moments, ridge: f32) -> Result<Tensor> {
         let context = &self.context;
         let (mean, second, c) = parts("covariance", moments)?;

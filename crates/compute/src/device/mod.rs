@@ -30,6 +30,7 @@ pub use statistics::{Moments, Statistics};
 pub use vector::{AdamBuffers, AdamStep, VectorOps};
 
 pub(crate) use matrix::{Mixture, side};
+pub(crate) use statistics::weighted;
 pub(crate) use vector::{greatest, same};
 
 use crate::Networks;

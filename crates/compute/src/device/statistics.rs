@@ -1,4 +1,4 @@
-//! Functions of the moments of features, on which style losses stand, with their gradients.
+//! Moments of features under weights, and functions of moments, on which style losses stand, with their gradients.
 
 use super::fallback::{Fallback, REFERENCE};
 use super::{Hardware, side};
@@ -32,8 +32,17 @@ impl Moments {
     }
 }
 
-/// Functions of moments, with their gradients.
+/// Moments of features under weights, and functions of moments with their gradients.
 pub trait Statistics: Hardware {
+    /// Moments of features `F` `[c, h, w]` in which place `p` counts with a weight `w_p` of at least 0, `[h, w]`:
+    /// `μ = Σ w_p·F_p`, `S = Σ w_p·F_p·F_pᵀ`. With weights of `1/(h·w)` they are those of the whole map; other weights that
+    /// add up to 1 make them those of a region.
+    fn weighted_moments(&self, features: &Tensor, weights: &Tensor) -> Result<Moments> {
+        let fallback = Fallback::of(self, "weighted_moments")?;
+        let (features, weights) = (fallback.operand(features)?, fallback.operand(weights)?);
+        fallback.result(REFERENCE.weighted_moments(&features, &weights)?)
+    }
+
     /// Covariance `S − μ·μᵀ + ridge·I`, `[c, c]`.
     fn covariance(&self, moments: &Moments, ridge: f32) -> Result<Tensor> {
         let fallback = Fallback::of(self, "covariance")?;
@@ -66,5 +75,21 @@ pub trait Statistics: Hardware {
         let moments = fallback.operand(moments)?;
         let (deviation, gradient) = (fallback.operand(deviation)?, fallback.operand(gradient)?);
         fallback.result(REFERENCE.standard_deviation_backward(&moments, &deviation, &gradient)?)
+    }
+}
+
+/// Channels and size `[c, h, w]` of features, if weights are of that size.
+pub(crate) fn weighted(features: &Tensor, weights: &Tensor) -> Result<[usize; 3]> {
+    let refuse = |expected: Vec<usize>, got: &Tensor| {
+        Err(ComputeError::Shape {
+            what: "weighted_moments",
+            expected,
+            got: got.shape().to_vec(),
+        })
+    };
+    match (features.shape(), weights.shape()) {
+        (&[c, h, w], [height, width]) if (h, w) == (*height, *width) => Ok([c, h, w]),
+        (&[_, h, w], _) => refuse(vec![h, w], weights),
+        _ => refuse(vec![0, 0, 0], features),
     }
 }

@@ -1,7 +1,7 @@
-//! Functions of moments: covariance and standard deviation, with their gradients.
+//! Moments under weights, and functions of moments: covariance and standard deviation, with their gradients.
 
 use super::{ReferenceDevice, get, put};
-use crate::device::same;
+use crate::device::{same, weighted};
 use crate::{Moments, Result, Statistics, Tensor};
 
 /// Mean, second raw moment and channels.
@@ -11,6 +11,29 @@ fn parts<'a>(what: &'static str, moments: &'a Moments) -> Result<(&'a [f64], &'a
 }
 
 impl Statistics for ReferenceDevice {
+    fn weighted_moments(&self, features: &Tensor, weights: &Tensor) -> Result<Moments> {
+        let what = "weighted_moments";
+        let [c, h, w] = weighted(features, weights)?;
+        let (x, weights) = (get(what, features)?, get(what, weights)?);
+        let n = h * w;
+        let sum = |value: &dyn Fn(usize) -> f64| -> f64 {
+            (0..n).map(|place| weights[place] * value(place)).sum()
+        };
+        let mean = (0..c).map(|i| sum(&|place| x[i * n + place])).collect();
+        let mut second = vec![0.0; c * c];
+        for i in 0..c {
+            for j in 0..=i {
+                let value = sum(&|place| x[i * n + place] * x[j * n + place]);
+                second[i * c + j] = value;
+                second[j * c + i] = value;
+            }
+        }
+        Ok(Moments {
+            mean: put(mean, &[c]),
+            second: put(second, &[c, c]),
+        })
+    }
+
     fn covariance(&self, moments: &Moments, ridge: f32) -> Result<Tensor> {
         let (mean, second, c) = parts("covariance", moments)?;
         let ridge = f64::from(ridge);

@@ -81,7 +81,7 @@ impl Graphs for Bare {
 }
 
 /// Every operation that has a fallback.
-const OPERATIONS: [&str; 20] = [
+const OPERATIONS: [&str; 21] = [
     "copy",
     "zeros",
     "axpby",
@@ -94,6 +94,7 @@ const OPERATIONS: [&str; 20] = [
     "adam",
     "paste",
     "total_variation",
+    "weighted_moments",
     "covariance",
     "covariance_backward",
     "standard_deviation",
@@ -141,6 +142,7 @@ fn script(device: &dyn Device) -> Result<Results> {
         let kind = TotalVariation::NinePoint;
         results.extend(images::script(device, [3, 5, 7], kind, reduction)?);
     }
+    results.extend(matrices::weighted_script(device, 7, [3, 5])?);
     results.extend(matrices::moment_script(device, 7)?);
     results.extend(pasted(device)?);
     results.extend(factored(device)?);

@@ -61,6 +61,78 @@ pub(super) fn mix_script(
     ])
 }
 
+/// Features of some channels and size under weights that add up to 1, some of which are 0.
+pub(super) fn weighted_script(
+    device: &dyn Device,
+    c: usize,
+    [h, w]: [usize; 2],
+) -> Result<Results> {
+    let map: Vec<f32> = single(&features(14, c, h * w));
+    let mut weights: Vec<f32> = noise(15, h * w).iter().map(|x| x.max(0.0)).collect();
+    let total: f32 = weights.iter().sum();
+    weights
+        .iter_mut()
+        .for_each(|weight| *weight /= total.max(1e-6));
+    let map = device.upload(&map, &[c, h, w])?;
+    let moments = device.weighted_moments(&map, &device.upload(&weights, &[h, w])?)?;
+    Ok(vec![
+        ("weighted_moments mean", values(device, &moments.mean)?),
+        ("weighted_moments second", values(device, &moments.second)?),
+    ])
+}
+
+#[test]
+fn weighted_moments_agree() {
+    for c in CHANNELS {
+        for size in [[1, 1], [3, 5], [23, 31], [0, 4]] {
+            agree(&format!("{c} channels at {size:?}"), ROUNDING, |device| {
+                weighted_script(device, c, size)
+            });
+        }
+    }
+    agree("no channels", ROUNDING, |device| {
+        weighted_script(device, 0, [3, 5])
+    });
+}
+
+#[test]
+fn weighted_moments_do_not_depend_on_threads() {
+    same_for_any_threads("40 channels", |device| {
+        weighted_script(device, 40, [97, 131])
+    });
+}
+
+/// Equal weights are none, and places without weight might as well not be there.
+#[test]
+fn weights_choose_the_places_that_count() -> Result<()> {
+    let (c, n) = (20, 12 * 8);
+    let all = features(16, c, n);
+    let upper: Vec<f64> = all
+        .chunks(n)
+        .flat_map(|row| row[..n / 2].to_vec())
+        .collect();
+    for device in devices() {
+        let map = device.upload(&single(&all), &[c, 12, 8])?;
+        for (case, count, expected) in [("all", n, &all), ("the upper half", n / 2, &upper)] {
+            let weight = |place: usize| {
+                if place < count {
+                    1.0 / count as f32
+                } else {
+                    0.0
+                }
+            };
+            let weights: Vec<f32> = (0..n).map(weight).collect();
+            let weights = device.upload(&weights, &[12, 8])?;
+            let got = device.weighted_moments(&map, &weights)?;
+            let (mean, second) = moments_of(expected, c);
+            let case = format!("{case} on {}", device.describe());
+            assert_close(&case, &values(&*device, &got.mean)?, &mean, ROUNDING);
+            assert_close(&case, &values(&*device, &got.second)?, &second, ROUNDING);
+        }
+    }
+    Ok(())
+}
+
 #[test]
 fn mixed_channels_agree() {
     let channels = [

@@ -124,6 +124,16 @@ pub(super) fn every_operation(
             device.fidelity(&matrix(), &make(&[6, 6])).map(drop),
         ),
         (
+            "weighted_moments features",
+            device
+                .weighted_moments(&make(&[6, 2, 2]), &tensor(device, &[2, 2]))
+                .map(drop),
+        ),
+        (
+            "weighted_moments weights",
+            device.weighted_moments(&map(), &make(&[2, 2])).map(drop),
+        ),
+        (
             "mix_channels features",
             device
                 .mix_channels(&make(&[6, 2, 2]), &matrix(), &vector())
@@ -202,8 +212,9 @@ fn shapes_that_do_not_fit_are_refused() {
             for (name, result) in
                 every_operation(&*device, &|shape| tensor(&*device, &wrong(shape)))
             {
-                // Total variation takes any number of channels.
-                if name == "total_variation" && wrong(&[3, 2, 2]).len() == 3 {
+                // These take any number of channels.
+                let free = ["total_variation", "weighted_moments features"];
+                if free.contains(&name) && wrong(&[3, 2, 2]).len() == 3 {
                     continue;
                 }
                 assert!(

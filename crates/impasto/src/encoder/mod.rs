@@ -245,17 +245,6 @@ impl Encoder {
         }
     }
 
-    /// The tap of a layer of the trunk, whether or not there is a head behind it.
-    ///
-    /// # Errors
-    /// [`EncoderError::NoSuchLayer`].
-    pub(crate) fn trunk(&self, layer: LayerName) -> Result<Tap, EncoderError> {
-        match self.position(layer) {
-            Some(position) => Ok(Tap::Layer(position)),
-            None => self.tap(layer),
-        }
-    }
-
     /// The layers that a loss can look at, from shallow to deep: the ReLUs, and the heads' names if it has heads.
     /// Convolutions before their ReLU (`conv4_2`) and pools can be named as well if it has no heads.
     pub fn taps(&self) -> Vec<LayerName> {

@@ -15,7 +15,7 @@ mod plan;
 mod surroundings;
 
 pub use extra::{ExtraTerms, TermContext};
-pub use feedforward::{CascadeSpec, LevelSpec, Painter, PainterNetwork, PainterSpec};
+pub use feedforward::{Painter, PainterSpec};
 pub use optimize::{CalibratedLayer, calibration};
 pub use plan::{LEAST_TILE, Pace, RunLimits, RunPlan, ScalePlan};
 

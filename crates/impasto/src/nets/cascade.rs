@@ -46,14 +46,6 @@ impl Cascade {
     pub fn level(&self, layer: LayerName) -> Option<&Level> {
         self.levels.iter().find(|level| level.layer == layer)
     }
-
-    /// Weights and biases of all encoders and decoders.
-    pub fn parameters(&self) -> usize {
-        let encoders = self.encoders.iter().flat_map(NetSpec::params);
-        let encoders: usize = encoders.map(|param| param.values.len()).sum();
-        let decoders = self.levels.iter().flat_map(|level| &level.decoder.nodes);
-        encoders + decoders.map(|node| node.op.params()).sum::<usize>()
-    }
 }
 
 /// A convolution of a decoder.

@@ -117,9 +117,18 @@ const MAGENTA: Form = Form {
     name: "a network of Magenta's image stylization",
     names: Names::Spelled {
         contract: &[
-            ("transformer/contract/conv1", "transformer/contract/conv1/InstanceNorm"),
-            ("transformer/contract/conv2", "transformer/contract/conv2/InstanceNorm"),
-            ("transformer/contract/conv3", "transformer/contract/conv3/InstanceNorm"),
+            (
+                "transformer/contract/conv1",
+                "transformer/contract/conv1/InstanceNorm",
+            ),
+            (
+                "transformer/contract/conv2",
+                "transformer/contract/conv2/InstanceNorm",
+            ),
+            (
+                "transformer/contract/conv3",
+                "transformer/contract/conv3/InstanceNorm",
+            ),
         ],
         residual: [
             (
@@ -133,9 +142,18 @@ const MAGENTA: Form = Form {
         ],
         first: 1,
         expand: &[
-            ("transformer/expand/conv1/conv", "transformer/expand/conv1/conv/InstanceNorm"),
-            ("transformer/expand/conv2/conv", "transformer/expand/conv2/conv/InstanceNorm"),
-            ("transformer/expand/conv3/conv", "transformer/expand/conv3/conv/InstanceNorm"),
+            (
+                "transformer/expand/conv1/conv",
+                "transformer/expand/conv1/conv/InstanceNorm",
+            ),
+            (
+                "transformer/expand/conv2/conv",
+                "transformer/expand/conv2/conv/InstanceNorm",
+            ),
+            (
+                "transformer/expand/conv3/conv",
+                "transformer/expand/conv3/conv/InstanceNorm",
+            ),
         ],
         filters: ["/weights", "/biases"],
         norm: ["/gamma", "/beta"],
@@ -172,9 +190,18 @@ pub(super) const GHIASI: Form = Form {
         ],
         first: 1,
         expand: &[
-            ("transformer/expand/conv1/conv", "transformer/expand/conv1/conv/StyleNorm"),
-            ("transformer/expand/conv2/conv", "transformer/expand/conv2/conv/StyleNorm"),
-            ("transformer/expand/conv3/conv", "transformer/expand/conv3/conv/StyleNorm"),
+            (
+                "transformer/expand/conv1/conv",
+                "transformer/expand/conv1/conv/StyleNorm",
+            ),
+            (
+                "transformer/expand/conv2/conv",
+                "transformer/expand/conv2/conv/StyleNorm",
+            ),
+            (
+                "transformer/expand/conv3/conv",
+                "transformer/expand/conv3/conv/StyleNorm",
+            ),
         ],
         filters: ["/weights", "/Conv2D_bias"],
         norm: ["/Conv_1", "/Conv"],
@@ -360,7 +387,10 @@ impl Form {
             stages.push(Stage::Layer(reader.layer(name, stride, true)?));
         }
         for [first, second] in &layers.residual {
-            let pair = [reader.layer(first, 1, true)?, reader.layer(second, 1, false)?];
+            let pair = [
+                reader.layer(first, 1, true)?,
+                reader.layer(second, 1, false)?,
+            ];
             stages.push(Stage::Residual(Box::new(pair)));
         }
         let last = layers.expand.len().saturating_sub(1);
@@ -400,8 +430,7 @@ impl Form {
                     LayerTensors {
                         filters: name(layer, filters[0]),
                         bias: Some(name(layer, filters[1])),
-                        norm: (!norms.is_empty())
-                            .then(|| norm.map(|part| name(norms, part))),
+                        norm: (!norms.is_empty()).then(|| norm.map(|part| name(norms, part))),
                         base: name(norms, ""),
                     }
                 };
@@ -437,7 +466,9 @@ impl Form {
                     residual: (0..blocks)
                         .map(|block| [layer(3 + 2 * block), layer(4 + 2 * block)])
                         .collect(),
-                    expand: (0..3).map(|number| layer(3 + 2 * blocks + number)).collect(),
+                    expand: (0..3)
+                        .map(|number| layer(3 + 2 * blocks + number))
+                        .collect(),
                 }
             }
         }
@@ -469,7 +500,11 @@ struct Reader<'r, 'f> {
 }
 
 impl Reader<'_, '_> {
-    fn convolution(&mut self, names: &LayerTensors, stride: usize) -> Result<Convolution, NetError> {
+    fn convolution(
+        &mut self,
+        names: &LayerTensors,
+        stride: usize,
+    ) -> Result<Convolution, NetError> {
         let bias = names.bias.as_deref().unwrap_or_default();
         let made = convolution(
             self.tensors,
@@ -484,7 +519,12 @@ impl Reader<'_, '_> {
     }
 
     /// A layer that keeps the size or makes it smaller.
-    fn layer(&mut self, names: &LayerTensors, stride: usize, relu: bool) -> Result<Layer, NetError> {
+    fn layer(
+        &mut self,
+        names: &LayerTensors,
+        stride: usize,
+        relu: bool,
+    ) -> Result<Layer, NetError> {
         let convolution = self.convolution(names, stride)?;
         self.with_norm(
             names,
@@ -555,14 +595,21 @@ impl Reader<'_, '_> {
         match self.form.norm {
             NormForm::Coded => {
                 let weight = format!("{MAPS}{scale}/weights");
-                let columns = tensors.shape(&weight).and_then(|shape| shape.last().copied());
+                let columns = tensors
+                    .shape(&weight)
+                    .and_then(|shape| shape.last().copied());
                 let Some(code) = columns else {
                     return Err(tensors.missing(&weight));
                 };
                 let map = |base: &str| {
                     let names = ["weights", "Conv2D_bias"];
                     let names = names.map(|part| format!("{MAPS}{base}/{part}"));
-                    linear(tensors, names.each_ref().map(String::as_str), code, channels)
+                    linear(
+                        tensors,
+                        names.each_ref().map(String::as_str),
+                        code,
+                        channels,
+                    )
                 };
                 let stated = format!("{}/batchnorm/add/y", names.base);
                 let epsilon = match tensors.has(&stated) {

@@ -37,6 +37,7 @@ pub use ghiasi::{Ghiasi, mixed};
 pub use microast::MicroAst;
 pub use transformer::{Colours, End, Filters, Layer, Norm, Stage, TransformerSpec};
 
+use impasto_compute::NetSpec;
 use impasto_compute::graph::GraphSpec;
 use impasto_weights::{Limits, Store, WeightsError, WeightsFile};
 use search::{Family, Search};
@@ -132,15 +133,29 @@ impl Model {
         }
     }
 
-    /// Weights and other numbers that it was made from.
-    pub fn parameters(&self) -> usize {
-        let of = |graph: &GraphSpec| graph.nodes.iter().map(|node| node.op.params()).sum::<usize>();
-        match self {
-            Model::Transformer(spec) => spec.parameters(),
-            Model::Ghiasi(ghiasi) => of(&ghiasi.predictor) + ghiasi.transfer.parameters(),
-            Model::MicroAst(micro) => of(&micro.style) + of(&micro.transfer),
-            Model::Cascade(cascade) | Model::Paint(cascade) => cascade.parameters(),
+    /// The numbers that it was made from.
+    pub(crate) fn numbers(&self) -> Vec<&[f32]> {
+        fn of(graph: &GraphSpec) -> impl Iterator<Item = &[f32]> {
+            graph.nodes.iter().flat_map(|node| node.op.numbers())
         }
+        match self {
+            Model::Transformer(spec) => spec.numbers(),
+            Model::Ghiasi(ghiasi) => of(&ghiasi.predictor)
+                .chain(ghiasi.transfer.numbers())
+                .collect(),
+            Model::MicroAst(micro) => of(&micro.style).chain(of(&micro.transfer)).collect(),
+            Model::Cascade(cascade) | Model::Paint(cascade) => {
+                let encoders = cascade.encoders.iter().flat_map(NetSpec::params);
+                let encoders = encoders.map(|param| param.values);
+                let decoders = cascade.levels.iter().flat_map(|level| of(&level.decoder));
+                encoders.chain(decoders).collect()
+            }
+        }
+    }
+
+    /// How many numbers it was made from.
+    pub fn parameters(&self) -> usize {
+        self.numbers().iter().map(|numbers| numbers.len()).sum()
     }
 }
 
@@ -148,7 +163,12 @@ impl Model {
 fn known(store: Option<&Store>) -> String {
     let mut known = vec![EMBEDDED.to_string()];
     let installed = store.and_then(|store| store.list().ok());
-    known.extend(installed.unwrap_or_default().into_iter().map(|(name, _)| name));
+    known.extend(
+        installed
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(name, _)| name),
+    );
     known.join(", ")
 }
 

@@ -10,8 +10,8 @@
 //! Strides of 2 round up, so what is made has `m·⌈⌈n/2⌉/2⌉` places, with `m` 4 in all that are known, at least as many as
 //! the picture: what is too much on the right and below is cut off by the caller ([`cropped`](super::cropped)).
 
-use super::build::{colours, given_norm, relu};
 use super::NetError;
+use super::build::{colours, given_norm, relu};
 use impasto_compute::graph::{
     Activation, Affine, Convolution, GraphSpec, InstanceNorm, Kind, Linear, Op, Scaling,
     TransposedConvolution, Upsampling, Value, Variance,
@@ -169,9 +169,8 @@ impl TransformerSpec {
             styles.code = Some(graph.input("code", Kind::Vector(length)));
         }
         for (number, (channels, _)) in self.conditional().enumerate() {
-            let pair = ["scale", "shift"].map(|what| {
-                graph.input(format!("{what} {number}"), Kind::Vector(channels))
-            });
+            let pair = ["scale", "shift"]
+                .map(|what| graph.input(format!("{what} {number}"), Kind::Vector(channels)));
             styles.pairs.push(pair);
         }
         styles.pairs.reverse();
@@ -207,9 +206,7 @@ impl TransformerSpec {
     /// Numbers in a style's code, if the network reads one.
     pub fn code(&self) -> Option<usize> {
         self.layers().find_map(|layer| match &layer.norm {
-            Norm::Coded { scale, .. } => {
-                Some(scale.weight.len() / scale.bias.len().max(1))
-            }
+            Norm::Coded { scale, .. } => Some(scale.weight.len() / scale.bias.len().max(1)),
             _ => None,
         })
     }
@@ -252,25 +249,26 @@ impl TransformerSpec {
         Ok(vectors.flatten().collect())
     }
 
-    /// Weights and other numbers that it was made from, those of all styles.
-    pub fn parameters(&self) -> usize {
-        let layers = self.layers().map(|layer| {
-            let filters = match &layer.filters {
-                Filters::Convolution { convolution: c, .. } => c.weight.len() + c.bias.len(),
-                Filters::Transposed(c) => c.weight.len() + c.bias.len(),
-            };
-            filters
-                + match &layer.norm {
-                    Norm::None => 0,
-                    Norm::Instance { scaling, .. } => scaling.scale.len() + scaling.shift.len(),
-                    Norm::Conditional { scales, shifts, .. } => scales.len() + shifts.len(),
-                    Norm::Coded { scale, shift, .. } => [scale, shift]
-                        .iter()
-                        .map(|map| map.weight.len() + map.bias.len())
-                        .sum(),
+    /// The numbers that it was made from, those of all styles.
+    pub(crate) fn numbers(&self) -> Vec<&[f32]> {
+        let mut numbers: Vec<&[f32]> = Vec::new();
+        for layer in self.layers() {
+            match &layer.filters {
+                Filters::Convolution { convolution: c, .. } => {
+                    numbers.extend([&*c.weight, &c.bias])
                 }
-        });
-        layers.sum()
+                Filters::Transposed(c) => numbers.extend([&*c.weight, &c.bias]),
+            }
+            match &layer.norm {
+                Norm::None => {}
+                Norm::Instance { scaling, .. } => numbers.extend([&*scaling.scale, &scaling.shift]),
+                Norm::Conditional { scales, shifts, .. } => numbers.extend([&**scales, shifts]),
+                Norm::Coded { scale, shift, .. } => {
+                    numbers.extend([&*scale.weight, &scale.bias, &shift.weight, &shift.bias]);
+                }
+            }
+        }
+        numbers
     }
 
     /// All layers in order, those of residual blocks, too.

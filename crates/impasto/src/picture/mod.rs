@@ -13,10 +13,10 @@
 //! metadata of the pictures it reads: an output is a new picture, and a photograph's place and
 //! camera are nobody's business.
 
-mod canvas;
 mod decode;
 mod encode;
 mod error;
+mod fill;
 mod orient;
 mod profile;
 mod resize;
@@ -123,6 +123,26 @@ impl Picture {
     pub fn is_clear(&self) -> bool {
         let alpha = self.alpha.as_deref();
         alpha.is_some_and(|alpha| alpha.iter().all(|&alpha| alpha <= 0.0))
+    }
+
+    /// Whether some of it is transparent, at least a little, and some is to be seen.
+    pub(crate) fn is_partly_hidden(&self) -> bool {
+        let alpha = self.alpha.as_deref();
+        alpha.is_some_and(|alpha| alpha.iter().any(|&alpha| alpha < 1.0)) && !self.is_clear()
+    }
+
+    /// The picture without alpha: what is hidden has the colours around it, smoothly continued.
+    pub(crate) fn filled(&self) -> Picture {
+        let size = (self.width, self.height);
+        let rgb = match &self.alpha {
+            Some(alpha) => fill::filled(&self.rgb, alpha, size),
+            None => self.rgb.clone(),
+        };
+        Picture {
+            rgb,
+            alpha: None,
+            ..*self
+        }
     }
 
     /// Depth of the file the picture came from.

@@ -116,19 +116,29 @@ impl Gallery<'_> {
     /// # Errors
     /// Those of [`Grid::picture`].
     pub fn sheet(&self, side: usize) -> Result<Picture> {
-        let (contents, styles) = (labelled(self.contents), labelled(self.styles));
         let cells: Vec<_> = self
             .cells
             .iter()
             .map(|cell| cell.as_ref().map(|cell| &cell.plate.small))
             .collect();
         let grid = Grid {
-            contents: &contents,
-            styles: &styles,
+            contents: &labelled(self.contents),
+            styles: &labelled(self.styles),
             cells: &cells,
             side,
         };
         grid.picture()
+    }
+
+    /// Width and height of that grid in pixels, which follow from contents and styles.
+    pub fn sheet_size(contents: &[Plate], styles: &[Plate], side: usize) -> (usize, usize) {
+        let grid = Grid {
+            contents: &labelled(contents),
+            styles: &labelled(styles),
+            cells: &[],
+            side,
+        };
+        grid.size()
     }
 
     /// The page. Full pictures are embedded at up to 1200 px on the long side, thumbnails at up to 480.

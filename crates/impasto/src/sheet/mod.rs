@@ -11,7 +11,8 @@
 //! paper is the off-white of the report. Words are in Latin, Greek and Cyrillic letters; other letters become boxes, and
 //! what is too long for its place loses its middle to an ellipsis.
 //!
-//! What it refuses: nothing. A sheet that would be too large to handle takes smaller boxes instead.
+//! What it refuses: nothing. A sheet that would be too large to handle takes smaller boxes instead, as far as something can
+//! be seen in them; whether a format holds it can be asked before there are any results ([`Grid::size`]).
 
 mod canvas;
 mod text;
@@ -62,16 +63,45 @@ pub struct Grid<'a> {
     /// The results, row by row: `cells[content * styles.len() + style]`. What is missing stays empty.
     pub cells: &'a [Option<&'a Picture>],
     /// The side of a picture's box in pixels, at least 48; [`SIDE`] is a good one. It is made smaller until the sheet
-    /// has no more than 60 million pixels and no side above 30,000.
+    /// has no more than 60 million pixels and no side above 30,000, but not below 48: of some hundred rows or columns the
+    /// sheet may be larger ([`Grid::size`]).
     pub side: usize,
 }
 
+/// Where the parts of a grid lie.
+struct GridLayout {
+    frame: Frame,
+    /// The height of a line of words with its gutter.
+    label: usize,
+    /// The height of the styles above the columns.
+    heading: usize,
+    row_tops: Vec<usize>,
+    width: usize,
+    height: usize,
+}
+
+impl GridLayout {
+    /// The upper edge of the styles, and the left one of the contents.
+    fn edge(&self) -> usize {
+        self.frame.margin + self.label
+    }
+
+    /// The left edge of a column, that of the contents first. Names of styles and contents are set off from their pictures,
+    /// and these from the results.
+    fn column(&self, index: usize) -> usize {
+        let Frame { side, gutter, .. } = self.frame;
+        self.edge() + index * (side + gutter) + if index > 0 { gutter } else { 0 }
+    }
+}
+
 impl Grid<'_> {
-    /// Lays out the grid.
-    ///
-    /// # Errors
-    /// None that a sheet of these bounds can meet; the type is shared with [`Picture::new`].
-    pub fn picture(&self) -> Result<Picture> {
+    /// Width and height of the grid in pixels. Its cells need not be there yet.
+    pub fn size(&self) -> (usize, usize) {
+        let GridLayout { width, height, .. } = self.layout();
+        (width, height)
+    }
+
+    fn layout(&self) -> GridLayout {
         let (rows, columns) = (self.contents.len() + 1, self.styles.len() + 1);
         let frame = Frame::new(bounded(self.side, columns, rows, 1.0));
         let shapes = |pictures: &[Labelled<'_>]| -> Vec<(usize, usize)> {
@@ -80,28 +110,47 @@ impl Grid<'_> {
         };
         let (styles, contents) = (shapes(self.styles), shapes(self.contents));
         let label = text::line_height(frame.letters) + frame.gutter / 2;
-        let top = frame.margin + label;
-        let left = frame.margin + label;
         let heading = styles
             .iter()
             .map(|&shape| frame.fitted(shape, HEADING_HEIGHT).1)
             .max();
-        let heading = heading.unwrap_or(0);
-        // Names of styles and contents are set off from their pictures, and these from the results.
-        let column = |index: usize| {
-            left + index * (frame.side + frame.gutter) + if index > 0 { frame.gutter } else { 0 }
+        let mut layout = GridLayout {
+            label,
+            heading: heading.unwrap_or(0),
+            row_tops: Vec::with_capacity(contents.len()),
+            width: 0,
+            height: 0,
+            frame,
         };
-        let mut row_tops = Vec::with_capacity(contents.len());
-        let mut bottom = top + heading + 2 * frame.gutter;
+        let Frame { gutter, margin, .. } = layout.frame;
+        let mut bottom = layout.edge() + layout.heading + 2 * gutter;
         for &content in &contents {
-            row_tops.push(bottom);
-            bottom += frame.fitted(content, BOX_HEIGHT).1 + frame.gutter;
+            layout.row_tops.push(bottom);
+            bottom += layout.frame.fitted(content, BOX_HEIGHT).1 + gutter;
         }
-        let height = bottom - frame.gutter + frame.margin;
-        let width = column(self.styles.len()) + frame.side + frame.margin;
-        let mut canvas = Canvas::new(width, height, PAPER);
+        layout.height = bottom - gutter + margin;
+        layout.width = layout.column(self.styles.len()) + layout.frame.side + margin;
+        layout
+    }
+
+    /// Lays out the grid.
+    ///
+    /// # Errors
+    /// None that a sheet of these bounds can meet; the type is shared with [`Picture::new`].
+    pub fn picture(&self) -> Result<Picture> {
+        let layout = self.layout();
+        let GridLayout {
+            frame,
+            label,
+            heading,
+            row_tops,
+            width,
+            height,
+        } = &layout;
+        let (label, top, left) = (*label, layout.edge(), layout.edge());
+        let mut canvas = Canvas::new(*width, *height, PAPER);
         for (index, style) in self.styles.iter().enumerate() {
-            let left = column(index + 1);
+            let left = layout.column(index + 1);
             let place = Place {
                 left,
                 bottom: top + heading,
@@ -113,7 +162,7 @@ impl Grid<'_> {
             canvas.write(&name, left, picture.saturating_sub(label), INK);
         }
         for (row, content) in self.contents.iter().enumerate() {
-            let height = frame.fitted(contents[row], BOX_HEIGHT).1;
+            let height = frame.fitted(shape(content.picture), BOX_HEIGHT).1;
             let place = |left| Place {
                 left,
                 bottom: row_tops[row] + height,
@@ -126,7 +175,7 @@ impl Grid<'_> {
             for index in 0..self.styles.len() {
                 let cell = self.cells.get(row * self.styles.len() + index);
                 if let Some(Some(picture)) = cell {
-                    frame.paste(&mut canvas, picture, place(column(index + 1)));
+                    frame.paste(&mut canvas, picture, place(layout.column(index + 1)));
                 }
             }
         }

@@ -258,6 +258,25 @@ fn what_is_transparent_shows_the_paper() {
 }
 
 #[test]
+fn the_size_of_a_grid_is_known_without_its_cells() {
+    let pictures = [plain(30, 20, RED), plain(20, 50, GREEN), plain(1, 9, BLUE)];
+    let labelled: Vec<_> = pictures
+        .iter()
+        .map(|picture| Labelled { name: "x", picture })
+        .collect();
+    for (rows, columns) in [(1, 1), (3, 1), (2, 3)] {
+        let grid = Grid {
+            contents: &labelled[..rows],
+            styles: &labelled[..columns],
+            cells: &[],
+            side: 60,
+        };
+        let picture = grid.picture().unwrap();
+        assert_eq!(grid.size(), (picture.width(), picture.height()));
+    }
+}
+
+#[test]
 fn huge_grids_are_made_smaller() {
     for (columns, rows) in [(1, 1), (4, 5), (40, 60), (1, 2000), (500, 2)] {
         let side = bounded(4096, columns, rows, 1.3);

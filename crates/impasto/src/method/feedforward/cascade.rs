@@ -4,42 +4,11 @@
 use super::transform::{Affine, Gaussian, Statistic};
 use super::{Look, picture_of, tensor_of};
 use crate::Result;
+use crate::encoder::LayerName;
+use crate::nets;
 use crate::picture::Picture;
-use impasto_compute::graph::{Graph, GraphSpec};
-use impasto_compute::{Device, NetSpec, Network, Size, Tap, TapRequest};
-
-/// A cascade as data.
-#[derive(Clone, Debug)]
-pub struct CascadeSpec {
-    /// The encoders that its levels look with.
-    pub encoders: Vec<NetSpec>,
-    /// Its levels, from the deepest to the shallowest.
-    pub levels: Vec<LevelSpec>,
-}
-
-/// A level of a cascade as data.
-#[derive(Clone, Debug)]
-pub struct LevelSpec {
-    /// What it is called by: 5 for relu5_1.
-    pub number: usize,
-    /// Which of the cascade's encoders looks.
-    pub encoder: usize,
-    /// At what it looks.
-    pub tap: Tap,
-    /// What makes a picture of features: one map in, one of three channels out.
-    pub decoder: GraphSpec,
-}
-
-impl CascadeSpec {
-    /// Everything that it was made from.
-    pub(super) fn numbers(&self) -> Vec<&[f32]> {
-        let encoders = self.encoders.iter().flat_map(NetSpec::params);
-        let encoders = encoders.map(|param| param.values);
-        let decoders = self.levels.iter().flat_map(|level| &level.decoder.nodes);
-        let decoders = decoders.flat_map(|node| node.op.numbers());
-        encoders.chain(decoders).collect()
-    }
-}
+use impasto_compute::graph::{Graph, Shape};
+use impasto_compute::{Device, Network, Size, Tap, TapRequest};
 
 /// How a cascade is run.
 #[derive(Clone, Debug)]
@@ -59,10 +28,13 @@ pub(super) struct Passes<'a> {
 pub(super) struct Cascade {
     encoders: Vec<Box<dyn Network>>,
     levels: Vec<Level>,
+    /// Sides of pictures are made multiples of this.
+    multiple: usize,
 }
 
 #[derive(Debug)]
 struct Level {
+    /// What it is called by: 5 for relu5_1.
     number: usize,
     encoder: usize,
     tap: Tap,
@@ -77,19 +49,23 @@ impl Cascade {
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub(super) fn new(device: &dyn Device, spec: &CascadeSpec) -> Result<Self> {
+    pub(super) fn new(device: &dyn Device, spec: &nets::Cascade) -> Result<Self> {
         let encoders = spec.encoders.iter().map(|spec| device.network(spec));
         let encoders = encoders.collect::<Result<_, _>>()?;
-        let level = |level: &LevelSpec| -> Result<Level> {
+        let level = |level: &nets::Level| -> Result<Level> {
             Ok(Level {
-                number: level.number,
+                number: number(level.layer),
                 encoder: level.encoder,
                 tap: level.tap,
                 decoder: device.graph(&level.decoder)?,
             })
         };
         let levels = spec.levels.iter().map(level).collect::<Result<_>>()?;
-        Ok(Self { encoders, levels })
+        Ok(Self {
+            encoders,
+            levels,
+            multiple: spec.multiple(),
+        })
     }
 
     /// The numbers of its levels.
@@ -97,22 +73,12 @@ impl Cascade {
         self.levels.iter().map(|level| level.number)
     }
 
-    /// Sides of pictures are multiples of this.
-    fn stride(&self) -> usize {
-        let strides = self.levels.iter().map(|level| {
-            let spec = self.encoders[level.encoder].spec();
-            spec.layer_of(level.tap)
-                .map_or(1, |layer| spec.stride(layer))
-        });
-        strides.max().unwrap_or(1)
-    }
-
     /// What a style looks like, in the size that it has.
     ///
     /// # Errors
     /// Whatever the device reports.
     pub(super) fn look(&self, device: &dyn Device, style: &Picture) -> Result<StyleStatistics> {
-        let image = tensor_of(device, &style.mirrored_to(self.stride()))?;
+        let image = tensor_of(device, style, self.multiple)?;
         let mut seen: Vec<Option<Gaussian>> = vec![None; self.levels.len()];
         for (index, encoder) in self.encoders.iter().enumerate() {
             let here = self.levels.iter().enumerate();
@@ -145,8 +111,7 @@ impl Cascade {
         styles: &[Look<&StyleStatistics>],
         passes: &Passes<'_>,
     ) -> Result<Picture> {
-        let padded = content.mirrored_to(self.stride());
-        let mut image = tensor_of(device, &padded)?;
+        let mut image = tensor_of(device, content, self.multiple)?;
         let alpha = f64::from(passes.alpha);
         let levels = self.levels.iter().enumerate();
         let mut left = passes.levels.len();
@@ -166,16 +131,15 @@ impl Cascade {
             }
             let features = map.apply(device, tape.features(level.tap)?)?;
             drop(tape);
-            let mut made = level.decoder.run(&[&features], None)?;
-            image = made.swap_remove(0);
+            let made = level.decoder.run(&[&features], None)?;
+            image = super::only(made)?;
             left -= 1;
             if passes.clamped && left > 0 {
                 device.clamp(&mut image, 0.0, 1.0)?;
             }
         }
         self.encoders.iter().for_each(|encoder| encoder.forget());
-        let picture = picture_of(device, &image)?;
-        Ok(picture.cropped(content.width(), content.height()))
+        picture_of(device, &image, content)
     }
 
     /// Bytes that painting at a size takes at most at a time.
@@ -183,10 +147,9 @@ impl Cascade {
     /// # Errors
     /// Whatever the device reports.
     pub(super) fn memory(&self, size: Size) -> Result<usize> {
-        let stride = self.stride();
         let size = Size {
-            width: size.width.next_multiple_of(stride),
-            height: size.height.next_multiple_of(stride),
+            width: size.width.next_multiple_of(self.multiple),
+            height: size.height.next_multiple_of(self.multiple),
         };
         let mut most = 0;
         for level in &self.levels {
@@ -200,7 +163,7 @@ impl Cascade {
             let features = 2 * size_of::<f32>() * shape.iter().product::<usize>();
             let [channels, height, width] = shape;
             let size = Size { width, height };
-            let reads = [impasto_compute::graph::Shape::Map { channels, size }];
+            let reads = [Shape::Map { channels, size }];
             let decoder = level.decoder.memory(&reads, None)?;
             most = most.max(pass.max(features + decoder));
         }
@@ -215,4 +178,14 @@ fn places(network: &dyn Network, tap: Tap, shape: &[usize]) -> Result<usize> {
     };
     let [_, h, w] = network.spec().shape_at(tap, Size { width, height })?;
     Ok(h * w)
+}
+
+/// What a level is called by: the block of its layer.
+fn number(layer: LayerName) -> usize {
+    match layer {
+        LayerName::Conv { block, .. }
+        | LayerName::Relu { block, .. }
+        | LayerName::Pool { block } => block.into(),
+        LayerName::Number(number) => number.into(),
+    }
 }

@@ -8,22 +8,21 @@
 //! What makes the picture is a [`Painter`], which the optimisation has too: as what it starts from.
 
 mod cascade;
-mod find;
 mod painter;
 mod transform;
 mod whitening;
 
-pub use cascade::{CascadeSpec, LevelSpec};
 use painter::Seen;
-pub use painter::{Painter, PainterNetwork, PainterSpec};
+pub use painter::{Painter, PainterSpec};
 
 use super::{Method, Outcome, Pace, RunPlan, ScalePlan, Setup, Stylized};
+use crate::nets::{cropped, padded};
 use crate::observer::{Event, Observer, Scale};
 use crate::picture::{Filter, Picture, fit_long_side};
 use crate::report::{Report, ScaleReport};
 use crate::tiling::free_memory;
 use crate::{Error, Result};
-use impasto_compute::{Device, Size, Tensor};
+use impasto_compute::{ComputeError, Device, Size, Tensor};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
@@ -189,28 +188,49 @@ impl Method for FeedForwardMethod {
     }
 }
 
-/// A picture on the device, `[3, h, w]`.
-fn tensor_of(device: &dyn Device, picture: &Picture) -> Result<Tensor> {
-    Ok(device.upload(picture.rgb(), &[3, picture.height(), picture.width()])?)
+/// A picture on the device, `[3, h, w]`, continued on the right and below to sides that are multiples.
+fn tensor_of(device: &dyn Device, picture: &Picture, multiple: usize) -> Result<Tensor> {
+    let size = Size {
+        width: picture.width(),
+        height: picture.height(),
+    };
+    let (planes, size) = padded(picture.rgb(), size, multiple);
+    Ok(device.upload(&planes, &[3, size.height, size.width])?)
 }
 
-/// A tensor `[3, h, w]` as a picture, clamped to 0..1; what is no number becomes 0.
-fn picture_of(device: &dyn Device, image: &Tensor) -> Result<Picture> {
+/// The upper left part of a tensor `[3, h, w]` as a picture of the size of another, clamped to 0..1; what is no number
+/// becomes 0.
+fn picture_of(device: &dyn Device, image: &Tensor, like: &Picture) -> Result<Picture> {
     let mut values = device.download(image)?;
     for value in &mut values {
-        *value = if value.is_nan() {
-            0.0
-        } else {
-            value.clamp(0.0, 1.0)
+        *value = match value.is_nan() {
+            true => 0.0,
+            false => value.clamp(0.0, 1.0),
         };
     }
+    let to = Size {
+        width: like.width(),
+        height: like.height(),
+    };
     match *image.shape() {
-        [3, height, width] => Ok(Picture::new(width, height, values)?),
-        _ => Err(impasto_compute::ComputeError::Shape {
+        [3, height, width] if height >= to.height && width >= to.width => {
+            let planes = cropped(&values, Size { width, height }, to);
+            Ok(Picture::new(to.width, to.height, planes)?)
+        }
+        _ => Err(ComputeError::Shape {
             what: "a picture that a network makes",
-            expected: vec![3, 0, 0],
+            expected: vec![3, to.height, to.width],
             got: image.shape().to_vec(),
         }
         .into()),
     }
+}
+
+/// The first of what a graph makes.
+fn only(made: Vec<Tensor>) -> Result<Tensor> {
+    let nothing = || ComputeError::BadNetwork {
+        layer: 0,
+        problem: "nothing is handed out".into(),
+    };
+    Ok(made.into_iter().next().ok_or_else(nothing)?)
 }

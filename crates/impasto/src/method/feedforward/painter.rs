@@ -1,59 +1,96 @@
 //! Networks that paint, each by its own rule, behind one door.
 
-use super::Look;
-use super::cascade::{Cascade, CascadeSpec, Passes, StyleStatistics};
+use super::cascade::{Cascade, Passes, StyleStatistics};
 use super::transform::Statistic;
+use super::{Look, only, picture_of, tensor_of};
 use crate::checkpoint::fingerprint;
-use crate::picture::{Filter, Picture};
+use crate::named::Named;
+use crate::nets::{MicroAst, Model, TransformerSpec};
+use crate::picture::{Filter, Picture, fit_long_side};
 use crate::recipe::{MethodName, MethodSettings, Problem, Recipe, Transform};
 use crate::style::Style;
-use crate::{Error, Result};
-use impasto_compute::{Device, Size};
+use crate::{Error, LayerName, Result};
+use impasto_compute::graph::{Graph, Shape};
+use impasto_compute::{Device, Size, Tensor};
+use impasto_weights::Store;
+use std::path::Path;
 
-/// A network that paints, as data.
+/// A network that paints, as data, and the method that paints with it.
 #[derive(Clone, Debug)]
 pub struct PainterSpec {
     /// What it is called, or the file that it was read from.
     pub name: String,
-    /// What it is.
-    pub network: PainterNetwork,
-}
-
-/// What a network that paints consists of.
-#[derive(Clone, Debug)]
-pub enum PainterNetwork {
-    /// The embedded network.
-    Paint(CascadeSpec),
-    /// Encoders and decoders of universal style transfer.
-    Wct(CascadeSpec),
-    /// Encoder and decoder of adaptive instance normalisation.
-    Adain(CascadeSpec),
+    /// The method.
+    pub method: MethodName,
+    /// The network.
+    pub model: Model,
 }
 
 impl PainterSpec {
+    /// The network of a file or folder of weights, with the method that is its own.
+    ///
+    /// # Errors
+    /// [`Error::Net`] if it is none.
+    pub fn open(path: &Path) -> Result<Self> {
+        let model = Model::open(path)?;
+        let name = path.display().to_string();
+        let method = methods(&model)[0];
+        Ok(Self {
+            name,
+            method,
+            model,
+        })
+    }
+
+    /// The network by which a method paints: that of a name or path, or the method's own.
+    ///
+    /// # Errors
+    /// [`Error::Net`] if there is none; [`Error::Invalid`] if it paints by another method.
+    pub fn find(method: MethodName, model: Option<&Path>, store: Option<&Store>) -> Result<Self> {
+        let name = match model {
+            Some(path) => path.display().to_string(),
+            None => method.name().into(),
+        };
+        let model = match (model, method) {
+            (None, MethodName::Paint) => Model::embedded()?,
+            _ => Model::find_in(&name, store)?,
+        };
+        let others = methods(&model);
+        if !others.contains(&method) {
+            let names: Vec<_> = others.iter().map(|other| other.name()).collect();
+            let allowed = format!("{name} paints by {}", names.join(" or "));
+            return Err(Error::Invalid(vec![Problem::new(
+                "method",
+                method.name(),
+                allowed,
+            )]));
+        }
+        Ok(Self {
+            name,
+            method,
+            model,
+        })
+    }
+
     /// The fingerprint of its weights.
     pub fn fingerprint(&self) -> String {
-        fingerprint(self.network.numbers())
+        fingerprint(self.model.numbers())
     }
 }
 
-impl PainterNetwork {
-    /// The method that paints with it.
-    pub fn method(&self) -> MethodName {
-        match self {
-            PainterNetwork::Paint(_) => MethodName::Paint,
-            PainterNetwork::Wct(_) => MethodName::Wct,
-            PainterNetwork::Adain(_) => MethodName::Adain,
+/// The methods that paint with a network, its own first.
+fn methods(model: &Model) -> &'static [MethodName] {
+    let deep = LayerName::Relu { block: 4, index: 1 };
+    match model {
+        Model::Transformer(_) => &[MethodName::Fast],
+        Model::Ghiasi(_) => &[MethodName::Ghiasi],
+        Model::MicroAst(_) => &[MethodName::Microast],
+        Model::Paint(_) => &[MethodName::Paint],
+        Model::Cascade(cascade) if cascade.level(deep).is_none() => &[MethodName::Wct],
+        Model::Cascade(cascade) if cascade.levels.len() == 1 => {
+            &[MethodName::Adain, MethodName::Wct]
         }
-    }
-
-    /// Everything that it was made from.
-    fn numbers(&self) -> Vec<&[f32]> {
-        match self {
-            PainterNetwork::Paint(spec)
-            | PainterNetwork::Wct(spec)
-            | PainterNetwork::Adain(spec) => spec.numbers(),
-        }
+        Model::Cascade(_) => &[MethodName::Wct, MethodName::Adain],
     }
 }
 
@@ -68,6 +105,18 @@ pub struct Painter {
 #[derive(Debug)]
 enum Prepared {
     Cascade(Cascade),
+    Fast {
+        spec: Box<TransformerSpec>,
+        graph: Box<dyn Graph>,
+    },
+    Ghiasi {
+        predictor: Box<dyn Graph>,
+        transfer: Box<dyn Graph>,
+    },
+    MicroAst {
+        style: Box<dyn Graph>,
+        transfer: Box<dyn Graph>,
+    },
 }
 
 /// What a painter knows of the styles of a job.
@@ -75,7 +124,15 @@ enum Prepared {
 pub(crate) struct Seen {
     /// The sizes at which they were looked at.
     sizes: Vec<(usize, usize)>,
-    statistics: Vec<Look<StyleStatistics>>,
+    styles: Vec<Look<Known>>,
+}
+
+/// What a painter knows of a style.
+#[derive(Debug)]
+enum Known {
+    Statistics(StyleStatistics),
+    /// Vectors that the network reads; those of several styles are mixed.
+    Vectors(Vec<Vec<f32>>),
 }
 
 /// Share of the mean variance that is added to the content's variances before they are transported: of features that
@@ -83,6 +140,8 @@ pub(crate) struct Seen {
 const RIDGE: [f64; 2] = [1e-3, 1e-5];
 /// How much detail of the content is added to the enlarged picture of the scale before.
 const DETAIL: f32 = 0.5;
+/// The long side at which the network of Ghiasi et al. looks at a content, for less strength: that of its training.
+const CODED: usize = 256;
 
 impl Painter {
     /// Prepares a network.
@@ -90,13 +149,25 @@ impl Painter {
     /// # Errors
     /// Whatever the device reports.
     pub fn new(device: &dyn Device, spec: &PainterSpec) -> Result<Self> {
-        let network = match &spec.network {
-            PainterNetwork::Paint(spec)
-            | PainterNetwork::Wct(spec)
-            | PainterNetwork::Adain(spec) => Prepared::Cascade(Cascade::new(device, spec)?),
+        let network = match &spec.model {
+            Model::Paint(cascade) | Model::Cascade(cascade) => {
+                Prepared::Cascade(Cascade::new(device, cascade)?)
+            }
+            Model::Transformer(spec) => Prepared::Fast {
+                graph: device.graph(&spec.graph())?,
+                spec: Box::new(spec.clone()),
+            },
+            Model::Ghiasi(ghiasi) => Prepared::Ghiasi {
+                predictor: device.graph(&ghiasi.predictor)?,
+                transfer: device.graph(&ghiasi.transfer.graph())?,
+            },
+            Model::MicroAst(micro) => Prepared::MicroAst {
+                style: device.graph(&micro.style)?,
+                transfer: device.graph(&micro.transfer)?,
+            },
         };
         Ok(Self {
-            method: spec.network.method(),
+            method: spec.method,
             fingerprint: spec.fingerprint(),
             network,
         })
@@ -114,18 +185,27 @@ impl Painter {
 
     /// Everything about settings that it cannot paint by.
     pub(crate) fn problems(&self, settings: &MethodSettings) -> Vec<Problem> {
-        let levels = match settings {
-            MethodSettings::Paint(settings) => &settings.levels,
-            MethodSettings::Wct(settings) => &settings.levels,
-            _ => return vec![],
-        };
-        let Prepared::Cascade(cascade) = &self.network;
-        let known: Vec<usize> = cascade.numbers().collect();
-        let unknown = levels.iter().filter(|level| !known.contains(level));
+        let (field, chosen, allowed, known): (_, &[usize], _, Vec<usize>) =
+            match (settings, &self.network) {
+                (MethodSettings::Paint(it), Prepared::Cascade(cascade)) => {
+                    let known: Vec<_> = cascade.numbers().collect();
+                    ("network.levels", &it.levels, "levels", known)
+                }
+                (MethodSettings::Wct(it), Prepared::Cascade(cascade)) => {
+                    let known: Vec<_> = cascade.numbers().collect();
+                    ("network.levels", &it.levels, "levels", known)
+                }
+                (MethodSettings::Fast(it), Prepared::Fast { spec, .. }) => {
+                    let known = (1..=spec.styles()).collect();
+                    ("network.styles", &it.styles, "styles", known)
+                }
+                _ => return vec![],
+            };
+        let unknown = chosen.iter().filter(|number| !known.contains(number));
         let there: Vec<_> = known.iter().map(ToString::to_string).collect();
-        let allowed = format!("the network has the levels {}", there.join(","));
+        let allowed = format!("the network has the {allowed} {}", there.join(","));
         unknown
-            .map(|level| Problem::new("network.levels", level, allowed.clone()))
+            .map(|number| Problem::new(field, number, allowed.clone()))
             .collect()
     }
 
@@ -141,24 +221,37 @@ impl Painter {
         size: Size,
         known: Option<Seen>,
     ) -> Result<Seen> {
-        let sizes = styles
-            .iter()
-            .map(|style| recipe.style.size_of(&style.picture, size));
-        let sizes: Vec<_> = sizes.collect();
+        let sizes = styles.iter();
+        let sizes: Vec<_> = sizes
+            .map(|style| recipe.style.size_of(&style.picture, size))
+            .collect();
         if let Some(known) = known.filter(|known| known.sizes == sizes) {
             return Ok(known);
         }
         let total: f32 = styles.iter().map(|style| style.weight).sum();
-        let Prepared::Cascade(cascade) = &self.network;
         let look = |(style, &(width, height)): (&Style, &(usize, usize))| -> Result<_> {
             let picture = style.picture.resized(width, height, Filter::Bicubic);
             Ok(Look {
-                seen: cascade.look(device, &picture)?,
+                seen: self.know(device, &picture)?,
                 share: style.weight / total,
             })
         };
-        let statistics = styles.iter().zip(&sizes).map(look).collect::<Result<_>>()?;
-        Ok(Seen { sizes, statistics })
+        let styles = styles.iter().zip(&sizes).map(look).collect::<Result<_>>()?;
+        Ok(Seen { sizes, styles })
+    }
+
+    /// What is known of a style in its own size.
+    fn know(&self, device: &dyn Device, style: &Picture) -> Result<Known> {
+        match &self.network {
+            Prepared::Cascade(cascade) => Ok(Known::Statistics(cascade.look(device, style)?)),
+            Prepared::Fast { .. } => Ok(Known::Vectors(vec![])),
+            Prepared::Ghiasi {
+                predictor: graph, ..
+            }
+            | Prepared::MicroAst { style: graph, .. } => {
+                Ok(Known::Vectors(vectors(device, graph.as_ref(), style)?))
+            }
+        }
     }
 
     /// Paints a content in its own size.
@@ -172,55 +265,54 @@ impl Painter {
         content: &Picture,
         seen: &Seen,
     ) -> Result<Picture> {
-        let Prepared::Cascade(cascade) = &self.network;
-        let styles = seen.statistics.iter();
-        let styles: Vec<_> = styles
-            .map(|look| Look {
-                seen: &look.seen,
-                share: look.share,
-            })
-            .collect();
-        match settings {
-            MethodSettings::Paint(settings) => {
-                let [ridge, _] = RIDGE;
-                let passes = Passes {
-                    levels: &settings.levels,
-                    alpha: settings.alpha,
-                    statistic: Statistic::Transport { ridge },
-                    clamped: true,
-                };
-                let paint = |picture: &Picture| cascade.paint(device, picture, &styles, &passes);
-                in_scales(content, settings.scales, &paint)
+        match (&self.network, settings) {
+            (Prepared::Cascade(cascade), settings) => {
+                paint_by_levels(device, cascade, settings, content, seen)
             }
-            MethodSettings::Wct(settings) => {
-                let [_, ridge] = RIDGE;
-                let passes = Passes {
-                    levels: &settings.levels,
-                    alpha: settings.alpha,
-                    statistic: match settings.transform {
-                        Transform::Transport => Statistic::Transport { ridge },
-                        program => Statistic::Whitening(program),
-                    },
-                    clamped: settings.transform == Transform::Tf,
+            (Prepared::Fast { spec, graph }, MethodSettings::Fast(settings)) => {
+                let chosen = match settings.styles.as_slice() {
+                    [] => &[1],
+                    chosen => chosen,
                 };
-                cascade.paint(device, content, &styles, &passes)
+                let share = 1.0 / chosen.len() as f32;
+                let mixture: Vec<_> = chosen.iter().map(|number| (number - 1, share)).collect();
+                let style = spec.style(&mixture)?;
+                let image = tensor_of(device, content, 1)?;
+                let picture = run(device, graph.as_ref(), image, &style, content)?;
+                mixed(&picture, content, settings.strength.alpha)
             }
-            MethodSettings::Adain(strength) => {
-                let levels: Vec<_> = cascade.numbers().collect();
-                let passes = Passes {
-                    levels: &levels,
-                    alpha: strength.alpha,
-                    statistic: Statistic::Deviation,
-                    clamped: false,
-                };
-                cascade.paint(device, content, &styles, &passes)
+            (
+                Prepared::Ghiasi {
+                    predictor,
+                    transfer,
+                },
+                MethodSettings::Ghiasi(strength),
+            ) => {
+                let mut code = seen.mixed(strength.alpha);
+                if strength.alpha < 1.0 {
+                    let (w, h) = fit_long_side(content.width(), content.height(), CODED);
+                    let small = content.resized(w, h, Filter::Bicubic);
+                    let own = vectors(device, predictor.as_ref(), &small)?;
+                    add(&mut code, 1.0 - strength.alpha, &own);
+                }
+                let image = tensor_of(device, content, 1)?;
+                run(device, transfer.as_ref(), image, &code, content)
             }
-            other => Err(Error::Invalid(vec![Problem::new(
-                "method",
-                crate::named::Named::name(other.name()),
-                "is not painted by this network",
-            )])),
+            (Prepared::MicroAst { transfer, .. }, MethodSettings::Microast(strength)) => {
+                let mut style = seen.mixed(1.0);
+                style.push(vec![strength.alpha]);
+                let image = tensor_of(device, content, MicroAst::MULTIPLE)?;
+                run(device, transfer.as_ref(), image, &style, content)
+            }
+            _ => Err(self.refuse(settings)),
         }
+    }
+
+    /// That settings are of another method.
+    fn refuse(&self, settings: &MethodSettings) -> Error {
+        let allowed = format!("the network paints by {}", self.method.name());
+        let problem = Problem::new("method", settings.name().name(), allowed);
+        Error::Invalid(vec![problem])
     }
 
     /// Bytes that painting at a size takes at most at a time.
@@ -228,13 +320,132 @@ impl Painter {
     /// # Errors
     /// Whatever the device reports.
     pub(crate) fn memory(&self, recipe: &Recipe, styles: &[Style], size: Size) -> Result<usize> {
-        let Prepared::Cascade(cascade) = &self.network;
-        let mut most = cascade.memory(size)?;
-        for style in styles {
+        let looks = styles.iter().map(|style| {
             let (width, height) = recipe.style.size_of(&style.picture, size);
-            most = most.max(cascade.memory(Size { width, height })?);
+            Size { width, height }
+        });
+        let of = |graph: &dyn Graph, size: Size| -> Result<usize> {
+            let inputs = graph.spec().inputs.iter().map(|port| match port.kind {
+                impasto_compute::graph::Kind::Map(channels) => Shape::Map { channels, size },
+                impasto_compute::graph::Kind::Vector(n) => Shape::Vector(n),
+            });
+            Ok(graph.memory(&inputs.collect::<Vec<_>>(), None)?)
+        };
+        let mut most = match &self.network {
+            Prepared::Cascade(cascade) => cascade.memory(size)?,
+            Prepared::Fast { graph, .. } => of(graph.as_ref(), size)?,
+            Prepared::Ghiasi { transfer, .. } | Prepared::MicroAst { transfer, .. } => {
+                of(transfer.as_ref(), size)?
+            }
+        };
+        for size in looks {
+            most = most.max(match &self.network {
+                Prepared::Cascade(cascade) => cascade.memory(size)?,
+                Prepared::Fast { .. } => 0,
+                Prepared::Ghiasi {
+                    predictor: graph, ..
+                }
+                | Prepared::MicroAst { style: graph, .. } => of(graph.as_ref(), size)?,
+            });
         }
         Ok(most)
+    }
+}
+
+impl Seen {
+    /// The vectors of all styles, mixed by their shares, times a factor.
+    fn mixed(&self, factor: f32) -> Vec<Vec<f32>> {
+        let mut sum = Vec::new();
+        for look in &self.styles {
+            if let Known::Vectors(vectors) = &look.seen {
+                add(&mut sum, factor * look.share, vectors);
+            }
+        }
+        sum
+    }
+}
+
+/// `sum += factor · vectors`, where a sum of nothing is of zeros.
+fn add(sum: &mut Vec<Vec<f32>>, factor: f32, vectors: &[Vec<f32>]) {
+    for (place, vector) in vectors.iter().enumerate() {
+        if sum.len() <= place {
+            sum.push(vec![0.0; vector.len()]);
+        }
+        let pairs = sum[place].iter_mut().zip(vector);
+        pairs.for_each(|(sum, value)| *sum += factor * value);
+    }
+}
+
+/// The vectors that a graph makes of a picture.
+fn vectors(device: &dyn Device, graph: &dyn Graph, picture: &Picture) -> Result<Vec<Vec<f32>>> {
+    let image = tensor_of(device, picture, 1)?;
+    let made = graph.run(&[&image], None)?;
+    let made = made.iter().map(|vector| device.download(vector));
+    Ok(made.collect::<Result<_, _>>()?)
+}
+
+/// The picture that a graph makes of an image and vectors, in the size of the content.
+fn run(
+    device: &dyn Device,
+    graph: &dyn Graph,
+    image: Tensor,
+    vectors: &[Vec<f32>],
+    content: &Picture,
+) -> Result<Picture> {
+    let vectors = vectors
+        .iter()
+        .map(|vector| device.upload(vector, &[vector.len()]));
+    let vectors = vectors.collect::<Result<Vec<_>, _>>()?;
+    let inputs: Vec<&Tensor> = [&image].into_iter().chain(&vectors).collect();
+    let made = only(graph.run(&inputs, None)?)?;
+    picture_of(device, &made, content)
+}
+
+/// Paints by a cascade.
+fn paint_by_levels(
+    device: &dyn Device,
+    cascade: &Cascade,
+    settings: &MethodSettings,
+    content: &Picture,
+    seen: &Seen,
+) -> Result<Picture> {
+    let styles = seen.styles.iter().filter_map(|look| match &look.seen {
+        Known::Statistics(seen) => Some(Look {
+            seen,
+            share: look.share,
+        }),
+        Known::Vectors(_) => None,
+    });
+    let styles: Vec<_> = styles.collect();
+    let [learned, published] = RIDGE;
+    let deep = [4];
+    let passes = match settings {
+        MethodSettings::Paint(settings) => Passes {
+            levels: &settings.levels,
+            alpha: settings.alpha,
+            statistic: Statistic::Transport { ridge: learned },
+            clamped: true,
+        },
+        MethodSettings::Wct(settings) => Passes {
+            levels: &settings.levels,
+            alpha: settings.alpha,
+            statistic: match settings.transform {
+                Transform::Transport => Statistic::Transport { ridge: published },
+                program => Statistic::Whitening(program),
+            },
+            clamped: settings.transform == Transform::Tf,
+        },
+        other => Passes {
+            levels: &deep,
+            alpha: other.alpha().unwrap_or(1.0),
+            statistic: Statistic::Deviation,
+            clamped: false,
+        },
+    };
+    let paint = |picture: &Picture| cascade.paint(device, picture, &styles, &passes);
+    match settings {
+        MethodSettings::Paint(settings) => in_scales(content, settings.scales, &paint),
+        _ => paint(content),
     }
 }
 
@@ -270,4 +481,15 @@ fn with_detail(picture: &Picture, content: &Picture) -> Result<Picture> {
     let values =
         values.map(|(v, (sharp, blurred))| (v + DETAIL * (sharp - blurred)).clamp(0.0, 1.0));
     Ok(Picture::new(width, height, values.collect())?)
+}
+
+/// `α·picture + (1 − α)·content`.
+fn mixed(picture: &Picture, content: &Picture, alpha: f32) -> Result<Picture> {
+    let values = picture.rgb().iter().zip(content.rgb());
+    let values = values.map(|(y, x)| alpha * y + (1.0 - alpha) * x);
+    Ok(Picture::new(
+        content.width(),
+        content.height(),
+        values.collect(),
+    )?)
 }

@@ -10,16 +10,18 @@
 //!
 //! Coarse scales lay out large strokes cheaply, fine ones add what only they can see. A picture so thin that nothing
 //! of it is left after the encoder's pools is worked on at the least width that reaches the deepest layer, and
-//! brought back to its own shape at the end.
+//! brought back to its own shape at the end; of thin ones the networks see a mirrored margin ([`mirror`]).
 
 mod calibration;
 mod inspect;
+mod mirror;
 mod pace;
 mod parameterization;
 mod plan;
 mod room;
 mod run;
 mod saved;
+mod shown;
 mod start;
 mod state;
 mod taken;
@@ -40,7 +42,8 @@ use crate::tiling::{CutNetwork, NetworkView};
 use crate::{Error, Result};
 pub use calibration::CalibratedLayer;
 use impasto_compute::{Device, Input, NetSpec, Network, Size, StageTime};
-use parameterization::PixelParameters;
+use mirror::MirroredPixels;
+use parameterization::{Parameterization, PixelParameters};
 use run::{End, Evaluator, Run};
 use start::Start;
 use state::State;
@@ -267,6 +270,33 @@ impl<'a> Session<'a> {
         styles.map(|style| self.style_size(style, size)).collect()
     }
 
+    /// Pixels by which the networks see a picture mirrored outwards at a scale. None for recipes that are to go the way of
+    /// their source, nor where others say terms, who know the picture's own size.
+    fn margin(&self, scale: Scale) -> usize {
+        match self.settings.faithful || self.setup.extra_terms.is_some() {
+            true => 0,
+            false => mirror::margin((scale.width, scale.height)),
+        }
+    }
+
+    /// What is optimised at a scale.
+    fn parameterization(&self, scale: Scale) -> Arc<dyn Parameterization> {
+        let pixels = PixelParameters(self.settings.pixels);
+        match self.margin(scale) {
+            0 => Arc::new(pixels),
+            margin => Arc::new(MirroredPixels { pixels, margin }),
+        }
+    }
+
+    /// The size in which the networks see a picture at a scale.
+    fn seen(&self, scale: Scale) -> Size {
+        let margin = self.margin(scale);
+        Size {
+            width: scale.width + 2 * margin,
+            height: scale.height + 2 * margin,
+        }
+    }
+
     /// The objective of a content at a scale, which one network looks at, and another one at the styles.
     fn objective(
         &self,
@@ -278,10 +308,11 @@ impl<'a> Session<'a> {
         let (width, height) = (scale.width, scale.height);
         let sizes = self.style_sizes((width, height));
         let content = content.resized(width, height, Filter::Bicubic);
+        let content = mirror::mirrored(content, self.margin(scale))?;
         self.objective_at(&content, scale, &sizes, networks, cache)
     }
 
-    /// The same for a content of the scale's size, and styles in the sizes given.
+    /// The same for a content as the networks see it at the scale, and styles in the sizes given.
     fn objective_at(
         &self,
         content: &Picture,
@@ -315,12 +346,11 @@ impl<'a> Session<'a> {
     /// What the run starts from at its first scale.
     fn begin(&self, content: &Picture, scale: Scale, painted: Option<&Picture>) -> Result<State> {
         let planes = self.start_planes(content, scale, painted);
-        let pixels = Arc::new(PixelParameters(self.settings.pixels));
         let is_limited = self.layers.calibration.is_some();
         State::new(
             self.device(),
             self.settings,
-            pixels,
+            self.parameterization(scale),
             planes,
             scale,
             is_limited,
@@ -413,6 +443,7 @@ impl<'a> Session<'a> {
                 (None, Some(coarser)) => coarser.enlarged(device, scale)?,
                 (None, None) => self.begin(content, scale, painted.as_ref())?,
             };
+            here.parameterization = self.parameterization(scale);
             let mut evaluator = Evaluator {
                 device,
                 network,
@@ -446,8 +477,7 @@ impl<'a> Session<'a> {
             _ => None,
         };
         let others = setup.styles.iter().map(|style| &style.picture);
-        let others = others.chain([content]).map(Picture::rgb);
-        run.look_at_result(picture.rgb(), first, others);
+        run.look_at_result(&picture, first, others.chain([content]));
         let (report, keeper) = run.finish(&state);
         // Scales that were given say the size of the result, whatever the recipe's is.
         let at_its_size = report.stopped || !self.settings.schedule.scales.is_empty();

@@ -48,7 +48,7 @@ impl Session<'_> {
                 evaluator.objective.total(&taken.values)?;
                 seconds = seconds.min(clock.elapsed().as_secs_f64());
             }
-            timed.push(((width * height) as f64, seconds));
+            timed.push((self.seen(scale).pixels() as f64, seconds));
         }
         let [(small, quick), (large, slow)] = [timed[0], timed[1]];
         let per_pixel = if large > small {

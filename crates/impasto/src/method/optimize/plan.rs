@@ -6,8 +6,8 @@
 //!
 //! It is computed from sizes alone, so that the same job under the same limit is cut into the same tiles.
 
-use super::Session;
 use super::state::may_rise;
+use super::{Session, shown};
 use crate::method::surroundings::{self, amount};
 use crate::method::{RunPlan, ScalePlan};
 use crate::observer::Scale;
@@ -23,6 +23,8 @@ use impasto_compute::{Size, Strips, TapRequest};
 
 /// Bytes of a pixel of an image.
 const PIXEL: usize = 12;
+/// Images of its size that a style with hidden parts takes: itself, where colours are continued, and its region.
+const HIDDEN_IMAGES: usize = 7;
 /// Share of the free memory that is taken if no limit is given.
 const SHARE: f64 = 0.9;
 /// Sizes that would fit are multiples of this.
@@ -147,10 +149,7 @@ impl Session<'_> {
         style: impl Into<Option<(usize, usize)>>,
         around: &Surroundings,
     ) -> Result<ScalePlan> {
-        let size = Size {
-            width: scale.width,
-            height: scale.height,
-        };
+        let size = self.seen(scale);
         let pixels = scale.width * scale.height;
         let spec = self.network.spec();
         let requests = self.layers.requests(self.settings);
@@ -158,7 +157,9 @@ impl Session<'_> {
         let pictures = 2 + usize::from(may_rise(self.settings));
         let state = pictures * PIXEL * pixels + Optimizer::bytes(self.settings, pixels);
         let targets = feature_bytes(spec, size, &requests)?;
-        let fixed = around.base + state + targets;
+        // With a margin, what the networks see and its gradient are images of their own.
+        let seen = 2 * PIXEL * (size.pixels() - pixels);
+        let fixed = around.base + state + targets + seen;
         let fit = |size: Size, requests: &[_], fixed: usize, gradient: bool| {
             self.fit(size, requests, fixed, gradient, around)
         };
@@ -173,8 +174,12 @@ impl Session<'_> {
         // Styles are looked at while the coarser state waits.
         let mut style_cut = None;
         if let Some((width, height)) = style.into() {
-            let fixed = around.base + targets + coarser + 2 * PIXEL * width * height;
-            let requests = self.layers.style_requests();
+            let mut styles = self.setup.styles.iter();
+            let has_hidden = styles.any(|style| style.picture.is_partly_hidden());
+            let images = if has_hidden { HIDDEN_IMAGES } else { 2 };
+            let fixed = around.base + targets + coarser + images * PIXEL * width * height;
+            let taps = self.layers.style_taps();
+            let requests = shown::requests(taps.into_iter(), has_hidden);
             let need = fit(Size { width, height }, &requests, fixed, false)?;
             bytes = bytes.max(fixed + need.bytes);
             style_cut = need.cut;
@@ -187,7 +192,7 @@ impl Session<'_> {
             tile_count: need.count,
             style_cut,
             bytes: bytes as u64,
-            work: need.work,
+            work: need.work * size.pixels() as f64 / pixels as f64,
         })
     }
 

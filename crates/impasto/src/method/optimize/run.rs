@@ -40,13 +40,17 @@ const PATIENCE: usize = 20;
 const MOST: f64 = 0.5;
 const MORE: f64 = 0.25;
 
-/// The share of values that are as dark or bright as can be, in eight bits.
-fn saturated(planes: &[f32]) -> f64 {
-    let edge = 0.5 / 255.0;
-    let at_edge = planes
-        .iter()
-        .filter(|&&value| value <= edge || value >= 1.0 - edge);
-    at_edge.count() as f64 / planes.len().max(1) as f64
+/// The share of values that are as dark or bright as can be, in eight bits, of what is to be seen.
+fn saturated(picture: &Picture) -> f64 {
+    let (edge, alpha) = (0.5 / 255.0, picture.alpha());
+    let (mut all, mut at_edge) = (0usize, 0usize);
+    for (place, &value) in picture.rgb().iter().enumerate() {
+        if alpha.is_none_or(|alpha| alpha[place % alpha.len()] > 0.0) {
+            all += 1;
+            at_edge += usize::from(value <= edge || value >= 1.0 - edge);
+        }
+    }
+    at_edge as f64 / all.max(1) as f64
 }
 
 /// What is minimised at one scale.
@@ -369,9 +373,9 @@ impl<'a> Run<'a> {
     /// content and styles.
     pub(super) fn look_at_result<'p>(
         &mut self,
-        result: &[f32],
+        result: &Picture,
         first: Option<impl FnOnce() -> Vec<f32>>,
-        others: impl Iterator<Item = &'p [f32]>,
+        others: impl Iterator<Item = &'p Picture>,
     ) {
         let usual = others.map(saturated).fold(0.0, f64::max);
         let share = saturated(result);
@@ -387,7 +391,7 @@ impl<'a> Run<'a> {
             return;
         }
         let moved = |(a, b): (&f32, &f32)| (a - b).abs() >= 0.5 / 255.0;
-        let still = |first: Vec<f32>| !result.iter().zip(&first).any(moved);
+        let still = |first: Vec<f32>| !result.rgb().iter().zip(&first).any(moved);
         if first.is_some_and(|first| still(first())) {
             self.report.concerns.push(Concern::Unmoved);
         }

@@ -20,8 +20,8 @@ impl Start<'_> {
     /// Pixels `[3, height, width]` to start from.
     ///
     /// Noise is what the [`NoiseSettings`](crate::recipe::NoiseSettings) say, and may leave the range of pictures. The
-    /// styles' statistics are normal noise with the mean colour and the covariance of colours of the styles, weighted,
-    /// clamped to 0..1.
+    /// styles' statistics are normal noise with the mean colour and the covariance of colours of what is to be seen of the
+    /// styles, weighted, clamped to 0..1.
     pub(super) fn planes(&self, (height, width): (usize, usize)) -> Vec<f32> {
         let mut random = Random::new(self.seed);
         let pixels = height * width;
@@ -68,14 +68,25 @@ impl Start<'_> {
     }
 }
 
-/// Mean colour of the styles and Cholesky factor of their colours' covariance.
+/// Mean colour of what is to be seen of the styles, and Cholesky factor of its colours' covariance.
 fn colours(styles: &[Style]) -> ([f64; 3], [[f64; 3]; 3]) {
     let total: f64 = styles.iter().map(|style| f64::from(style.weight)).sum();
     let (mut mean, mut second) = ([0.0; 3], [[0.0; 3]; 3]);
     for style in styles {
         let pixels = style.picture.width() * style.picture.height();
-        let share = f64::from(style.weight) / total / pixels as f64;
+        let alpha = style
+            .picture
+            .alpha()
+            .filter(|_| style.picture.is_partly_hidden());
+        let visible = alpha.map_or(pixels as f64, |alpha| {
+            alpha.iter().map(|&alpha| f64::from(alpha)).sum()
+        });
+        let share = f64::from(style.weight) / total / visible;
         for pixel in 0..pixels {
+            let share = match alpha {
+                Some(alpha) => share * f64::from(alpha[pixel]),
+                None => share,
+            };
             let colour = [0, 1, 2].map(|c| f64::from(style.picture.rgb()[c * pixels + pixel]));
             for i in 0..3 {
                 mean[i] += share * colour[i];

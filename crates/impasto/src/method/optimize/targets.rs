@@ -1,6 +1,7 @@
 //! From pictures to terms: which layers, what the styles and the content show there, and the losses towards it.
 
 use super::calibration::{CalibratedLayer, Calibration};
+use super::shown::Viewer;
 use crate::encoder::{Encoder, LayerName, StandIn, Substitution, WeightedLayer};
 use crate::loss::content::ContentLoss;
 use crate::loss::gram::{GramLoss, StyleMoments};
@@ -13,7 +14,7 @@ use crate::recipe::{LayerNorm, LayerWeights, Optimize, Problem, Recipe, StyleLos
 use crate::style::Style;
 use crate::tiling::NetworkView;
 use crate::{Advice, Error, Result};
-use impasto_compute::{Device, Moments, NetSpec, Size, Tap, TapRequest, Tensor};
+use impasto_compute::{Device, Moments, NetSpec, Size, Tap, TapRequest};
 use std::collections::HashMap;
 
 /// A layer of a term, found in the encoder.
@@ -231,10 +232,9 @@ impl Layers {
         content.chain(style).collect()
     }
 
-    /// What is asked of the network to look at a style.
-    pub(super) fn style_requests(&self) -> Vec<TapRequest> {
-        let style = self.style.iter();
-        style.map(|layer| TapRequest::moments(layer.tap)).collect()
+    /// The taps at which styles are looked at.
+    pub(super) fn style_taps(&self) -> Vec<Tap> {
+        self.style.iter().map(|layer| layer.tap).collect()
     }
 }
 
@@ -297,15 +297,17 @@ impl Targets<'_> {
         }
     }
 
-    /// A picture on the device, in the units of the recipe.
-    fn upload(&self, picture: &Picture) -> Result<Tensor> {
-        let values = self.settings.pixels.encode(picture.rgb().to_vec());
-        let shape = [3, picture.height(), picture.width()];
-        Ok(self.device.upload(&values, &shape)?)
+    /// One of the networks, as it sees pictures in the units of the recipe.
+    fn viewer<'n>(&'n self, network: NetworkView<'n>) -> Viewer<'n> {
+        Viewer {
+            device: self.device,
+            network,
+            pixels: self.settings.pixels,
+        }
     }
 
     fn content_terms(&self, content: &Picture, terms: &mut Vec<Term>) -> Result<()> {
-        let image = self.upload(content)?;
+        let image = self.viewer(self.network).upload(content)?;
         let layers = &self.layers.content;
         let features = layers.iter().map(|layer| TapRequest::features(layer.tap));
         let moments = layers.iter().map(|layer| TapRequest::moments(layer.tap));
@@ -396,14 +398,13 @@ impl Targets<'_> {
             resized = style.resized(width, height, Filter::Bicubic);
             &resized
         };
-        let image = self.upload(style)?;
-        let requests = self.layers.style_requests();
-        let shown = self.styles.extract(self.device, &image, &requests)?;
-        let mut view = Vec::with_capacity(requests.len());
+        let taps = self.layers.style_taps();
+        let shown = self.viewer(self.styles).moments(style, &taps)?;
+        let mut view = Vec::with_capacity(taps.len());
         let size = Size { width, height };
-        for (layer, shown) in self.layers.style.iter().zip(shown) {
-            let [_, h, w] = self.styles.spec().shape_at(layer.tap, size)?;
-            view.extend(shown.moments.map(|moments| (moments, h * w)));
+        for (&tap, moments) in taps.iter().zip(shown) {
+            let [_, h, w] = self.styles.spec().shape_at(tap, size)?;
+            view.push((moments, h * w));
         }
         Ok(view)
     }

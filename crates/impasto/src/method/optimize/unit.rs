@@ -7,14 +7,16 @@
 //!
 //! Because ReLU, pools and convolutions are homogeneous, the network sees what it saw, `F_l[i] / m_l[i]`, and one pass
 //! through the old weights tells all means. Source: Gatys, Ecker and Bethge 2016, section 2, who take the mean over
-//! pictures of ImageNet; here it is that over the pictures of the run, each of which counts the same, because those
+//! pictures of ImageNet; here it is that over the what is to be seen of the pictures of the run, each of which counts the same, because those
 //! are at hand: a run needs no other file. A filter that none of them excites stays as it is. A head, which is no
 //! filter of the network and may have any sign, is divided by the root mean square of all its channels.
 
+use super::shown::Viewer;
 use crate::Result;
 use crate::picture::Picture;
 use crate::recipe::Pixels;
-use impasto_compute::{Conv3x3, Device, Head, Layer, NetSpec, Tap, TapRequest};
+use crate::tiling::NetworkView;
+use impasto_compute::{Conv3x3, Device, Head, Layer, NetSpec, Tap};
 
 /// The network with rescaled weights up to its layer `deepest`, from pictures in the sizes at which they are used.
 pub(super) fn unit_activations(
@@ -38,15 +40,15 @@ pub(super) fn unit_activations(
         .map(|&index| Tap::Layer(index))
         .chain(heads.iter().map(|&head| Tap::Head(head)))
         .collect();
-    let requests: Vec<_> = taps.iter().copied().map(TapRequest::moments).collect();
+    let viewer = Viewer {
+        device,
+        network: NetworkView::Whole(network.as_ref()),
+        pixels,
+    };
     let mut means: Vec<Vec<f64>> = vec![vec![]; taps.len()];
     let mut squares = vec![0.0; taps.len()];
     for picture in pictures {
-        let values = pixels.encode(picture.rgb().to_vec());
-        let image = device.upload(&values, &[3, picture.height(), picture.width()])?;
-        let tape = network.forward(&image, &requests)?;
-        for (place, &tap) in taps.iter().enumerate() {
-            let moments = tape.moments(tap)?;
+        for (place, moments) in viewer.moments(picture, &taps)?.into_iter().enumerate() {
             let mean = device.download(&moments.mean)?;
             means[place].resize(mean.len(), 0.0);
             for (sum, &mean) in means[place].iter_mut().zip(&mean) {
@@ -120,6 +122,7 @@ fn rescaled_head(head: &Head, before: &[f64], size: f64) -> Head {
 mod tests {
     use super::*;
     use crate::encoder::{Encoder, EncoderOptions};
+    use impasto_compute::TapRequest;
     use impasto_compute::prelude::*;
     use impasto_compute::reference::ReferenceDevice;
     use impasto_testing::{Tolerance, assert_close};

@@ -1,0 +1,139 @@
+//! Styles with transparency: what is hidden is no style.
+
+use impasto::compute::PoolKind;
+use impasto::device::{Choice, open};
+use impasto::recipe::{Init, StyleSize};
+use impasto::*;
+use impasto_testing::{Tolerance, assert_close, assert_near, noise};
+use std::ops::ControlFlow;
+
+const SIDE: usize = 64;
+
+/// Stripes, and another colour where `hidden` is.
+fn stripes(hidden: impl Fn(usize, usize) -> bool, colour: [f32; 3]) -> Picture {
+    let value = |k: usize| {
+        let (c, x, y) = (k / (SIDE * SIDE), k % SIDE, k / SIDE % SIDE);
+        match hidden(x, y) {
+            true => colour[c],
+            false => [0.9, 0.5, 0.1][(x + y) / 4 % 3] * (1.0 - 0.3 * c as f32),
+        }
+    };
+    Picture::new(SIDE, SIDE, (0..3 * SIDE * SIDE).map(value).collect()).unwrap()
+}
+
+fn is_right(x: usize, _: usize) -> bool {
+    x >= SIDE / 2
+}
+
+/// The stripes, their right half hidden; this colour lies there.
+fn half(colour: [f32; 3]) -> Picture {
+    let alpha = (0..SIDE * SIDE).map(|k| f32::from(u8::from(!is_right(k % SIDE, 0))));
+    let picture = stripes(is_right, colour);
+    picture.with_alpha(alpha.collect()).unwrap()
+}
+
+fn content() -> Picture {
+    let values = noise(5, 3 * 48 * 40).into_iter().map(|x| 0.5 + 0.4 * x);
+    Picture::new(48, 40, values.collect()).unwrap()
+}
+
+fn recipe(change: impl Fn(&mut Recipe)) -> Recipe {
+    let mut recipe = Recipe {
+        size: OutputSize::LongSide(48),
+        ..Recipe::default()
+    };
+    recipe.style.size = StyleSize::LongSide(SIDE);
+    let schedule = &mut recipe.optimize_mut().unwrap().schedule;
+    schedule.scales = vec![32, 48];
+    schedule.steps = vec![2];
+    change(&mut recipe);
+    recipe
+}
+
+fn stylizer(style: Picture, recipe: &Recipe) -> Stylizer {
+    let device = open(&Choice::default()).unwrap();
+    let styles = vec![Style::new("style", style, 1.0)];
+    Stylizer::new(device, &Encoder::lite().unwrap(), styles, recipe.clone()).unwrap()
+}
+
+fn painted(style: Picture, recipe: &Recipe) -> Picture {
+    let observer = &mut |_: &Event<'_>| ControlFlow::Continue(());
+    let stylized = stylizer(style, recipe).stylize(&content(), observer);
+    stylized.unwrap().picture
+}
+
+#[test]
+fn hidden_colours_change_nothing() {
+    let unit = |recipe: &mut Recipe| recipe.encoder.unit_activations = true;
+    let start = |recipe: &mut Recipe| recipe.optimize_mut().unwrap().init = Init::Style;
+    let sizes = |recipe: &mut Recipe| recipe.style.size = StyleSize::Content;
+    let pools = |recipe: &mut Recipe| recipe.encoder.pooling = PoolKind::L2;
+    type Change<'a> = (&'a str, &'a dyn Fn(&mut Recipe));
+    let changes: [Change<'_>; 5] = [
+        ("as it is", &|_| ()),
+        ("unit activations", &unit),
+        ("the style's colours as start", &start),
+        ("resized", &sizes),
+        ("L2 pools", &pools),
+    ];
+    for (case, change) in changes {
+        let recipe = recipe(change);
+        let one = painted(half([0.0, 1.0, 0.0]), &recipe);
+        let other = painted(half([1.0, 0.0, 1.0]), &recipe);
+        assert_eq!(one, other, "{case}");
+        assert_ne!(one, painted(stripes(is_right, [0.0, 1.0, 0.0]), &recipe));
+    }
+}
+
+#[test]
+fn a_style_that_hides_nothing_is_taken_as_it_is() {
+    let (recipe, style) = (recipe(|_| ()), stripes(|_, _| false, [0.0; 3]));
+    let opaque = style.clone().with_alpha(vec![1.0; SIDE * SIDE]).unwrap();
+    assert_eq!(painted(style, &recipe), painted(opaque, &recipe));
+}
+
+/// What is to be seen of it counts as if it were all there is: the losses are those towards the whole stripes, or
+/// nearly, because the half has other phases and one border more.
+#[test]
+fn what_is_seen_counts_as_if_it_were_all() {
+    let recipe = recipe(|_| ());
+    let (content, image) = (content(), content());
+    let losses = |style: Picture| {
+        let inspection = stylizer(style, &recipe).inspect(&content, &image).unwrap();
+        inspection.total
+    };
+    let whole = losses(stripes(|_, _| false, [0.0; 3]));
+    let seen = losses(half([0.0, 1.0, 0.0]));
+    let shown = losses(stripes(is_right, [0.0, 1.0, 0.0]));
+    assert_near("hidden", seen, whole, Tolerance::relative(0.1));
+    assert!(
+        (shown - whole).abs() > 3.0 * (seen - whole).abs(),
+        "{shown} {seen} {whole}"
+    );
+}
+
+#[test]
+fn tiles_see_the_same() {
+    let whole = recipe(|recipe| recipe.style.size = StyleSize::LongSide(3 * LEAST_TILE));
+    let paint = |tile| {
+        let stylizer = stylizer(half([0.0; 3]), &whole);
+        let limits = RunLimits { tile, memory: None };
+        let mut stylizer = stylizer.with_limits(limits).unwrap();
+        let observer = &mut |_: &Event<'_>| ControlFlow::Continue(());
+        stylizer.stylize(&content(), observer).unwrap().picture
+    };
+    let (one, many) = (paint(None), paint(Some(LEAST_TILE)));
+    assert_close("tiles", many.rgb(), one.rgb(), Tolerance::absolute(1e-3));
+}
+
+/// Of a style that is hidden altogether the colours are taken: there is nothing else.
+#[test]
+fn a_style_that_is_clear_throughout_is_no_error() {
+    let style = stripes(|_, _| false, [0.0; 3]);
+    let clear = style.with_alpha(vec![0.0; SIDE * SIDE]).unwrap();
+    let picture = painted(
+        clear,
+        &recipe(|recipe| recipe.optimize_mut().unwrap().init = Init::Style),
+    );
+    assert!(picture.rgb().iter().all(|value| value.is_finite()));
+}
