@@ -344,7 +344,11 @@ fn a_grid_that_no_file_holds_is_refused_before_work() {
     shop.picture("tall.png", 1, 20);
     std::fs::create_dir(shop.path("many")).unwrap();
     for index in 0..1100 {
-        std::fs::copy(shop.path("tall.png"), shop.path(&format!("many/{index}.png"))).unwrap();
+        std::fs::copy(
+            shop.path("tall.png"),
+            shop.path(&format!("many/{index}.png")),
+        )
+        .unwrap();
     }
     let words = "gallery.jpg of 1100 contents in 1 styles would have";
     shop.gallery("many --style x.png --size 16 -o g")
