@@ -11,6 +11,8 @@
 mod bmp;
 mod exif;
 mod jpeg;
+#[cfg(feature = "jxl")]
+mod jxl;
 mod png;
 mod sniff;
 mod tiff;
@@ -246,6 +248,8 @@ fn read(bytes: &[u8], kind: Kind, source: &Source) -> Result<Raw, PictureError> 
             through_image(decoder, source)
         }
         Kind::Pnm => through_image(PnmDecoder::new(cursor), source),
+        #[cfg(feature = "jxl")]
+        Kind::JpegXl => jxl::read(bytes, source),
         Kind::Qoi => {
             let mut raw = through_image(QoiDecoder::new(cursor), source)?;
             // The last byte of the header says whether samples are those of light.

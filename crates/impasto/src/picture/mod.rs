@@ -160,7 +160,8 @@ impl Picture {
         decode::open(path, &Limits::default())
     }
 
-    /// Decodes the bytes of a JPEG, PNG, WebP, TIFF, BMP, GIF, PNM or QOI file, told apart by content.
+    /// Decodes the bytes of a JPEG, PNG, WebP, TIFF, BMP, GIF, PNM or QOI file, or a JPEG XL file with the feature `jxl`, told
+    /// apart by content.
     ///
     /// `name` is used in messages only. Of an animation the first frame is taken, grey becomes
     /// three equal planes, an alpha channel that is opaque throughout is dropped.

@@ -21,8 +21,15 @@ struct Case {
 }
 
 fn cases() -> Vec<Case> {
-    let text = std::fs::read_to_string(golden("pictures.json")).unwrap();
-    serde_json::from_str(&text).unwrap()
+    let read = |list: &str| -> Vec<Case> {
+        let text = std::fs::read_to_string(golden(list)).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    let mut cases = read("pictures.json");
+    if cfg!(feature = "jxl") {
+        cases.extend(read("jxl/pictures.json"));
+    }
+    cases
 }
 
 #[test]

@@ -4,6 +4,8 @@
 mod colour;
 mod damage;
 mod files;
+#[cfg(feature = "jxl")]
+mod jxl;
 mod kinds;
 mod output;
 mod refusal;

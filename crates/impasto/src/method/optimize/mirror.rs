@@ -9,11 +9,14 @@
 //! border becomes a frame, which the finer scales keep. So the networks see such a picture continued by its mirror image,
 //! and the optimiser the picture alone: `M` copies pixels, its adjoint adds up the gradients of the copies.
 
+use super::Session;
 use super::parameterization::{Parameterization, PixelParameters};
 use crate::Result;
+use crate::observer::Scale;
 use crate::optim::{Parameters, Shapes};
 use crate::picture::Picture;
-use impasto_compute::{Device, Patch, Tensor, Window};
+use impasto_compute::{Device, Patch, Size, Tensor, Window};
+use std::sync::Arc;
 
 /// Pixels added on each side: a multiple of the strides of all layers, so that pools lie as they would without.
 const MARGIN: usize = 32;
@@ -190,6 +193,35 @@ impl Parameterization for MirroredPixels {
         size: (usize, usize),
     ) -> Result<Vec<f32>> {
         self.pixels.planes(device, values, size)
+    }
+}
+
+impl Session<'_> {
+    /// Pixels by which the networks see a picture mirrored outwards at a scale. None for recipes that are to go the way of
+    /// their source, nor where terms come from outside, which know the picture's own size.
+    pub(super) fn margin(&self, scale: Scale) -> usize {
+        match self.settings.faithful || self.setup.extra_terms.is_some() {
+            true => 0,
+            false => margin((scale.width, scale.height)),
+        }
+    }
+
+    /// What is optimised at a scale.
+    pub(super) fn parameterization(&self, scale: Scale) -> Arc<dyn Parameterization> {
+        let pixels = PixelParameters(self.settings.pixels);
+        match self.margin(scale) {
+            0 => Arc::new(pixels),
+            margin => Arc::new(MirroredPixels { pixels, margin }),
+        }
+    }
+
+    /// The size in which the networks see a picture at a scale.
+    pub(super) fn seen(&self, scale: Scale) -> Size {
+        let margin = self.margin(scale);
+        Size {
+            width: scale.width + 2 * margin,
+            height: scale.height + 2 * margin,
+        }
     }
 }
 

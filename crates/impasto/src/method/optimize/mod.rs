@@ -41,9 +41,8 @@ use crate::style::Style;
 use crate::tiling::{CutNetwork, NetworkView};
 use crate::{Error, Result};
 pub use calibration::CalibratedLayer;
-use impasto_compute::{Device, Input, NetSpec, Network, Size, StageTime};
-use mirror::MirroredPixels;
-use parameterization::{Parameterization, PixelParameters};
+use impasto_compute::{Device, Input, NetSpec, Network, StageTime};
+use parameterization::PixelParameters;
 use run::{End, Evaluator, Run};
 use start::Start;
 use state::State;
@@ -268,33 +267,6 @@ impl<'a> Session<'a> {
     fn style_sizes(&self, size: (usize, usize)) -> Vec<(usize, usize)> {
         let styles = self.setup.styles.iter();
         styles.map(|style| self.style_size(style, size)).collect()
-    }
-
-    /// Pixels by which the networks see a picture mirrored outwards at a scale. None for recipes that are to go the way of
-    /// their source, nor where others say terms, who know the picture's own size.
-    fn margin(&self, scale: Scale) -> usize {
-        match self.settings.faithful || self.setup.extra_terms.is_some() {
-            true => 0,
-            false => mirror::margin((scale.width, scale.height)),
-        }
-    }
-
-    /// What is optimised at a scale.
-    fn parameterization(&self, scale: Scale) -> Arc<dyn Parameterization> {
-        let pixels = PixelParameters(self.settings.pixels);
-        match self.margin(scale) {
-            0 => Arc::new(pixels),
-            margin => Arc::new(MirroredPixels { pixels, margin }),
-        }
-    }
-
-    /// The size in which the networks see a picture at a scale.
-    fn seen(&self, scale: Scale) -> Size {
-        let margin = self.margin(scale);
-        Size {
-            width: scale.width + 2 * margin,
-            height: scale.height + 2 * margin,
-        }
     }
 
     /// The objective of a content at a scale, which one network looks at, and another one at the styles.

@@ -11,6 +11,8 @@ pub(super) enum Kind {
     Gif,
     Pnm,
     Qoi,
+    #[cfg(feature = "jxl")]
+    JpegXl,
 }
 
 impl Kind {
@@ -24,6 +26,8 @@ impl Kind {
             Kind::Gif => "GIF",
             Kind::Pnm => "PNM",
             Kind::Qoi => "QOI",
+            #[cfg(feature = "jxl")]
+            Kind::JpegXl => "JPEG XL",
         }
     }
 }
@@ -41,10 +45,13 @@ const AVIF: Other = (
     "make a PNG of it with `avifdec FILE FILE.png`, `ffmpeg -i FILE FILE.png` or `magick FILE \
      FILE.png`",
 );
-const JPEG_XL: Other = (
+#[cfg(feature = "jxl")]
+const JPEG_XL: Result<Kind, Other> = Ok(Kind::JpegXl);
+#[cfg(not(feature = "jxl"))]
+const JPEG_XL: Result<Kind, Other> = Err((
     "JPEG XL",
-    "make a PNG of it with `djxl FILE FILE.png` or `magick FILE FILE.png`",
-);
+    "make a PNG of it with `djxl FILE FILE.png` or `magick FILE FILE.png`, or build impasto with `--features jxl`",
+));
 const JPEG_2000: Other = (
     "JPEG 2000",
     "make a PNG of it with `opj_decompress -i FILE -o FILE.png` or `magick FILE FILE.png`",
@@ -78,8 +85,8 @@ const SIGNATURES: &[(usize, &[u8], Result<Kind, Other>)] = &[
     (0, b"qoif", Ok(Kind::Qoi)),
     (4, b"ftypcrx ", Err(("a camera raw file, CR3", DEVELOP))),
     (4, b"ftyp", Err(VIDEO)),
-    (0, b"\xff\x0a", Err(JPEG_XL)),
-    (0, b"\0\0\0\x0cJXL ", Err(JPEG_XL)),
+    (0, b"\xff\x0a", JPEG_XL),
+    (0, b"\0\0\0\x0cJXL ", JPEG_XL),
     (0, b"\0\0\0\x0cjP  ", Err(JPEG_2000)),
     (0, b"\xff\x4f\xff\x51", Err(JPEG_2000)),
     (0, b"8BPS", Err(("a Photoshop document", EXPORT))),
