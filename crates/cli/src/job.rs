@@ -149,14 +149,19 @@ pub fn network(stylizer: &Stylizer) -> Vec<String> {
 fn calibration(stylizer: &Stylizer) -> Option<String> {
     let layers = stylizer.calibration()?;
     let of = |term: &str| {
-        let here = layers.iter().filter(|layer| layer.term == term);
-        let (published, calibrated) = here.fold((0.0, 0.0), |(published, calibrated), layer| {
-            (published + layer.published, calibrated + layer.calibrated)
+        let here = layers
+            .iter()
+            .filter(|layer| layer.term == term && layer.published > 0.0);
+        let factors = here.map(|layer| f64::from(layer.calibrated / layer.published));
+        let (least, most) = factors.fold((f64::INFINITY, 0.0), |(least, most), factor| {
+            (factor.min(least), factor.max(most))
         });
-        (published > 0.0).then(|| {
-            let factor = words::significant(f64::from(calibrated / published));
-            format!("{term} × {factor}")
-        })
+        let (low, high) = (words::significant(least), words::significant(most));
+        match most > 0.0 {
+            true if low == high => Some(format!("{term} × {low}")),
+            true => Some(format!("{term} × {low} to {high} by layer")),
+            false => None,
+        }
     };
     let parts: Vec<_> = ["content", "style"].into_iter().filter_map(of).collect();
     Some(format!(

@@ -5,8 +5,8 @@ use crate::words::significant;
 use crate::{Exit, Failure, print};
 use clap::{Subcommand, ValueHint};
 use impasto::Encoder;
-use impasto::recipe::book;
 use impasto::recipe::file::RecipeFile;
+use impasto::recipe::{StyleLoss, book};
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -73,6 +73,12 @@ fn show(name: &str, encoder: Option<&str>) -> Result<String, Failure> {
             "\n# On {}, these weights of the recipe become (--faithful takes them as they are):\n",
             encoder.name()
         );
+        let settings = found.recipe.optimize();
+        let is_gram = settings.is_some_and(|settings| settings.style.loss == StyleLoss::Gram);
+        let is_shared = is_gram
+            && layers
+                .iter()
+                .any(|layer| layer.term == "style" && layer.is_shallower());
         for layer in layers {
             let (wanted, published) = (
                 layer.wanted.to_string(),
@@ -86,6 +92,12 @@ fn show(name: &str, encoder: Option<&str>) -> Result<String, Failure> {
                 text,
                 "#   {:<8} {wanted:<8} {published:>9}  ->  {found:<8} {calibrated:>9}",
                 layer.term
+            );
+        }
+        if is_shared {
+            text.push_str(
+                "#   deep style layers are lacking: each layer has the share of the style's size that its weight above says\n\
+                 #   of all, and total variation, as at 512 px or added, holds back single pixels\n",
             );
         }
     }

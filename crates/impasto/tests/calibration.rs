@@ -4,11 +4,12 @@ use impasto::device::{Choice, open};
 use impasto::encoder::Preprocessing;
 use impasto::recipe::{MadeFor, Optimize};
 use impasto::{
-    Cause, Concern, Encoder, Ignore, OutputSize, Picture, Recipe, Style, Stylized, Stylizer,
+    Cause, Concern, Encoder, Event, Ignore, OutputSize, Picture, Recipe, Style, Stylized, Stylizer,
     examples,
 };
 use impasto_testing::compare::decibels;
 use impasto_weights::{Checkpoint, WeightTensor};
+use std::ops::ControlFlow;
 
 /// What a recipe of the optimisation says of it.
 fn settings(recipe: &mut Recipe) -> &mut Optimize {
@@ -113,6 +114,68 @@ fn on_another_network_every_term_is_as_large_as_it_was_meant() {
             .calibration()
             .is_none()
     );
+}
+
+/// What a recipe's deep style layers are to the ones that stand in for them.
+#[test]
+fn where_deep_style_layers_are_lacking_the_others_get_their_shares() {
+    let published = recipe("tensorflow", 48, 4);
+    let stylizer = stylizer(&lite(), published);
+    let layers = stylizer.calibration().unwrap();
+    let style: Vec<_> = layers
+        .iter()
+        .filter(|layer| layer.term == "style")
+        .collect();
+    let is_shallower: Vec<_> = style.iter().map(|layer| layer.is_shallower()).collect();
+    assert_eq!(is_shallower, [false, false, false, true, true]);
+    // Mean squares of the entries of the embedded encoder's Gram matrices.
+    let grams = [4.255e6, 2.689e9, 8.346e9, 1.845e11, 1.845e11];
+    let sizes = style.iter().zip(grams);
+    let sizes: Vec<f64> = sizes
+        .map(|(layer, gram)| f64::from(layer.calibrated) * gram)
+        .collect();
+    for size in &sizes {
+        assert!((size / sizes[0] - 1.0).abs() < 1e-4, "{sizes:?}");
+    }
+    // All in all they are as large as those of the network that is meant.
+    let meant = 2e-3 * (1.065e6 + 6.831e8 + 1.205e9 + 1.568e11 + 1.216e7);
+    let total: f64 = sizes.iter().sum();
+    assert!((total / meant - 1.0).abs() < 1e-4, "{total} and {meant}");
+
+    // A method whose layers all lie in blocks that are there.
+    let pytorch = self::stylizer(&lite(), recipe("pytorch", 48, 4));
+    let layers = pytorch.calibration().unwrap();
+    assert!(!layers.iter().any(|layer| layer.is_shallower()));
+}
+
+/// A term that recipes without one get where deep style layers are lacking, and a sum that counts as it does at 512 px.
+#[test]
+fn total_variation_holds_back_what_deep_layers_would() {
+    let variation = |name: &str, is_faithful: bool| {
+        let mut recipe = recipe(name, 64, 2);
+        settings(&mut recipe).faithful = is_faithful;
+        let mut first = None;
+        let mut watch = |event: &Event<'_>| {
+            if let Event::Step(step) = event {
+                let terms = step.terms().unwrap();
+                let term = terms.into_iter().find(|term| term.name == "tv");
+                first = first.take().or(term.map(|term| term.weighted));
+            }
+            ControlFlow::Continue(())
+        };
+        let mut stylizer = stylizer(&lite(), recipe);
+        stylizer.stylize(&picture("city"), &mut watch).unwrap();
+        first.unwrap_or(0.0)
+    };
+    let eager = variation("keras-eager", false);
+    assert!(eager > 0.0);
+    assert_eq!(variation("keras-eager", true), 0.0);
+    let (sum, faithful) = (
+        variation("tensorflow", false),
+        variation("tensorflow", true),
+    );
+    assert!((sum / faithful - 64.0).abs() < 1e-3, "{sum} and {faithful}");
+    assert_eq!(variation("pytorch", false), 0.0);
 }
 
 /// Weights of torchvision's units, and a layer for whose share of the loss a shallower one stands in.

@@ -31,6 +31,12 @@ fn calibrated_weights_are_told() {
     }
     std::fs::write(shop.path("mine.toml"), &shown).unwrap();
     shop.run("recipe check mine.toml").done();
+    for (name, is_shared) in [("tensorflow", true), ("pytorch", false), ("crowson", false)] {
+        let show = format!("recipe show {name} --encoder lite");
+        let shown = shop.run(&show).done().stdout;
+        let says = shown.contains("deep style layers are lacking");
+        assert_eq!(says, is_shared, "{shown}");
+    }
     let ours = shop.run("recipe show impasto --encoder lite").done().stdout;
     assert!(!ours.contains("# On lite"), "{ours}");
 

@@ -1,6 +1,6 @@
 //! From pictures to terms: which layers, what the styles and the content show there, and the losses towards it.
 
-use super::calibration::{CalibratedLayer, Calibration};
+use super::calibration::{CalibratedLayer, CalibratedVariation, Calibration};
 use super::shown::Viewer;
 use crate::encoder::{Encoder, LayerName, StandIn, Substitution, WeightedLayer};
 use crate::loss::content::ContentLoss;
@@ -36,6 +36,8 @@ pub(super) struct Layers {
     /// The layers whose weights were made for another network, each with the weight for this one; `None` where nothing is
     /// calibrated.
     pub(super) calibration: Option<Vec<CalibratedLayer>>,
+    /// What total variation becomes then.
+    variation: Option<CalibratedVariation>,
     /// Least side of a picture that reaches every layer.
     pub(super) minimum_side: usize,
     /// Index of the deepest layer of the network that is looked at.
@@ -69,7 +71,17 @@ impl Layers {
         let named = search.named("content", &content.layers, &defaults.content);
         let content = search.term(&named, content.layer_weights);
         let named = search.named("style", &style.layers, &defaults.style);
-        let style = search.term(&named, style.layer_weights);
+        let mut style = search.term(&named, style.layer_weights);
+        let mut calibrated = search.calibrated;
+        let balance = |calibration: &Calibration<'_>| calibration.balance(&mut calibrated);
+        let variation = search.calibration.as_ref().map(balance);
+        if variation.is_some() {
+            for layer in &mut style {
+                let here = calibrated.iter();
+                let here = here.filter(|it| it.term == "style" && it.found == layer.name);
+                layer.share = here.map(|it| it.calibrated).sum();
+            }
+        }
         if !search.problems.is_empty() {
             return Err(Error::Invalid(search.problems));
         }
@@ -78,7 +90,6 @@ impl Layers {
             minimum_side = minimum_side.max(spec.minimum_side(layer.tap)?);
             deepest = deepest.max(spec.layer_of(layer.tap)?);
         }
-        let mut calibrated = search.calibrated;
         for layer in &mut calibrated {
             let weight = match layer.term {
                 "content" => settings.content.weight,
@@ -92,6 +103,7 @@ impl Layers {
             style,
             substitutions: search.substitutions,
             calibration: search.calibration.map(|_| calibrated),
+            variation,
             minimum_side,
             deepest,
         })
@@ -275,7 +287,14 @@ impl Targets<'_> {
         if self.settings.style.weight > 0.0 {
             self.style_terms(content, styles, sizes, cache, &mut terms)?;
         }
-        let variation = &self.settings.variation;
+        let size = Size {
+            width: content.width(),
+            height: content.height(),
+        };
+        let variation = match self.layers.variation {
+            Some(calibrated) => calibrated.term(self.settings, size),
+            None => self.settings.variation.clone(),
+        };
         let loss = VariationLoss {
             kind: variation.kind,
             reduction: variation.reduction.within(self.settings.reduction),
