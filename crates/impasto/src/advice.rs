@@ -62,6 +62,10 @@ impl NetError {
             NetError::Weights(error) => error.advice().map(Advice::Weights),
             NetError::Encoder(error) => error.advice(),
             NetError::IsEncoder { .. } => Some(Advice::AsEncoder),
+            NetError::NotInstalled { name } => {
+                let model = name.clone();
+                Some(Advice::Weights(impasto_weights::Advice::Pull { model }))
+            }
             _ => None,
         }
     }

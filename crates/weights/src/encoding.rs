@@ -1,6 +1,62 @@
 //! How a file writes one number, and how it becomes an `f32`.
 
 use half::{bf16, f16};
+use std::sync::Arc;
+
+/// Whole numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Whole {
+    U8,
+    I8,
+    I32,
+}
+
+impl Whole {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Whole::U8 => "uint8",
+            Whole::I8 => "int8",
+            Whole::I32 => "int32",
+        }
+    }
+}
+
+/// TensorFlow Lite's quantised weights: `scale·(q − zero)`.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Affine {
+    /// What `q` is.
+    pub(crate) whole: Whole,
+    /// A scale for all, or one for each slice of a dimension.
+    pub(crate) scales: Arc<[f32]>,
+    /// As many zeros.
+    pub(crate) zeros: Arc<[f32]>,
+    /// Values in a row that are of one slice.
+    pub(crate) run: usize,
+}
+
+impl Affine {
+    /// Appends the values written in `bytes`; those before are there already.
+    fn decode(&self, bytes: &[u8], values: &mut Vec<f32>) {
+        let width = match self.whole {
+            Whole::U8 | Whole::I8 => 1,
+            Whole::I32 => 4,
+        };
+        for number in bytes.chunks_exact(width) {
+            let q = match (self.whole, number) {
+                (Whole::U8, &[byte]) => f32::from(byte),
+                (Whole::I8, &[byte]) => f32::from(byte.cast_signed()),
+                // What is exact in f32 is known of 24 bits; a bias is not told from its neighbour beyond them.
+                (_, number) => number
+                    .first_chunk()
+                    .map_or(0.0, |four| i32::from_le_bytes(*four) as f32),
+            };
+            let slice = values.len() / self.run.max(1) % self.scales.len().max(1);
+            let scale = self.scales.get(slice).copied().unwrap_or(0.0);
+            let zero = self.zeros.get(slice).copied().unwrap_or(0.0);
+            values.push(scale * (q - zero));
+        }
+    }
+}
 
 /// How a file writes one number. All formats are little-endian here; big-endian files are refused by name.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +71,7 @@ pub(crate) enum Encoding {
         scale: f32,
         min: f32,
     },
+    Affine(Affine),
     /// A type that holds no weights, by its name in the file.
     Other(String),
 }
@@ -27,6 +84,10 @@ impl Encoding {
             Encoding::F32 => Some(4),
             Encoding::F64 => Some(8),
             Encoding::Quantised { width, .. } => Some(*width),
+            Encoding::Affine(Affine {
+                whole: Whole::I32, ..
+            }) => Some(4),
+            Encoding::Affine(_) => Some(1),
             Encoding::Other(_) => None,
         }
     }
@@ -40,6 +101,7 @@ impl Encoding {
             Encoding::F64 => "f64",
             Encoding::Quantised { width: 1, .. } => "8-bit quantised",
             Encoding::Quantised { .. } => "16-bit quantised",
+            Encoding::Affine(affine) => affine.whole.name(),
             Encoding::Other(name) => name,
         }
     }
@@ -58,6 +120,7 @@ impl Encoding {
                     _ => values.extend(words(bytes).map(|b| value(u16::from_le_bytes(b)))),
                 }
             }
+            Encoding::Affine(affine) => affine.decode(bytes, values),
             Encoding::Other(_) => {}
         }
     }

@@ -31,7 +31,7 @@ pub enum WeightsError {
     },
     /// The content is of no format that is known.
     #[error(
-        "{file} is not a file of weights that impasto knows (found {found}); use safetensors, PyTorch .pth, Keras .h5, NumPy .npz or TensorFlow.js model.json"
+        "{file} is not a file of weights that impasto knows (found {found}); use safetensors, PyTorch .pth, Keras .h5, NumPy .npz, TensorFlow.js model.json, ONNX or TensorFlow Lite"
     )]
     UnknownFormat {
         /// The file's name.
@@ -135,6 +135,20 @@ pub enum WeightsError {
         name: String,
         /// Its file.
         path: PathBuf,
+    },
+    /// A file is not the one that is known under the name that it would get.
+    #[error(
+        "{} is another file than the one that is known as {name} (its SHA-256 is {found}, not {expected}…); fetch it again", path.display()
+    )]
+    OtherFile {
+        /// The file.
+        path: PathBuf,
+        /// The known network.
+        name: String,
+        /// The hash that it should have, or its first digits.
+        expected: String,
+        /// The hash that it has.
+        found: String,
     },
     /// An installed file is no longer what was written.
     #[error(

@@ -15,6 +15,8 @@
 //! | Keras `.h5`, `.weights.h5`, `.keras` | `format::hdf5` |
 //! | NumPy `.npz` | `format::npz` |
 //! | TensorFlow.js `model.json` with shards | `format::tfjs` |
+//! | ONNX, in one file | `format::onnx` |
+//! | TensorFlow Lite | `format::tflite` |
 //!
 //! [`WeightsFile::read_vgg`] finds a VGG in any of them by its tensors' names and gives it canonical ones; the
 //! [`Store`] keeps such files by name, the registry ([`models`]) knows where they come from, and `Store::pull`, which
@@ -38,6 +40,7 @@ mod error;
 mod format;
 mod hash;
 mod limits;
+mod networks;
 mod problem;
 #[cfg(feature = "pull")]
 mod pull;
@@ -55,10 +58,12 @@ pub use error::{Result, WeightsError};
 pub use format::Format;
 pub use hash::Checksum;
 pub use limits::Limits;
+pub use networks::{KnownNetwork, network, networks};
 #[cfg(feature = "pull")]
 pub use pull::{Pull, PullError, PullEvent, PullFrom, PullObserver};
 pub use registry::{Model, Origin, model, models};
 pub use save::{Precision, write_safetensors};
 pub use state::{StateFile, StateWriter};
 pub use store::{Import, Installed, Store, Verified};
+pub use vgg::Front;
 pub use weights_file::{TensorInfo, VggInfo, WeightsFile};

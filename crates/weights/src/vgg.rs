@@ -52,6 +52,15 @@ struct Wanted {
     layout: Layout,
 }
 
+/// A 1×1 convolution in front of a VGG, which prepares the picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Front {
+    /// Its filters, `[3, 3]`: what the VGG reads, times red, green and blue in 0..1.
+    pub weight: Vec<f32>,
+    /// What is added, `[3]`.
+    pub bias: Vec<f32>,
+}
+
 /// A VGG among the tensors of a file.
 #[derive(Clone, Debug)]
 pub(crate) struct Vgg {
@@ -217,14 +226,34 @@ impl Vgg {
         file: &str,
         mut read: impl FnMut(&str) -> Result<WeightTensor>,
     ) -> Result<BTreeMap<String, WeightTensor>> {
-        if let Some([weight, bias]) = &self.front {
-            check_front(&read(weight)?.values, &read(bias)?.values).map_err(|problem| {
-                WeightsError::NotVgg {
-                    file: file.into(),
-                    problem,
-                }
+        if let Some(front) = self.take_front(&mut read)? {
+            check_front(&front.weight, &front.bias).map_err(|problem| WeightsError::NotVgg {
+                file: file.into(),
+                problem,
             })?;
         }
+        self.take_layers(read)
+    }
+
+    /// The 1×1 convolution in front, if there is one.
+    pub(crate) fn take_front(
+        &self,
+        mut read: impl FnMut(&str) -> Result<WeightTensor>,
+    ) -> Result<Option<Front>> {
+        let Some([weight, bias]) = &self.front else {
+            return Ok(None);
+        };
+        Ok(Some(Front {
+            weight: read(weight)?.values,
+            bias: read(bias)?.values,
+        }))
+    }
+
+    /// The tensors without what is in front.
+    pub(crate) fn take_layers(
+        &self,
+        mut read: impl FnMut(&str) -> Result<WeightTensor>,
+    ) -> Result<BTreeMap<String, WeightTensor>> {
         let mut tensors = BTreeMap::new();
         for wanted in &self.wanted {
             let tensor = read(&wanted.from)?;

@@ -4,7 +4,7 @@ use crate::entry::Entry;
 use crate::format::{self, Index};
 use crate::problem::{Problem, Read, within};
 use crate::source::Source;
-use crate::vgg::Vgg;
+use crate::vgg::{Front, Vgg};
 use crate::{Checkpoint, Format, Limits, Result, WeightTensor, WeightsError};
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -133,6 +133,12 @@ impl<'a> WeightsFile<'a> {
         &self.index.metadata
     }
 
+    /// The operations of the network, each once, by the names that the format has for them. Empty for formats that hold
+    /// tensors alone.
+    pub fn operations(&self) -> &[String] {
+        &self.index.operations
+    }
+
     /// Its tensors, in the order of the file's own list.
     pub fn tensors(&self) -> impl Iterator<Item = TensorInfo<'_>> {
         self.index.entries.iter().map(Entry::info)
@@ -177,6 +183,21 @@ impl<'a> WeightsFile<'a> {
     /// [`WeightsError::NotVgg`] if there is none, and all others.
     pub fn read_vgg(&self) -> Result<Checkpoint> {
         self.take_vgg(&self.find_vgg()?)
+    }
+
+    /// Like [`WeightsFile::read_vgg`], with the 1×1 convolution in front as it is, whatever it does, if there is one: whoever
+    /// takes it applies it.
+    ///
+    /// # Errors
+    /// As [`WeightsFile::read_vgg`].
+    pub fn read_vgg_with_front(&self) -> Result<(Checkpoint, Option<Front>)> {
+        let vgg = self.find_vgg()?;
+        let front = vgg.take_front(|name| self.read(name))?;
+        let checkpoint = Checkpoint {
+            tensors: vgg.take_layers(|name| self.read(name))?,
+            metadata: vgg.describe(self.index.metadata.clone()),
+        };
+        Ok((checkpoint, front))
     }
 
     /// What VGG is in it, told by names and shapes alone: no values are read.

@@ -313,3 +313,45 @@ fn other_networks_and_gaps_are_refused_with_a_sentence() {
         "{doubt}"
     );
 }
+
+/// The same three convolutions in whole graphs, as `make_graphs.py` wrote them.
+#[test]
+fn graphs_give_their_weights_and_operations() {
+    for (file, format, operations) in [
+        ("raw.onnx", Format::Onnx, &["Conv", "Relu"][..]),
+        ("floats.onnx", Format::Onnx, &["Conv", "Relu"]),
+        (
+            "constants.onnx",
+            Format::Onnx,
+            &["Constant", "Conv", "Relu"],
+        ),
+        ("f32.tflite", Format::Tflite, &["CONV_2D", "MIRROR_PAD"]),
+        ("f16.tflite", Format::Tflite, &["CONV_2D", "DEQUANTIZE"]),
+    ] {
+        let open = WeightsFile::open(fixture(file), &Limits::default()).unwrap();
+        assert_eq!(open.format(), format, "{file}");
+        assert_eq!(open.operations(), operations, "{file}");
+        let checkpoint = open.read_all(|_| true).unwrap();
+        assert_eq!(checkpoint.tensors.len(), 6, "{file}");
+        for t in 0..6 {
+            let part = ["weight", "bias"][t % 2];
+            let name = format!("conv{}.{part}", t / 2);
+            assert_eq!(checkpoint.tensors[&name], expected(t), "{file}: {name}");
+        }
+    }
+}
+
+#[test]
+fn whole_numbers_of_tensorflow_lite_are_scaled_slice_by_slice() {
+    let open = WeightsFile::open(fixture("quantised.tflite"), &Limits::default()).unwrap();
+    // Numbers without a scale are no weights.
+    let tensors = open.read_all(|_| true).unwrap().tensors;
+    assert_eq!(tensors.len(), 2);
+    let filters = &tensors["filters"];
+    assert_eq!(filters.shape, [2, 3, 4]);
+    for (i, value) in filters.values.iter().enumerate() {
+        let (scale, zero) = [(0.5, 0), (0.25, 1), (2.0, -2)][i / 4 % 3];
+        assert_eq!(*value, scale * (i as i32 - 12 - zero) as f32, "{i}");
+    }
+    assert_eq!(tensors["bias"].values, [-0.375, 0.0, 125.0]);
+}

@@ -350,3 +350,34 @@ proptest::proptest! {
         message(&safetensors(&header, &data));
     }
 }
+
+/// Graphs that lie; the files are kept in the corpus of the fuzzers.
+#[test]
+fn graphs_that_lie() {
+    for (file, expected) in [
+        ("onnx/cut", "damaged"),
+        ("onnx/number-does-not-end", "a number in it does not end"),
+        ("onnx/length-beyond-file", "a field of 4294967295 bytes"),
+        ("onnx/shape-overflows", "tensor a: its shape"),
+        ("onnx/many-dimensions", "the number of dimensions is 9"),
+        ("onnx/external", "tensor a: its numbers lie in another file"),
+        ("onnx/not-packed", "tensor a: its numbers are not packed"),
+        (
+            "onnx/bytes-do-not-fit",
+            "tensor a: its 2 values of type f32 have 4 bytes",
+        ),
+        ("tflite/cut", "damaged"),
+        ("tflite/root-beyond-file", "the file has 24"),
+        (
+            "tflite/table-before-file",
+            "a table in it begins before the file",
+        ),
+        ("tflite/no-graph", "it has no graph"),
+    ] {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../fuzz/corpus")
+            .join(file);
+        let message = message(&std::fs::read(path).unwrap());
+        assert!(message.contains(expected), "{file}: {expected}: {message}");
+    }
+}

@@ -3,7 +3,7 @@
 use super::{comparison, content, size};
 use crate::print;
 use impasto::Encoder;
-use impasto_weights::{Installed, Model, Store, model, models};
+use impasto_weights::{Installed, KnownNetwork, Model, Store, model, models, networks};
 use serde_json::json;
 use std::fmt::Write;
 
@@ -63,7 +63,26 @@ fn as_data(store: &Store, listed: &Listed) -> serde_json::Value {
         }),
         Err(error) => json!({"name": name, "error": error.to_string()}),
     });
+    let networks = networks().iter().map(|network| {
+        json!({
+            "name": network.name,
+            "purpose": network.purpose,
+            "licence": network.licence,
+            "research_only": network.research_only,
+            "attribution": network.attribution,
+            "bytes": network.bytes(),
+            "files": network.files.iter().map(|(file, origin)| json!({
+                "file": file,
+                "url": origin.url,
+                "bytes": origin.size,
+                "checksum": origin.checksum.map(|checksum| checksum.to_string()),
+            })).collect::<Vec<_>>(),
+            "installed": store.find_network(network.name).is_some(),
+        })
+    });
+    let networks = networks.collect::<Vec<_>>();
     json!({
+        "networks": networks,
         "folder": store.folder().display().to_string(),
         "known": known.collect::<Vec<_>>(),
         "installed": there.collect::<Vec<_>>(),
@@ -96,7 +115,12 @@ fn as_table(store: &Store, listed: &Listed) -> anyhow::Result<String> {
         .map(|model| known_row(store, model, find(listed, model.name)));
     let own = listed.iter().filter(|(name, _)| model(name).is_none());
     let own = own.map(|(name, installed)| installed_row(name, installed));
-    let rows: Vec<Row> = std::iter::once(lite).chain(known).chain(own).collect();
+    let nets = networks().iter().map(|network| network_row(store, network));
+    let rows: Vec<Row> = std::iter::once(lite)
+        .chain(known)
+        .chain(own)
+        .chain(nets)
+        .collect();
 
     let size = |bytes: Option<u64>| bytes.map_or("-".into(), size);
     let cells = rows.iter().map(|row| {
@@ -188,6 +212,32 @@ fn known_row(
         ));
     }
     row
+}
+
+fn network_row(store: &Store, network: &KnownNetwork) -> Row {
+    let first = network
+        .files
+        .first()
+        .map_or("", |(_, origin)| place(origin.url));
+    let mut notes = vec![
+        network.purpose.to_string(),
+        format!("{} files from {first}", network.files.len()),
+    ];
+    if network.research_only {
+        notes.push("its authors publish these weights for research only".into());
+    }
+    Row {
+        name: network.name.into(),
+        installed: match store.find_network(network.name) {
+            Some(_) => "yes",
+            None => "no",
+        },
+        parameters: None,
+        download: network.bytes(),
+        on_disk: network.bytes(),
+        licence: network.licence.into(),
+        notes,
+    }
 }
 
 fn installed_row(name: &str, installed: &impasto_weights::Result<Installed>) -> Row {

@@ -3,6 +3,7 @@
 pub mod args;
 mod download;
 mod list;
+mod networks;
 
 use crate::words::Told;
 use crate::{Exit, Failure, interrupt, note, print, say};
@@ -11,7 +12,8 @@ use args::{Fetched, Models, ModelsFolder, ModelsImport, ModelsPull};
 use download::Display;
 use impasto::LayerName;
 use impasto_weights::{
-    Import, Installed, Precision, Pull, PullError, PullFrom, Store, Verified, model, models,
+    Import, Installed, KnownNetwork, Precision, Pull, PullError, PullFrom, PullObserver, Store,
+    Verified, model, models, network,
 };
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -29,13 +31,23 @@ pub fn run(command: &Models) -> Result<Exit, Failure> {
         Models::Import(args) => import(args)?,
         Models::Verify { folder, name } => verify(&store(folder)?, name.as_deref())?,
         Models::Remove { folder, name } => {
-            store(folder)?.remove(name)?;
+            let store = store(folder)?;
+            let removed = match network(name) {
+                Some(network) => store.remove_network(network)?,
+                None => false,
+            };
+            if !removed {
+                store.remove(name)?;
+            }
             note(&format!("removed {name}"));
         }
         Models::Path { folder, name } => {
             let store = store(folder)?;
             let path = match name {
-                Some(name) => store.describe(name)?.path,
+                Some(name) => match network(name) {
+                    Some(network) => networks::path(&store, network)?,
+                    None => store.describe(name)?.path,
+                },
                 None => store.folder().into(),
             };
             print(&format!("{}\n", path.display()))?;
@@ -90,7 +102,35 @@ fn shape(fetched: &Fetched) -> anyhow::Result<(Option<(u8, u8)>, Precision)> {
     Ok((last, precision))
 }
 
+/// By what the files of a network are compared with what is known of them.
+fn comparison_of(network: &KnownNetwork) -> String {
+    let known = network
+        .files
+        .iter()
+        .filter(|(_, origin)| origin.checksum.is_some());
+    match (known.count(), network.files.len()) {
+        (0, _) => "no hash is known to compare them with".into(),
+        (known, all) if known == all => "each compared with its known hash".into(),
+        (known, _) => format!("{known} of them compared with a known hash"),
+    }
+}
+
 fn import(args: &ModelsImport) -> anyhow::Result<()> {
+    if args.file.is_dir() {
+        let name = args.fetched.install_as.as_deref();
+        let Some(network) = name.and_then(network) else {
+            let known: Vec<_> = impasto_weights::networks()
+                .iter()
+                .map(|known| known.name)
+                .collect();
+            bail!(
+                "{} is a folder: name the network whose files it has by --name ({}), or the file that is meant",
+                args.file.display(),
+                known.join(", ")
+            );
+        };
+        return networks::import(network, args);
+    }
     let (last, precision) = shape(&args.fetched)?;
     let preprocessing = args.preprocessing.clone().transpose();
     let preprocessing = preprocessing.map_err(anyhow::Error::msg)?;
@@ -161,9 +201,34 @@ fn verify(store: &Store, name: Option<&str>) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Runs a download that Ctrl-C ends and a display shows.
+fn interruptible<T>(run: impl FnOnce(PullObserver<'_>) -> T) -> T {
+    interrupt::listen();
+    let mut display = Display::new();
+    let pulled = run(&mut |event| {
+        display.show(event);
+        match interrupt::requested() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    });
+    display.clear();
+    pulled
+}
+
+/// Says that a download was ended.
+fn stopped(error: &PullError) -> Exit {
+    say(&error.told());
+    Exit::Interrupted
+}
+
 fn pull(args: &ModelsPull) -> Result<Exit, Failure> {
+    if let Some(network) = network(&args.model) {
+        return networks::pull(network, args);
+    }
     let model = model(&args.model).with_context(|| {
-        let known: Vec<_> = models().iter().map(|model| model.name).collect();
+        let networks = impasto_weights::networks().iter().map(|known| known.name);
+        let known: Vec<_> = models().iter().map(|model| model.name).chain(networks).collect();
         format!(
             "there is no model {:?}: known are {}; a file of your own comes by `impasto models import`",
             args.model,
@@ -180,22 +245,11 @@ fn pull(args: &ModelsPull) -> Result<Exit, Failure> {
         patience: Duration::from_secs(args.timeout),
         ..Pull::default()
     };
-    interrupt::listen();
-    let mut display = Display::new();
-    let pulled = store(&args.folder)?.pull(model, &pull, &mut |event| {
-        display.show(event);
-        match interrupt::requested() {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
-    });
-    display.clear();
+    let store = store(&args.folder)?;
+    let pulled = interruptible(|observer| store.pull(model, &pull, observer));
     match pulled {
         Ok(installed) => report(&installed)?,
-        Err(error @ PullError::Stopped { .. }) => {
-            say(&error.told());
-            return Ok(Exit::Interrupted);
-        }
+        Err(error @ PullError::Stopped { .. }) => return Ok(stopped(&error)),
         Err(error) => return Err(error.into()),
     }
     Ok(Exit::Done)

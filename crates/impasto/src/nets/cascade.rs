@@ -73,7 +73,7 @@ pub(super) fn decoder(channels: usize, steps: Vec<Step>, relu_last: bool) -> Gra
     graph
 }
 
-/// The border of all convolutions but the first, where they have zeros.
+/// An encoder with another border at all its convolutions.
 pub(super) fn with_border(mut net: NetSpec, border: Border) -> NetSpec {
     for layer in &mut net.layers {
         if let Layer::Conv(conv) = layer {

@@ -22,6 +22,12 @@ pub enum NetError {
         /// What could have been.
         known: String,
     },
+    /// A known network that is not on this machine.
+    #[error("the network {name} is not installed")]
+    NotInstalled {
+        /// The network.
+        name: String,
+    },
     /// A folder without a single file of weights.
     #[error("{folder} has no file of weights in it; name the file or the folder that has them")]
     Empty {
@@ -45,6 +51,18 @@ pub enum NetError {
         file: String,
         /// Some of its tensors.
         tensors: String,
+        /// The families that are known.
+        known: String,
+    },
+    /// The file is a graph with an operation that none of the networks here has.
+    #[error(
+        "{file} has the operation {operation}, which none of the networks that impasto knows has: it is another network; known are {known}"
+    )]
+    Operation {
+        /// The file.
+        file: String,
+        /// The first such operation.
+        operation: String,
         /// The families that are known.
         known: String,
     },

@@ -39,7 +39,7 @@ pub use transformer::{Colours, End, Filters, Layer, Norm, Stage, TransformerSpec
 
 use impasto_compute::NetSpec;
 use impasto_compute::graph::GraphSpec;
-use impasto_weights::{Limits, Store, WeightsError, WeightsFile};
+use impasto_weights::{Limits, Store, WeightsError, WeightsFile, networks};
 use search::{Family, Search};
 use std::path::Path;
 
@@ -97,8 +97,12 @@ impl Model {
         if path.exists() {
             return open(path, store);
         }
-        match store.and_then(|store| store.find(name)) {
+        let installed = |store: &Store| store.find_network(name).or_else(|| store.find(name));
+        match store.and_then(installed) {
             Some(path) => open(&path, store),
+            None if impasto_weights::network(name).is_some() => {
+                Err(NetError::NotInstalled { name: name.into() })
+            }
             None => Err(NetError::Unknown {
                 name: name.into(),
                 known: known(store),
@@ -162,6 +166,7 @@ impl Model {
 /// The names of networks that there are.
 fn known(store: Option<&Store>) -> String {
     let mut known = vec![EMBEDDED.to_string()];
+    known.extend(networks().iter().map(|network| network.name.to_string()));
     let installed = store.and_then(|store| store.list().ok());
     known.extend(
         installed

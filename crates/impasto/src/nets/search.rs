@@ -13,6 +13,22 @@ use impasto_weights::WeightsFile;
 const KNOWN: &str = "networks of pytorch/examples, Magenta's image stylization, lengstrom's fast-style-transfer and \
     VangoghCrazyWorld, Magenta's arbitrary style network, MicroAST, and encoders with decoders of WCT or AdaIN";
 
+/// The operations of the networks that are known, as ONNX and TensorFlow Lite write them: the forward pass itself, and what
+/// exporters make of sizes and of instance norms. A file that has others is another network.
+#[rustfmt::skip]
+const OPERATIONS: [&str; 61] = [
+    // ONNX
+    "Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Constant", "ConstantOfShape", "Conv",
+    "ConvTranspose", "Div", "Floor", "Gather", "GlobalAveragePool", "Identity", "InstanceNormalization", "MaxPool", "Mul",
+    "Pad", "Pow", "ReduceMean", "Relu", "Reshape", "Resize", "Shape", "Sigmoid", "Slice", "Sqrt", "Squeeze", "Sub", "Tanh",
+    "Transpose", "Unsqueeze", "Upsample",
+    // TensorFlow Lite
+    "ADD", "CONV_2D", "DEPTHWISE_CONV_2D", "DEQUANTIZE", "DIV", "FULLY_CONNECTED", "LOGISTIC", "MAX_POOL_2D", "MEAN",
+    "MIRROR_PAD", "MUL", "PAD", "POW", "QUANTIZE", "RELU", "RELU6", "RESHAPE", "RESIZE_BILINEAR",
+    "RESIZE_NEAREST_NEIGHBOR", "RSQRT", "SQRT", "SQUARED_DIFFERENCE", "SQUEEZE", "STRIDED_SLICE", "SUB", "TANH",
+    "TRANSPOSE_CONV",
+];
+
 /// A kind of network that has parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
@@ -56,6 +72,8 @@ pub(super) struct Search<'f> {
     decoders: Vec<Found<'f>>,
     trunks: Vec<Trunk<'f>>,
     paint: Option<Tensors<'f>>,
+    /// A file with an operation that no network here has.
+    foreign: Option<(String, String)>,
     /// Some of the tensors' names, for whom nothing is told by them.
     names: Vec<String>,
 }
@@ -70,6 +88,12 @@ impl<'f> Search<'f> {
     }
 
     fn look(&mut self, tensors: &Tensors<'f>) {
+        let operations = tensors.weights().operations();
+        let unknown = |operation: &&String| !OPERATIONS.contains(&operation.as_str());
+        if let Some(operation) = operations.iter().find(unknown) {
+            self.foreign = Some((tensors.file().into(), operation.clone()));
+            return;
+        }
         self.transformers.extend(Form::find(tensors));
         self.predictor = self.predictor.take().or_else(|| ghiasi::predictor(tensors));
         self.transfer = self.transfer.take().or_else(|| ghiasi::transfer(tensors));
@@ -202,6 +226,13 @@ impl<'f> Search<'f> {
             let found: Vec<_> = self.decoders.iter().map(Found::title).collect();
             let missing = "an encoder that makes the features that it reads".to_string();
             return incomplete(Family::Cascade, found.join(", "), missing);
+        }
+        if let Some((file, operation)) = &self.foreign {
+            return NetError::Operation {
+                file: file.clone(),
+                operation: operation.clone(),
+                known: KNOWN.into(),
+            };
         }
         match self.trunks.first() {
             Some(trunk) => NetError::IsEncoder {

@@ -11,9 +11,12 @@
 //!
 //! | part | names |
 //! |---|---|
-//! | encoders | as a VGG is told ([`WeightsFile::read_vgg`]): `conv0.weight`, `conv11.weight` …; `0.weight`, `2.weight` … |
+//! | encoders | as a VGG is told ([`WeightsFile::read_vgg`](impasto_weights::WeightsFile::read_vgg)): `conv0.weight`, `conv11.weight` …; `0.weight`, `2.weight` … |
 //! | decoders of Wang et al. | `conv51.weight` … `conv11.weight` |
 //! | decoders in sequence: AdaIN's, and conversions of WCT's | `1.weight`, `5.weight` … by their place among padding, ReLUs and enlargements |
+//!
+//! The 1×1 convolution in front of an encoder, which makes blue, green, red in 0..255 minus a mean of the picture (about, in
+//! those of Wang et al., where it was trained), is folded into the first filters.
 //!
 //! An encoder's pools drop an odd last row or column, as those of WCT do; AdaIN's program rounds up. Both are the same where
 //! the picture's sides are multiples of [`Cascade::multiple`](super::Cascade::multiple).
@@ -22,10 +25,10 @@ use super::NetError;
 use super::build::{checked, convolution};
 use super::cascade::{Cascade, Level, Step, decoder, with_border};
 use super::tensors::{Layout, Tensors};
-use crate::encoder::{Encoder, EncoderOptions, LayerName};
+use crate::encoder::{Encoder, EncoderOptions, LayerName, Preprocessing};
 use impasto_compute::graph::Border;
-use impasto_compute::{Padding, Tap};
-use impasto_weights::VggInfo;
+use impasto_compute::{Input, InputNorm, Layer, NetSpec, Padding, Tap};
+use impasto_weights::{Front, VggInfo};
 
 pub(super) const NETWORK: &str = "a decoder of WCT or AdaIN";
 
@@ -212,7 +215,7 @@ pub(super) fn read(
         ..EncoderOptions::default()
     };
     // Those encoders that are needed, once each, by their index among all.
-    let mut read: Vec<(usize, Encoder)> = Vec::new();
+    let mut read: Vec<(usize, Encoder, Option<Front>)> = Vec::new();
     let mut cascade = Cascade {
         name: "encoders and decoders of WCT or AdaIN",
         encoders: vec![],
@@ -220,12 +223,14 @@ pub(super) fn read(
     };
     for &(decoder, trunk) in pairs {
         let file = trunks[trunk].tensors.weights();
-        let encoder = match read.iter().position(|(index, _)| *index == trunk) {
+        let encoder = match read.iter().position(|(index, ..)| *index == trunk) {
             Some(position) => position,
             None => {
-                let checkpoint = file.read_vgg()?;
-                let encoder = Encoder::from_checkpoint(file.name(), checkpoint, None)?;
-                read.push((trunk, encoder));
+                let (checkpoint, front) = file.read_vgg_with_front()?;
+                // With a convolution in front, channels stay in the file's order and nothing else prepares the picture.
+                let plain = front.as_ref().map(|_| Preprocessing::Plain);
+                let encoder = Encoder::from_checkpoint(file.name(), checkpoint, plain)?;
+                read.push((trunk, encoder, front));
                 read.len() - 1
             }
         };
@@ -233,7 +238,7 @@ pub(super) fn read(
             block: decoder.level,
             index: 1,
         };
-        let (_, network) = &read[encoder];
+        let (_, network, _) = &read[encoder];
         let Some(position) = network.trunk(layer) else {
             continue;
         };
@@ -247,8 +252,14 @@ pub(super) fn read(
             decoder: decoder.read(channels)?,
         });
     }
-    for (index, (_, encoder)) in read.iter().enumerate() {
+    for (index, (trunk, encoder, front)) in read.iter().enumerate() {
         let mut net = with_border(encoder.spec(&options), REFLECT);
+        if let Some(front) = front {
+            fold(&mut net, front).ok_or_else(|| {
+                let tensors = &trunks[*trunk].tensors;
+                tensors.misfit("conv0.weight", &[front.weight.len()], "[3, 3, 1, 1]")
+            })?;
+        }
         // Nothing looks behind the deepest level.
         let levels = cascade.levels.iter().filter(|level| level.encoder == index);
         let deepest = levels.filter_map(|level| match level.tap {
@@ -261,6 +272,43 @@ pub(super) fn read(
         cascade.encoders.push(net);
     }
     Ok(cascade)
+}
+
+/// Folds the convolution in front of a network into its first filters. What it does with a pixel does not depend on others,
+/// so reflecting the border before or behind it is the same. `None` if lengths do not fit.
+fn fold(net: &mut NetSpec, front: &Front) -> Option<()> {
+    let (Ok(matrix), Ok(shift)) = (
+        <&[f32; 9]>::try_from(front.weight.as_slice()),
+        <&[f32; 3]>::try_from(front.bias.as_slice()),
+    ) else {
+        return None;
+    };
+    let Some(Layer::Conv(first)) = net.layers.first_mut() else {
+        return None;
+    };
+    let mut bias = first.bias.to_vec();
+    let mut weight = Vec::with_capacity(first.weight.len());
+    for (filter, bias) in first.weight.chunks_exact(27).zip(&mut bias) {
+        for colour in 0..3 {
+            weight.extend((0..9).map(|tap| {
+                let seen = (0..3)
+                    .map(|c| f64::from(filter[9 * c + tap]) * f64::from(matrix[3 * c + colour]));
+                seen.sum::<f64>() as f32
+            }));
+        }
+        let added = filter
+            .iter()
+            .enumerate()
+            .map(|(i, w)| f64::from(*w) * f64::from(shift[i / 9]));
+        *bias = (f64::from(*bias) + added.sum::<f64>()) as f32;
+    }
+    first.weight = weight.into();
+    first.bias = bias.into();
+    net.input = Input::Image(InputNorm {
+        mean: [0.0; 3],
+        scale: [1.0; 3],
+    });
+    Some(())
 }
 
 #[cfg(test)]

@@ -3,10 +3,12 @@
 
 pub(crate) mod hdf5;
 mod npz;
+mod onnx;
 mod pickle;
 mod pytorch;
 pub(crate) mod safetensors;
 mod tfjs;
+mod tflite;
 pub(crate) mod zip;
 
 use crate::Limits;
@@ -32,6 +34,10 @@ pub enum Format {
     Hdf5,
     /// TensorFlow.js: `model.json` with shards beside it.
     Tfjs,
+    /// ONNX, one file.
+    Onnx,
+    /// TensorFlow Lite.
+    Tflite,
 }
 
 impl fmt::Display for Format {
@@ -43,6 +49,8 @@ impl fmt::Display for Format {
             Format::Npz => "NumPy npz",
             Format::Hdf5 => "Keras HDF5",
             Format::Tfjs => "TensorFlow.js",
+            Format::Onnx => "ONNX",
+            Format::Tflite => "TensorFlow Lite",
         })
     }
 }
@@ -55,6 +63,8 @@ pub(crate) struct Index<'a> {
     pub(crate) source: Source<'a>,
     pub(crate) entries: Vec<Entry>,
     pub(crate) metadata: BTreeMap<String, String>,
+    /// The operations that it is made of, each once, where the file says that.
+    pub(crate) operations: Vec<String>,
 }
 
 /// Finds a file that lies beside the one being read, by its plain name.
@@ -78,6 +88,8 @@ fn kind(start: &[u8]) -> Kind {
         [] => "an empty file",
         [b'P', b'K', 3, 4, ..] => return Kind::Zip,
         [0x80, 2..=5, ..] => return Kind::Known(Format::PytorchLegacy),
+        _ if tflite::looks_like(start) => return Kind::Known(Format::Tflite),
+        _ if onnx::looks_like(start) => return Kind::Known(Format::Onnx),
         _ if start.starts_with(hdf5::SIGNATURE) => return Kind::Known(Format::Hdf5),
         _ if start.trim_ascii_start().starts_with(b"{") => return Kind::Known(Format::Tfjs),
         _ if start.starts_with(b"version https://git-lfs") => {
@@ -115,6 +127,8 @@ pub(crate) fn index<'a>(
         Kind::Known(Format::Safetensors) => safetensors::index(source, limits)?,
         Kind::Known(Format::PytorchLegacy) => pytorch::legacy(source, limits)?,
         Kind::Known(Format::Hdf5) => hdf5::index(source, limits)?,
+        Kind::Known(Format::Onnx) => onnx::index(source, limits)?,
+        Kind::Known(Format::Tflite) => tflite::index(source, limits)?,
         Kind::Known(_) => match tfjs::index(source, beside, limits)? {
             Some(index) => index,
             None => return Ok(Err("a JSON file without a weightsManifest".into())),

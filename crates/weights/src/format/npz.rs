@@ -32,6 +32,7 @@ pub(super) fn index<'a>(source: Source<'a>, archive: &Archive, limits: &Limits) 
         source,
         entries,
         metadata: BTreeMap::new(),
+        operations: vec![],
     })
 }
 

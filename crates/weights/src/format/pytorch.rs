@@ -85,6 +85,7 @@ pub(super) fn zipped<'a>(
         source,
         entries,
         metadata: BTreeMap::new(),
+        operations: vec![],
     })
 }
 
@@ -144,6 +145,7 @@ pub(super) fn legacy<'a>(source: Source<'a>, limits: &Limits) -> Read<Index<'a>>
         source,
         entries,
         metadata: BTreeMap::new(),
+        operations: vec![],
     })
 }
 

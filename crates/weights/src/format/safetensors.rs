@@ -68,6 +68,7 @@ pub(crate) fn index<'a>(source: Source<'a>, limits: &Limits) -> Read<Index<'a>> 
         source,
         entries: entries.into_iter().map(|(entry, _)| entry).collect(),
         metadata: header.metadata,
+        operations: vec![],
     })
 }
 

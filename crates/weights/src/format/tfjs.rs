@@ -112,6 +112,7 @@ pub(super) fn index<'a>(
         source: bytes,
         entries,
         metadata: BTreeMap::new(),
+        operations: vec![],
     }))
 }
 

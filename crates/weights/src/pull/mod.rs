@@ -16,6 +16,7 @@ mod proxy;
 
 use crate::Advice;
 use crate::hash::Hashes;
+use crate::networks::KnownNetwork;
 use crate::registry::{Model, Origin};
 use crate::store::{Import, Installed, Provenance, Store};
 use crate::vgg::Place;
@@ -268,6 +269,66 @@ impl Store {
             model,
             kept: self.unfinished(name).is_some(),
         })
+    }
+
+    /// Fetches the files of a feed-forward network that are not there yet, and installs them as they are. Of how it is to be
+    /// fetched, name, precision and last convolution mean nothing here.
+    ///
+    /// # Errors
+    /// [`PullError`].
+    pub fn pull_network(
+        &self,
+        network: &'static KnownNetwork,
+        pull: &Pull,
+        observer: PullObserver<'_>,
+    ) -> Result<PathBuf, PullError> {
+        match &pull.from {
+            Some(PullFrom::Path(path)) => return Ok(self.import_network(network, path)?),
+            Some(PullFrom::Url(url)) => {
+                return Err(PullError::Refused {
+                    name: network.name.into(),
+                    problem: format!(
+                        "it has {} files, and {url} is one; fetch them into a folder and name that",
+                        network.files.len()
+                    ),
+                });
+            }
+            None => {}
+        }
+        let folder = self.network_folder(network);
+        std::fs::create_dir_all(&folder).map_err(|error| WeightsError::Write {
+            path: folder.clone(),
+            error,
+        })?;
+        for (name, origin) in network.files {
+            if folder.join(name).is_file() {
+                continue;
+            }
+            let part = folder.join(format!("{name}.download"));
+            let journal = folder.join(format!("{name}.download.json"));
+            let stop = |stop| self.pull_error(network.name, stop);
+            let mut fetch = Fetch::new(pull, &part, &journal, &mut *observer).map_err(stop)?;
+            fetch
+                .tell(PullEvent::Trying { url: origin.url })
+                .and_then(|()| fetch.run(origin.url, Some(origin)))
+                .and_then(|_| fetch.tell(PullEvent::Checking))
+                .map_err(stop)?;
+            // It is read by name, which a lock may forbid.
+            drop(fetch);
+            let taken = self.take_file(network, name, origin, &part);
+            // What is wrong must not be continued the next time; what is right is in its place.
+            for path in [&part, &journal] {
+                let _ = std::fs::remove_file(path);
+            }
+            taken.map_err(|error| match error {
+                error @ (WeightsError::Io { .. } | WeightsError::Write { .. }) => error.into(),
+                error => PullError::Refused {
+                    name: network.name.into(),
+                    problem: format!("{}: {error}", origin.url),
+                },
+            })?;
+        }
+        Ok(folder)
     }
 
     /// Tries one address after the other. The inner error is what happened at each.

@@ -41,7 +41,7 @@ use crate::style::Style;
 use crate::tiling::{CutNetwork, NetworkView};
 use crate::{Error, Result};
 pub use calibration::CalibratedLayer;
-use impasto_compute::{Device, Input, NetSpec, Network, StageTime};
+use impasto_compute::{Device, Input, NetSpec, Network, Size, StageTime};
 use parameterization::PixelParameters;
 use run::{End, Evaluator, Run};
 use start::Start;

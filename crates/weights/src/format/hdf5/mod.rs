@@ -99,6 +99,7 @@ pub(super) fn index<'a>(source: Source<'a>, limits: &Limits) -> Read<Index<'a>> 
         format: Format::Hdf5,
         entries,
         metadata: BTreeMap::new(),
+        operations: vec![],
         source,
     })
 }
