@@ -1,5 +1,7 @@
 //! What the kernels are measured on.
 
+pub mod graphs;
+
 use impasto_compute::cpu::{CpuDevice, CpuSettings};
 use impasto_compute::{
     Conv3x3, Device, Input, InputNorm, Layer, Moments, NetSpec, Padding, Result, Tensor,

@@ -1,26 +1,73 @@
 //! Functions of single numbers, in loops that vectorise.
 
+use crate::cpu::simd::Isa;
 use crate::graph::Activation;
+use fearless_simd::prelude::*;
 
 /// Applies a function to numbers.
 #[inline(always)]
-pub(super) fn apply(activation: Activation, numbers: &mut [f32]) {
+pub(super) fn apply<S: Isa>(simd: S, activation: Activation, numbers: &mut [f32]) {
     match activation {
-        Activation::Relu => each(numbers, |x| if x > 0.0 { x } else { 0.0 }),
-        Activation::Relu6 => each(numbers, |x| clamp(x, 0.0, 6.0)),
-        Activation::Clamp { low, high } => each(numbers, |x| clamp(x, low, high)),
-        Activation::Sigmoid => each(numbers, |x| 1.0 / (1.0 + exp(-x))),
+        Activation::Relu => bound(simd, numbers, 0.0, f32::INFINITY),
+        Activation::Relu6 => bound(simd, numbers, 0.0, 6.0),
+        Activation::Clamp { low, high } => bound(simd, numbers, low, high),
+        Activation::Sigmoid => {
+            for value in numbers {
+                *value = 1.0 / (1.0 + exp(-*value));
+            }
+        }
         // 1 − 2/(1 + e^2x): an absolute error of a rounding is all that pictures need.
-        Activation::Tanh { scale, shift } => each(numbers, |x| {
-            scale * (1.0 - 2.0 / (1.0 + exp(2.0 * x))) + shift
-        }),
+        Activation::Tanh { scale, shift } => {
+            for value in numbers {
+                *value = scale * (1.0 - 2.0 / (1.0 + exp(2.0 * *value))) + shift;
+            }
+        }
     }
 }
 
+/// `min(max(x, low), high)`.
 #[inline(always)]
-fn each(numbers: &mut [f32], of: impl Fn(f32) -> f32) {
-    for value in numbers {
-        *value = of(*value);
+fn bound<S: Isa>(simd: S, numbers: &mut [f32], low: f32, high: f32) {
+    let len = S::f32s::LEN;
+    let (least, most) = (S::f32s::splat(simd, low), S::f32s::splat(simd, high));
+    let mut parts = numbers.chunks_exact_mut(len);
+    for part in &mut parts {
+        let value = S::f32s::from_slice(simd, part);
+        value.max(least).min(most).store_slice(part);
+    }
+    for value in parts.into_remainder() {
+        *value = clamp(*value, low, high);
+    }
+}
+
+/// `x · scale + shift`, rounded after either, in vectors and out of them.
+#[inline(always)]
+pub(super) fn scale<S: Isa>(simd: S, numbers: &mut [f32], scale: f32, shift: f32) {
+    let len = S::f32s::LEN;
+    let (scales, shifts) = (S::f32s::splat(simd, scale), S::f32s::splat(simd, shift));
+    let mut parts = numbers.chunks_exact_mut(len);
+    for part in &mut parts {
+        let value = S::f32s::from_slice(simd, part);
+        (value * scales + shifts).store_slice(part);
+    }
+    for value in parts.into_remainder() {
+        *value = *value * scale + shift;
+    }
+}
+
+/// `x + y`.
+#[inline(always)]
+pub(super) fn add<S: Isa>(simd: S, x: &mut [f32], y: &[f32]) {
+    let len = S::f32s::LEN;
+    let mut parts = x.chunks_exact_mut(len);
+    let others = y.chunks_exact(len);
+    let rest = others.remainder();
+    for (part, other) in (&mut parts).zip(others) {
+        let sum = S::f32s::from_slice(simd, part) + S::f32s::from_slice(simd, other);
+        sum.store_slice(part);
+    }
+    for (value, other) in parts.into_remainder().iter_mut().zip(rest) {
+        *value += *other;
     }
 }
 
@@ -60,6 +107,7 @@ fn exp(x: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpu::simd::{Level, Token, with_simd};
 
     #[test]
     fn exponentials_are_exact_to_rounding() {
@@ -70,7 +118,8 @@ mod tests {
             assert!(error < 2.5e-7, "{x}: {error}");
         }
         let mut far = [-1e30, 1e30, f32::NEG_INFINITY, f32::INFINITY];
-        apply(Activation::Sigmoid, &mut far);
+        let token = Token::new(Level::Portable).expect("every machine has that");
+        with_simd!(token, simd => apply(simd, Activation::Sigmoid, &mut far));
         assert!(far[0] < 1e-37 && far[2] < 1e-37, "{far:?}");
         assert_eq!([far[1], far[3]], [1.0; 2]);
     }

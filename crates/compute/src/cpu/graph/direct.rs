@@ -213,13 +213,13 @@ impl Job<'_> {
         let share = |all: usize| all * part / parts..all * (part + 1) / parts;
         match groups {
             1 => {
-                self.read(&tile, 0, read, line);
+                self.read(simd, &tile, 0, read, line);
                 let blocks = share(outputs.div_ceil(MADE));
                 self.make(simd, &tile, 0, blocks, read, made, line);
             }
             _ => {
                 for group in share(groups) {
-                    self.read(&tile, group, read, line);
+                    self.read(simd, &tile, group, read, line);
                     let blocks = 0..outputs.div_ceil(MADE);
                     self.make(simd, &tile, group, blocks, read, made, line);
                 }
@@ -229,7 +229,7 @@ impl Job<'_> {
 
     /// Copies what a tile reads of a group's inputs.
     #[inline(always)]
-    fn read(&self, tile: &Tile, group: usize, to: &mut [f32], line: &mut [f32]) {
+    fn read<S: Isa>(&self, simd: S, tile: &Tile, group: usize, to: &mut [f32], line: &mut [f32]) {
         let filters = self.filters;
         let (stride, inputs) = (filters.stride, filters.inputs / filters.groups);
         let [h, w] = filters.span;
@@ -245,11 +245,11 @@ impl Job<'_> {
                 let y = top + row as isize;
                 if stride == 1 {
                     self.source
-                        .read(channel, y, left, padding, &mut to[..columns]);
+                        .read(simd, channel, y, left, padding, &mut to[..columns]);
                     continue;
                 }
                 let line = &mut line[..columns];
-                self.source.read(channel, y, left, padding, line);
+                self.source.read(simd, channel, y, left, padding, line);
                 for (remainder, to) in to.chunks_exact_mut(part).enumerate().take(columns) {
                     scatter(&line[remainder..], stride, to);
                 }
@@ -298,7 +298,14 @@ impl Job<'_> {
             for channel in channels.clone() {
                 let from = &mut made[(channel - channels.start) * plane..];
                 let phase = channels.len() * plane;
-                let sums = self.write(tile, group * outputs + channel, from, (pitch, phase), line);
+                let sums = self.write(
+                    simd,
+                    tile,
+                    group * outputs + channel,
+                    from,
+                    (pitch, phase),
+                    line,
+                );
                 let channel = group * outputs + channel;
                 self.target.note(tile.index, filters.outputs, channel, sums);
             }
@@ -307,8 +314,9 @@ impl Job<'_> {
 
     /// Writes what was made of a channel; phases lie some distance from each other.
     #[inline(always)]
-    fn write(
+    fn write<S: Isa>(
         &self,
+        simd: S,
         tile: &Tile,
         channel: usize,
         made: &mut [f32],
@@ -322,7 +330,8 @@ impl Job<'_> {
             if phases == 1 {
                 let numbers = &mut made[row * pitch..][..tile.columns];
                 let place = (tile.top + row, tile.left);
-                self.target.put(channel, place, numbers, room, &mut sums);
+                self.target
+                    .put(simd, channel, place, numbers, room, &mut sums);
                 continue;
             }
             for a in 0..phases {
@@ -332,7 +341,7 @@ impl Job<'_> {
                     gather(&made[from..][..tile.columns], phases, &mut line[b..]);
                 }
                 let place = ((tile.top + row) * phases + a, tile.left * phases);
-                self.target.put(channel, place, line, room, &mut sums);
+                self.target.put(simd, channel, place, line, room, &mut sums);
             }
         }
         sums

@@ -1,17 +1,20 @@
 //! What is made of maps number by number, or by looking at few neighbours: sums, products, pools, borders.
 
-use super::activation::apply;
+use super::activation::{add, apply, scale};
 use super::plan::Making;
 use super::target::Sums;
 use super::view::Source;
 use crate::cpu::Context;
-use crate::cpu::simd::with_simd;
+use crate::cpu::simd::{Isa, with_simd};
 use crate::graph::{Activation, Pooling, PoolingKind, Upsampling};
 use crate::{Padding, Result, Size};
 use rayon::prelude::*;
 
 /// Numbers of a piece of work, about.
 pub(super) const PIECE: usize = 16 << 10;
+
+/// Numbers that are summed in f32.
+const PART: usize = 256;
 
 /// How a map is made of others.
 pub(super) struct Job<'a> {
@@ -40,8 +43,8 @@ impl Job<'_> {
                 let pieces = plane.par_chunks_mut(PIECE).enumerate();
                 pieces.try_for_each(|(index, piece)| {
                     let mut room = context.pool.take::<f32>(piece.len())?;
-                    with_simd!(context.token, _simd => {
-                        job.numbers(channel, index * PIECE, piece, &mut room);
+                    with_simd!(context.token, simd => {
+                        job.numbers(simd, channel, index * PIECE, piece, &mut room);
                     });
                     Ok(())
                 })
@@ -53,9 +56,9 @@ impl Job<'_> {
             let pieces = plane.par_chunks_mut(rows * size.width).enumerate();
             pieces.try_for_each(|(index, piece)| {
                 let mut room = context.pool.take::<f32>(self.room(size.width))?;
-                with_simd!(context.token, _simd => {
+                with_simd!(context.token, simd => {
                     for (row, to) in piece.chunks_exact_mut(size.width).enumerate() {
-                        self.row(channel, index * rows + row, to, &mut room);
+                        self.row(simd, channel, index * rows + row, to, &mut room);
                     }
                 });
                 Ok(())
@@ -71,11 +74,15 @@ impl Job<'_> {
 
     /// Part of a channel, of maps that are single rows.
     #[inline(always)]
-    fn numbers(&self, channel: usize, start: usize, to: &mut [f32], room: &mut [f32]) {
+    fn numbers<S: Isa>(
+        &self,
+        simd: S,
+        channel: usize,
+        start: usize,
+        to: &mut [f32],
+        room: &mut [f32],
+    ) {
         let room = &mut room[..to.len()];
-        let read = |source: usize, to: &mut [f32]| {
-            self.sources[source].read_inside(channel, 0, start, to);
-        };
         let factor = self
             .vector
             .map(|vector| vector[channel.min(vector.len() - 1)]);
@@ -85,38 +92,36 @@ impl Job<'_> {
                 for source in self.sources {
                     let channels = source.data.len() / source.size.pixels();
                     if channel < channels {
-                        source.read_inside(channel, 0, start, to);
+                        source.read_inside(simd, channel, 0, start, to);
                         break;
                     }
                     channel -= channels;
                 }
             }
             (Making::Add, Some(term)) => {
-                read(0, to);
-                to.iter_mut().for_each(|value| *value += term);
+                self.sources[0].read_inside(simd, channel, 0, start, to);
+                scale(simd, to, 1.0, term);
             }
             (Making::Multiply, Some(factor)) => {
-                read(0, to);
-                to.iter_mut().for_each(|value| *value *= factor);
+                self.sources[0].read_inside(simd, channel, 0, start, to);
+                scale(simd, to, factor, 0.0);
             }
             (Making::Mix, factor) => {
-                read(0, to);
-                read(1, room);
+                self.sources[0].read_inside(simd, channel, 0, start, to);
+                self.sources[1].read_inside(simd, channel, 0, start, room);
                 let t = factor.unwrap_or(0.0);
                 for (value, other) in to.iter_mut().zip(room) {
                     *value += t * (*other - *value);
                 }
             }
             (Making::Add, None) => {
-                read(0, to);
-                read(1, room);
-                for (value, other) in to.iter_mut().zip(room) {
-                    *value += *other;
-                }
+                self.sources[0].read_inside(simd, channel, 0, start, to);
+                self.sources[1].read_inside(simd, channel, 0, start, room);
+                add(simd, to, room);
             }
             (Making::Multiply, None) => {
-                read(0, to);
-                read(1, room);
+                self.sources[0].read_inside(simd, channel, 0, start, to);
+                self.sources[1].read_inside(simd, channel, 0, start, room);
                 for (value, other) in to.iter_mut().zip(room) {
                     *value *= *other;
                 }
@@ -128,34 +133,34 @@ impl Job<'_> {
                 | Making::Pad(..)
                 | Making::Crop(_),
                 _,
-            ) => read(0, to),
+            ) => self.sources[0].read_inside(simd, channel, 0, start, to),
         }
         if let Some(activation) = self.activation {
-            apply(activation, to);
+            apply(simd, activation, to);
         }
     }
 
     /// A row of a channel, of what looks at neighbours.
     #[inline(always)]
-    fn row(&self, channel: usize, y: usize, to: &mut [f32], room: &mut [f32]) {
+    fn row<S: Isa>(&self, simd: S, channel: usize, y: usize, to: &mut [f32], room: &mut [f32]) {
         let source = &self.sources[0];
         match self.making {
             Making::Pad(amount, padding) => {
                 let (top, left) = (y as isize - amount as isize, -(amount as isize));
-                source.read(channel, top, left, padding, to);
+                source.read(simd, channel, top, left, padding, to);
             }
-            Making::Crop(amount) => source.read_inside(channel, y + amount, amount, to),
+            Making::Crop(amount) => source.read_inside(simd, channel, y + amount, amount, to),
             Making::Upsample(Upsampling::Nearest) => {
                 let doubled = Source {
                     doubled: true,
                     ..*source
                 };
-                doubled.read_inside(channel, y, 0, to);
+                doubled.read_inside(simd, channel, y, 0, to);
             }
-            Making::Upsample(Upsampling::Bilinear) => bilinear(source, channel, y, to, room),
-            Making::Pool(op) => pool(&op, source, channel, y, to, room),
+            Making::Upsample(Upsampling::Bilinear) => bilinear(simd, source, channel, y, to, room),
+            Making::Pool(op) => pool(simd, &op, source, channel, y, to, room),
             Making::Copy | Making::Add | Making::Multiply | Making::Mix | Making::Concat => {
-                source.read_inside(channel, y, 0, to);
+                source.read_inside(simd, channel, y, 0, to);
             }
         }
     }
@@ -163,14 +168,21 @@ impl Job<'_> {
 
 /// A row between two, its places between two of them: three quarters of the nearer one.
 #[inline(always)]
-fn bilinear(source: &Source<'_>, channel: usize, y: usize, to: &mut [f32], room: &mut [f32]) {
+fn bilinear<S: Isa>(
+    simd: S,
+    source: &Source<'_>,
+    channel: usize,
+    y: usize,
+    to: &mut [f32],
+    room: &mut [f32],
+) {
     let width = source.size.width;
     let (near, far) = room.split_at_mut(width);
     let far = &mut far[..width];
     let y = y as isize;
     let other = if y % 2 == 0 { y / 2 - 1 } else { y / 2 + 1 };
-    source.read(channel, y / 2, 0, Padding::Replicate, near);
-    source.read(channel, other, 0, Padding::Replicate, far);
+    source.read(simd, channel, y / 2, 0, Padding::Replicate, near);
+    source.read(simd, channel, other, 0, Padding::Replicate, far);
     for (near, far) in near.iter_mut().zip(far) {
         *near = *near * 0.75 + *far * 0.25;
     }
@@ -183,7 +195,8 @@ fn bilinear(source: &Source<'_>, channel: usize, y: usize, to: &mut [f32], room:
 }
 
 #[inline(always)]
-fn pool(
+fn pool<S: Isa>(
+    simd: S,
     op: &Pooling,
     source: &Source<'_>,
     channel: usize,
@@ -209,10 +222,10 @@ fn pool(
     let rows = inside(y, height);
     for (index, y) in rows.clone().enumerate() {
         if index == 0 {
-            source.read_inside(channel, y, 0, sums);
+            source.read_inside(simd, channel, y, 0, sums);
             continue;
         }
-        source.read_inside(channel, y, 0, row);
+        source.read_inside(simd, channel, y, 0, row);
         match kind {
             PoolingKind::Max => {
                 for (most, value) in sums.iter_mut().zip(row.iter()) {
@@ -245,9 +258,11 @@ pub(super) fn sums(context: &Context, source: &Source<'_>, channels: usize) -> R
         let (channel, start) = (index / pieces, index % pieces * PIECE);
         let mut room = context.pool.take::<f32>(PIECE.min(pixels - start))?;
         let mut sums = Sums::default();
-        with_simd!(context.token, _simd => {
-            source.read_inside(channel, 0, start, &mut room);
-            sums.add(&room);
+        with_simd!(context.token, simd => {
+            source.read_inside(simd, channel, 0, start, &mut room);
+            for part in room.chunks(PART) {
+                sums = sums.with(Sums::of(simd, part));
+            }
         });
         Ok(sums)
     };

@@ -48,13 +48,13 @@ pub(super) fn product<S: Isa>(
         (2, 4, 3) => run!(3, 2, 1),
         (_, _, 4) => run!(4, 3, 2),
         (_, _, 3) => run!(3, 4, 2),
-        (_, _, 2) => run!(2, 4, 2),
+        (_, _, 2) => run!(2, 6, 2),
         _ => run!(1, 8, 2),
     }
 }
 
-/// `V` vectors at a time, `H` at a time of what is left, and then one.
-#[inline(always)]
+/// `V` vectors at a time, `H` at a time of what is left, and then one. A function of its own, so that it has all registers.
+#[inline(never)]
 fn rows<S: Isa, const C: usize, const V: usize, const H: usize>(
     simd: S,
     src: &[f32],
@@ -63,20 +63,25 @@ fn rows<S: Isa, const C: usize, const V: usize, const H: usize>(
     out: &mut [f32],
     plane: usize,
 ) {
-    let len = S::f32s::LEN;
-    let mut at = 0;
-    while at + (V - 1) * len < count {
-        micro::<S, C, V>(simd, &src[at..], block, &mut out[at..], plane);
-        at += V * len;
-    }
-    while H > 1 && at + (H - 1) * len < count {
-        micro::<S, C, H>(simd, &src[at..], block, &mut out[at..], plane);
-        at += H * len;
-    }
-    while at < count {
-        micro::<S, C, 1>(simd, &src[at..], block, &mut out[at..], plane);
-        at += len;
-    }
+    simd.vectorize(
+        #[inline(always)]
+        || {
+            let len = S::f32s::LEN;
+            let mut at = 0;
+            while at + (V - 1) * len < count {
+                micro::<S, C, V>(simd, &src[at..], block, &mut out[at..], plane);
+                at += V * len;
+            }
+            while H > 1 && at + (H - 1) * len < count {
+                micro::<S, C, H>(simd, &src[at..], block, &mut out[at..], plane);
+                at += H * len;
+            }
+            while at < count {
+                micro::<S, C, 1>(simd, &src[at..], block, &mut out[at..], plane);
+                at += len;
+            }
+        },
+    );
 }
 
 #[inline(always)]
@@ -95,14 +100,29 @@ fn micro<S: Isa, const C: usize, const V: usize>(
     let weights = block.weights.as_chunks::<C>().0;
     for (&tap, weights) in block.taps.iter().zip(weights) {
         let row = &src[tap as usize..][..V * len];
-        let mut values = [S::f32s::splat(simd, 0.0); V];
-        for v in 0..V {
-            values[v] = S::f32s::from_slice(simd, &row[v * len..(v + 1) * len]);
-        }
-        for c in 0..C {
-            let weight = S::f32s::splat(simd, weights[c]);
+        if C >= V {
+            // The fewer vectors stay in registers.
+            let mut values = [S::f32s::splat(simd, 0.0); V];
             for v in 0..V {
-                sums[c][v] = values[v].mul_add(weight, sums[c][v]);
+                values[v] = S::f32s::from_slice(simd, &row[v * len..(v + 1) * len]);
+            }
+            for c in 0..C {
+                let weight = S::f32s::splat(simd, weights[c]);
+                for v in 0..V {
+                    sums[c][v] = values[v].mul_add(weight, sums[c][v]);
+                }
+            }
+        } else {
+            // The fewer weights do.
+            let mut broadcast = [S::f32s::splat(simd, 0.0); C];
+            for c in 0..C {
+                broadcast[c] = S::f32s::splat(simd, weights[c]);
+            }
+            for v in 0..V {
+                let value = S::f32s::from_slice(simd, &row[v * len..(v + 1) * len]);
+                for c in 0..C {
+                    sums[c][v] = value.mul_add(broadcast[c], sums[c][v]);
+                }
             }
         }
     }

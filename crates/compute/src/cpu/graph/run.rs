@@ -208,7 +208,8 @@ impl<'a> Run<'a> {
             }
             Work::Vector { op, reads } => {
                 let reads = reads.iter().map(|&id| self.vector(id));
-                Held::Vector(vectors::compute(op, &reads.collect::<Result<Vec<_>>>()?))
+                let reads = reads.collect::<Result<Vec<_>>>()?;
+                Held::Vector(vectors::compute(self.context.token, op, &reads))
             }
         };
         self.held[to] = made;

@@ -1,50 +1,75 @@
 //! What becomes of the rows that a stage makes: sums, functions, sums for moments, and their way to memory.
 
-use super::activation::apply;
+use super::activation::{add, apply};
 use super::view::Source;
 use crate::Size;
 use crate::cpu::shared::Shared;
+use crate::cpu::simd::Isa;
 use crate::graph::Activation;
+use fearless_simd::prelude::*;
 
-/// Numbers that are summed at once.
-const AT_ONCE: usize = 8;
-
-/// The sum of numbers and of their squares.
+/// What moments need of numbers: how many they are, their sum, and the squares of their distances from their mean. No
+/// square of a mean is ever taken from a sum of squares.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(super) struct Sums {
+    pub(super) count: f64,
     pub(super) sum: f64,
     pub(super) squares: f64,
 }
 
 impl Sums {
-    /// Adds numbers, in a fixed order.
+    /// Of part of a row, in a fixed order: few enough that f32 will do.
     #[inline(always)]
-    pub(super) fn add(&mut self, numbers: &[f32]) {
-        let (mut sums, mut squares) = ([0.0; AT_ONCE], [0.0; AT_ONCE]);
-        let (chunks, rest) = numbers.as_chunks::<AT_ONCE>();
-        for chunk in chunks {
-            for lane in 0..AT_ONCE {
-                let value = f64::from(chunk[lane]);
-                sums[lane] += value;
-                squares[lane] += value * value;
-            }
+    pub(super) fn of<S: Isa>(simd: S, numbers: &[f32]) -> Self {
+        let count = numbers.len() as f64;
+        let sum = f64::from(total::<S, false>(simd, numbers, 0.0));
+        let squares = f64::from(total::<S, true>(simd, numbers, (sum / count) as f32));
+        Self {
+            count,
+            sum,
+            squares,
         }
-        for (lane, &value) in rest.iter().enumerate() {
-            let value = f64::from(value);
-            sums[lane] += value;
-            squares[lane] += value * value;
-        }
-        self.sum += sums.iter().sum::<f64>();
-        self.squares += squares.iter().sum::<f64>();
     }
 
-    /// Of two sets of numbers together.
+    /// Of two sets of numbers together (Chan, Golub and LeVeque 1979).
     pub(super) fn with(self, other: Self) -> Self {
+        if self.count == 0.0 {
+            return other;
+        }
+        if other.count == 0.0 {
+            return self;
+        }
+        let count = self.count + other.count;
+        let distance = self.sum / self.count - other.sum / other.count;
+        let between = distance * distance * (self.count * other.count / count);
         Self {
+            count,
             sum: self.sum + other.sum,
-            squares: self.squares + other.squares,
+            squares: self.squares + other.squares + between,
         }
     }
+}
+
+/// The sum of the distances of numbers from one, or of their squares.
+#[inline(always)]
+fn total<S: Isa, const SQUARES: bool>(simd: S, numbers: &[f32], from: f32) -> f32 {
+    let len = S::f32s::LEN;
+    let center = S::f32s::splat(simd, from);
+    let mut sums = [S::f32s::splat(simd, 0.0); 2];
+    let pairs = numbers.chunks_exact(2 * len);
+    let rest = pairs.remainder();
+    for pair in pairs {
+        for half in 0..2 {
+            let value = S::f32s::from_slice(simd, &pair[half * len..(half + 1) * len]) - center;
+            sums[half] += if SQUARES { value * value } else { value };
+        }
+    }
+    let mut sum = (sums[0] + sums[1]).reduce_sum();
+    for value in rest {
+        let value = value - from;
+        sum += if SQUARES { value * value } else { value };
+    }
+    sum
 }
 
 /// Where the rows of a map go.
@@ -63,26 +88,25 @@ pub(super) struct Target<'a> {
 impl Target<'_> {
     /// Finishes part of a row, and writes it. `room` is as long.
     #[inline(always)]
-    pub(super) fn put(
+    pub(super) fn put<S: Isa>(
         &self,
+        simd: S,
         channel: usize,
         (y, x): (usize, usize),
         numbers: &mut [f32],
         room: &mut [f32],
         sums: &mut Sums,
     ) {
-        if let Some(add) = &self.add {
+        if let Some(source) = &self.add {
             let room = &mut room[..numbers.len()];
-            add.read_inside(channel, y, x, room);
-            for (value, add) in numbers.iter_mut().zip(room) {
-                *value += *add;
-            }
+            source.read_inside(simd, channel, y, x, room);
+            add(simd, numbers, room);
         }
         if let Some(activation) = self.activation {
-            apply(activation, numbers);
+            apply(simd, activation, numbers);
         }
         if self.sums.is_some() {
-            sums.add(numbers);
+            *sums = sums.with(Sums::of(simd, numbers));
         }
         let place = (channel * self.size.height + y) * self.size.width + x;
         // SAFETY: every place of a map is made by one piece of work, and put once.

@@ -2,17 +2,20 @@
 
 use super::activation::apply;
 use super::target::Sums;
+use crate::cpu::simd::{Token, with_simd};
 use crate::graph::{Affine, InstanceNorm, Op, Variance};
 
 /// Mean and `√(σ² + ε)` of `n` numbers.
 pub(super) fn moments(sums: &Sums, n: usize, epsilon: f32, variance: Variance) -> (f64, f64) {
     let mean = sums.sum / n as f64;
-    let squares = (sums.squares - sums.sum * mean).max(0.0);
     let count = match variance {
         Variance::Biased => n,
         Variance::Unbiased => (n - 1).max(1),
     };
-    (mean, (squares / count as f64 + f64::from(epsilon)).sqrt())
+    (
+        mean,
+        (sums.squares / count as f64 + f64::from(epsilon)).sqrt(),
+    )
 }
 
 /// Scale and shift of a norm, `[c]` each, of the sums of `n` numbers and of what is given.
@@ -37,7 +40,7 @@ pub(super) fn norm(
 }
 
 /// What an operation makes of vectors.
-pub(super) fn compute(op: &Op, reads: &[&[f32]]) -> Vec<f32> {
+pub(super) fn compute(token: Token, op: &Op, reads: &[&[f32]]) -> Vec<f32> {
     let x = reads[0];
     let each = |of: &dyn Fn(usize) -> f32| (0..x.len()).map(of).collect();
     match op {
@@ -55,7 +58,7 @@ pub(super) fn compute(op: &Op, reads: &[&[f32]]) -> Vec<f32> {
         Op::Scale(op) => each(&|i| x[i] * op.scale[i] + op.shift[i]),
         Op::Activation(activation) => {
             let mut values = x.to_vec();
-            apply(*activation, &mut values);
+            with_simd!(token, simd => apply(simd, *activation, &mut values));
             values
         }
         Op::Add => each(&|i| x[i] + reads[1][i]),

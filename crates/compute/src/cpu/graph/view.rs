@@ -2,7 +2,8 @@
 //!
 //! Maps lie row-major inside a graph, `[c, h, w]`, so that vectors run along rows and no number of channels wastes any.
 
-use super::activation::apply;
+use super::activation::{apply, scale};
+use crate::cpu::simd::Isa;
 use crate::graph::Activation;
 use crate::{Padding, Size};
 
@@ -64,22 +65,20 @@ impl<'a> Source<'a> {
 
     /// What is done to numbers of a channel.
     #[inline(always)]
-    fn finish(&self, channel: usize, numbers: &mut [f32]) {
-        if let Some((scale, shift)) = self.affine {
-            let (scale, shift) = (scale[channel], shift[channel]);
-            for value in numbers.iter_mut() {
-                *value = *value * scale + shift;
-            }
+    fn finish<S: Isa>(&self, simd: S, channel: usize, numbers: &mut [f32]) {
+        if let Some((scales, shifts)) = self.affine {
+            scale(simd, numbers, scales[channel], shifts[channel]);
         }
         if let Some(activation) = self.activation {
-            apply(activation, numbers);
+            apply(simd, activation, numbers);
         }
     }
 
     /// Reads columns from `left` on of a row, which may lie beyond the border.
     #[inline(always)]
-    pub(super) fn read(
+    pub(super) fn read<S: Isa>(
         &self,
+        simd: S,
         channel: usize,
         y: isize,
         left: isize,
@@ -108,7 +107,7 @@ impl<'a> Source<'a> {
             to[before..before + inside].copy_from_slice(&row[first..first + inside]);
         }
         if inside == to.len() {
-            return self.finish(channel, to);
+            return self.finish(simd, channel, to);
         }
         let outside = (0..before).chain(before + inside..to.len());
         for index in outside.clone() {
@@ -117,9 +116,9 @@ impl<'a> Source<'a> {
             }
         }
         if padding != Padding::Zero {
-            return self.finish(channel, to);
+            return self.finish(simd, channel, to);
         }
-        self.finish(channel, &mut to[before..before + inside]);
+        self.finish(simd, channel, &mut to[before..before + inside]);
         for index in outside {
             to[index] = 0.0;
         }
@@ -127,8 +126,22 @@ impl<'a> Source<'a> {
 
     /// Reads part of a row inside.
     #[inline(always)]
-    pub(super) fn read_inside(&self, channel: usize, y: usize, left: usize, to: &mut [f32]) {
-        self.read(channel, y as isize, left as isize, Padding::Replicate, to);
+    pub(super) fn read_inside<S: Isa>(
+        &self,
+        simd: S,
+        channel: usize,
+        y: usize,
+        left: usize,
+        to: &mut [f32],
+    ) {
+        self.read(
+            simd,
+            channel,
+            y as isize,
+            left as isize,
+            Padding::Replicate,
+            to,
+        );
     }
 }
 
@@ -157,9 +170,11 @@ fn spread(row: &[f32], first: usize, to: &mut [f32]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cpu::simd::{Level, Token, with_simd};
 
     #[test]
     fn rows_are_read_at_any_distance_from_the_border() {
+        let token = Token::new(Level::detect()).expect("it was detected");
         let data: Vec<f32> = (0..12).map(|i| i as f32).collect();
         let size = Size {
             width: 3,
@@ -178,7 +193,7 @@ mod tests {
                     (-9..12).flat_map(move |left| [1, 2, 7, 20].map(|n| (y, left, n)))
                 }) {
                     let mut got = vec![f32::NAN; len];
-                    source.read(1, y, left, padding, &mut got);
+                    with_simd!(token, simd => source.read(simd, 1, y, left, padding, &mut got));
                     let expected: Vec<f32> = (0..len as isize)
                         .map(|i| {
                             let place =

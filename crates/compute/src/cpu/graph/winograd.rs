@@ -29,6 +29,8 @@ const ROOM: usize = 160 << 10;
 const UNITS: [usize; 2] = [3, 12];
 /// Lanes of the longest vectors.
 const MOST_LANES: usize = 16;
+/// Room for the columns of a unit, and for a vector more.
+const ROW: usize = (M + 1) * MOST_LANES;
 
 /// Transformed filters.
 #[derive(Debug)]
@@ -78,10 +80,11 @@ impl Filters {
         units / UNITS[0] * UNITS[0]
     }
 
-    /// Floats of `V` and of `M`.
-    fn room(&self, lanes: usize) -> [usize; 2] {
+    /// Floats of `V`, of `M`, and of rows on their way.
+    fn room(&self, lanes: usize) -> [usize; 3] {
         let tiles = self.units(lanes) * lanes;
-        [self.inputs, self.outputs].map(|n| POINTS * n * tiles + 8 * SLACK)
+        let of = |n: usize| POINTS * n * tiles + 8 * SLACK;
+        [of(self.inputs), of(self.outputs), A * ROW]
     }
 }
 
@@ -149,12 +152,14 @@ impl Job<'_> {
         let at_once = self.filters.units(lanes);
         let units = piece * at_once..((piece + 1) * at_once).min(all);
         let row = units.len() * lanes;
-        let (v, m) = room.split_at_mut(self.filters.room(lanes)[0]);
+        let [of_v, of_m, _] = self.filters.room(lanes);
+        let (v, m) = room.split_at_mut(of_v);
+        let (m, rows) = m.split_at_mut(of_m);
         for input in 0..inputs {
             for (index, unit) in units.clone().enumerate() {
                 let place = (unit / across * M, unit % across * M * lanes);
                 let start = input * row + index * lanes;
-                self.load(simd, input, place, &mut v[start..], inputs * row);
+                self.load(simd, input, place, rows, (&mut v[start..], inputs * row));
             }
         }
         let taps: Vec<u32> = (0..inputs).map(|input| (input * row) as u32).collect();
@@ -173,7 +178,8 @@ impl Job<'_> {
             }
         }
         for out in 0..outputs {
-            let sums = self.store(simd, out, units.clone(), &m[out * row..], outputs * row);
+            let m = (&m[out * row..], outputs * row);
+            let sums = self.store(simd, out, units.clone(), m, rows);
             self.target.note(piece, outputs, out, sums);
         }
     }
@@ -185,8 +191,8 @@ impl Job<'_> {
         simd: S,
         input: usize,
         (top, left): (usize, usize),
-        v: &mut [f32],
-        step: usize,
+        rows: &mut [f32],
+        (v, step): (&mut [f32], usize),
     ) {
         let lanes = S::f32s::LEN;
         let (top, left) = (
@@ -194,29 +200,34 @@ impl Job<'_> {
             left as isize - self.before[1] as isize,
         );
         // Columns from `left` on: four for each tile, and two for the last.
-        let mut rows = [[0.0; M * MOST_LANES + MOST_LANES]; A];
         let columns = M * lanes + A - M;
         let padding = self.filters.border.padding();
-        for (i, row) in rows.iter_mut().enumerate() {
-            let y = top + i as isize;
+        for i in 0..A {
+            let row = &mut rows[i * ROW..][..columns];
             self.source
-                .read(input, y, left, padding, &mut row[..columns]);
+                .read(simd, input, top + i as isize, left, padding, row);
         }
         for x in (0..columns).step_by(lanes) {
             let mut column = [S::f32s::splat(simd, 0.0); A];
             for i in 0..A {
-                column[i] = S::f32s::from_slice(simd, &rows[i][x..x + lanes]);
+                column[i] = S::f32s::from_slice(simd, &rows[i * ROW + x..][..lanes]);
             }
             let column = F4::input::<S>(column);
             for i in 0..A {
-                column[i].store_slice(&mut rows[i][x..x + lanes]);
+                column[i].store_slice(&mut rows[i * ROW + x..][..lanes]);
             }
         }
         for i in 0..A {
-            let vector = |x: usize| S::f32s::from_slice(simd, &rows[i][x..x + lanes]);
-            let first = apart(simd, [0, 1, 2, 3].map(|k| vector(k * lanes)));
-            let next = apart(simd, [0, 1, 2, 3].map(|k| vector(k * lanes + M)));
-            let points = F4::input::<S>([first[0], first[1], first[2], first[3], next[0], next[1]]);
+            let row = &rows[i * ROW..][..ROW];
+            let mut here = [S::f32s::splat(simd, 0.0); M];
+            let mut there = here;
+            for k in 0..M {
+                here[k] = S::f32s::from_slice(simd, &row[k * lanes..][..lanes]);
+                there[k] = S::f32s::from_slice(simd, &row[k * lanes + M..][..lanes]);
+            }
+            let [zero, one, two, three] = apart(simd, here);
+            let [four, five, ..] = apart(simd, there);
+            let points = F4::input::<S>([zero, one, two, three, four, five]);
             for j in 0..A {
                 points[j].store_slice(&mut v[(i * A + j) * step..][..lanes]);
             }
@@ -230,16 +241,15 @@ impl Job<'_> {
         simd: S,
         out: usize,
         units: Range<usize>,
-        m: &[f32],
-        step: usize,
+        (m, step): (&[f32], usize),
+        rows: &mut [f32],
     ) -> Sums {
         let lanes = S::f32s::LEN;
         let Size { width, height } = self.target.size;
         let across = width.div_ceil(M * lanes);
         let bias = S::f32s::splat(simd, self.filters.bias[out]);
         let mut sums = Sums::default();
-        let mut rows = [[0.0; M * MOST_LANES]; M];
-        let mut room = [0.0; M * MOST_LANES];
+        let (row, room) = rows.split_at_mut(ROW);
         for (index, unit) in units.enumerate() {
             let (top, left) = (unit / across * M, unit % across * M * lanes);
             let zero = S::f32s::splat(simd, 0.0);
@@ -266,11 +276,11 @@ impl Job<'_> {
             let columns = (M * lanes).min(width - left);
             for i in 0..M.min(height - top) {
                 let parts = together(simd, result[i]);
-                for (k, part) in parts.into_iter().enumerate() {
-                    part.store_slice(&mut rows[i][k * lanes..(k + 1) * lanes]);
+                for k in 0..M {
+                    parts[k].store_slice(&mut row[k * lanes..][..lanes]);
                 }
-                let (numbers, place) = (&mut rows[i][..columns], (top + i, left));
-                self.target.put(out, place, numbers, &mut room, &mut sums);
+                let (numbers, place) = (&mut row[..columns], (top + i, left));
+                self.target.put(simd, out, place, numbers, room, &mut sums);
             }
         }
         sums
