@@ -102,7 +102,10 @@ fn difference(got: &[f32], expected: &[f32]) -> f32 {
 }
 
 fn rms(got: &[f32], expected: &[f32]) -> f64 {
-    let squares = got.iter().zip(expected).map(|(a, b)| f64::from(a - b).powi(2));
+    let squares = got
+        .iter()
+        .zip(expected)
+        .map(|(a, b)| f64::from(a - b).powi(2));
     (squares.sum::<f64>() / got.len() as f64).sqrt()
 }
 
@@ -150,10 +153,13 @@ fn the_arbitrary_network_is_that_of_litert() {
     let code = &run(&net.predictor, &[&style])[0];
     let quantised = &vectors.get("code_litert_int8").1;
     let dot = |a: &[f32], b: &[f32]| -> f64 {
-        a.iter().zip(b).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
+        a.iter()
+            .zip(b)
+            .map(|(a, b)| f64::from(*a) * f64::from(*b))
+            .sum()
     };
-    let cosine = dot(&code.1, quantised)
-        / (dot(&code.1, &code.1) * dot(quantised, quantised)).sqrt();
+    let cosine =
+        dot(&code.1, quantised) / (dot(&code.1, &code.1) * dot(quantised, quantised)).sqrt();
     eprintln!("cosine {cosine} rms {}", rms(&code.1, quantised));
     assert!(cosine >= 0.9998, "{cosine}");
     assert!(rms(&code.1, quantised) <= 0.015);
@@ -162,7 +168,9 @@ fn the_arbitrary_network_is_that_of_litert() {
     let made = &run(&net.transfer.graph(), &[&content, &vector(quantised)])[0];
     assert_eq!(made.0, [3, 384, 384]);
     let places = (0..3 * 96 * 96).map(|i| (i / 9216, i / 96 % 96, i % 96));
-    let every: Vec<f32> = places.map(|(c, y, x)| made.1[(c * 384 + 4 * y) * 384 + 4 * x]).collect();
+    let every: Vec<f32> = places
+        .map(|(c, y, x)| made.1[(c * 384 + 4 * y) * 384 + 4 * x])
+        .collect();
     let expected = vectors.picture("out_litert_fp16_every4th");
     let off = difference(&every, &expected.1);
     eprintln!("transfer {off:e}");
@@ -200,7 +208,9 @@ fn features(cascade: &Cascade, level: &Level, image: &Array) -> Array {
     let device = device();
     let network = device.network(&cascade.encoders[level.encoder]).unwrap();
     let image = device.upload(&image.1, &image.0).unwrap();
-    let tape = network.forward(&image, &[TapRequest::features(level.tap)]).unwrap();
+    let tape = network
+        .forward(&image, &[TapRequest::features(level.tap)])
+        .unwrap();
     let made = tape.features(level.tap).unwrap();
     (made.shape().to_vec(), device.download(made).unwrap())
 }
@@ -227,7 +237,11 @@ fn encoders_and_decoders_of_wct_are_those_of_numpy() {
         let step = made.0[1] / shape[1];
         let (h, w) = (made.0[1], made.0[2]);
         let places = (0..expected.len()).map(|i| {
-            let (c, y, x) = (i / (shape[1] * shape[2]), i / shape[2] % shape[1], i % shape[2]);
+            let (c, y, x) = (
+                i / (shape[1] * shape[2]),
+                i / shape[2] % shape[1],
+                i % shape[2],
+            );
             made.1[(c * h + step * y) * w + step * x]
         });
         let off = difference(&places.collect::<Vec<_>>(), expected);

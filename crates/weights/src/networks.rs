@@ -264,7 +264,10 @@ mod tests {
                 assert_eq!(checksum.digits().len(), length, "{file}");
             }
         }
-        assert_eq!(network("wct-16x").and_then(KnownNetwork::bytes), Some(9_692_535));
+        assert_eq!(
+            network("wct-16x").and_then(KnownNetwork::bytes),
+            Some(9_692_535)
+        );
     }
 
     #[test]
@@ -276,7 +279,10 @@ mod tests {
             folder.write(file, "other bytes");
         }
         let problem = store.import_network(known, folder.path()).unwrap_err();
-        assert!(matches!(problem, WeightsError::OtherFile { .. }), "{problem}");
+        assert!(
+            matches!(problem, WeightsError::OtherFile { .. }),
+            "{problem}"
+        );
         assert_eq!(store.find_network("microast"), None);
         assert!(!store.remove_network(known).unwrap());
     }

@@ -362,13 +362,21 @@ fn graphs_that_lie() {
         ("onnx/many-dimensions", "the number of dimensions is 9"),
         ("onnx/external", "tensor a: its numbers lie in another file"),
         ("onnx/not-packed", "tensor a: its numbers are not packed"),
-        ("onnx/bytes-do-not-fit", "tensor a: its 2 values of type f32 have 4 bytes"),
+        (
+            "onnx/bytes-do-not-fit",
+            "tensor a: its 2 values of type f32 have 4 bytes",
+        ),
         ("tflite/cut", "damaged"),
         ("tflite/root-beyond-file", "the file has 24"),
-        ("tflite/table-before-file", "a table in it begins before the file"),
+        (
+            "tflite/table-before-file",
+            "a table in it begins before the file",
+        ),
         ("tflite/no-graph", "it has no graph"),
     ] {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(file);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../../fuzz/corpus")
+            .join(file);
         let message = message(&std::fs::read(path).unwrap());
         assert!(message.contains(expected), "{file}: {expected}: {message}");
     }

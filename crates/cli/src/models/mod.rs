@@ -104,7 +104,10 @@ fn shape(fetched: &Fetched) -> anyhow::Result<(Option<(u8, u8)>, Precision)> {
 
 /// By what the files of a network are compared with what is known of them.
 fn comparison_of(network: &KnownNetwork) -> String {
-    let known = network.files.iter().filter(|(_, origin)| origin.checksum.is_some());
+    let known = network
+        .files
+        .iter()
+        .filter(|(_, origin)| origin.checksum.is_some());
     match (known.count(), network.files.len()) {
         (0, _) => "no hash is known to compare them with".into(),
         (known, all) if known == all => "each compared with its known hash".into(),
@@ -116,7 +119,10 @@ fn import(args: &ModelsImport) -> anyhow::Result<()> {
     if args.file.is_dir() {
         let name = args.fetched.install_as.as_deref();
         let Some(network) = name.and_then(network) else {
-            let known: Vec<_> = impasto_weights::networks().iter().map(|known| known.name).collect();
+            let known: Vec<_> = impasto_weights::networks()
+                .iter()
+                .map(|known| known.name)
+                .collect();
             bail!(
                 "{} is a folder: name the network whose files it has by --name ({}), or the file that is meant",
                 args.file.display(),

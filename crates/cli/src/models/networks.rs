@@ -16,7 +16,10 @@ fn report(network: &KnownNetwork, folder: &Path) -> anyhow::Result<()> {
         network.files.len(),
         comparison_of(network)
     ));
-    note(&format!("licence {}: {}", network.licence, network.attribution));
+    note(&format!(
+        "licence {}: {}",
+        network.licence, network.attribution
+    ));
     if network.research_only {
         note("its authors publish these weights for research only");
     }
@@ -25,7 +28,10 @@ fn report(network: &KnownNetwork, folder: &Path) -> anyhow::Result<()> {
 
 /// Refuses what is said of convolutions and values: files of networks stay as they are.
 fn refuse_shaping(network: &KnownNetwork, fetched: &Fetched) -> anyhow::Result<()> {
-    let renamed = fetched.install_as.as_deref().is_some_and(|name| name != network.name);
+    let renamed = fetched
+        .install_as
+        .as_deref()
+        .is_some_and(|name| name != network.name);
     if fetched.to.is_some() || fetched.half || renamed {
         bail!(
             "{} is kept as it was published, under its own name: leave --to, --half and --name out",

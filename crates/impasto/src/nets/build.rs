@@ -1,7 +1,7 @@
 //! Pieces that graphs of networks are put together from.
 
-use super::tensors::{Filters, Layout, Tensors};
 use super::NetError;
+use super::tensors::{Filters, Layout, Tensors};
 use impasto_compute::graph::{
     Activation, Affine, Border, Convolution, GraphSpec, InstanceNorm, Linear, Op, Scaling, Value,
     Variance,

@@ -55,7 +55,9 @@ pub enum NetError {
         known: String,
     },
     /// The file is a graph with an operation that none of the networks here has.
-    #[error("{file} has the operation {operation}, which none of the networks that impasto knows has: it is another network; known are {known}")]
+    #[error(
+        "{file} has the operation {operation}, which none of the networks that impasto knows has: it is another network; known are {known}"
+    )]
     Operation {
         /// The file.
         file: String,
@@ -65,7 +67,9 @@ pub enum NetError {
         known: String,
     },
     /// Some of the files of a network are there, others not.
-    #[error("{place} has {found} of {network}, but not {missing}; put all its files into one folder and name that")]
+    #[error(
+        "{place} has {found} of {network}, but not {missing}; put all its files into one folder and name that"
+    )]
     Incomplete {
         /// The file, or the folder.
         place: String,
@@ -85,7 +89,9 @@ pub enum NetError {
         found: String,
     },
     /// A tensor of the network is missing.
-    #[error("{file} looks like {network}, but has no tensor {tensor}: it is incomplete or another network of that kind; fetch the file again")]
+    #[error(
+        "{file} looks like {network}, but has no tensor {tensor}: it is incomplete or another network of that kind; fetch the file again"
+    )]
     Missing {
         /// The file.
         file: String,
@@ -95,7 +101,9 @@ pub enum NetError {
         tensor: String,
     },
     /// A tensor has another shape than the network's.
-    #[error("{file} looks like {network}, but its tensor {tensor} has the shape {got:?} instead of {expected}: it is another network of that kind, which cannot be run")]
+    #[error(
+        "{file} looks like {network}, but its tensor {tensor} has the shape {got:?} instead of {expected}: it is another network of that kind, which cannot be run"
+    )]
     Shape {
         /// The file.
         file: String,

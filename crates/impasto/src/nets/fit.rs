@@ -59,7 +59,14 @@ mod tests {
             assert_eq!(made.len(), 2 * to.width * to.height);
             assert_eq!(cropped(&made, to, size), planes);
         }
-        let (made, _) = padded(&[1.0, 2.0, 3.0], Size { width: 3, height: 1 }, 8);
+        let (made, _) = padded(
+            &[1.0, 2.0, 3.0],
+            Size {
+                width: 3,
+                height: 1,
+            },
+            8,
+        );
         assert_eq!(made[..8], [1.0, 2.0, 3.0, 2.0, 1.0, 2.0, 3.0, 2.0]);
     }
 }

@@ -12,11 +12,11 @@
 //!
 //! The form of the paper, whose predictor is Inception-v3, is not read: none of its files has been at hand.
 
+use super::NetError;
 use super::build::{checked, convolution, linear};
 use super::forms::GHIASI;
 use super::tensors::{Layout, Tensors};
 use super::transformer::TransformerSpec;
-use super::NetError;
 use impasto_compute::Padding;
 use impasto_compute::graph::{Activation, Border, GraphSpec, Kind, Op, Value};
 
@@ -107,7 +107,13 @@ impl Walk<'_, '_> {
     }
 
     /// An ordinary convolution by its name.
-    fn plain(&mut self, x: Value, name: &str, stride: usize, relu6: bool) -> Result<Value, NetError> {
+    fn plain(
+        &mut self,
+        x: Value,
+        name: &str,
+        stride: usize,
+        relu6: bool,
+    ) -> Result<Value, NetError> {
         let names = ["weights", "Conv2D_bias"].map(|part| format!("{name}/{part}"));
         let names = names.each_ref().map(String::as_str);
         self.push(x, names, Layout::OutSidesIn, stride, relu6)
@@ -144,7 +150,10 @@ fn predictor_graph(tensors: &Tensors<'_>, code: usize) -> Result<GraphSpec, NetE
     }
     x = walk.plain(x, "MobilenetV2/Conv_1", 1, true)?;
     let x = walk.graph.push(Op::ChannelMean, &[x]);
-    let names = ["mobilenet_conv/Conv/weights", "mobilenet_conv/Conv/Conv2D_bias"];
+    let names = [
+        "mobilenet_conv/Conv/weights",
+        "mobilenet_conv/Conv/Conv2D_bias",
+    ];
     let map = linear(tensors, names, walk.channels, code)?;
     let x = walk.graph.push(Op::Linear(map), &[x]);
     walk.graph.output(x);

@@ -13,13 +13,11 @@
 //! Its files are four: the encoders' have the same tensors, and are told by `content` or `style` in the file's name, or, in
 //! a file with all of them, before the tensors' names.
 
+use super::NetError;
 use super::build::{checked, convolution, given_norm, relu};
 use super::tensors::{Layout, Tensors};
-use super::NetError;
 use impasto_compute::Padding;
-use impasto_compute::graph::{
-    Border, GraphSpec, Kind, Op, Upsampling, Value, Variance,
-};
+use impasto_compute::graph::{Border, GraphSpec, Kind, Op, Upsampling, Value, Variance};
 
 /// MicroAST's two graphs.
 #[derive(Clone, Debug)]

@@ -6,11 +6,11 @@
 //!
 //! | model | files | module |
 //! |---|---|---|
-//! | [`Model::Transformer`] | Johnson's and Dumoulin's networks in six forms | [`forms`], [`transformer`] |
-//! | [`Model::Ghiasi`] | Magenta's style predictor and transfer network | [`ghiasi`] |
-//! | [`Model::MicroAst`] | its encoders, modulator and decoder | [`microast`] |
-//! | [`Model::Cascade`] | encoders and decoders of WCT and AdaIN | [`wct`] |
-//! | [`Model::Paint`] | decoders of `lite`; part of the program | [`paint`] |
+//! | [`Model::Transformer`] | Johnson's and Dumoulin's networks in six forms | `forms`, `transformer` |
+//! | [`Model::Ghiasi`] | Magenta's style predictor and transfer network | `ghiasi` |
+//! | [`Model::MicroAst`] | its encoders, modulator and decoder | `microast` |
+//! | [`Model::Cascade`] | encoders and decoders of WCT and AdaIN | `wct` |
+//! | [`Model::Paint`] | decoders of `lite`; part of the program | `paint` |
 //!
 //! A network is told by the tensors of its files, not by what these are called; parts of one may lie in one file or in
 //! several of a folder. What is read of a file is what its network needs, each tensor checked for its shape and refused by
@@ -99,9 +99,9 @@ impl Model {
         let installed = |store: &Store| store.find_network(name).or_else(|| store.find(name));
         match store.and_then(installed) {
             Some(path) => open(&path, store),
-            None if impasto_weights::network(name).is_some() => Err(NetError::NotInstalled {
-                name: name.into(),
-            }),
+            None if impasto_weights::network(name).is_some() => {
+                Err(NetError::NotInstalled { name: name.into() })
+            }
             None => Err(NetError::Unknown {
                 name: name.into(),
                 known: known(store),
@@ -138,7 +138,13 @@ impl Model {
 
     /// Weights and other numbers that it was made from.
     pub fn parameters(&self) -> usize {
-        let of = |graph: &GraphSpec| graph.nodes.iter().map(|node| node.op.params()).sum::<usize>();
+        let of = |graph: &GraphSpec| {
+            graph
+                .nodes
+                .iter()
+                .map(|node| node.op.params())
+                .sum::<usize>()
+        };
         match self {
             Model::Transformer(spec) => spec.parameters(),
             Model::Ghiasi(ghiasi) => of(&ghiasi.predictor) + ghiasi.transfer.parameters(),
@@ -153,7 +159,12 @@ fn known(store: Option<&Store>) -> String {
     let mut known = vec![EMBEDDED.to_string()];
     known.extend(networks().iter().map(|network| network.name.to_string()));
     let installed = store.and_then(|store| store.list().ok());
-    known.extend(installed.unwrap_or_default().into_iter().map(|(name, _)| name));
+    known.extend(
+        installed
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(name, _)| name),
+    );
     known.join(", ")
 }
 

@@ -4,10 +4,10 @@
 //! decoders replicate the border; nearest ×2 stands before those where the encoder has pooled. How they were made is said in
 //! `models/lite-paint.md`.
 
+use super::NetError;
 use super::build::{checked, convolution};
 use super::cascade::{Cascade, Level, Step, decoder};
 use super::tensors::{Layout, Tensors};
-use super::NetError;
 use crate::encoder::{Encoder, EncoderOptions, LayerName};
 use impasto_compute::graph::Border;
 use impasto_compute::{Padding, Tap};
@@ -101,7 +101,9 @@ pub(super) fn read(tensors: &Tensors<'_>) -> Result<Cascade, NetError> {
         });
     }
     let deepest = lite.trunk(DECODERS[0].layer);
-    encoder.layers.truncate(deepest.map_or(0, |layer| layer + 1));
+    encoder
+        .layers
+        .truncate(deepest.map_or(0, |layer| layer + 1));
     encoder.heads.clear();
     Ok(Cascade {
         name: "paint",

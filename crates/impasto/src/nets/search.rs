@@ -120,7 +120,10 @@ impl<'f> Search<'f> {
                 Family::Ghiasi,
                 usize::from(self.predictor.is_some() && self.transfer.is_some()),
             ),
-            (Family::MicroAst, usize::from(self.micro.names(false).is_empty())),
+            (
+                Family::MicroAst,
+                usize::from(self.micro.names(false).is_empty()),
+            ),
             (Family::Cascade, usize::from(!pairs.is_empty())),
             (Family::Paint, usize::from(self.paint.is_some())),
         ];

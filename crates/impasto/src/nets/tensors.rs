@@ -131,7 +131,12 @@ impl<'f> Tensors<'f> {
         }
     }
 
-    pub(super) fn misfit(&self, name: &str, got: &[usize], expected: impl Into<String>) -> NetError {
+    pub(super) fn misfit(
+        &self,
+        name: &str,
+        got: &[usize],
+        expected: impl Into<String>,
+    ) -> NetError {
         NetError::Shape {
             file: self.file().into(),
             network: self.network,
@@ -168,7 +173,12 @@ impl<'f> Tensors<'f> {
     }
 
     /// A matrix `[rows, columns]`, whatever dimensions of 1 are around it.
-    pub(super) fn matrix(&self, name: &str, rows: usize, columns: usize) -> Result<Vec<f32>, NetError> {
+    pub(super) fn matrix(
+        &self,
+        name: &str,
+        rows: usize,
+        columns: usize,
+    ) -> Result<Vec<f32>, NetError> {
         let tensor = self.read(name)?;
         let sides = tensor.shape.iter().copied().filter(|&side| side != 1);
         let expected = [rows, columns].into_iter().filter(|&side| side != 1);

@@ -37,7 +37,7 @@ impl File {
 /// The state dict of pytorch/examples, narrow, with two residual blocks.
 fn pytorch(prefix: &str) -> File {
     let mut file = File::default();
-    let mut conv = |file: File, name: &str, norm: &str, shape: [usize; 4]| {
+    let conv = |file: File, name: &str, norm: &str, shape: [usize; 4]| {
         let mut file = file
             .with(&format!("{prefix}{name}.conv2d.weight"), &shape)
             .with(&format!("{prefix}{name}.conv2d.bias"), &shape[..1]);
@@ -81,7 +81,11 @@ fn counted(width: usize) -> File {
     let mut file = File::default();
     for (number, shape) in layers.iter().enumerate() {
         // Filters of transposed convolutions have what they make before what they read.
-        let outputs = if (5..7).contains(&number) { shape[2] } else { shape[3] };
+        let outputs = if (5..7).contains(&number) {
+            shape[2]
+        } else {
+            shape[3]
+        };
         for (part, shape) in [&shape[..], &[outputs], &[outputs]].into_iter().enumerate() {
             let name = match 3 * number + part {
                 0 => "Variable:0".into(),
@@ -184,7 +188,10 @@ fn a_state_dict_is_a_transformer_network_whatever_stands_before_its_names() {
 fn what_a_transformer_network_lacks_is_named() {
     let folder = Folder::new();
     let whole = pytorch("");
-    let path = whole.clone().without("in2.bias").write(&folder, "a.safetensors");
+    let path = whole
+        .clone()
+        .without("in2.bias")
+        .write(&folder, "a.safetensors");
     let said = problem(&path);
     assert!(said.contains("no tensor in2.bias"), "{said}");
     let path = whole
@@ -192,12 +199,18 @@ fn what_a_transformer_network_lacks_is_named() {
         .with("conv2.conv2d.weight", &[3, 5, 3, 3])
         .write(&folder, "a.safetensors");
     let said = problem(&path);
-    assert!(said.contains("conv2.conv2d.weight has the shape [3, 5, 3, 3]"), "{said}");
+    assert!(
+        said.contains("conv2.conv2d.weight has the shape [3, 5, 3, 3]"),
+        "{said}"
+    );
     let mut nan = whole;
     let tensor = nan.0.tensors.get_mut("res1.conv1.conv2d.weight").unwrap();
     tensor.values[7] = f32::NAN;
     let said = problem(&nan.write(&folder, "a.safetensors"));
-    assert!(said.contains("res1.conv1.conv2d.weight holds NaN at position 7"), "{said}");
+    assert!(
+        said.contains("res1.conv1.conv2d.weight holds NaN at position 7"),
+        "{said}"
+    );
     let path = pytorch("").write(&folder, "a.safetensors");
     let bytes = std::fs::read(&path).unwrap();
     std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
@@ -225,7 +238,13 @@ fn counted_variables_are_lengstroms_or_of_vangogh_crazy_world() {
             panic!("not a convolution");
         };
         assert_eq!(convolution.border.padding(), border);
-        assert_eq!(size_made(&spec.graph(), 8, 12), Size { width: 8, height: 12 });
+        assert_eq!(
+            size_made(&spec.graph(), 8, 12),
+            Size {
+                width: 8,
+                height: 12
+            }
+        );
     }
 }
 
@@ -259,7 +278,11 @@ fn styles_are_mixed_row_by_row() {
     let mixed = style(&[(0, 0.25), (4, 0.75)]);
     assert_eq!(mixed.len(), 2 * 8);
     for (mixed, (first, last)) in mixed.iter().zip(first.iter().zip(&last)) {
-        let expected: Vec<_> = first.iter().zip(last).map(|(a, b)| 0.25 * a + 0.75 * b).collect();
+        let expected: Vec<_> = first
+            .iter()
+            .zip(last)
+            .map(|(a, b)| 0.25 * a + 0.75 * b)
+            .collect();
         impasto_testing::assert_same("a mixture", mixed, &expected);
     }
     let graph = spec.graph();
@@ -284,7 +307,13 @@ fn microast_is_put_together_from_a_folder_or_from_any_of_its_files() {
         assert_eq!(net.channels, 8);
         assert_eq!(net.style.outputs.len(), 8);
         assert_eq!(net.transfer.inputs.len(), 10);
-        assert_eq!(size_made(&net.transfer, 9, 8), Size { width: 12, height: 8 });
+        assert_eq!(
+            size_made(&net.transfer, 9, 8),
+            Size {
+                width: 12,
+                height: 8
+            }
+        );
     }
     std::fs::remove_file(folder.path().join("modulator.safetensors")).unwrap();
     let said = problem(folder.path());
@@ -334,12 +363,27 @@ fn encoders_go_with_the_decoders_of_their_level() {
     let level = &cascade.levels[0];
     assert_eq!(level.layer.to_string(), "relu2_1");
     cascade.encoders[0].validate().unwrap();
-    let size = Size { width: 7, height: 4 };
-    assert_eq!(cascade.encoders[0].shape_at(level.tap, size).unwrap(), [6, 2, 3]);
-    assert_eq!(size_made(&level.decoder, 3, 2), Size { width: 6, height: 4 });
+    let size = Size {
+        width: 7,
+        height: 4,
+    };
+    assert_eq!(
+        cascade.encoders[0].shape_at(level.tap, size).unwrap(),
+        [6, 2, 3]
+    );
+    assert_eq!(
+        size_made(&level.decoder, 3, 2),
+        Size {
+            width: 6,
+            height: 4
+        }
+    );
     std::fs::remove_file(encoder).unwrap();
     let said = problem(&path);
-    assert!(said.contains("the decoder of relu2_1") && said.contains("not an encoder"), "{said}");
+    assert!(
+        said.contains("the decoder of relu2_1") && said.contains("not an encoder"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -347,7 +391,11 @@ fn the_embedded_network_is_whole() {
     let Model::Paint(cascade) = Model::embedded().unwrap() else {
         panic!("another family");
     };
-    let layers: Vec<_> = cascade.levels.iter().map(|level| level.layer.to_string()).collect();
+    let layers: Vec<_> = cascade
+        .levels
+        .iter()
+        .map(|level| level.layer.to_string())
+        .collect();
     assert_eq!(layers, ["relu3_3", "relu2_1", "relu1_1"]);
     for level in &cascade.levels {
         let net = &cascade.encoders[level.encoder];
@@ -363,11 +411,19 @@ fn the_embedded_network_is_whole() {
 fn what_is_no_network_is_said() {
     let folder = Folder::new();
     assert!(problem(folder.path()).contains("no file of weights"));
-    let path = File::default().with("wte.weight", &[4, 4]).write(&folder, "gpt.safetensors");
+    let path = File::default()
+        .with("wte.weight", &[4, 4])
+        .write(&folder, "gpt.safetensors");
     let said = problem(&path);
-    assert!(said.contains("wte.weight") && said.contains("known are"), "{said}");
+    assert!(
+        said.contains("wte.weight") && said.contains("known are"),
+        "{said}"
+    );
     let said = Model::find_in("nothing", None).unwrap_err().to_string();
-    assert!(said.contains("neither a file, nor a folder, nor one of paint"), "{said}");
+    assert!(
+        said.contains("neither a file, nor a folder, nor one of paint"),
+        "{said}"
+    );
     pytorch("").write(&folder, "a.safetensors");
     pytorch("").write(&folder, "b.safetensors");
     let said = problem(folder.path());

@@ -5,13 +5,13 @@
 //! 1610.07629), or with scales and shifts that are linear in a code of the style (Ghiasi et al. 2017, arXiv 1705.06830):
 //! convolutions that make the picture smaller, residual blocks, convolutions that make it larger again. A
 //! [`TransformerSpec`] says all of that, [`TransformerSpec::graph`] makes a graph of it for a device; which files hold
-//! which is a table ([`forms`](super::forms)).
+//! which is a table (`forms`).
 //!
 //! Strides of 2 round up, so what is made has `m·⌈⌈n/2⌉/2⌉` places, with `m` 4 in all that are known, at least as many as
 //! the picture: what is too much on the right and below is cut off by the caller ([`cropped`](super::cropped)).
 
-use super::build::{colours, given_norm, relu};
 use super::NetError;
+use super::build::{colours, given_norm, relu};
 use impasto_compute::graph::{
     Activation, Affine, Convolution, GraphSpec, InstanceNorm, Kind, Linear, Op, Scaling,
     TransposedConvolution, Upsampling, Value, Variance,
@@ -169,9 +169,8 @@ impl TransformerSpec {
             styles.code = Some(graph.input("code", Kind::Vector(length)));
         }
         for (number, (channels, _)) in self.conditional().enumerate() {
-            let pair = ["scale", "shift"].map(|what| {
-                graph.input(format!("{what} {number}"), Kind::Vector(channels))
-            });
+            let pair = ["scale", "shift"]
+                .map(|what| graph.input(format!("{what} {number}"), Kind::Vector(channels)));
             styles.pairs.push(pair);
         }
         styles.pairs.reverse();
@@ -207,9 +206,7 @@ impl TransformerSpec {
     /// Numbers in a style's code, if the network reads one.
     pub fn code(&self) -> Option<usize> {
         self.layers().find_map(|layer| match &layer.norm {
-            Norm::Coded { scale, .. } => {
-                Some(scale.weight.len() / scale.bias.len().max(1))
-            }
+            Norm::Coded { scale, .. } => Some(scale.weight.len() / scale.bias.len().max(1)),
             _ => None,
         })
     }

@@ -21,10 +21,10 @@
 //! An encoder's pools drop an odd last row or column, as those of WCT do; AdaIN's program rounds up. Both are the same where
 //! the picture's sides are multiples of [`Cascade::multiple`](super::Cascade::multiple).
 
+use super::NetError;
 use super::build::{checked, convolution};
 use super::cascade::{Cascade, Level, Step, decoder, with_border};
 use super::tensors::{Layout, Tensors};
-use super::NetError;
 use crate::encoder::{Encoder, EncoderOptions, LayerName, Preprocessing};
 use impasto_compute::graph::Border;
 use impasto_compute::{Input, InputNorm, Layer, NetSpec, Padding, Tap};
@@ -58,7 +58,11 @@ fn places(level: u8) -> Vec<((u8, u8), bool)> {
     let mut places = vec![((level, 1), false)];
     for block in (1..level).rev() {
         let count = BLOCKS[usize::from(block) - 1];
-        places.extend((1..=count).rev().map(|index| ((block, index), index == count)));
+        places.extend(
+            (1..=count)
+                .rev()
+                .map(|index| ((block, index), index == count)),
+        );
     }
     places
 }
@@ -80,9 +84,9 @@ impl<'f> Found<'f> {
         }
         let there = |level: &u8| tensors.has(&format!("conv{level}1.weight"));
         let level = (1..=5).rev().find(there)?;
-        let layers = places(level).into_iter().map(|((block, index), enlarge)| {
-            (format!("conv{block}{index}"), enlarge)
-        });
+        let layers = places(level)
+            .into_iter()
+            .map(|((block, index), enlarge)| (format!("conv{block}{index}"), enlarge));
         Some(Self {
             level,
             layers: layers.collect(),
@@ -94,7 +98,10 @@ impl<'f> Found<'f> {
     /// A decoder whose convolutions are called by their place in a sequence of padding, convolution, ReLU and enlargement.
     fn in_sequence(tensors: &Tensors<'f>) -> Option<Self> {
         let tensors = tensors.beside("1.weight", None)?.as_network(NETWORK);
-        let filters = tensors.names().filter(|name| name.ends_with(".weight")).count();
+        let filters = tensors
+            .names()
+            .filter(|name| name.ends_with(".weight"))
+            .count();
         let level = (1..=5).find(|&level| places(level).len() == filters)?;
         let mut place = 1;
         let mut layers = Vec::new();
@@ -146,7 +153,11 @@ impl<'f> Found<'f> {
                 enlarge: *enlarge,
             });
         }
-        checked(&self.tensors, NETWORK, decoder(channels, steps, self.relu_last))
+        checked(
+            &self.tensors,
+            NETWORK,
+            decoder(channels, steps, self.relu_last),
+        )
     }
 }
 
@@ -167,7 +178,9 @@ impl Trunk<'_> {
         };
         let channels = of((level, 1))?;
         // Small encoders are made for a level each; the published one is the same for all.
-        let own = convolutions.last().is_some_and(|(place, _)| *place == (level, 1));
+        let own = convolutions
+            .last()
+            .is_some_and(|(place, _)| *place == (level, 1));
         (own || of((1, 1)) == Some(FULL_WIDTH)).then_some(channels)
     }
 }
@@ -253,7 +266,8 @@ pub(super) fn read(
             Tap::Layer(layer) => Some(layer),
             Tap::Head(_) => None,
         });
-        net.layers.truncate(deepest.max().map_or(0, |layer| layer + 1));
+        net.layers
+            .truncate(deepest.max().map_or(0, |layer| layer + 1));
         net.heads.clear();
         cascade.encoders.push(net);
     }
@@ -277,11 +291,15 @@ fn fold(net: &mut NetSpec, front: &Front) -> Option<()> {
     for (filter, bias) in first.weight.chunks_exact(27).zip(&mut bias) {
         for colour in 0..3 {
             weight.extend((0..9).map(|tap| {
-                let seen = (0..3).map(|c| f64::from(filter[9 * c + tap]) * f64::from(matrix[3 * c + colour]));
+                let seen = (0..3)
+                    .map(|c| f64::from(filter[9 * c + tap]) * f64::from(matrix[3 * c + colour]));
                 seen.sum::<f64>() as f32
             }));
         }
-        let added = filter.iter().enumerate().map(|(i, w)| f64::from(*w) * f64::from(shift[i / 9]));
+        let added = filter
+            .iter()
+            .enumerate()
+            .map(|(i, w)| f64::from(*w) * f64::from(shift[i / 9]));
         *bias = (f64::from(*bias) + added.sum::<f64>()) as f32;
     }
     first.weight = weight.into();

@@ -143,13 +143,19 @@ pub(super) fn index<'a>(source: Source<'a>, limits: &Limits) -> Read<Index<'a>> 
                 _ => None,
             };
             tensors.extend(found);
-            within("the number of tensors", tensors.len() as u64, limits.tensors as u64)?;
+            within(
+                "the number of tensors",
+                tensors.len() as u64,
+                limits.tensors as u64,
+            )?;
         }
     }
     let mut entries: Vec<Entry> = Vec::new();
     for declared in tensors {
         let name = declared.name.clone();
-        let entry = declared.entry().map_err(|problem| problem.in_tensor(&name))?;
+        let entry = declared
+            .entry()
+            .map_err(|problem| problem.in_tensor(&name))?;
         entries.push(entry);
     }
     let spans = entries.iter().map(|entry| match entry.place {
@@ -236,7 +242,11 @@ fn tensor(reader: &mut Reader<'_, '_>, mut span: Span) -> Read<Tensor> {
             (14, Value::Number(place)) => tensor.external |= place != 0,
             _ => {}
         }
-        within("the number of dimensions", tensor.dims.len() as u64, MAX_RANK as u64)?;
+        within(
+            "the number of dimensions",
+            tensor.dims.len() as u64,
+            MAX_RANK as u64,
+        )?;
     }
     Ok(tensor)
 }
@@ -262,11 +272,17 @@ impl Tensor {
                 "its numbers are not packed; write the model again with a program of today",
             ));
         }
-        let shape: Option<Vec<usize>> =
-            self.dims.iter().map(|&side| usize::try_from(side).ok()).collect();
+        let shape: Option<Vec<usize>> = self
+            .dims
+            .iter()
+            .map(|&side| usize::try_from(side).ok())
+            .collect();
         let sized = shape.and_then(|shape| Some((count(&shape)? as u64, shape)));
         let Some((values, shape)) = sized else {
-            return Err(Problem::damaged(format!("its shape {:?} cannot be", self.dims)));
+            return Err(Problem::damaged(format!(
+                "its shape {:?} cannot be",
+                self.dims
+            )));
         };
         let data = self.data.unwrap_or(Span { at: 0, end: 0 });
         if let Some(width) = encoding.width()

@@ -219,7 +219,9 @@ pub(super) fn index<'a>(source: Source<'a>, limits: &Limits) -> Read<Index<'a>> 
     for (number, tensor) in reader.tables(graph, 0, most)?.into_iter().enumerate() {
         let buffer = usize::try_from(reader.number(tensor, 2)?).ok();
         let Some(bytes) = buffer.and_then(|buffer| data.get(buffer).copied()) else {
-            return Err(Problem::damaged("a tensor lies in a buffer that is not there"));
+            return Err(Problem::damaged(
+                "a tensor lies in a buffer that is not there",
+            ));
         };
         if bytes.length == 0 {
             continue;
@@ -228,15 +230,17 @@ pub(super) fn index<'a>(source: Source<'a>, limits: &Limits) -> Read<Index<'a>> 
         if !taken.insert(name.clone()) {
             name = format!("{number}:{name}");
         }
-        let entry = entry(&mut reader, tensor, bytes, &name)
-            .map_err(|problem| problem.in_tensor(&name))?;
+        let entry =
+            entry(&mut reader, tensor, bytes, &name).map_err(|problem| problem.in_tensor(&name))?;
         // One buffer may be that of several tensors, which are the same then.
         if taken.insert(format!("buffer {buffer:?}")) {
             spans.push((bytes.at, bytes.at + bytes.length, name));
         }
         entries.push(entry);
     }
-    let spans = spans.iter().map(|(from, to, name)| (*from, *to, name.as_str()));
+    let spans = spans
+        .iter()
+        .map(|(from, to, name)| (*from, *to, name.as_str()));
     refuse_overlaps(spans.collect(), false)?;
     Ok(Index {
         format: Format::Tflite,
