@@ -429,3 +429,25 @@ fn what_is_no_network_is_said() {
     let said = problem(folder.path());
     assert!(said.contains("2 transformer networks"), "{said}");
 }
+
+/// A field of a protocol buffer that holds bytes, fewer than 128.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    let mut field = vec![number << 3 | 2, u8::try_from(bytes.len()).unwrap()];
+    field.extend_from_slice(bytes);
+    field
+}
+
+#[test]
+fn an_operation_that_no_network_here_has_is_named() {
+    let folder = Folder::new();
+    let tensor = [&[0x08, 1, 0x10, 1][..], &field(8, b"w"), &field(9, &[0; 4])].concat();
+    let graph = |operation: &[u8]| {
+        let node = field(1, &field(4, operation));
+        [vec![0x08, 8], field(7, &[node, field(5, &tensor)].concat())].concat()
+    };
+    let path = folder.write("a.onnx", graph(b"LSTM"));
+    let said = problem(&path);
+    assert!(said.contains("has the operation LSTM"), "{said}");
+    let said = problem(&folder.write("a.onnx", graph(b"Conv")));
+    assert!(said.contains("its tensors are called w"), "{said}");
+}

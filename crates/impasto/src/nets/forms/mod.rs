@@ -354,7 +354,7 @@ impl Form {
                 LENGSTROM_WIDTH => &LENGSTROM,
                 _ => &VANGOGH,
             };
-            Some((form, found.as_network(form.name)))
+            Some((form, found.told_as(form.name)))
         })
     }
 
@@ -368,6 +368,6 @@ impl Form {
         };
         let (last, _) = expand.last()?;
         let found = tensors.beside(&format!("{last}{}", filters[0]), None)?;
-        Some(found.as_network(self.name))
+        Some(found.told_as(self.name))
     }
 }
