@@ -378,6 +378,34 @@ fn encoders_go_with_the_decoders_of_their_level() {
             height: 4
         }
     );
+    // The same in sequence, as AdaIN's is: padding, convolution, ReLU, enlargement count.
+    let mut sequence = File::default();
+    for (name, shape) in [
+        ("1", [4, 6, 3, 3]),
+        ("5", [4, 4, 3, 3]),
+        ("8", [3, 4, 3, 3]),
+    ] {
+        sequence = conv(sequence, name, shape);
+    }
+    let other = sequence.write(&folder, "other.safetensors");
+    std::fs::remove_file(&path).unwrap();
+    let Model::Cascade(cascade) = Model::open(&other).unwrap() else {
+        panic!("another family");
+    };
+    // Nothing is behind its last convolution; a ReLU is behind that of a small one by name.
+    let nodes = |cascade: &Cascade| cascade.levels[0].decoder.nodes.len();
+    assert_eq!(nodes(&cascade), 3 + 1 + 2);
+    std::fs::remove_file(other).unwrap();
+    let path = decoder.write(&folder, "decoder2.safetensors");
+    assert_eq!(
+        Model::open(&path)
+            .map(|model| match model {
+                Model::Cascade(cascade) => nodes(&cascade),
+                _ => 0,
+            })
+            .unwrap(),
+        3 + 1 + 3
+    );
     std::fs::remove_file(encoder).unwrap();
     let said = problem(&path);
     assert!(
