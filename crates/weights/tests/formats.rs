@@ -2,6 +2,7 @@
 //! numbers. `fixtures/make.py` wrote them and says what they hold.
 
 use impasto_weights::{Checkpoint, Format, Limits, WeightTensor, WeightsFile};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 fn fixture(name: &str) -> PathBuf {
@@ -354,4 +355,19 @@ fn whole_numbers_of_tensorflow_lite_are_scaled_slice_by_slice() {
         assert_eq!(*value, scale * (i as i32 - 12 - zero) as f32, "{i}");
     }
     assert_eq!(tensors["bias"].values, [-0.375, 0.0, 125.0]);
+}
+
+#[test]
+fn tensors_of_deeplearn_js_have_a_file_each() {
+    let json = br#"{"Variable": {"filename": "a", "shape": [1, 2]}, "Variable_1": {"filename": "b", "shape": [1]}}"#;
+    let bytes = [1.0_f32, -2.0, 0.5].map(f32::to_le_bytes).concat();
+    let shards = BTreeMap::from([
+        ("a".to_string(), &bytes[..8]),
+        ("b".to_string(), &bytes[8..]),
+    ]);
+    let file =
+        WeightsFile::with_shards(json, &shards, "manifest.json", &Limits::default()).unwrap();
+    let tensors = file.read_all(|_| true).unwrap().tensors;
+    assert_eq!(tensors["Variable"].values, [1.0, -2.0]);
+    assert_eq!(tensors["Variable_1"].values, [0.5]);
 }

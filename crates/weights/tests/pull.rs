@@ -4,8 +4,8 @@ mod hub;
 
 use hub::{Hub, Reply};
 use impasto_weights::{
-    Advice, Checkpoint, Checksum, Import, Installed, Model, Origin, Pull, PullError, PullEvent,
-    PullFrom, Store, WeightTensor, write_safetensors,
+    Advice, Checkpoint, Checksum, Import, Installed, KnownNetwork, Model, Origin, Pull, PullError,
+    PullEvent, PullFrom, Store, WeightTensor, write_safetensors,
 };
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -701,4 +701,60 @@ fn a_folder_that_cannot_be_written_is_named() {
     let message = bench.run(at(&hub)).unwrap_err().to_string();
     assert!(message.contains("below a file"), "{message}");
     assert!(hub.log().is_empty());
+}
+
+/// A network of two files at a hub, with what is stated of the second.
+fn network(hub: &Hub, checksum: Option<Checksum>) -> &'static KnownNetwork {
+    let whole = |file: &str, checksum| Origin {
+        ranges: false,
+        ..origin(format!("{}/{file}", hub.url), checksum)
+    };
+    let files = vec![("a.pth", whole("a", None)), ("b.pth", whole("b", checksum))];
+    Box::leak(Box::new(KnownNetwork {
+        name: "pair",
+        purpose: "a test",
+        licence: "none",
+        research_only: false,
+        attribution: "nobody",
+        files: Box::leak(files.into_boxed_slice()),
+    }))
+}
+
+#[test]
+fn a_network_of_several_files_is_fetched_file_by_file() {
+    let hub = Hub::always(Reply::Whole(padded_pth()));
+    let bench = Bench::new();
+    let silent = &mut |_: &PullEvent<'_>| ControlFlow::Continue(());
+    let other = network(&hub, Some(Checksum::Sha256Prefix("00000000")));
+    let problem = bench.store.pull_network(other, &bench.pull, silent);
+    let problem = problem.unwrap_err().to_string();
+    assert!(
+        problem.contains("is another file than the one"),
+        "{problem}"
+    );
+    // What was right is there, what was wrong is not, and nothing is left of it.
+    let folder = bench.store.network_folder(other);
+    let names = || {
+        let entries = std::fs::read_dir(&folder).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(), ["a.pth"]);
+    let asked = hub.log().len();
+    let known = network(&hub, None);
+    let made = bench
+        .store
+        .pull_network(known, &bench.pull, silent)
+        .unwrap();
+    assert_eq!(
+        (made.as_path(), names()),
+        (folder.as_path(), vec!["a.pth".into(), "b.pth".into()])
+    );
+    // The first one is not fetched again.
+    assert!(
+        hub.log()[asked..]
+            .iter()
+            .all(|request| request.path == "/b")
+    );
 }

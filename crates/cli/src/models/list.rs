@@ -215,10 +215,10 @@ fn known_row(
 }
 
 fn network_row(store: &Store, network: &KnownNetwork) -> Row {
-    let first = network
-        .files
-        .first()
-        .map_or("", |(_, origin)| place(origin.url));
+    // Whose folder at which host.
+    let first = network.files.first().map_or("", |(_, origin)| origin.url);
+    let parts = first.trim_start_matches("https://").split('/').take(3);
+    let first = parts.collect::<Vec<_>>().join("/");
     let mut notes = vec![
         network.purpose.to_string(),
         format!("{} files from {first}", network.files.len()),

@@ -23,7 +23,7 @@ pub struct Level {
     pub layer: LayerName,
     /// Index of the encoder that sees them.
     pub encoder: usize,
-    /// Where in the encoder they are: a layer, and features that nothing is linear in.
+    /// Where in the encoder they are: behind one of its own ReLUs, never a head.
     pub tap: Tap,
     /// Channels.
     pub channels: usize,

@@ -58,7 +58,7 @@ pub fn mixed(codes: &[(&[f32], f32)]) -> Vec<f32> {
 
 /// The tensors of a predictor.
 pub(super) fn predictor<'f>(tensors: &Tensors<'f>) -> Option<Tensors<'f>> {
-    Some(tensors.beside(TELLING, None)?.as_network(PREDICTOR))
+    Some(tensors.beside(TELLING, None)?.told_as(PREDICTOR))
 }
 
 /// The tensors of a transfer network.

@@ -56,7 +56,7 @@ pub(super) struct Parts<'f> {
 impl<'f> Parts<'f> {
     /// Takes what a file has; `file` is its name without folders.
     pub(super) fn take(&mut self, tensors: &Tensors<'f>, file: &str) {
-        let network = |tensors: Tensors<'f>| tensors.as_network(NETWORK);
+        let network = |tensors: Tensors<'f>| tensors.told_as(NETWORK);
         let find = |name: &str| tensors.beside(name, None).map(network);
         self.modulator = self.modulator.take().or_else(|| find(MODULATOR));
         self.decoder = self.decoder.take().or_else(|| find(DECODER));

@@ -6,11 +6,11 @@
 //!
 //! | model | files | module |
 //! |---|---|---|
-//! | [`Model::Transformer`] | Johnson's and Dumoulin's networks in six forms | [`forms`], [`transformer`] |
-//! | [`Model::Ghiasi`] | Magenta's style predictor and transfer network | [`ghiasi`] |
-//! | [`Model::MicroAst`] | its encoders, modulator and decoder | [`microast`] |
-//! | [`Model::Cascade`] | encoders and decoders of WCT and AdaIN | [`wct`] |
-//! | [`Model::Paint`] | decoders of `lite`; part of the program | [`paint`] |
+//! | [`Model::Transformer`] | Johnson's and Dumoulin's networks in six forms | `forms`, `transformer` |
+//! | [`Model::Ghiasi`] | Magenta's style predictor and transfer network | `ghiasi` |
+//! | [`Model::MicroAst`] | its encoders, modulator and decoder | `microast` |
+//! | [`Model::Cascade`] | encoders and decoders of WCT and AdaIN | `wct` |
+//! | [`Model::Paint`] | decoders of `lite`; part of the program | `paint` |
 //!
 //! A network is told by the tensors of its files, not by what these are called; parts of one may lie in one file or in
 //! several of a folder. What is read of a file is what its network needs, each tensor checked for its shape and refused by

@@ -54,7 +54,7 @@ const DECODERS: [Row; 3] = [
 
 /// The tensors of decoders of `lite`.
 pub(super) fn find<'f>(tensors: &Tensors<'f>) -> Option<Tensors<'f>> {
-    Some(tensors.beside(TELLING, None)?.as_network(NETWORK))
+    Some(tensors.beside(TELLING, None)?.told_as(NETWORK))
 }
 
 /// Reads decoders of `lite`.

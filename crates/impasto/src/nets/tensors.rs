@@ -92,7 +92,7 @@ impl<'f> Tensors<'f> {
     }
 
     /// The same tensors, told as those of a network in messages.
-    pub(super) fn as_network(mut self, network: &'static str) -> Self {
+    pub(super) fn told_as(mut self, network: &'static str) -> Self {
         self.network = network;
         self
     }

@@ -37,7 +37,7 @@ impl File {
 /// The state dict of pytorch/examples, narrow, with two residual blocks.
 fn pytorch(prefix: &str) -> File {
     let mut file = File::default();
-    let mut conv = |file: File, name: &str, norm: &str, shape: [usize; 4]| {
+    let conv = |file: File, name: &str, norm: &str, shape: [usize; 4]| {
         let mut file = file
             .with(&format!("{prefix}{name}.conv2d.weight"), &shape)
             .with(&format!("{prefix}{name}.conv2d.bias"), &shape[..1]);
@@ -378,6 +378,34 @@ fn encoders_go_with_the_decoders_of_their_level() {
             height: 4
         }
     );
+    // The same in sequence, as AdaIN's is: padding, convolution, ReLU, enlargement count.
+    let mut sequence = File::default();
+    for (name, shape) in [
+        ("1", [4, 6, 3, 3]),
+        ("5", [4, 4, 3, 3]),
+        ("8", [3, 4, 3, 3]),
+    ] {
+        sequence = conv(sequence, name, shape);
+    }
+    let other = sequence.write(&folder, "other.safetensors");
+    std::fs::remove_file(&path).unwrap();
+    let Model::Cascade(cascade) = Model::open(&other).unwrap() else {
+        panic!("another family");
+    };
+    // Nothing is behind its last convolution; a ReLU is behind that of a small one by name.
+    let nodes = |cascade: &Cascade| cascade.levels[0].decoder.nodes.len();
+    assert_eq!(nodes(&cascade), 3 + 1 + 2);
+    std::fs::remove_file(other).unwrap();
+    let path = decoder.write(&folder, "decoder2.safetensors");
+    assert_eq!(
+        Model::open(&path)
+            .map(|model| match model {
+                Model::Cascade(cascade) => nodes(&cascade),
+                _ => 0,
+            })
+            .unwrap(),
+        3 + 1 + 3
+    );
     std::fs::remove_file(encoder).unwrap();
     let said = problem(&path);
     assert!(
@@ -428,4 +456,26 @@ fn what_is_no_network_is_said() {
     pytorch("").write(&folder, "b.safetensors");
     let said = problem(folder.path());
     assert!(said.contains("2 transformer networks"), "{said}");
+}
+
+/// A field of a protocol buffer that holds bytes, fewer than 128.
+fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+    let mut field = vec![number << 3 | 2, u8::try_from(bytes.len()).unwrap()];
+    field.extend_from_slice(bytes);
+    field
+}
+
+#[test]
+fn an_operation_that_no_network_here_has_is_named() {
+    let folder = Folder::new();
+    let tensor = [&[0x08, 1, 0x10, 1][..], &field(8, b"w"), &field(9, &[0; 4])].concat();
+    let graph = |operation: &[u8]| {
+        let node = field(1, &field(4, operation));
+        [vec![0x08, 8], field(7, &[node, field(5, &tensor)].concat())].concat()
+    };
+    let path = folder.write("a.onnx", graph(b"LSTM"));
+    let said = problem(&path);
+    assert!(said.contains("has the operation LSTM"), "{said}");
+    let said = problem(&folder.write("a.onnx", graph(b"Conv")));
+    assert!(said.contains("its tensors are called w"), "{said}");
 }

@@ -5,7 +5,7 @@
 //! 1610.07629), or with scales and shifts that are linear in a code of the style (Ghiasi et al. 2017, arXiv 1705.06830):
 //! convolutions that make the picture smaller, residual blocks, convolutions that make it larger again. A
 //! [`TransformerSpec`] says all of that, [`TransformerSpec::graph`] makes a graph of it for a device; which files hold
-//! which is a table ([`forms`](super::forms)).
+//! which is a table (`forms`).
 //!
 //! Strides of 2 round up, so what is made has `m·⌈⌈n/2⌉/2⌉` places, with `m` 4 in all that are known, at least as many as
 //! the picture: what is too much on the right and below is cut off by the caller ([`cropped`](super::cropped)).

@@ -75,7 +75,7 @@ impl<'f> Found<'f> {
 
     /// A decoder whose convolutions are called by their place in VGG-19.
     fn named(tensors: &Tensors<'f>) -> Option<Self> {
-        let tensors = tensors.beside("conv11.weight", None)?.as_network(NETWORK);
+        let tensors = tensors.beside("conv11.weight", None)?.told_as(NETWORK);
         let &[3, inputs, 3, 3] = tensors.shape("conv11.weight")? else {
             return None;
         };
@@ -97,7 +97,7 @@ impl<'f> Found<'f> {
 
     /// A decoder whose convolutions are called by their place in a sequence of padding, convolution, ReLU and enlargement.
     fn in_sequence(tensors: &Tensors<'f>) -> Option<Self> {
-        let tensors = tensors.beside("1.weight", None)?.as_network(NETWORK);
+        let tensors = tensors.beside("1.weight", None)?.told_as(NETWORK);
         let filters = tensors
             .names()
             .filter(|name| name.ends_with(".weight"))

@@ -3,6 +3,9 @@
 //! Source: the TensorFlow.js converter's README, "Format conversion". A group's shards, one behind the other, are the
 //! bytes of its weights in order, without gaps. Quantised weights are whole numbers of one or two bytes, or f16.
 //! Shards are looked for beside `model.json` only: a path that leads elsewhere is refused.
+//!
+//! Its predecessor deeplearn.js had a `manifest.json` that maps each tensor's name to its shape and to a file of its own, of f32;
+//! that is read as so many groups of one weight.
 
 use super::{Beside, Format, Index};
 use crate::Limits;
@@ -43,6 +46,28 @@ struct Quantization {
     min: f32,
 }
 
+/// A tensor of deeplearn.js.
+#[derive(Deserialize)]
+struct Alone {
+    filename: String,
+    shape: Vec<u64>,
+}
+
+/// The groups of a manifest of deeplearn.js, if the JSON is one.
+fn alone(text: &[u8]) -> Option<Vec<Group>> {
+    let tensors: BTreeMap<String, Alone> = serde_json::from_slice(text).ok()?;
+    let groups = tensors.into_iter().map(|(name, tensor)| Group {
+        paths: vec![tensor.filename],
+        weights: vec![Weight {
+            name,
+            shape: tensor.shape,
+            dtype: "float32".into(),
+            quantization: None,
+        }],
+    });
+    Some(groups.collect())
+}
+
 /// The index, or `None` if the JSON is something else.
 pub(super) fn index<'a>(
     source: Source<'a>,
@@ -53,7 +78,7 @@ pub(super) fn index<'a>(
     let text = source.bytes(0, source.len())?;
     let model: Model = serde_json::from_slice(&text)
         .map_err(|error| Problem::damaged(format!("its JSON: {error}")))?;
-    let Some(manifest) = model.manifest else {
+    let Some(manifest) = model.manifest.or_else(|| alone(&text)) else {
         return Ok(None);
     };
     let mut bytes = Source::default();

@@ -128,10 +128,11 @@ fn rotate_rows(a: &mut [f64], n: usize, (p, q): (usize, usize), (c, s): (f64, f6
 #[cfg(test)]
 mod tests {
     use super::*;
-    use impasto_testing::{Tolerance, assert_close, fine_noise};
+    use impasto_testing::{Numbers, Tolerance, assert_close};
 
     fn covariance(seed: u64, c: usize, n: usize) -> Vec<f64> {
-        let f = fine_noise(seed, c * n);
+        let mut numbers = Numbers(seed);
+        let f: Vec<f64> = (0..c * n).map(|_| numbers.fine()).collect();
         let entry = |k: usize| {
             (0..n)
                 .map(|x| f[k / c * n + x] * f[k % c * n + x])
