@@ -173,7 +173,8 @@ impl Row {
         let default = field.default();
         if Quality::NAMES
             .iter()
-            .any(|(_, quality)| of_quality(*quality) != default)
+            .filter_map(|(_, quality)| of_quality(*quality))
+            .any(|value| Some(value) != default)
         {
             return Some("of the quality".into());
         }

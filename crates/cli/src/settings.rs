@@ -23,11 +23,16 @@ pub fn run(args: &args::Run, name: Option<&OsStr>, problems: &mut Problems) -> R
             Err(error) => problems.recipe_file(&error),
         }
     }
-    if let Some(quality) = problems.take(&args.quality) {
-        quality.apply(&mut recipe);
-        if name.is_some() {
-            problems.usage("--recipe and --quality are both given: choose one; --steps is the work that a recipe does");
+    let quality = problems.take(&args.quality);
+    match (name, args.init.as_deref().map(init)) {
+        (Some(_), _) if quality.is_some() => problems.usage(
+            "--recipe and --quality are both given: choose one; --steps is the work that a recipe does",
+        ),
+        (Some(_), _) => {}
+        (None, Some(start)) if start.method().is_none() => {
+            quality.unwrap_or_default().apply_unpainted(&mut recipe);
         }
+        (None, _) => quality.unwrap_or_default().apply(&mut recipe),
     }
     let settings = args.objective.settings.0.and(&args.settings.0);
     let (mut changes, lines) = settings.read();

@@ -12,7 +12,7 @@ use crate::named::Named;
 use crate::observer::{Observer, Scale};
 use crate::optim::Optimizer;
 use crate::picture::Picture;
-use crate::recipe::{MethodSettings, Problem, Recipe};
+use crate::recipe::{MethodName, MethodSettings, Problem, Recipe};
 use crate::style::Style;
 use crate::{Error, Result};
 use impasto_compute::{Device, StageTime};
@@ -30,7 +30,8 @@ pub struct Stylizer {
 pub struct Networks<'a> {
     /// What looks at pictures, for recipes that optimise.
     pub encoder: Option<&'a Encoder>,
-    /// What paints, for recipes of feed-forward methods and for those that start from what a network paints.
+    /// What paints, for recipes of feed-forward methods and for those that start from what a network paints; the embedded
+    /// one if its method is [`MethodName::Paint`](crate::recipe::MethodName::Paint) and no other is given.
     pub painter: Option<&'a PainterSpec>,
 }
 
@@ -65,7 +66,13 @@ impl Stylizer {
     ) -> Result<Self> {
         let device = device.into();
         let Networks { encoder, painter } = networks;
-        let painter = match (recipe.painter(), painter) {
+        let embedded = match (recipe.painter(), painter) {
+            (Some(MethodName::Paint), None) => {
+                Some(PainterSpec::find(MethodName::Paint, None, None)?)
+            }
+            _ => None,
+        };
+        let painter = match (recipe.painter(), painter.or(embedded.as_ref())) {
             (Some(needed), Some(painter)) if needed == painter.method => Some(painter),
             (Some(needed), _) => return Err(missing(needed.name(), "needs a network of its own")),
             (None, _) => None,

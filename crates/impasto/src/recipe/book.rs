@@ -155,7 +155,6 @@ mod tests {
             quality.apply(&mut recipe);
             assert_eq!(Recipe::named(name).unwrap(), recipe, "{}", quality.name());
         }
-        assert_eq!(Recipe::named("impasto").unwrap(), Recipe::default());
     }
 
     /// A file that leaves a setting out would change with our own defaults.

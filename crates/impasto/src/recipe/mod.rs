@@ -92,7 +92,8 @@ impl Recipe {
 }
 
 impl Default for Recipe {
-    /// The recipe of [`Quality::Normal`].
+    /// An optimisation from the content, coarse to fine, which needs no network that paints: what files leave out is as
+    /// here. The program's own default is [`Quality::Normal`].
     fn default() -> Self {
         Self {
             size: OutputSize::LongSide(512),

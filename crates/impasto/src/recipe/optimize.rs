@@ -42,7 +42,7 @@ pub struct Optimize {
 }
 
 impl Default for Optimize {
-    /// Those of [`Quality::Normal`](super::Quality::Normal): every term free of scale, Wasserstein-2 style.
+    /// Every term free of scale, Wasserstein-2 style, from the content, coarse to fine: what files leave out is as here.
     fn default() -> Self {
         Self {
             content: ContentTerm::default(),

@@ -1,6 +1,6 @@
 //! Sizes and steps of a run, and how much work they are.
 
-use super::{AdamSettings, OptimizerSettings, Recipe};
+use super::{AdamSettings, Init, MethodName, MethodSettings, OptimizerSettings, Recipe};
 use crate::named::Named;
 
 /// The sizes of a run and the steps at each.
@@ -10,6 +10,8 @@ pub struct Schedule {
     pub scales: Vec<usize>,
     /// Whether the run goes from 128 px by √2 to its size; otherwise it has one scale.
     pub coarse_to_fine: bool,
+    /// Of the scales from 128 px, at most so many, the finest; 0 for all. Explicit scales are all there are.
+    pub finest: usize,
     /// Steps at each scale, from the coarsest; the last number serves all further scales.
     pub steps: Vec<usize>,
 }
@@ -34,6 +36,9 @@ impl Schedule {
                 .collect();
             sides.sort_unstable();
             sides.dedup();
+            if self.finest > 0 {
+                sides.drain(..sides.len().saturating_sub(self.finest));
+            }
         }
         let last = self.steps.last().copied().unwrap_or(0);
         sides
@@ -49,6 +54,7 @@ impl Default for Schedule {
         Self {
             scales: vec![],
             coarse_to_fine: true,
+            finest: 0,
             steps: vec![80, 40, 40, 40, 30],
         }
     }
@@ -57,17 +63,20 @@ impl Default for Schedule {
 /// How much work goes into a picture.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Quality {
-    /// For a first look: 40 steps, then 20 a scale.
+    /// What the embedded network paints, in a pass.
+    Instant,
+    /// Ten steps from there, at the final size.
     Draft,
-    /// 80 steps, then 40 a scale, 30 from the fifth on.
+    /// Some steps from there, at two sizes.
     #[default]
     Normal,
-    /// 150 steps, then 80 a scale.
+    /// Many steps from there, at four sizes.
     Fine,
 }
 
 impl Named for Quality {
     const NAMES: &'static [(&'static str, Self)] = &[
+        ("instant", Quality::Instant),
         ("draft", Quality::Draft),
         ("normal", Quality::Normal),
         ("fine", Quality::Fine),
@@ -75,17 +84,57 @@ impl Named for Quality {
 }
 
 impl Quality {
-    /// Changes schedule and optimiser of a recipe to this much work; nothing of a recipe whose method has neither.
+    /// Changes start, schedule and optimiser of a recipe to this much work, or its method; nothing of a recipe whose method
+    /// has neither.
+    ///
+    /// From what the embedded network paints, few steps do at few sizes.
     pub fn apply(self, recipe: &mut Recipe) {
-        let Some(settings) = recipe.optimize_mut() else {
+        if self == Quality::Instant {
+            recipe.method = MethodSettings::of(MethodName::Paint);
             return;
+        }
+        let (finest, steps, learning_rate, averaging) = match self {
+            Quality::Instant | Quality::Draft => (1, vec![10], 0.04, 0.8),
+            Quality::Normal => (2, vec![14, 18], 0.04, 0.86),
+            Quality::Fine => (4, vec![60, 40, 40, 40], 0.03, 0.95),
         };
+        self.set(
+            recipe,
+            Init::Paint,
+            finest,
+            steps,
+            (learning_rate, averaging),
+        );
+    }
+
+    /// The same for a start that no network has painted: more steps, at all sizes. [`Quality::Instant`] has no such form,
+    /// and is as [`Quality::Draft`].
+    pub fn apply_unpainted(self, recipe: &mut Recipe) {
         let (steps, learning_rate, averaging) = match self {
-            Quality::Draft => (vec![40, 20], 0.04, 0.9),
+            Quality::Instant | Quality::Draft => (vec![40, 20], 0.04, 0.9),
             Quality::Normal => (vec![80, 40, 40, 40, 30], 0.03, 0.95),
             Quality::Fine => (vec![150, 80], 0.02, 0.99),
         };
-        settings.schedule.steps = steps;
+        self.set(recipe, Init::Content, 0, steps, (learning_rate, averaging));
+    }
+
+    fn set(
+        self,
+        recipe: &mut Recipe,
+        init: Init,
+        finest: usize,
+        steps: Vec<usize>,
+        (learning_rate, averaging): (f32, f32),
+    ) {
+        let Some(settings) = recipe.optimize_mut() else {
+            return;
+        };
+        settings.init = init;
+        settings.schedule = Schedule {
+            finest,
+            steps,
+            ..Schedule::default()
+        };
         let adam = match settings.optimizer {
             OptimizerSettings::Adam(adam) => adam,
             OptimizerSettings::Lbfgs(_) => AdamSettings::default(),
@@ -112,6 +161,12 @@ mod tests {
             schedule.plan(512),
             [(128, 40), (181, 20), (256, 20), (362, 20), (512, 20)]
         );
+        assert_eq!(schedule.plan(100), [(100, 40)]);
+        let schedule = Schedule {
+            finest: 2,
+            ..schedule
+        };
+        assert_eq!(schedule.plan(512), [(362, 40), (512, 20)]);
         assert_eq!(schedule.plan(100), [(100, 40)]);
         let schedule = Schedule {
             scales: vec![64, 300],

@@ -319,6 +319,7 @@ fn schedule() -> Vec<Field> {
             .or_else("from 128 by √2")
             .everyday(),
         row("schedule.coarse-to-fine", Kind::Flag, at_optimize!(schedule.coarse_to_fine), "Whether the run goes from 128 px by √2 to its size; otherwise it has one scale"),
+        row("schedule.finest", whole(Range::between(0.0, 99.0)), at_optimize!(schedule.finest), "Of those scales at most so many, the finest; 0 for all"),
         row("schedule.steps", steps, at_optimize!(schedule.steps), "Steps at each scale, coarsest first; the last number serves all further scales")
             .everyday(),
     ]

@@ -49,7 +49,7 @@ impl PainterSpec {
     pub fn find(method: MethodName, model: Option<&Path>, store: Option<&Store>) -> Result<Self> {
         let name = match model {
             Some(path) => path.display().to_string(),
-            None => method.name().into(),
+            None => own(method).into(),
         };
         let model = match (model, method) {
             (None, MethodName::Paint) => Model::embedded()?,
@@ -75,6 +75,15 @@ impl PainterSpec {
     /// The fingerprint of its weights.
     pub fn fingerprint(&self) -> String {
         fingerprint(self.model.numbers())
+    }
+}
+
+/// The name of the network by which a method paints unless another is named.
+fn own(method: MethodName) -> &'static str {
+    match method {
+        // Its decoder of relu4_1 serves means and deviations as well.
+        MethodName::Wct | MethodName::Adain => "wct-16x",
+        other => other.name(),
     }
 }
 

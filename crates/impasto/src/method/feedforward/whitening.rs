@@ -43,7 +43,7 @@ fn power(matrix: &[f64], c: usize, ridge: f64, least: f64, exponent: f64) -> Vec
     let (values, vectors) = symmetric(&matrix, c);
     let mut result = vec![0.0; c * c];
     for (value, vector) in values.iter().zip(vectors.chunks_exact(c.max(1))) {
-        if !(*value > least) {
+        if value.is_nan() || *value <= least {
             continue;
         }
         let factor = value.powf(exponent);
@@ -86,7 +86,7 @@ fn symmetric(matrix: &[f64], n: usize) -> (Vec<f64>, Vec<f64>) {
             .map(|(i, j)| 2.0 * a[i * n + j] * a[i * n + j])
             .sum();
         // A matrix that holds no numbers ends here, too.
-        if !(beside > 1e-26 * whole) {
+        if beside.is_nan() || beside <= 1e-26 * whole {
             break;
         }
         for p in 0..n {
