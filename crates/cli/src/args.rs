@@ -248,11 +248,11 @@ pub fn with_standard_styles(typed: impl IntoIterator<Item = OsString>) -> Vec<Os
 /// What is compared, and how.
 #[derive(Args)]
 pub struct Objective {
-    /// A painting or a folder of them, and how much each counts among the paintings; may be given several times
+    /// A painting or a folder of them, and how much each counts among the paintings; may be given several times. A network
+    /// that has learned its style needs none
     #[arg(
         long = "style",
         value_name = "IMAGE[:WEIGHT]", value_hint = ValueHint::FilePath,
-        required = true,
         help_heading = "Style"
     )]
     pub styles: Vec<OsString>,

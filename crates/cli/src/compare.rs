@@ -3,14 +3,14 @@
 //! Each recipe is checked before the first is run. They are run one after the other, each with a network of its own that
 //! is gone before the next is made; then a contact sheet and a page with all losses are written.
 
-use crate::args::Stylize;
+use crate::args::{self, Stylize};
 use crate::problems::Problems;
 use crate::progress::{Display, duration};
 use crate::stylize::{command_line, noise, summary, watched};
 use crate::{Exit, Failure, interrupt, job, note, say, settings, words};
-use impasto::job::{Files, Saved, Source, describe, joined, save_result, short};
+use impasto::job::{Files, Run, Saved, Source, describe, joined, save_result, short};
 use impasto::picture::SaveOptions;
-use impasto::{Comparison, Contender, Picture, Plate, Style, sheet};
+use impasto::{Comparison, Contender, Picture, Plate, Recipe, Style, sheet};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -25,6 +25,15 @@ pub fn run(args: &Stylize, quiet: bool) -> Result<Exit, Failure> {
     let plan = Plan::new(args, quiet)?;
     interrupt::listen();
     Ok(plan.run(args, quiet)?)
+}
+
+/// The run of a recipe. A model is for those recipes that have work for one.
+fn run_of(args: &args::Run, recipe: &OsString, problems: &mut Problems) -> Run {
+    let mut run = settings::run(args, Some(recipe), problems);
+    if run.recipe.painter().is_none() {
+        run.model = None;
+    }
+    run
 }
 
 /// A valid comparison.
@@ -85,7 +94,7 @@ impl Plan {
         let content = source
             .as_ref()
             .and_then(|source| problems.gather(|found| impasto::job::open(source, found)));
-        let styles = settings::styles(&args.run.objective, &mut problems);
+        let styles = settings::styles(&args.run.objective, &Recipe::default(), &mut problems);
         let style_sources: Vec<_> = styles.iter().map(|(source, _)| source.clone()).collect();
         let styles = problems.gather(|found| impasto::job::open_styles(&styles, found));
         let names = names(&args.compare, &mut problems);
@@ -98,7 +107,7 @@ impl Plan {
         files.read_pictures(sources.iter().chain(&style_sources));
         let progress = job::progress(&args.run, quiet, &mut problems);
         for recipe in &args.compare {
-            let run = settings::run(&args.run, Some(recipe), &mut problems);
+            let run = run_of(&args.run, recipe, &mut problems);
             let mut found = Vec::new();
             let checked = run.check(&mut found);
             if let (Some(content), [source]) = (&content, sources.as_slice()) {
@@ -197,7 +206,7 @@ impl Plan {
 
     fn paint(&mut self, entry: &Entry, args: &Stylize, quiet: bool) -> anyhow::Result<Contender> {
         let mut problems = Problems::default();
-        let run = settings::run(&args.run, Some(&entry.recipe), &mut problems);
+        let run = run_of(&args.run, &entry.recipe, &mut problems);
         let mut found = Vec::new();
         let made = run.check(&mut found).stylizer(self.styles.clone());
         problems.job(&found, &[]);

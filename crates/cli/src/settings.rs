@@ -168,8 +168,15 @@ pub fn limits(args: &args::Device, problems: &mut Problems) -> RunLimits {
     limits
 }
 
-/// The styles, each with its weight.
-pub fn styles(args: &args::Objective, problems: &mut Problems) -> Vec<(Source, f32)> {
+/// The styles, each with its weight; a recipe that cannot do without is noted.
+pub fn styles(
+    args: &args::Objective,
+    recipe: &Recipe,
+    problems: &mut Problems,
+) -> Vec<(Source, f32)> {
+    if args.styles.is_empty() && recipe.method.needs_styles() {
+        problems.usage("--style is missing: name a painting, or one of `impasto styles`");
+    }
     let mut styles = Vec::new();
     for text in &args.styles {
         match Source::weighted(text) {

@@ -152,16 +152,13 @@ impl Plan {
         reads.read_run(checked.ordered());
         check_folder(&folder, &cells, reads, &mut problems);
         let files = cells;
-        let (Some(manifest), Some(encoder), true) = (
-            Manifest::read(&folder, &mut problems),
-            checked.encoder(),
-            problems.is_empty(),
-        ) else {
+        let (Some(manifest), true) = (Manifest::read(&folder, &mut problems), problems.is_empty())
+        else {
             return Err(problems);
         };
         let made_from = MadeFrom {
             recipe: checked.ordered().recipe.clone(),
-            encoder: encoder.digest(),
+            networks: checked.networks(),
             start: checked.ordered().start.clone(),
         };
         let fingerprints = match made_from.fingerprints(&contents.sources, &styles.sources) {
@@ -355,7 +352,8 @@ impl Inputs {
         problems: &mut Problems,
     ) -> (Self, Option<Style>) {
         let (mut styles, mut first) = (Inputs::default(), None);
-        for (source, weight) in settings::styles(&args.run.objective, problems) {
+        for (source, weight) in settings::styles(&args.run.objective, &Recipe::default(), problems)
+        {
             let name = source.name();
             if weight != 1.0 {
                 problems.usage(format!(
@@ -476,8 +474,8 @@ fn check_folder(folder: &Path, cells: &[PathBuf], mut files: Files, problems: &m
 /// What all pictures of a gallery are made from.
 struct MadeFrom {
     recipe: Recipe,
-    /// Digest of the encoder.
-    encoder: String,
+    /// What its networks are.
+    networks: String,
     start: Option<Source>,
 }
 
@@ -496,7 +494,7 @@ impl MadeFrom {
                 let made_from = json!({
                     "version": env!("CARGO_PKG_VERSION"),
                     "recipe": self.recipe,
-                    "encoder": self.encoder,
+                    "encoder": self.networks,
                     "content": content,
                     "style": style,
                     "start": start,

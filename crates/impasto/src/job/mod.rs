@@ -240,6 +240,15 @@ impl CheckedRun {
         self.encoder.as_ref()
     }
 
+    /// What the networks of the run are, as one text: two runs of the same recipe and pictures with the same networks paint
+    /// the same.
+    pub fn networks(&self) -> String {
+        let encoder = self.encoder.as_ref().map(Encoder::digest);
+        let painter = self.painter.as_ref().map(PainterSpec::fingerprint);
+        let digests: Vec<_> = encoder.into_iter().chain(painter).collect();
+        digests.join(" ")
+    }
+
     /// The device, if there is nothing wrong with it.
     pub fn device(&self) -> Option<&dyn Device> {
         self.device.as_deref()
@@ -457,14 +466,12 @@ fn made_from(
         Some(start) => Some(digest(start)?),
         None => None,
     };
-    let encoder = checked.encoder.as_ref().map(Encoder::digest);
-    let painter = checked.painter.as_ref().map(PainterSpec::fingerprint);
+    let networks = checked.networks();
     let of = |content: &Source| {
         let made_from = json!({
             "version": env!("CARGO_PKG_VERSION"),
             "recipe": run.recipe,
-            "encoder": encoder,
-            "painter": painter,
+            "encoder": networks,
             "content": digest(content)?,
             "styles": styles,
             "start": start,

@@ -427,7 +427,8 @@ fn paint_by_levels(
     });
     let styles: Vec<_> = styles.collect();
     let [learned, published] = RIDGE;
-    let deep = [4];
+    // A decoder that was trained for means and deviations stands alone; others do it together.
+    let deep: Vec<usize> = cascade.numbers().filter(|&number| number <= 4).collect();
     let passes = match settings {
         MethodSettings::Paint(settings) => Passes {
             levels: &settings.levels,
