@@ -19,6 +19,7 @@ pub enum Padding {
 impl Padding {
     /// The index inside `0..n` that position `i` reads, however far beyond the border it is, or `None` for a zero. What is
     /// mirrored is mirrored again at the other border, with a period of `2(n − 1)`.
+    #[inline]
     pub fn source(self, i: isize, n: usize) -> Option<usize> {
         let last = n as isize - 1;
         if (0..=last).contains(&i) {

@@ -165,7 +165,7 @@ impl Pool {
     }
 
     /// The largest block that a request may get.
-    fn most(bytes: usize) -> usize {
+    pub(super) fn most(bytes: usize) -> usize {
         match bytes {
             LARGE.. => bytes.saturating_add(bytes / 4),
             _ => 2 * bytes + (1 << 16),
@@ -223,6 +223,13 @@ impl Pool {
         let mut buffer = self.take(len)?;
         buffer.fill(0.0);
         Ok(buffer)
+    }
+
+    /// Bytes in use, and the most that were since the pass before the last began.
+    #[cfg(test)]
+    pub(super) fn in_use(&self) -> (usize, usize) {
+        let idle = self.lock();
+        (idle.used, idle.most_used.into_iter().fold(0, usize::max))
     }
 
     /// Gives all idle blocks back to the system.

@@ -71,7 +71,8 @@ pub trait Graph: Send + Sync + fmt::Debug {
     /// vectors `[n]`.
     ///
     /// `rows` bounds how many rows of the largest maps exist at a time, about; `None` for as many as the device likes.
-    /// What is computed is the same to the last bit.
+    /// What is computed is the same to the last bit. No device cuts maps into fewer rows so far: all take `rows` for
+    /// advice, and [`Graph::memory`] says what it comes to.
     ///
     /// # Errors
     /// [`ComputeError::Shape`](crate::ComputeError::Shape) if inputs do not fit the graph or each other;

@@ -8,9 +8,11 @@ use fearless_simd::prelude::*;
 #[inline(always)]
 pub(super) fn apply<S: Isa>(simd: S, activation: Activation, numbers: &mut [f32]) {
     match activation {
-        Activation::Relu => bound(simd, numbers, 0.0, f32::INFINITY),
-        Activation::Relu6 => bound(simd, numbers, 0.0, 6.0),
-        Activation::Clamp { low, high } => bound(simd, numbers, low, high),
+        Activation::Relu | Activation::Relu6 | Activation::Clamp { .. } => {
+            if let Some((low, high)) = bounds(activation) {
+                bound(simd, numbers, low, high);
+            }
+        }
         Activation::Sigmoid => {
             for value in numbers {
                 *value = 1.0 / (1.0 + exp(-*value));
@@ -22,6 +24,40 @@ pub(super) fn apply<S: Isa>(simd: S, activation: Activation, numbers: &mut [f32]
                 *value = scale * (1.0 - 2.0 / (1.0 + exp(2.0 * *value))) + shift;
             }
         }
+    }
+}
+
+/// The bounds of a function that does nothing but keep them.
+pub(super) fn bounds(activation: Activation) -> Option<(f32, f32)> {
+    match activation {
+        Activation::Relu => Some((0.0, f32::INFINITY)),
+        Activation::Relu6 => Some((0.0, 6.0)),
+        Activation::Clamp { low, high } => Some((low, high)),
+        Activation::Sigmoid | Activation::Tanh { .. } => None,
+    }
+}
+
+/// [`scale`] and [`bound`] in one pass, from one place to another; `to` is as long.
+#[inline(always)]
+pub(super) fn transfer<S: Isa>(
+    simd: S,
+    from: &[f32],
+    to: &mut [f32],
+    (scale, shift): (f32, f32),
+    (low, high): (f32, f32),
+) {
+    let len = S::f32s::LEN;
+    let (scales, shifts) = (S::f32s::splat(simd, scale), S::f32s::splat(simd, shift));
+    let (least, most) = (S::f32s::splat(simd, low), S::f32s::splat(simd, high));
+    let sources = from.chunks_exact(len);
+    let rest = sources.remainder();
+    let mut parts = to.chunks_exact_mut(len);
+    for (part, source) in (&mut parts).zip(sources) {
+        let value = S::f32s::from_slice(simd, source) * scales + shifts;
+        value.max(least).min(most).store_slice(part);
+    }
+    for (value, source) in parts.into_remainder().iter_mut().zip(rest) {
+        *value = clamp(*source * scale + shift, low, high);
     }
 }
 

@@ -7,11 +7,12 @@
 
 use super::filters::{Filters, Packed};
 use super::product::{Block, CHANNELS, SLACK, product};
-use super::target::{Sums, Target};
+use super::target::{Summer, Sums, Target};
 use super::view::Source;
 use crate::cpu::Context;
 use crate::cpu::simd::{Isa, with_simd};
 use crate::{Result, Size};
+use fearless_simd::prelude::*;
 use rayon::prelude::*;
 use std::ops::Range;
 
@@ -141,7 +142,19 @@ pub(super) fn run(
     places: Size,
     target: &Target<'_>,
 ) -> Result<()> {
+    let lies = source.is_plain()
+        && filters.span == [1, 1]
+        && [
+            filters.groups,
+            filters.stride,
+            filters.phases,
+            places.height,
+        ] == [1; 4];
     let packed = tiling.packed(filters);
+    let lying = Packed {
+        plane: source.size.pixels(),
+        ..packed
+    };
     let taps = (0..filters.squares()).map(|phase| filters.places(phase, &packed));
     let taps: Vec<_> = taps.collect();
     let size = source.size();
@@ -154,6 +167,7 @@ pub(super) fn run(
         before: filters.reach.before(size, filters.stride),
         places,
         taps: &taps,
+        lying: lies.then(|| filters.places(0, &lying)),
     };
     let room = tiling.floats(filters);
     (0..tiling.tiles() * tiling.parts)
@@ -175,6 +189,8 @@ struct Job<'a> {
     before: [usize; 2],
     places: Size,
     taps: &'a [Vec<u32>],
+    /// Those in the map as it lies in memory, if filters read single places, and it is a single row.
+    lying: Option<Vec<u32>>,
 }
 
 /// A tile.
@@ -213,18 +229,31 @@ impl Job<'_> {
         let share = |all: usize| all * part / parts..all * (part + 1) / parts;
         match groups {
             1 => {
-                self.read(simd, &tile, 0, read, line);
                 let blocks = share(outputs.div_ceil(MADE));
-                self.make(simd, &tile, 0, blocks, read, made, line);
+                if let Some((map, taps)) = self.as_it_lies(&tile) {
+                    return self.make(simd, &tile, 0, blocks, (map, taps), made, line);
+                }
+                self.read(simd, &tile, 0, read, line);
+                self.make(simd, &tile, 0, blocks, (read, self.taps), made, line);
             }
             _ => {
                 for group in share(groups) {
                     self.read(simd, &tile, group, read, line);
                     let blocks = 0..outputs.div_ceil(MADE);
-                    self.make(simd, &tile, group, blocks, read, made, line);
+                    self.make(simd, &tile, group, blocks, (read, self.taps), made, line);
                 }
             }
         }
+    }
+
+    /// What a tile reads and the places of its taps, where it need not be copied: filters of one place, and none of it
+    /// near the end of memory.
+    #[inline(always)]
+    fn as_it_lies(&self, tile: &Tile) -> Option<(&[f32], &[Vec<u32>])> {
+        let map = &self.source.data[tile.left..];
+        let last = (self.filters.inputs - 1) * self.source.size.pixels() + tile.columns;
+        let taps = self.lying.as_ref()?;
+        (last + SLACK <= map.len()).then_some((map, std::slice::from_ref(taps)))
     }
 
     /// Copies what a tile reads of a group's inputs.
@@ -236,7 +265,8 @@ impl Job<'_> {
         let top = (tile.top * stride) as isize - self.before[0] as isize;
         let left = (tile.left * stride) as isize - self.before[1] as isize;
         let padding = filters.reach.padding();
-        let columns = (tile.columns - 1) * stride + w;
+        let count = (tile.columns - 1) * stride + w;
+        let columns = self.source.columns(left, count, padding);
         let Packed { pitch, part, plane } = self.packed;
         for input in 0..inputs {
             for row in 0..(tile.rows - 1) * stride + h {
@@ -245,13 +275,21 @@ impl Job<'_> {
                 let y = top + row as isize;
                 if stride == 1 {
                     self.source
-                        .read(simd, channel, y, left, padding, &mut to[..columns]);
+                        .read(simd, channel, y, &columns, &mut to[..count]);
                     continue;
                 }
-                let line = &mut line[..columns];
-                self.source.read(simd, channel, y, left, padding, line);
-                for (remainder, to) in to.chunks_exact_mut(part).enumerate().take(columns) {
-                    scatter(&line[remainder..], stride, to);
+                let line = &mut line[..count];
+                self.source.read(simd, channel, y, &columns, line);
+                if stride == 2 {
+                    let (even, odd) = to.split_at_mut(part);
+                    halve(simd, line, even, odd);
+                    continue;
+                }
+                for (remainder, to) in to.chunks_exact_mut(part).enumerate().take(count) {
+                    let from = line[remainder..].iter().step_by(stride);
+                    for (to, value) in to.iter_mut().zip(from) {
+                        *to = *value;
+                    }
                 }
             }
         }
@@ -266,7 +304,7 @@ impl Job<'_> {
         tile: &Tile,
         group: usize,
         blocks: Range<usize>,
-        read: &[f32],
+        (read, taps): (&[f32], &[Vec<u32>]),
         made: &mut [f32],
         line: &mut [f32],
     ) {
@@ -284,7 +322,7 @@ impl Job<'_> {
                 for first in channels.clone().step_by(CHANNELS) {
                     let count = CHANNELS.min(channels.end - first);
                     let block = Block {
-                        taps: &self.taps[phase],
+                        taps: &taps[phase],
                         weights: filters.block(phase, group, first, count),
                         bias: &filters.bias[group * outputs + first..][..count],
                     };
@@ -296,7 +334,7 @@ impl Job<'_> {
                 }
             }
             for channel in channels.clone() {
-                let from = &mut made[(channel - channels.start) * plane..];
+                let from = &made[(channel - channels.start) * plane..];
                 let phase = channels.len() * plane;
                 let sums = self.write(
                     simd,
@@ -319,16 +357,16 @@ impl Job<'_> {
         simd: S,
         tile: &Tile,
         channel: usize,
-        made: &mut [f32],
+        made: &[f32],
         (pitch, phase): (usize, usize),
         line: &mut [f32],
     ) -> Sums {
         let phases = self.filters.phases;
-        let mut sums = Sums::default();
+        let mut sums = Summer::new(simd);
         let (line, room) = line.split_at_mut(line.len() / 2);
         for row in 0..tile.rows {
             if phases == 1 {
-                let numbers = &mut made[row * pitch..][..tile.columns];
+                let numbers = &made[row * pitch..][..tile.columns];
                 let place = (tile.top + row, tile.left);
                 self.target
                     .put(simd, channel, place, numbers, room, &mut sums);
@@ -336,50 +374,63 @@ impl Job<'_> {
             }
             for a in 0..phases {
                 let line = &mut line[..tile.columns * phases];
-                for b in 0..phases {
+                let from = |b: usize| {
                     let from = (a * phases + b) * phase + row * pitch;
-                    gather(&made[from..][..tile.columns], phases, &mut line[b..]);
+                    &made[from..][..tile.columns]
+                };
+                if phases == 2 {
+                    join(simd, from(0), from(1), line);
+                } else {
+                    for b in 0..phases {
+                        let to = line[b..].iter_mut().step_by(phases);
+                        for (to, value) in to.zip(from(b)) {
+                            *to = *value;
+                        }
+                    }
                 }
                 let place = ((tile.top + row) * phases + a, tile.left * phases);
                 self.target.put(simd, channel, place, line, room, &mut sums);
             }
         }
-        sums
+        sums.end()
     }
 }
 
-/// Every so-manyth number.
+/// Numbers at even and at odd places.
 #[inline(always)]
-fn scatter(from: &[f32], stride: usize, to: &mut [f32]) {
-    if stride == 2 {
-        let (pairs, last) = from.as_chunks::<2>();
-        for (to, pair) in to.iter_mut().zip(pairs) {
-            *to = pair[0];
-        }
-        if let (Some(to), Some(last)) = (to.get_mut(pairs.len()), last.first()) {
-            *to = *last;
-        }
-    } else {
-        for (to, value) in to.iter_mut().zip(from.iter().step_by(stride)) {
-            *to = *value;
+fn halve<S: Isa>(simd: S, from: &[f32], even: &mut [f32], odd: &mut [f32]) {
+    let len = S::f32s::LEN;
+    let mut at = 0;
+    while 2 * (at + len) <= from.len() {
+        let first = S::f32s::from_slice(simd, &from[2 * at..][..len]);
+        let second = S::f32s::from_slice(simd, &from[2 * at + len..][..len]);
+        let (evens, odds) = first.deinterleave(second);
+        evens.store_slice(&mut even[at..at + len]);
+        odds.store_slice(&mut odd[at..at + len]);
+        at += len;
+    }
+    for (index, value) in from.iter().enumerate().skip(2 * at) {
+        match index % 2 {
+            0 => even[index / 2] = *value,
+            _ => odd[index / 2] = *value,
         }
     }
 }
 
-/// To every so-manyth place.
+/// Puts them together again.
 #[inline(always)]
-fn gather(from: &[f32], stride: usize, to: &mut [f32]) {
-    if stride == 2 {
-        let (pairs, last) = to.as_chunks_mut::<2>();
-        for (pair, value) in pairs.iter_mut().zip(from) {
-            pair[0] = *value;
-        }
-        if let (Some(last), Some(value)) = (last.first_mut(), from.get(pairs.len())) {
-            *last = *value;
-        }
-    } else {
-        for (to, value) in to.iter_mut().step_by(stride).zip(from) {
-            *to = *value;
-        }
+fn join<S: Isa>(simd: S, even: &[f32], odd: &[f32], to: &mut [f32]) {
+    let len = S::f32s::LEN;
+    let mut at = 0;
+    while at + len <= even.len() {
+        let evens = S::f32s::from_slice(simd, &even[at..at + len]);
+        let odds = S::f32s::from_slice(simd, &odd[at..at + len]);
+        let (first, second) = evens.interleave(odds);
+        first.store_slice(&mut to[2 * at..][..len]);
+        second.store_slice(&mut to[2 * at + len..][..len]);
+        at += len;
+    }
+    for index in at..even.len() {
+        (to[2 * index], to[2 * index + 1]) = (even[index], odd[index]);
     }
 }

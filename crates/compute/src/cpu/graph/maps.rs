@@ -2,7 +2,7 @@
 
 use super::activation::{add, apply, scale};
 use super::plan::Making;
-use super::target::Sums;
+use super::target::{Summer, Sums};
 use super::view::Source;
 use crate::cpu::Context;
 use crate::cpu::simd::{Isa, with_simd};
@@ -14,7 +14,7 @@ use rayon::prelude::*;
 pub(super) const PIECE: usize = 16 << 10;
 
 /// Numbers that are summed in f32.
-const PART: usize = 256;
+const PART: usize = 2048;
 
 /// How a map is made of others.
 pub(super) struct Job<'a> {
@@ -147,7 +147,8 @@ impl Job<'_> {
         match self.making {
             Making::Pad(amount, padding) => {
                 let (top, left) = (y as isize - amount as isize, -(amount as isize));
-                source.read(simd, channel, top, left, padding, to);
+                let columns = source.columns(left, to.len(), padding);
+                source.read(simd, channel, top, &columns, to);
             }
             Making::Crop(amount) => source.read_inside(simd, channel, y + amount, amount, to),
             Making::Upsample(Upsampling::Nearest) => {
@@ -181,8 +182,9 @@ fn bilinear<S: Isa>(
     let far = &mut far[..width];
     let y = y as isize;
     let other = if y % 2 == 0 { y / 2 - 1 } else { y / 2 + 1 };
-    source.read(simd, channel, y / 2, 0, Padding::Replicate, near);
-    source.read(simd, channel, other, 0, Padding::Replicate, far);
+    let columns = source.columns(0, width, Padding::Replicate);
+    source.read(simd, channel, y / 2, &columns, near);
+    source.read(simd, channel, other, &columns, far);
     for (near, far) in near.iter_mut().zip(far) {
         *near = *near * 0.75 + *far * 0.25;
     }
@@ -261,7 +263,9 @@ pub(super) fn sums(context: &Context, source: &Source<'_>, channels: usize) -> R
         with_simd!(context.token, simd => {
             source.read_inside(simd, channel, 0, start, &mut room);
             for part in room.chunks(PART) {
-                sums = sums.with(Sums::of(simd, part));
+                let mut summer = Summer::new(simd);
+                summer.add(simd, part);
+                sums = sums.with(summer.end());
             }
         });
         Ok(sums)

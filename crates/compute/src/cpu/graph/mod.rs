@@ -6,6 +6,8 @@
 //! * `convolution` chooses how convolutions are computed: `direct`ly, or by `winograd`; both stand on the kernel of
 //!   `product`, and on `filters` that are laid out for it;
 //! * `maps` and `vectors` are the rest, `activation` the functions of single numbers.
+//!
+//! Whole maps are made, however few rows were asked for at a time.
 
 mod activation;
 mod convolution;
@@ -70,5 +72,127 @@ impl Graph for CpuGraph {
             inputs.len(),
             &shapes,
         ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plan::Making;
+    use super::*;
+    use crate::cpu::CpuSettings;
+    use crate::graph::{
+        Activation, Affine, Border, Convolution, InstanceNorm, Kind, Op, Upsampling, Value,
+        Variance,
+    };
+    use crate::{Hardware, Padding, Size};
+    use plan::Work;
+
+    fn convolution(inputs: usize, outputs: usize, kernel: usize) -> Op {
+        Op::Convolution(Convolution {
+            inputs,
+            outputs,
+            groups: 1,
+            kernel: [kernel; 2],
+            stride: 1,
+            border: Border::Centred(Padding::Reflect),
+            weight: vec![0.01; inputs * outputs * kernel * kernel].into(),
+            bias: vec![0.5; outputs].into(),
+        })
+    }
+
+    fn norm() -> Op {
+        Op::InstanceNorm(InstanceNorm {
+            epsilon: 1e-5,
+            variance: Variance::Biased,
+            affine: Affine::Plain,
+        })
+    }
+
+    /// A residual block, doubled: convolutions, norms, functions and sums.
+    fn block(channels: usize) -> GraphSpec {
+        let mut spec = GraphSpec::new();
+        let relu = Op::Activation(Activation::Relu);
+        let image = spec.input("image", Kind::Map(3));
+        let x = spec.push(convolution(3, channels, 9), &[image]);
+        let x = spec.push(relu.clone(), &[x]);
+        let y = spec.push(convolution(channels, channels, 3), &[x]);
+        let y = spec.push(norm(), &[y]);
+        let y = spec.push(relu, &[y]);
+        let y = spec.push(convolution(channels, channels, 3), &[y]);
+        let x = spec.push(Op::Add, &[x, y]);
+        let x = spec.push(Op::Upsample(Upsampling::Nearest), &[x]);
+        let x = spec.push(convolution(channels, 3, 3), &[x]);
+        spec.output(x);
+        spec
+    }
+
+    #[test]
+    fn what_can_be_fused_is() {
+        let plan = Plan::new(&block(16), true);
+        let convolves = |work: &Work| matches!(work, Work::Convolve { .. });
+        let works: Vec<_> = plan.stages.iter().map(|stage| &stage.work).collect();
+        // Four convolutions and a norm: neither functions nor the sum nor the doubling is a pass of its own.
+        assert_eq!(works.len(), 5, "{works:?}");
+        assert_eq!(works.iter().filter(|work| convolves(work)).count(), 4);
+        let added = |work: &&&Work| matches!(work, Work::Convolve { add: Some(_), .. });
+        assert_eq!(works.iter().filter(added).count(), 1);
+        let summed = |work: &&&Work| matches!(work, Work::Convolve { moments: true, .. });
+        assert_eq!(works.iter().filter(summed).count(), 1);
+    }
+
+    #[test]
+    fn what_is_read_by_others_is_made() {
+        let mut spec = block(4);
+        // The sum is handed out, so that it has to be there; and so is the doubled map.
+        spec.output(Value::Node(6));
+        spec.output(Value::Node(7));
+        let plan = Plan::new(&spec, true);
+        let doubled = |work: &Work| {
+            let doubling = Making::Upsample(Upsampling::Nearest);
+            matches!(work, Work::Map { making, .. } if *making == doubling)
+        };
+        let made = plan.stages.iter().filter(|stage| doubled(&stage.work));
+        assert_eq!(made.count(), 1);
+    }
+
+    #[test]
+    fn no_run_takes_more_memory_than_it_says() -> Result<()> {
+        for channels in [4, 16, 48] {
+            for (width, height) in [(1, 1), (33, 20), (256, 192), (700, 300)] {
+                for outputs in [
+                    vec![],
+                    vec![Value::Node(3), Value::Node(3), Value::Input(0)],
+                ] {
+                    let device = CpuDevice::new(CpuSettings {
+                        threads: Some(2),
+                        ..CpuSettings::default()
+                    })?;
+                    let mut spec = block(channels);
+                    spec.outputs.extend(outputs);
+                    let graph = device.graph(&spec)?;
+                    let pixels = width * height;
+                    let image = device.upload(&vec![0.5; 3 * pixels], &[3, height, width])?;
+                    let size = Size { width, height };
+                    let shape = Shape::Map { channels: 3, size };
+                    let bound = graph.memory(&[shape], None)?;
+                    let (before, _) = device.context.pool.in_use();
+                    for _ in 0..2 {
+                        drop(graph.run(&[&image], None)?);
+                    }
+                    let (_, most) = device.context.pool.in_use();
+                    let used = most - before;
+                    assert!(
+                        used <= bound,
+                        "{channels} {width}×{height}: {used} > {bound}"
+                    );
+                    let loose = 3 * used + (4 << 20);
+                    assert!(
+                        bound <= loose,
+                        "{channels} {width}×{height}: {used} ≪ {bound}"
+                    );
+                }
+            }
+        }
+        Ok(())
     }
 }

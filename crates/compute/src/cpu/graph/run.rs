@@ -7,7 +7,7 @@ use super::vectors;
 use super::view::Source;
 use crate::cpu::Context;
 use crate::cpu::array::{self, Layout};
-use crate::cpu::memory::Buffer;
+use crate::cpu::memory::{Buffer, Pool};
 use crate::cpu::shared::Shared;
 use crate::cpu::simd::LANES;
 use crate::graph::Shape;
@@ -296,20 +296,19 @@ fn pack(plain: &[f32], pixels: usize, blocked: &mut [f32]) {
     });
 }
 
-/// Bytes that a run takes at most at a time.
+/// Bytes that a run takes at most at a time: blocks of memory may be larger than what they are taken for.
 pub(super) fn memory(context: &Context, plan: &Plan, inputs: usize, shapes: &[Shape]) -> usize {
-    let floats = |id: Id| shapes[id].dims().iter().product::<usize>();
+    let bytes = |floats: usize| Pool::most(floats * size_of::<f32>());
+    let numbers = |id: Id| shapes[id].dims().iter().product::<usize>();
     let layout = |id: Id| Layout::of(&shapes[id].dims());
     let is_plain = |id: Id| matches!(layout(id), Layout::Plain { .. });
-    // By value: what is in memory of it.
+    // By value: what is in memory of it. Of inputs, those in blocks are copied.
     let mut held = vec![0; shapes.len()];
-    for id in 0..inputs {
-        if !is_plain(id) {
-            held[id] = floats(id);
-        }
+    for id in (0..inputs).filter(|&id| !is_plain(id)) {
+        held[id] = bytes(numbers(id));
     }
     let threads = context.threads.current_num_threads();
-    let mut most = 0;
+    let mut most: usize = held.iter().sum();
     for (stage, done) in plan.stages.iter().zip(&plan.done) {
         let (channels, size) = dims(shapes[stage.to]);
         let room = match &stage.work {
@@ -319,26 +318,27 @@ pub(super) fn memory(context: &Context, plan: &Plan, inputs: usize, shapes: &[Sh
                 moments,
                 ..
             } => {
-                held[stage.to] = floats(stage.to);
+                held[stage.to] = bytes(numbers(stage.to));
                 let way = plan.convolutions[*convolution].way(context, size, view.doubled);
                 let sums = match moments {
                     true => way.pieces(context, size) * channels * size_of::<Sums>(),
                     false => 0,
                 };
-                sums / size_of::<f32>() + threads * way.room(context)
+                sums + threads * bytes(way.room(context))
             }
             Work::Map { views, .. } => {
-                held[stage.to] = floats(stage.to);
+                held[stage.to] = bytes(numbers(stage.to));
                 let widths = views.iter().map(|view| dims(shapes[view.base]).1.width);
-                threads * (maps::PIECE + 2 * widths.max().unwrap_or(0) + size.width)
+                let rows = 2 * widths.max().unwrap_or(0) + size.width;
+                threads * bytes(maps::PIECE.max(rows))
             }
-            Work::Sum(_) => threads * maps::PIECE,
+            Work::Sum(_) => threads * bytes(maps::PIECE),
             Work::Norm { .. } => {
-                held[stage.to] = 2 * channels;
+                held[stage.to] = bytes(2 * channels);
                 0
             }
             Work::Moment { .. } | Work::Vector { .. } => {
-                held[stage.to] = floats(stage.to);
+                held[stage.to] = bytes(numbers(stage.to));
                 0
             }
         };
@@ -350,11 +350,17 @@ pub(super) fn memory(context: &Context, plan: &Plan, inputs: usize, shapes: &[Sh
     // What is handed out in blocks is there twice while it is brought into them.
     for (index, &id) in plan.outputs.iter().enumerate() {
         let again = plan.outputs[index + 1..].contains(&id);
-        let twice = again || !is_plain(id) || id < inputs;
-        let made = if twice { layout(id).len() } else { 0 };
-        most = most.max(held.iter().sum::<usize>() + made);
-        held[id] = if again { held[id] } else { 0 };
-        held.push(if twice { made } else { floats(id) });
+        let copied = again || !is_plain(id) || id < inputs;
+        let made = match copied {
+            true => bytes(layout(id).len()),
+            false => held[id],
+        };
+        let twice = if copied { made } else { 0 };
+        most = most.max(held.iter().sum::<usize>() + twice);
+        if !again {
+            held[id] = 0;
+        }
+        held.push(made);
     }
-    most * size_of::<f32>()
+    most
 }

@@ -1,6 +1,6 @@
 //! What becomes of the rows that a stage makes: sums, functions, sums for moments, and their way to memory.
 
-use super::activation::{add, apply};
+use super::activation::{add, apply, bounds, transfer};
 use super::view::Source;
 use crate::Size;
 use crate::cpu::shared::Shared;
@@ -18,19 +18,6 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    /// Of part of a row, in a fixed order: few enough that f32 will do.
-    #[inline(always)]
-    pub(super) fn of<S: Isa>(simd: S, numbers: &[f32]) -> Self {
-        let count = numbers.len() as f64;
-        let sum = f64::from(total::<S, false>(simd, numbers, 0.0));
-        let squares = f64::from(total::<S, true>(simd, numbers, (sum / count) as f32));
-        Self {
-            count,
-            sum,
-            squares,
-        }
-    }
-
     /// Of two sets of numbers together (Chan, Golub and LeVeque 1979).
     pub(super) fn with(self, other: Self) -> Self {
         if self.count == 0.0 {
@@ -50,26 +37,72 @@ impl Sums {
     }
 }
 
-/// The sum of the distances of numbers from one, or of their squares.
-#[inline(always)]
-fn total<S: Isa, const SQUARES: bool>(simd: S, numbers: &[f32], from: f32) -> f32 {
-    let len = S::f32s::LEN;
-    let center = S::f32s::splat(simd, from);
-    let mut sums = [S::f32s::splat(simd, 0.0); 2];
-    let pairs = numbers.chunks_exact(2 * len);
-    let rest = pairs.remainder();
-    for pair in pairs {
-        for half in 0..2 {
-            let value = S::f32s::from_slice(simd, &pair[half * len..(half + 1) * len]) - center;
-            sums[half] += if SQUARES { value * value } else { value };
+/// Takes sums, in f32, of distances from a number that is near the mean: a few thousand numbers, in a fixed order.
+#[derive(Clone, Copy)]
+pub(super) struct Summer<S: Isa> {
+    count: usize,
+    /// The mean of the first ones.
+    center: f32,
+    /// In lanes, and of what does not fill a vector.
+    sums: S::f32s,
+    squares: S::f32s,
+    rest: [f32; 2],
+}
+
+impl<S: Isa> Summer<S> {
+    /// Of nothing.
+    #[inline(always)]
+    pub(super) fn new(simd: S) -> Self {
+        let zero = S::f32s::splat(simd, 0.0);
+        Self {
+            count: 0,
+            center: 0.0,
+            sums: zero,
+            squares: zero,
+            rest: [0.0; 2],
         }
     }
-    let mut sum = (sums[0] + sums[1]).reduce_sum();
-    for value in rest {
-        let value = value - from;
-        sum += if SQUARES { value * value } else { value };
+
+    /// Adds part of a row.
+    #[inline(always)]
+    pub(super) fn add(&mut self, simd: S, numbers: &[f32]) {
+        let len = S::f32s::LEN;
+        if self.count == 0 {
+            self.center = numbers.iter().sum::<f32>() / numbers.len() as f32;
+        }
+        self.count += numbers.len();
+        let center = S::f32s::splat(simd, self.center);
+        let parts = numbers.chunks_exact(len);
+        let rest = parts.remainder();
+        let (mut sums, mut squares) = (self.sums, self.squares);
+        for part in parts {
+            let distance = S::f32s::from_slice(simd, part) - center;
+            sums += distance;
+            squares += distance * distance;
+        }
+        (self.sums, self.squares) = (sums, squares);
+        for value in rest {
+            let distance = value - self.center;
+            self.rest[0] += distance;
+            self.rest[1] += distance * distance;
+        }
     }
-    sum
+
+    /// What moments need.
+    #[inline(always)]
+    pub(super) fn end(&self) -> Sums {
+        if self.count == 0 {
+            return Sums::default();
+        }
+        let count = self.count as f64;
+        let sum = f64::from(self.sums.reduce_sum()) + f64::from(self.rest[0]);
+        let squares = f64::from(self.squares.reduce_sum()) + f64::from(self.rest[1]);
+        Sums {
+            count,
+            sum: sum + count * f64::from(self.center),
+            squares: (squares - sum * sum / count).max(0.0),
+        }
+    }
 }
 
 /// Where the rows of a map go.
@@ -86,16 +119,47 @@ pub(super) struct Target<'a> {
 }
 
 impl Target<'_> {
+    /// Part of a row of the map, to be written: only by the piece of work that makes it, and one at a time.
+    #[inline(always)]
+    #[allow(clippy::mut_from_ref, reason = "pieces of work make different places")]
+    pub(super) fn row(&self, channel: usize, (y, x): (usize, usize), len: usize) -> &mut [f32] {
+        let place = (channel * self.size.height + y) * self.size.width + x;
+        // SAFETY: every place of a map is made by one piece of work, which holds one row at a time.
+        unsafe { self.out.part(place, len) }
+    }
+
     /// Finishes part of a row, and writes it. `room` is as long.
     #[inline(always)]
     pub(super) fn put<S: Isa>(
         &self,
         simd: S,
         channel: usize,
+        place: (usize, usize),
+        numbers: &[f32],
+        room: &mut [f32],
+        sums: &mut Summer<S>,
+    ) {
+        let to = self.row(channel, place, numbers.len());
+        let alone = self.add.is_none() && self.sums.is_none();
+        match self.activation.and_then(bounds) {
+            Some(bounds) if alone => transfer(simd, numbers, to, (1.0, 0.0), bounds),
+            _ => {
+                to.copy_from_slice(numbers);
+                self.finish(simd, channel, place, to, room, sums);
+            }
+        }
+    }
+
+    /// Finishes part of a row, where it is. `room` is as long.
+    #[inline(always)]
+    pub(super) fn finish<S: Isa>(
+        &self,
+        simd: S,
+        channel: usize,
         (y, x): (usize, usize),
         numbers: &mut [f32],
         room: &mut [f32],
-        sums: &mut Sums,
+        sums: &mut Summer<S>,
     ) {
         if let Some(source) = &self.add {
             let room = &mut room[..numbers.len()];
@@ -106,12 +170,8 @@ impl Target<'_> {
             apply(simd, activation, numbers);
         }
         if self.sums.is_some() {
-            *sums = sums.with(Sums::of(simd, numbers));
+            sums.add(simd, numbers);
         }
-        let place = (channel * self.size.height + y) * self.size.width + x;
-        // SAFETY: every place of a map is made by one piece of work, and put once.
-        let row = unsafe { self.out.part(place, numbers.len()) };
-        row.copy_from_slice(numbers);
     }
 
     /// Notes the sums of a channel in a piece of work.

@@ -2,7 +2,7 @@
 //!
 //! Maps lie row-major inside a graph, `[c, h, w]`, so that vectors run along rows and no number of channels wastes any.
 
-use super::activation::{apply, scale};
+use super::activation::{apply, bounds, scale, transfer};
 use crate::cpu::simd::Isa;
 use crate::graph::Activation;
 use crate::{Padding, Size};
@@ -20,6 +20,29 @@ pub(super) struct Source<'a> {
     pub(super) doubled: bool,
 }
 
+/// Columns of the rows of a map that are read together.
+#[derive(Debug)]
+pub(super) struct Columns {
+    /// The first that lies inside.
+    first: usize,
+    /// Columns before it, and inside.
+    before: usize,
+    inside: usize,
+    padding: Padding,
+    /// What is read for those that do not lie inside.
+    outside: Vec<(usize, Outside)>,
+}
+
+/// What is read for a column beyond the border.
+#[derive(Clone, Copy, Debug)]
+enum Outside {
+    Zero,
+    /// What is read for another one.
+    Of(usize),
+    /// A column of the map that is not read otherwise.
+    Column(usize),
+}
+
 impl<'a> Source<'a> {
     /// A map as it is.
     #[cfg(test)]
@@ -31,6 +54,11 @@ impl<'a> Source<'a> {
             activation: None,
             doubled: false,
         }
+    }
+
+    /// Whether numbers are read as they lie.
+    pub(super) fn is_plain(&self) -> bool {
+        self.affine.is_none() && self.activation.is_none() && !self.doubled
     }
 
     /// The size of what is read.
@@ -74,19 +102,45 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Reads columns from `left` on of a row, which may lie beyond the border.
+    /// Which columns are read from `left` on, some of which may lie beyond the border.
+    pub(super) fn columns(&self, left: isize, count: usize, padding: Padding) -> Columns {
+        let width = self.size().width;
+        let first = left.clamp(0, width as isize);
+        let last = (left + count as isize).clamp(first, width as isize);
+        let before = ((first - left) as usize).min(count);
+        let inside = ((last - first) as usize).min(count - before);
+        let first = first as usize;
+        let outside = |index: usize| {
+            let read = match padding.source(left + index as isize, width) {
+                None => Outside::Zero,
+                Some(x) if (first..first + inside).contains(&x) => Outside::Of(before + x - first),
+                Some(x) => Outside::Column(x),
+            };
+            (index, read)
+        };
+        Columns {
+            first,
+            before,
+            inside,
+            padding,
+            outside: (0..before)
+                .chain(before + inside..count)
+                .map(outside)
+                .collect(),
+        }
+    }
+
+    /// Reads columns of a row, which may lie beyond the border.
     #[inline(always)]
     pub(super) fn read<S: Isa>(
         &self,
         simd: S,
         channel: usize,
         y: isize,
-        left: isize,
-        padding: Padding,
+        columns: &Columns,
         to: &mut [f32],
     ) {
-        let Size { width, height } = self.size();
-        let Some(y) = padding.source(y, height) else {
+        let Some(y) = columns.padding.source(y, self.size().height) else {
             to.fill(0.0);
             return;
         };
@@ -94,33 +148,48 @@ impl<'a> Source<'a> {
             true => self.row(channel, y / 2),
             false => self.row(channel, y),
         };
-        // The columns that lie inside.
-        let behind = left + to.len() as isize;
-        let first = left.clamp(0, width as isize);
-        let last = behind.clamp(first, width as isize);
-        let (before, inside) = ((first - left) as usize, (last - first) as usize);
-        let (before, inside) = (before.min(to.len()), inside.min(to.len()));
-        let first = first as usize;
+        let Columns {
+            first,
+            before,
+            inside,
+            ..
+        } = *columns;
+        let part = &mut to[before..before + inside];
         if self.doubled {
-            spread(row, first, &mut to[before..before + inside]);
+            spread(row, first, part);
+            self.finish(simd, channel, part);
         } else {
-            to[before..before + inside].copy_from_slice(&row[first..first + inside]);
+            self.transfer(simd, channel, &row[first..first + inside], part);
         }
-        if inside == to.len() {
-            return self.finish(simd, channel, to);
-        }
-        let outside = (0..before).chain(before + inside..to.len());
-        for index in outside.clone() {
-            if let Some(x) = padding.source(left + index as isize, width) {
-                to[index] = row[if self.doubled { x / 2 } else { x }];
+        for &(index, outside) in &columns.outside {
+            match outside {
+                Outside::Zero => to[index] = 0.0,
+                Outside::Of(other) => to[index] = to[other],
+                Outside::Column(x) => {
+                    to[index] = row[if self.doubled { x / 2 } else { x }];
+                    self.finish(simd, channel, &mut to[index..index + 1]);
+                }
             }
         }
-        if padding != Padding::Zero {
-            return self.finish(simd, channel, to);
-        }
-        self.finish(simd, channel, &mut to[before..before + inside]);
-        for index in outside {
-            to[index] = 0.0;
+    }
+
+    /// Copies numbers of a channel, and does what is done to them.
+    #[inline(always)]
+    fn transfer<S: Isa>(&self, simd: S, channel: usize, from: &[f32], to: &mut [f32]) {
+        let bounds = match self.activation {
+            Some(activation) => bounds(activation),
+            None => Some((f32::NEG_INFINITY, f32::INFINITY)),
+        };
+        match bounds {
+            Some(bounds) if self.affine.is_some() || self.activation.is_some() => {
+                let affine = self.affine;
+                let affine = affine.map_or((1.0, 0.0), |(a, b)| (a[channel], b[channel]));
+                transfer(simd, from, to, affine, bounds);
+            }
+            _ => {
+                to.copy_from_slice(from);
+                self.finish(simd, channel, to);
+            }
         }
     }
 
@@ -134,14 +203,8 @@ impl<'a> Source<'a> {
         left: usize,
         to: &mut [f32],
     ) {
-        self.read(
-            simd,
-            channel,
-            y as isize,
-            left as isize,
-            Padding::Replicate,
-            to,
-        );
+        let columns = self.columns(left as isize, to.len(), Padding::Replicate);
+        self.read(simd, channel, y as isize, &columns, to);
     }
 }
 
@@ -193,7 +256,8 @@ mod tests {
                     (-9..12).flat_map(move |left| [1, 2, 7, 20].map(|n| (y, left, n)))
                 }) {
                     let mut got = vec![f32::NAN; len];
-                    with_simd!(token, simd => source.read(simd, 1, y, left, padding, &mut got));
+                    let columns = source.columns(left, len, padding);
+                    with_simd!(token, simd => source.read(simd, 1, y, &columns, &mut got));
                     let expected: Vec<f32> = (0..len as isize)
                         .map(|i| {
                             let place =

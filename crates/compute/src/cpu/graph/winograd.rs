@@ -9,9 +9,10 @@
 //! ```
 
 use super::product::{Block, CHANNELS, SLACK, product};
-use super::target::{Sums, Target};
-use super::view::Source;
+use super::target::{Summer, Sums, Target};
+use super::view::{Columns, Source};
 use crate::cpu::Context;
+use crate::cpu::shared::Shared;
 use crate::cpu::simd::{Isa, with_simd};
 use crate::cpu::tile::{F4, Tile};
 use crate::graph::{Border, Convolution};
@@ -29,7 +30,7 @@ const ROOM: usize = 160 << 10;
 const UNITS: [usize; 2] = [3, 12];
 /// Lanes of the longest vectors.
 const MOST_LANES: usize = 16;
-/// Room for the columns of a unit, and for a vector more.
+/// Room for the columns of a unit, and for more than a vector.
 const ROW: usize = (M + 1) * MOST_LANES;
 
 /// Transformed filters.
@@ -84,7 +85,8 @@ impl Filters {
     fn room(&self, lanes: usize) -> [usize; 3] {
         let tiles = self.units(lanes) * lanes;
         let of = |n: usize| POINTS * n * tiles + 8 * SLACK;
-        [of(self.inputs), of(self.outputs), A * ROW]
+        let row = self.units(lanes) * M * lanes + ROW;
+        [of(self.inputs), of(self.outputs), A * row]
     }
 }
 
@@ -132,6 +134,15 @@ pub(super) fn run(
         })
 }
 
+/// Units beside each other.
+struct Run {
+    /// The first row that they read.
+    top: isize,
+    units: usize,
+    /// The first one in its piece of work.
+    index: usize,
+}
+
 struct Job<'a> {
     filters: &'a Filters,
     source: &'a Source<'a>,
@@ -155,13 +166,27 @@ impl Job<'_> {
         let [of_v, of_m, _] = self.filters.room(lanes);
         let (v, m) = room.split_at_mut(of_v);
         let (m, rows) = m.split_at_mut(of_m);
-        for input in 0..inputs {
-            for (index, unit) in units.clone().enumerate() {
-                let place = (unit / across * M, unit % across * M * lanes);
-                let start = input * row + index * lanes;
-                self.load(simd, input, place, rows, (&mut v[start..], inputs * row));
+        let v = Shared::new(v);
+        let mut first = units.start;
+        while first < units.end {
+            // Units of one row of tiles are read together.
+            let behind = ((first / across + 1) * across).min(units.end);
+            let run = Run {
+                top: (first / across * M) as isize - self.before[0] as isize,
+                units: behind - first,
+                index: first - units.start,
+            };
+            let left = (first % across * M * lanes) as isize - self.before[1] as isize;
+            let count = run.units * M * lanes + A - M;
+            let padding = self.filters.border.padding();
+            let columns = self.source.columns(left, count, padding);
+            for input in 0..inputs {
+                self.load(simd, input, (&run, &columns), rows, (&v, row, inputs * row));
             }
+            first = behind;
         }
+        // SAFETY: `V` is complete, and nobody else has it.
+        let v = unsafe { v.part(0, of_v) };
         let taps: Vec<u32> = (0..inputs).map(|input| (input * row) as u32).collect();
         for point in 0..POINTS {
             let v = &v[point * inputs * row..];
@@ -177,59 +202,62 @@ impl Job<'_> {
                 product(simd, v, block, row, &mut m[first * row..], row);
             }
         }
+        let m = Shared::new(m);
         for out in 0..outputs {
-            let m = (&m[out * row..], outputs * row);
+            let m = (&m, out * row, outputs * row);
             let sums = self.store(simd, out, units.clone(), m, rows);
             self.target.note(piece, outputs, out, sums);
         }
     }
 
-    /// Transforms what a unit of tiles reads, to places of points `step` from each other.
+    /// Transforms what units of tiles read of an input, to rows of places of points.
     #[inline(always)]
     fn load<S: Isa>(
         &self,
         simd: S,
         input: usize,
-        (top, left): (usize, usize),
+        (run, columns): (&Run, &Columns),
         rows: &mut [f32],
-        (v, step): (&mut [f32], usize),
+        (v, row, step): (&Shared<'_, f32>, usize, usize),
     ) {
         let lanes = S::f32s::LEN;
-        let (top, left) = (
-            top as isize - self.before[0] as isize,
-            left as isize - self.before[1] as isize,
-        );
-        // Columns from `left` on: four for each tile, and two for the last.
-        let columns = M * lanes + A - M;
-        let padding = self.filters.border.padding();
+        // Four columns for each tile, and two for the last.
+        let count = run.units * M * lanes + A - M;
+        let pitch = rows.len() / A;
+        let starts: [usize; A] = std::array::from_fn(|i| i * pitch);
         for i in 0..A {
-            let row = &mut rows[i * ROW..][..columns];
+            let to = &mut rows[starts[i]..][..count];
             self.source
-                .read(simd, input, top + i as isize, left, padding, row);
+                .read(simd, input, run.top + i as isize, columns, to);
         }
-        for x in (0..columns).step_by(lanes) {
+        for x in (0..count).step_by(lanes) {
             let mut column = [S::f32s::splat(simd, 0.0); A];
             for i in 0..A {
-                column[i] = S::f32s::from_slice(simd, &rows[i * ROW + x..][..lanes]);
+                column[i] = S::f32s::from_slice(simd, &rows[starts[i] + x..][..lanes]);
             }
             let column = F4::input::<S>(column);
             for i in 0..A {
-                column[i].store_slice(&mut rows[i * ROW + x..][..lanes]);
+                column[i].store_slice(&mut rows[starts[i] + x..][..lanes]);
             }
         }
-        for i in 0..A {
-            let row = &rows[i * ROW..][..ROW];
-            let mut here = [S::f32s::splat(simd, 0.0); M];
-            let mut there = here;
-            for k in 0..M {
-                here[k] = S::f32s::from_slice(simd, &row[k * lanes..][..lanes]);
-                there[k] = S::f32s::from_slice(simd, &row[k * lanes + M..][..lanes]);
-            }
-            let [zero, one, two, three] = apart(simd, here);
-            let [four, five, ..] = apart(simd, there);
-            let points = F4::input::<S>([zero, one, two, three, four, five]);
-            for j in 0..A {
-                points[j].store_slice(&mut v[(i * A + j) * step..][..lanes]);
+        for unit in 0..run.units {
+            let start = input * row + (run.index + unit) * lanes;
+            for i in 0..A {
+                let numbers = &rows[starts[i] + unit * M * lanes..][..(M + 1) * lanes + M];
+                let mut here = [S::f32s::splat(simd, 0.0); M];
+                let mut there = here;
+                for k in 0..M {
+                    here[k] = S::f32s::from_slice(simd, &numbers[k * lanes..][..lanes]);
+                    there[k] = S::f32s::from_slice(simd, &numbers[k * lanes + M..][..lanes]);
+                }
+                let [zero, one, two, three] = apart(simd, here);
+                let [four, five, ..] = apart(simd, there);
+                let points = F4::input::<S>([zero, one, two, three, four, five]);
+                // SAFETY: places of this input and unit, at six points, alone.
+                let mut places = unsafe { v.spread::<A>(start + i * A * step, step, lanes) };
+                for j in 0..A {
+                    points[j].store_slice(places.write(j));
+                }
             }
         }
     }
@@ -241,24 +269,26 @@ impl Job<'_> {
         simd: S,
         out: usize,
         units: Range<usize>,
-        (m, step): (&[f32], usize),
+        (m, start, step): (&Shared<'_, f32>, usize, usize),
         rows: &mut [f32],
     ) -> Sums {
         let lanes = S::f32s::LEN;
         let Size { width, height } = self.target.size;
         let across = width.div_ceil(M * lanes);
         let bias = S::f32s::splat(simd, self.filters.bias[out]);
-        let mut sums = Sums::default();
+        let mut sums = Summer::new(simd);
         let (row, room) = rows.split_at_mut(ROW);
         for (index, unit) in units.enumerate() {
             let (top, left) = (unit / across * M, unit % across * M * lanes);
             let zero = S::f32s::splat(simd, 0.0);
             let mut half = [[zero; M]; A];
             for i in 0..A {
+                // SAFETY: `M` is complete, and nobody writes to it.
+                let places =
+                    unsafe { m.spread::<A>(start + i * A * step + index * lanes, step, lanes) };
                 let mut row = [zero; A];
                 for j in 0..A {
-                    let place = (i * A + j) * step + index * lanes;
-                    row[j] = S::f32s::from_slice(simd, &m[place..place + lanes]);
+                    row[j] = S::f32s::from_slice(simd, places.read(j));
                 }
                 half[i] = F4::output::<S>(row);
             }
@@ -276,14 +306,22 @@ impl Job<'_> {
             let columns = (M * lanes).min(width - left);
             for i in 0..M.min(height - top) {
                 let parts = together(simd, result[i]);
-                for k in 0..M {
-                    parts[k].store_slice(&mut row[k * lanes..][..lanes]);
+                let place = (top + i, left);
+                let to = self.target.row(out, place, columns);
+                if columns == M * lanes {
+                    for k in 0..M {
+                        parts[k].store_slice(&mut to[k * lanes..][..lanes]);
+                    }
+                } else {
+                    for k in 0..M {
+                        parts[k].store_slice(&mut row[k * lanes..][..lanes]);
+                    }
+                    to.copy_from_slice(&row[..columns]);
                 }
-                let (numbers, place) = (&mut row[..columns], (top + i, left));
-                self.target.put(simd, out, place, numbers, room, &mut sums);
+                self.target.finish(simd, out, place, to, room, &mut sums);
             }
         }
-        sums
+        sums.end()
     }
 }
 
