@@ -8,6 +8,7 @@
 //! A picture is made again if recipe, encoder or one of its inputs changed, and kept if not: the fingerprint is over
 //! these and the program's version. Device, threads and precision are no part of it.
 
+mod made_from;
 mod manifest;
 
 use crate::args::Run;
@@ -21,8 +22,8 @@ use clap::{Args, ValueHint};
 use impasto::job::{Files, Problem, Source, describe, sha256};
 use impasto::picture::{Format, Limits, PictureError, SaveOptions, write_whole};
 use impasto::{Cell, Gallery, Picture, Plate, Recipe, Style, Stylizer, sheet};
+use made_from::MadeFrom;
 use manifest::{Entry, Manifest};
-use serde_json::json;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs;
@@ -468,40 +469,5 @@ fn check_folder(folder: &Path, cells: &[PathBuf], mut files: Files, problems: &m
         if seen.insert(path.to_string_lossy().to_lowercase()) {
             problems.gather(|found| files.claim(path, found));
         }
-    }
-}
-
-/// What all pictures of a gallery are made from.
-struct MadeFrom {
-    recipe: Recipe,
-    /// What its networks are.
-    networks: String,
-    start: Option<Source>,
-}
-
-impl MadeFrom {
-    /// The fingerprint of each picture, row by row.
-    fn fingerprints(&self, contents: &[Source], styles: &[Source]) -> anyhow::Result<Vec<String>> {
-        let digests = |sources: &[Source]| {
-            let digests = sources.iter().map(Source::digest);
-            digests.collect::<Result<Vec<_>, _>>()
-        };
-        let (contents, styles) = (digests(contents)?, digests(styles)?);
-        let start = self.start.as_ref().map(Source::digest).transpose()?;
-        let mut fingerprints = Vec::with_capacity(contents.len() * styles.len());
-        for content in &contents {
-            for style in &styles {
-                let made_from = json!({
-                    "version": env!("CARGO_PKG_VERSION"),
-                    "recipe": self.recipe,
-                    "encoder": self.networks,
-                    "content": content,
-                    "style": style,
-                    "start": start,
-                });
-                fingerprints.push(sha256(made_from.to_string().as_bytes()));
-            }
-        }
-        Ok(fingerprints)
     }
 }

@@ -9,11 +9,13 @@
 
 mod cascade;
 mod painter;
+mod spec;
 mod transform;
 mod whitening;
 
+pub use painter::Painter;
 use painter::Seen;
-pub use painter::{Painter, PainterSpec};
+pub use spec::PainterSpec;
 
 use super::{Method, Outcome, Pace, RunPlan, ScalePlan, Setup, Stylized};
 use crate::nets::{cropped, padded};
