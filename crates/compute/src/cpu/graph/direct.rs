@@ -66,7 +66,8 @@ impl Tiling {
             }
         }
         let tiles = |rows: usize| places.height.div_ceil(rows) * places.width.div_ceil(columns);
-        while tiles(rows) < PIECES && rows > 4 {
+        // Groups are shared between threads by themselves.
+        while filters.groups == 1 && tiles(rows) < PIECES && rows > 4 {
             rows = rows.div_ceil(2);
         }
         let most = match filters.groups {

@@ -26,7 +26,7 @@ const M: usize = 4;
 const A: usize = 6;
 const POINTS: usize = A * A;
 /// Floats of `V` and `M`, about, at most; and units of a piece of work, as many as the kernel makes at once several times.
-const ROOM: usize = 160 << 10;
+const ROOM: usize = 96 << 10;
 const UNITS: [usize; 2] = [3, 12];
 /// Lanes of the longest vectors.
 const MOST_LANES: usize = 16;
