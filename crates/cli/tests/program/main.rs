@@ -12,6 +12,7 @@ mod interrupt;
 mod lists;
 mod manual;
 mod models;
+mod networks;
 mod plan;
 mod problems;
 mod progress;

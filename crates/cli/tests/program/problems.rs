@@ -161,7 +161,7 @@ fn numbers_that_cannot_be() {
         ("--save-every 0", "--save-every is 0: must be"),
         (
             "--quality best",
-            "--quality is best: must be one of draft, normal, fine",
+            "--quality is best: must be one of instant, draft, normal, fine",
         ),
         (
             "--pooling min",

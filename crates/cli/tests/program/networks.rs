@@ -1,0 +1,104 @@
+//! Networks that paint in a pass, as methods, as starts, side by side.
+
+use crate::workshop::{Said, Workshop};
+
+/// Runs `impasto stylize` with the program's own encoder.
+fn stylize(shop: &Workshop, arguments: &str) -> Said {
+    shop.run(&format!("stylize {arguments}"))
+}
+
+#[test]
+fn the_embedded_network_paints_by_any_of_its_names() {
+    let shop = Workshop::new();
+    let options = "photo.png --style painting.png --size 40";
+    for (name, more) in [
+        ("method.png", "--method paint"),
+        ("recipe.png", "--recipe paint"),
+        ("instant.png", "--quality instant"),
+    ] {
+        stylize(&shop, &format!("{options} {more} -o {name}")).done();
+    }
+    let pixels = |name: &str| shop.open(name).rgb().to_vec();
+    assert_eq!(pixels("method.png"), pixels("recipe.png"));
+    assert_eq!(pixels("method.png"), pixels("instant.png"));
+    stylize(
+        &shop,
+        &format!("{options} --method paint --alpha 0.2 -o weak.png"),
+    )
+    .done();
+    assert_ne!(pixels("weak.png"), pixels("method.png"));
+    stylize(
+        &shop,
+        &format!("{options} --method paint --report page.html -o page.png"),
+    )
+    .done();
+    assert!(shop.path("page.html").exists());
+}
+
+#[test]
+fn a_run_starts_from_what_a_network_paints() {
+    let shop = Workshop::new();
+    let options = "photo.png --style painting.png --size 32 --steps 1 --learning-rate 1e-6";
+    stylize(&shop, &format!("{options} --start paint -o start.png")).done();
+    stylize(&shop, &format!("{options} --init content -o content.png")).done();
+    assert_ne!(shop.open("start.png").rgb(), shop.open("content.png").rgb());
+}
+
+#[test]
+fn what_a_network_cannot_do_is_told() {
+    let shop = Workshop::new();
+    let options = "photo.png --style painting.png -o out.png";
+    for (more, words) in [
+        ("--method wct", "impasto models pull wct-16x"),
+        (
+            "--method paint --alpha 2",
+            "--alpha is 2: must be between 0 and 1",
+        ),
+        (
+            "--method paint --levels 9",
+            "the network has the levels 3,2,1",
+        ),
+        (
+            "--method paint --content-weight 1",
+            "goes with the method optimize only",
+        ),
+        (
+            "--model painting.png",
+            "a model goes with a feed-forward method",
+        ),
+        (
+            "--start none.pth",
+            "--start is none.pth: must be paint, wct",
+        ),
+        (
+            "--method sketch",
+            "--method is sketch: must be one of optimize, paint",
+        ),
+    ] {
+        let said = stylize(&shop, &format!("{options} {more}"));
+        assert_ne!(said.status, Some(0), "{more}: {said:?}");
+        assert!(said.stderr.contains(words), "{more}: {said:?}");
+        assert!(!said.stderr.contains("panicked"), "{said:?}");
+        assert!(!shop.path("out.png").exists(), "{more}");
+    }
+    let said = stylize(&shop, "photo.png -o out.png");
+    said.refused(2, &["--style is missing"]);
+}
+
+#[test]
+fn methods_are_compared_and_shown_in_galleries_as_recipes_are() {
+    let shop = Workshop::new();
+    stylize(
+        &shop,
+        "photo.png --style painting.png --size 32 --compare paint,impasto-draft --out-dir compared",
+    )
+    .done();
+    shop.run("gallery photo.png --style painting.png --size 32 --method paint --out-dir shown")
+        .done();
+    assert!(shop.path("shown/gallery.html").exists());
+    let plan = stylize(
+        &shop,
+        "photo.png --style painting.png --size 32 --method paint --plan",
+    );
+    assert!(plan.done().stdout.contains("32×"));
+}

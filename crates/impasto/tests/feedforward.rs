@@ -1,0 +1,283 @@
+//! Feed-forward methods: pictures of the embedded network, and of published ones where they are at hand.
+
+use impasto::compute::Device;
+use impasto::device::{Choice, open};
+use impasto::recipe::{Fast, Init, MethodName, MethodSettings, Paint, StyleSize, Transform, Wct};
+use impasto::{
+    Error, Ignore, Networks, Outcome, OutputSize, PainterSpec, Picture, Recipe, Style, Stylizer,
+};
+use impasto_testing::{noise, skip};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+fn picture(seed: u64, width: usize, height: usize) -> Picture {
+    let values = noise(seed, 3 * width * height);
+    // Soft colours with some noise: what a decoder knows.
+    let value = |(place, noise): (usize, &f32)| {
+        let (x, y) = (place % width, place / width % height);
+        let wave = (x as f32 * 0.3 + seed as f32).sin() * (y as f32 * 0.2).cos();
+        (0.5 + 0.3 * wave + 0.1 * noise).clamp(0.0, 1.0)
+    };
+    let values = values.iter().enumerate().map(value).collect();
+    Picture::new(width, height, values).unwrap()
+}
+
+fn device(threads: usize) -> Arc<dyn Device> {
+    let choice = Choice {
+        threads: Some(threads),
+        ..Choice::default()
+    };
+    open(&choice).unwrap().into()
+}
+
+fn recipe(method: MethodSettings) -> Recipe {
+    Recipe {
+        size: OutputSize::Original,
+        method,
+        ..Recipe::default()
+    }
+}
+
+fn painted(
+    painter: &PainterSpec,
+    method: MethodSettings,
+    threads: usize,
+    content: &Picture,
+    styles: Vec<Style>,
+) -> Picture {
+    let networks = Networks {
+        encoder: None,
+        painter: Some(painter),
+    };
+    let mut stylizer =
+        Stylizer::with_networks(device(threads), networks, styles, recipe(method)).unwrap();
+    let stylized = stylizer.stylize(content, &mut Ignore).unwrap();
+    assert_eq!(stylized.outcome, Outcome::Finished);
+    stylized.picture
+}
+
+fn embedded() -> PainterSpec {
+    PainterSpec::find(MethodName::Paint, None, None).unwrap()
+}
+
+fn distance(a: &Picture, b: &Picture) -> f64 {
+    assert_eq!((a.width(), a.height()), (b.width(), b.height()));
+    let squares = a.rgb().iter().zip(b.rgb());
+    let sum: f64 = squares.map(|(x, y)| f64::from(x - y).powi(2)).sum();
+    (sum / a.rgb().len() as f64).sqrt()
+}
+
+#[test]
+fn the_embedded_network_paints_pictures_of_any_size() {
+    let painter = embedded();
+    for (width, height) in [(1, 1), (2, 3), (7, 5), (33, 18), (64, 1)] {
+        let content = picture(1, width, height);
+        let styles = vec![Style::new("painting", picture(2, 17, 23), 1.0)];
+        let method = MethodSettings::of(MethodName::Paint);
+        let made = painted(&painter, method, 1, &content, styles);
+        assert_eq!((made.width(), made.height()), (width, height));
+        assert!(made.rgb().iter().all(|v| (0.0..=1.0).contains(v)));
+    }
+}
+
+#[test]
+fn a_picture_does_not_depend_on_threads_and_does_on_the_style() {
+    let painter = embedded();
+    let content = picture(1, 70, 45);
+    let make = |threads, styles: &[(u64, f32)], method: Paint| {
+        let styles = styles
+            .iter()
+            .map(|&(seed, weight)| Style::new("painting", picture(seed, 60, 40), weight));
+        let method = MethodSettings::Paint(method);
+        painted(&painter, method, threads, &content, styles.collect())
+    };
+    let first = make(1, &[(2, 1.0)], Paint::default());
+    for threads in [2, 3] {
+        assert_eq!(make(threads, &[(2, 1.0)], Paint::default()), first);
+    }
+    let other = make(1, &[(3, 1.0)], Paint::default());
+    assert!(distance(&first, &other) > 1e-3);
+    let mixed = make(1, &[(2, 1.0), (3, 1.0)], Paint::default());
+    assert!(distance(&mixed, &first) > 1e-4 && distance(&mixed, &other) > 1e-4);
+    // Less of the style is nearer to the photo.
+    let weak = Paint {
+        alpha: 0.0,
+        ..Paint::default()
+    };
+    let weak = make(1, &[(2, 1.0)], weak);
+    assert!(distance(&weak, &content) < distance(&first, &content));
+    let scales = Paint {
+        scales: 2,
+        ..Paint::default()
+    };
+    assert!(distance(&make(1, &[(2, 1.0)], scales), &first) > 1e-4);
+}
+
+#[test]
+fn a_run_starts_from_what_the_network_paints() {
+    let content = picture(1, 40, 28);
+    let style = || vec![Style::new("painting", picture(2, 40, 40), 1.0)];
+    let run = |init| {
+        let mut recipe = recipe(MethodSettings::default());
+        let settings = recipe.optimize_mut().unwrap();
+        settings.init = init;
+        settings.schedule.steps = vec![1];
+        let encoder = impasto::Encoder::lite().unwrap();
+        // The embedded network needs not be given.
+        let mut stylizer = Stylizer::new(device(2), &encoder, style(), recipe).unwrap();
+        stylizer.stylize(&content, &mut Ignore).unwrap()
+    };
+    let (painted_start, content_start) = (run(Init::Paint), run(Init::Content));
+    let loss = |stylized: &impasto::Stylized| stylized.report.steps[0].total;
+    assert!(loss(&painted_start) < loss(&content_start));
+}
+
+#[test]
+fn networks_that_do_not_fit_are_refused_by_name() {
+    let style = || vec![Style::new("painting", picture(2, 20, 20), 1.0)];
+    let refused = |networks: Networks<'_>, method| {
+        let made = Stylizer::with_networks(device(1), networks, style(), recipe(method));
+        match made {
+            Err(Error::Invalid(problems)) => problems[0].to_string(),
+            other => panic!("{other:?}"),
+        }
+    };
+    let painter = embedded();
+    let with = Networks {
+        encoder: None,
+        painter: Some(&painter),
+    };
+    let wct = MethodSettings::of(MethodName::Wct);
+    assert!(refused(with, wct.clone()).contains("method is wct"));
+    assert!(refused(Networks::default(), wct).contains("method is wct"));
+    let levels = MethodSettings::Paint(Paint {
+        levels: vec![5, 1],
+        ..Paint::default()
+    });
+    let problem = refused(with, levels);
+    assert!(problem.contains("network.levels is 5") && problem.contains("3,2,1"));
+    assert!(refused(Networks::default(), MethodSettings::default()).contains("encoder"));
+    let found = PainterSpec::find(MethodName::Microast, None, None);
+    let problem = found.unwrap_err().to_string();
+    assert!(problem.contains("microast"), "{problem}");
+}
+
+/// A file or folder of the shared material, or why the test is left out.
+fn shared(path: &str) -> Option<PathBuf> {
+    let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared"));
+    let found = Some(root.join(path)).filter(|path| path.exists());
+    if found.is_none() {
+        skip(format_args!("there is no {}", root.join(path).display()));
+    }
+    found
+}
+
+/// A tensor of a file of vectors; bytes are taken as pictures.
+fn vector(bytes: &[u8], name: &str) -> (Vec<usize>, Vec<f32>) {
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    let entry = &header[name];
+    let numbers = |key: &str| -> Vec<usize> {
+        let list = entry[key].as_array().unwrap().iter();
+        list.map(|n| n.as_u64().unwrap() as usize).collect()
+    };
+    let span = numbers("data_offsets");
+    let data = &bytes[8 + length..][span[0]..span[1]];
+    let values = match entry["dtype"].as_str().unwrap() {
+        "U8" => data.iter().map(|&byte| f32::from(byte) / 255.0).collect(),
+        _ => data
+            .chunks_exact(4)
+            .map(|four| f32::from_le_bytes(four.try_into().unwrap()))
+            .collect(),
+    };
+    (numbers("shape"), values)
+}
+
+/// A picture of bytes `[h, w, 3]`.
+fn interleaved(bytes: &[u8], name: &str) -> Picture {
+    let (shape, values) = vector(bytes, name);
+    let [height, width, 3] = shape[..] else {
+        panic!("{shape:?}")
+    };
+    let planes = (0..3).flat_map(|c| values.iter().skip(c).step_by(3).copied());
+    Picture::new(width, height, planes.collect()).unwrap()
+}
+
+/// The five levels of universal style transfer, by transport and as the authors' program whitens, against NumPy in f64.
+#[test]
+fn the_cascade_is_that_of_universal_style_transfer() {
+    let (Some(weights), Some(file)) = (
+        shared("weights/vgg19-16x"),
+        shared("feedforward-vectors/wct16x-vector.safetensors"),
+    ) else {
+        return;
+    };
+    let bytes = std::fs::read(file).unwrap();
+    let content = interleaved(&bytes, "content_u8_hwc");
+    let style = interleaved(&bytes, "style_u8_hwc");
+    let painter = PainterSpec::find(MethodName::Wct, Some(&weights), None).unwrap();
+    for (transform, name, levels) in [
+        (Transform::Transport, "ot_alpha0.6_after_level5", vec![5]),
+        (
+            Transform::Transport,
+            "ot_alpha0.6_after_level1",
+            vec![5, 4, 3, 2, 1],
+        ),
+        (
+            Transform::Lua,
+            "lua_alpha0.6_after_level1",
+            vec![5, 4, 3, 2, 1],
+        ),
+    ] {
+        let settings = Wct {
+            alpha: 0.6,
+            levels,
+            transform,
+        };
+        let mut recipe = recipe(MethodSettings::Wct(settings));
+        recipe.style.size = StyleSize::LongSide(256);
+        let networks = Networks {
+            encoder: None,
+            painter: Some(&painter),
+        };
+        let styles = vec![Style::new("style", style.clone(), 1.0)];
+        let mut stylizer = Stylizer::with_networks(device(2), networks, styles, recipe).unwrap();
+        let made = stylizer.stylize(&content, &mut Ignore).unwrap().picture;
+        let (_, expected) = vector(&bytes, name);
+        let expected = expected.iter().map(|v| v.clamp(0.0, 1.0)).collect();
+        let expected = Picture::new(content.width(), content.height(), expected).unwrap();
+        let error = distance(&made, &expected);
+        println!("{name}: RMS {error:e}");
+        assert!(error <= 1e-3, "{name}: RMS {error:e}");
+    }
+}
+
+/// A network of 26 styles paints by numbers, and refuses those that it has not.
+#[test]
+fn a_network_of_many_styles_is_asked_by_number() {
+    let Some(file) = shared("weights/magenta/stylize26_dequant.safetensors") else {
+        return;
+    };
+    let painter = PainterSpec::open(&file).unwrap();
+    let content = picture(1, 33, 21);
+    let make = |styles: Vec<usize>| {
+        let method = MethodSettings::Fast(Fast {
+            styles,
+            ..Fast::default()
+        });
+        painted(&painter, method, 2, &content, vec![])
+    };
+    assert_eq!(make(vec![]), make(vec![1]));
+    assert_eq!(make(vec![7]), make(vec![7, 7]));
+    assert!(distance(&make(vec![7]), &make(vec![8])) > 1e-2);
+    let method = MethodSettings::Fast(Fast {
+        styles: vec![27],
+        ..Fast::default()
+    });
+    let networks = Networks {
+        encoder: None,
+        painter: Some(&painter),
+    };
+    let made = Stylizer::with_networks(device(1), networks, vec![], recipe(method));
+    assert!(matches!(made, Err(Error::Invalid(_))));
+}
