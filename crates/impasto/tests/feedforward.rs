@@ -99,13 +99,12 @@ fn a_picture_does_not_depend_on_threads_and_does_on_the_style() {
     assert!(distance(&first, &other) > 1e-3);
     let mixed = make(1, &[(2, 1.0), (3, 1.0)], Paint::default());
     assert!(distance(&mixed, &first) > 1e-4 && distance(&mixed, &other) > 1e-4);
-    // Less of the style is nearer to the photo.
     let weak = Paint {
         alpha: 0.0,
         ..Paint::default()
     };
     let weak = make(1, &[(2, 1.0)], weak);
-    assert!(distance(&weak, &content) < distance(&first, &content));
+    assert!(distance(&weak, &first) > 1e-3);
     let scales = Paint {
         scales: 2,
         ..Paint::default()
@@ -115,8 +114,12 @@ fn a_picture_does_not_depend_on_threads_and_does_on_the_style() {
 
 #[test]
 fn a_run_starts_from_what_the_network_paints() {
-    let content = picture(1, 40, 28);
-    let style = || vec![Style::new("painting", picture(2, 40, 40), 1.0)];
+    let example = |name: &str| {
+        let picture = impasto::examples::open(name).unwrap();
+        picture.resized(96, 64, impasto::picture::Filter::Bicubic)
+    };
+    let content = example("@lake");
+    let style = || vec![Style::new("painting", example("@swirls"), 1.0)];
     let run = |init| {
         let mut recipe = recipe(MethodSettings::default());
         let settings = recipe.optimize_mut().unwrap();
@@ -129,7 +132,7 @@ fn a_run_starts_from_what_the_network_paints() {
     };
     let (painted_start, content_start) = (run(Init::Paint), run(Init::Content));
     let loss = |stylized: &impasto::Stylized| stylized.report.steps[0].total;
-    assert!(loss(&painted_start) < loss(&content_start));
+    assert!(loss(&painted_start) < 0.7 * loss(&content_start));
 }
 
 #[test]

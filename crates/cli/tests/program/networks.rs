@@ -63,7 +63,7 @@ fn what_a_network_cannot_do_is_told() {
             "goes with the method optimize only",
         ),
         (
-            "--model painting.png",
+            "--init content --model painting.png",
             "a model goes with a feed-forward method",
         ),
         (

@@ -213,6 +213,14 @@ impl MethodSettings {
         }
     }
 
+    /// Whether features are whitened and coloured as a published program does it.
+    pub(crate) fn whitens(&self) -> bool {
+        match self {
+            MethodSettings::Wct(settings) => settings.transform != Transform::Transport,
+            _ => false,
+        }
+    }
+
     fn alpha_mut(&mut self) -> Option<&mut f32> {
         match self {
             MethodSettings::Optimize(_) => None,

@@ -73,11 +73,16 @@ impl Cascade {
         self.levels.iter().map(|level| level.number)
     }
 
-    /// What a style looks like, in the size that it has.
+    /// What a style looks like, in the size that it has; `exact` if it will be whitened.
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub(super) fn look(&self, device: &dyn Device, style: &Picture) -> Result<StyleStatistics> {
+    pub(super) fn look(
+        &self,
+        device: &dyn Device,
+        style: &Picture,
+        exact: bool,
+    ) -> Result<StyleStatistics> {
         let image = tensor_of(device, style, self.multiple)?;
         let mut seen: Vec<Option<Gaussian>> = vec![None; self.levels.len()];
         for (index, encoder) in self.encoders.iter().enumerate() {
@@ -85,7 +90,10 @@ impl Cascade {
             let here: Vec<_> = here.filter(|(_, level)| level.encoder == index).collect();
             let taps: Vec<_> = here
                 .iter()
-                .map(|(_, level)| TapRequest::moments(level.tap))
+                .map(|(_, level)| match exact {
+                    true => TapRequest::features(level.tap),
+                    false => TapRequest::moments(level.tap),
+                })
                 .collect();
             if taps.is_empty() {
                 continue;
@@ -93,8 +101,10 @@ impl Cascade {
             let tape = encoder.forward(&image, &taps)?;
             for (place, level) in here {
                 let places = places(encoder.as_ref(), level.tap, image.shape())?;
-                let moments = tape.moments(level.tap)?;
-                seen[place] = Some(Gaussian::of(device, moments, places)?);
+                seen[place] = Some(match exact {
+                    true => Gaussian::exact(device, tape.features(level.tap)?)?,
+                    false => Gaussian::of(device, tape.moments(level.tap)?, places)?,
+                });
             }
         }
         Ok(seen.into_iter().flatten().collect())
@@ -123,7 +133,10 @@ impl Cascade {
             ];
             let tape = encoder.forward(&image, &taps)?;
             let places = places(encoder, level.tap, image.shape())?;
-            let seen = Gaussian::of(device, tape.moments(level.tap)?, places)?;
+            let seen = match passes.statistic {
+                Statistic::Whitening(_) => Gaussian::exact(device, tape.features(level.tap)?)?,
+                _ => Gaussian::of(device, tape.moments(level.tap)?, places)?,
+            };
             let mut map = Affine::identity(seen.mean.len()).scaled(1.0 - alpha);
             for style in styles {
                 let own = Affine::between(device, &seen, &style.seen[index], passes.statistic)?;

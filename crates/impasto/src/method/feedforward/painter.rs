@@ -148,10 +148,11 @@ impl Painter {
             return Ok(known);
         }
         let total: f32 = styles.iter().map(|style| style.weight).sum();
+        let exact = recipe.method.whitens();
         let look = |(style, &(width, height)): (&Style, &(usize, usize))| -> Result<_> {
             let picture = style.picture.resized(width, height, Filter::Bicubic);
             Ok(Look {
-                seen: self.know(device, &picture)?,
+                seen: self.know(device, &picture, exact)?,
                 share: style.weight / total,
             })
         };
@@ -160,9 +161,11 @@ impl Painter {
     }
 
     /// What is known of a style in its own size.
-    fn know(&self, device: &dyn Device, style: &Picture) -> Result<Known> {
+    fn know(&self, device: &dyn Device, style: &Picture, exact: bool) -> Result<Known> {
         match &self.network {
-            Prepared::Cascade(cascade) => Ok(Known::Statistics(cascade.look(device, style)?)),
+            Prepared::Cascade(cascade) => {
+                Ok(Known::Statistics(cascade.look(device, style, exact)?))
+            }
             Prepared::Fast { .. } => Ok(Known::Vectors(vec![])),
             Prepared::Ghiasi {
                 predictor: graph, ..

@@ -2,7 +2,7 @@
 
 use crate::Result;
 use crate::recipe::Transform;
-use impasto_compute::{Device, Moments, Tensor};
+use impasto_compute::{ComputeError, Device, Moments, Tensor};
 
 /// Mean and covariance of features, on the host.
 #[derive(Clone, Debug)]
@@ -48,6 +48,44 @@ impl Gaussian {
         let covariance = (0..c * c)
             .map(|k| f64::from(second[k]) - mean[k / c] * mean[k % c])
             .collect();
+        Ok(Self {
+            mean,
+            covariance,
+            places,
+        })
+    }
+
+    /// Of features `[c, h, w]`, in f64: whitening divides by what is left of variances when means are taken off.
+    pub(super) fn exact(device: &dyn Device, features: &Tensor) -> Result<Self> {
+        let values = device.download(features)?;
+        let &[c, h, w] = features.shape() else {
+            return Err(ComputeError::Shape {
+                what: "features",
+                expected: vec![0, 0, 0],
+                got: features.shape().to_vec(),
+            }
+            .into());
+        };
+        let places = h * w;
+        let rows = values.chunks_exact(places.max(1));
+        let mean = rows.clone().map(|row| {
+            let sum: f64 = row.iter().map(|&v| f64::from(v)).sum();
+            sum / places.max(1) as f64
+        });
+        let mean: Vec<f64> = mean.collect();
+        let centred = rows.zip(&mean).map(|(row, mean)| {
+            let row = row.iter().map(|&v| f64::from(v) - mean);
+            row.collect::<Vec<f64>>()
+        });
+        let centred: Vec<Vec<f64>> = centred.collect();
+        let mut covariance = vec![0.0; c * c];
+        for i in 0..c {
+            for j in 0..=i {
+                let sum: f64 = centred[i].iter().zip(&centred[j]).map(|(a, b)| a * b).sum();
+                covariance[i * c + j] = sum / places.max(1) as f64;
+                covariance[j * c + i] = covariance[i * c + j];
+            }
+        }
         Ok(Self {
             mean,
             covariance,
