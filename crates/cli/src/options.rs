@@ -374,7 +374,7 @@ mod tests {
             row.unwrap().help()
         };
         for (option, end) in [
-            ("content-weight", "leaves it out [default: 0.08]"),
+            ("content-weight", "leaves it out [default: of the quality]"),
             ("size", "[16 to 32768; default: 512]"),
             ("style-scale", "[0.05 to 20; default: 1]"),
             ("style-size", "at every scale [16 to 32768]"),

@@ -16,6 +16,9 @@ pub struct Schedule {
     pub steps: Vec<usize>,
 }
 
+/// The weight of the content for few steps from what a network has painted: these move less than many, so less needs to
+/// hold them back. Chosen by looking, and by style distances on ten pairs.
+const LIGHTER: f32 = 0.07;
 /// The least long side of an automatic schedule.
 const COARSEST: usize = 128;
 
@@ -95,7 +98,7 @@ impl Quality {
         }
         let (finest, steps, learning_rate, averaging) = match self {
             Quality::Instant | Quality::Draft => (1, vec![10], 0.04, 0.8),
-            Quality::Normal => (2, vec![14, 18], 0.04, 0.86),
+            Quality::Normal => (2, vec![12, 16], 0.04, 0.85),
             Quality::Fine => (4, vec![60, 40, 40, 40], 0.03, 0.95),
         };
         self.set(
@@ -105,6 +108,9 @@ impl Quality {
             steps,
             (learning_rate, averaging),
         );
+        if let Some(settings) = recipe.optimize_mut() {
+            settings.content.weight = LIGHTER;
+        }
     }
 
     /// The same for a start that no network has painted: more steps, at all sizes. [`Quality::Instant`] has no such form,
