@@ -90,7 +90,7 @@ fn methods_are_compared_and_shown_in_galleries_as_recipes_are() {
     let shop = Workshop::new();
     stylize(
         &shop,
-        "photo.png --style painting.png --size 32 --compare paint,impasto-draft --out-dir compared",
+        "photo.png --style painting.png --size 32 --compare paint,impasto-draft",
     )
     .done();
     shop.run("gallery photo.png --style painting.png --size 32 --method paint --out-dir shown")
