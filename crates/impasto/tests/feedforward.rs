@@ -4,7 +4,8 @@ use impasto::compute::Device;
 use impasto::device::{Choice, open};
 use impasto::recipe::{Fast, Init, MethodName, MethodSettings, Paint, StyleSize, Transform, Wct};
 use impasto::{
-    Error, Ignore, Networks, Outcome, OutputSize, PainterSpec, Picture, Recipe, Style, Stylizer,
+    Error, Ignore, Networks, Outcome, OutputSize, PainterSpec, Picture, Recipe, RunLimits, Style,
+    Stylizer,
 };
 use impasto_testing::{noise, skip};
 use std::path::PathBuf;
@@ -163,6 +164,34 @@ fn networks_that_do_not_fit_are_refused_by_name() {
     let found = PainterSpec::find(MethodName::Microast, None, None);
     let problem = found.unwrap_err().to_string();
     assert!(problem.contains("microast"), "{problem}");
+}
+
+#[test]
+fn what_does_not_fit_is_refused_with_the_size_that_would() {
+    let painter = embedded();
+    let networks = Networks {
+        encoder: None,
+        painter: Some(&painter),
+    };
+    let style = vec![Style::new("painting", picture(2, 30, 20), 1.0)];
+    let recipe = Recipe {
+        size: OutputSize::LongSide(3000),
+        ..recipe(MethodSettings::of(MethodName::Paint))
+    };
+    let limits = RunLimits {
+        memory: Some(400 << 20),
+        tile: None,
+    };
+    let stylizer = Stylizer::with_networks(device(1), networks, style, recipe).unwrap();
+    let stylizer = stylizer.with_limits(limits).unwrap();
+    let refused = stylizer.plan(&picture(1, 60, 40)).unwrap_err();
+    let Error::TooLarge {
+        fits: Some(side), ..
+    } = refused
+    else {
+        panic!("{refused:?}")
+    };
+    assert!((256..3000).contains(&side), "{side}");
 }
 
 /// A file or folder of the shared material, or why the test is left out.

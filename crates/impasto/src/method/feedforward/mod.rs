@@ -29,6 +29,28 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// Sizes that would fit are multiples of this.
+const SIDE: usize = 16;
+
+/// The largest long side below one, of those that are multiples of [`SIDE`], at which a picture of a content fits.
+fn largest(
+    content: &Picture,
+    below: usize,
+    fits: impl Fn(Size) -> Result<bool>,
+) -> Result<Option<usize>> {
+    let (mut low, mut high) = (0, below / SIDE);
+    // What is needed grows with the size, so halving finds it.
+    while low < high {
+        let middle = (low + high).div_ceil(2);
+        let (width, height) = fit_long_side(content.width(), content.height(), middle * SIDE);
+        match fits(Size { width, height })? {
+            true => low = middle,
+            false => high = middle - 1,
+        }
+    }
+    Ok(Some(low * SIDE).filter(|&side| side > 0))
+}
+
 /// Long side at which a pass is timed.
 const TIMED: usize = 256;
 
@@ -86,18 +108,26 @@ impl Method for FeedForwardMethod {
         let Scale { width, height, .. } = self.scale(setup, content);
         let size = Size { width, height };
         let around = super::surroundings::bytes(setup, content);
-        let bytes = around + self.painter.memory(&setup.recipe, &setup.styles, size)?;
+        let needed = |size| -> Result<u64> {
+            let passes = self.painter.memory(&setup.recipe, &setup.styles, size)?;
+            Ok((around + passes) as u64)
+        };
+        let bytes = needed(size)?;
         let limit = match setup.limits.memory {
             Some(limit) => Some(limit),
             None => setup.device.free_memory().or_else(free_memory),
         };
-        if let Some(limit) = limit.filter(|&limit| bytes as u64 > limit) {
+        if let Some(limit) = limit.filter(|&limit| bytes > limit) {
             return Err(Error::TooLarge {
                 width,
                 height,
-                needed: super::surroundings::amount(bytes as u64),
+                needed: super::surroundings::amount(bytes),
                 limit: super::surroundings::amount(limit),
-                fits: None,
+                fits: largest(
+                    content,
+                    width.max(height),
+                    |size| Ok(needed(size)? <= limit),
+                )?,
             });
         }
         let scale = ScalePlan {
@@ -107,7 +137,7 @@ impl Method for FeedForwardMethod {
             cut: None,
             tile_count: 1,
             style_cut: None,
-            bytes: bytes as u64,
+            bytes,
             work: 1.0,
         };
         Ok(RunPlan {
