@@ -303,7 +303,8 @@ fn half_precision_is_near_at_any_scale() -> Result<()> {
                 let error = distance(&case, got, expected);
                 println!("{case}, result {index}: {error:e}");
                 // Products of f16 by Winograd's way, which a card may find faster, round gradients to a percent.
-                assert!(error < 2e-2, "{case}, result {index}: {error:e}");
+                let most = if index == 3 { 2e-2 } else { 1e-2 };
+                assert!(error < most, "{case}, result {index}: {error:e}");
             }
             let error = distance(&case, &got[3], &expected[3]);
             assert!(error > 1e-5, "{case}: {error:e} is not rounded");

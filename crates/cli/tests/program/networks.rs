@@ -58,6 +58,8 @@ fn what_a_network_cannot_do_is_told() {
             "--method paint --levels 9",
             "the network has the levels 3,2,1",
         ),
+        ("--method paint --levels 1,3", "must go from the deepest"),
+        ("--method paint --levels 1,1", "must go from the deepest"),
         (
             "--method paint --content-weight 1",
             "goes with the method optimize only",

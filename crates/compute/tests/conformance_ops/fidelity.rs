@@ -188,7 +188,8 @@ fn fidelity_of_singular_covariances_is_useful() -> Result<()> {
             }
             // A gpu pivots by blocks of 16 channels: 2 to 8 % for 96 of 40 pixels, where the processors have 0.3 %.
             let error = distance(&case, &got, &expected);
-            assert!(error <= 0.1, "{case}: gradient off by {error:e}");
+            let most = if device.name() == "cpu" { 0.05 } else { 0.1 };
+            assert!(error <= most, "{case}: gradient off by {error:e}");
         }
     }
     Ok(())

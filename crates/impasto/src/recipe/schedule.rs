@@ -17,7 +17,7 @@ pub struct Schedule {
 }
 
 /// The weight of the content for few steps from what a network has painted: these move less than many, so less needs to
-/// hold them back. Chosen by looking, and by style distances on ten pairs.
+/// hold them back. Chosen by style and content distances on ten pairs, and by looking.
 const LIGHTER: f32 = 0.07;
 /// The least long side of an automatic schedule.
 const COARSEST: usize = 128;

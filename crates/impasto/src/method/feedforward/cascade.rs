@@ -127,15 +127,16 @@ impl Cascade {
         let mut left = passes.levels.len();
         for (index, level) in levels.filter(|(_, level)| passes.levels.contains(&level.number)) {
             let encoder = self.encoders[level.encoder].as_ref();
-            let taps = [
-                TapRequest::features(level.tap),
-                TapRequest::moments(level.tap),
-            ];
+            let exact = matches!(passes.statistic, Statistic::Whitening(_));
+            let mut taps = vec![TapRequest::features(level.tap)];
+            if !exact {
+                taps.push(TapRequest::moments(level.tap));
+            }
             let tape = encoder.forward(&image, &taps)?;
             let places = places(encoder, level.tap, image.shape())?;
-            let seen = match passes.statistic {
-                Statistic::Whitening(_) => Gaussian::exact(device, tape.features(level.tap)?)?,
-                _ => Gaussian::of(device, tape.moments(level.tap)?, places)?,
+            let seen = match exact {
+                true => Gaussian::exact(device, tape.features(level.tap)?)?,
+                false => Gaussian::of(device, tape.moments(level.tap)?, places)?,
             };
             let mut map = Affine::identity(seen.mean.len()).scaled(1.0 - alpha);
             for style in styles {

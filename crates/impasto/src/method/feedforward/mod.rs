@@ -25,7 +25,6 @@ use crate::report::{Report, ScaleReport};
 use crate::tiling::free_memory;
 use crate::{Error, Result};
 use impasto_compute::{ComputeError, Device, Size, Tensor};
-use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -175,9 +174,9 @@ impl Method for FeedForwardMethod {
         let scale = self.scale(setup, content);
         let device = setup.device.as_ref();
         let mut report = Report::new(&setup.recipe, &setup.encoder, device, &setup.styles);
-        let mut stopped = false;
+        // A pass that is over when it is told to stop is a whole one.
         let mut tell = |event: &Event<'_>| {
-            stopped |= observer.on_event(event) == ControlFlow::Break(());
+            let _ = observer.on_event(event);
         };
         tell(&Event::Started { scales: &[scale] });
         tell(&Event::ScaleStarted { index: 0, scale });
@@ -209,7 +208,6 @@ impl Method for FeedForwardMethod {
         Ok(Stylized {
             picture: setup.shaped(content, picture, false)?,
             report,
-            // A pass that is over when it is told to stop is a whole one.
             outcome: Outcome::Finished,
             checkpoint: None,
         })

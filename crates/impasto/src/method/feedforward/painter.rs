@@ -123,9 +123,16 @@ impl Painter {
         let unknown = chosen.iter().filter(|number| !known.contains(number));
         let there: Vec<_> = known.iter().map(ToString::to_string).collect();
         let allowed = format!("the network has the {allowed} {}", there.join(","));
-        unknown
+        let mut problems: Vec<_> = unknown
             .map(|number| Problem::new(field, number, allowed.clone()))
-            .collect()
+            .collect();
+        let goes_down = chosen.windows(2).all(|pair| pair[0] > pair[1]);
+        if field == "network.levels" && !goes_down {
+            let given: Vec<_> = chosen.iter().map(ToString::to_string).collect();
+            let allowed = "must go from the deepest level to the shallowest, each once";
+            problems.push(Problem::new(field, given.join(","), allowed));
+        }
+        problems
     }
 
     /// Looks at styles for a content of some size; what is known of them already is kept.
