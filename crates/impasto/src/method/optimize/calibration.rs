@@ -33,7 +33,7 @@ use crate::encoder::{ActivationSize, Activations, Encoder, EncoderOptions, Layer
 use crate::recipe::{
     GramNorm, LayerNorm, MadeFor, Normalize, Optimize, StyleLoss, TermReduction, VariationTerm,
 };
-use impasto_compute::{Reduction, Size, TotalVariation};
+use impasto_compute::{Reduction, Size};
 
 /// The long side that the published methods are made for: 512 px for all but two, which have 400.
 const LONG_SIDE: f64 = 512.0;
@@ -95,9 +95,8 @@ impl CalibratedVariation {
                 let weight = SMOOTHING * style * pixels.powi(growth) / range.powi(2);
                 VariationTerm {
                     weight: weight as f32,
-                    factor: 1.0,
-                    kind: TotalVariation::NinePoint,
                     reduction: TermReduction::Mean,
+                    ..VariationTerm::default()
                 }
             }
         }

@@ -32,10 +32,9 @@ use super::{Inspection, Method, Outcome, Pace, Painter, RunPlan, Setup, Stylized
 use crate::checkpoint::{Keeper, RunInputs};
 use crate::encoder::{Encoder, Substitution};
 use crate::loss::{Objective, Term};
-use crate::named::Named;
 use crate::observer::{Event, Observer, Scale};
 use crate::picture::{Filter, Picture, fit_long_side};
-use crate::recipe::{Init, MethodSettings, Optimize, Problem, Recipe, StyleSize};
+use crate::recipe::{Init, Optimize, Problem, Recipe, StyleSize};
 use crate::report::Report;
 use crate::style::Style;
 use crate::tiling::{CutNetwork, NetworkView};
@@ -44,7 +43,6 @@ pub use calibration::CalibratedLayer;
 use impasto_compute::{Device, Input, NetSpec, Network, Size, StageTime};
 use parameterization::PixelParameters;
 use run::{End, Evaluator, Run};
-use start::Start;
 use state::State;
 use std::sync::Arc;
 use std::time::Instant;
@@ -313,52 +311,6 @@ impl<'a> Session<'a> {
             NetworkView::Tiles(_) => in_parts(objective),
             _ => Ok(objective),
         }
-    }
-
-    /// What the run starts from at its first scale.
-    fn begin(&self, content: &Picture, scale: Scale, painted: Option<&Picture>) -> Result<State> {
-        let planes = self.start_planes(content, scale, painted);
-        let is_limited = self.layers.calibration.is_some();
-        State::new(
-            self.device(),
-            self.settings,
-            self.parameterization(scale),
-            planes,
-            scale,
-            is_limited,
-        )
-    }
-
-    /// What a network paints at the first scale, if that is what the run starts from.
-    fn painted(&self, content: &Picture, scales: &[Scale]) -> Result<Option<Picture>> {
-        let setup = self.setup;
-        let (Some(method), Some(first)) = (self.settings.init.method(), scales.first()) else {
-            return Ok(None);
-        };
-        let Some(painter) = setup.painter.as_deref() else {
-            let problem = Problem::new("init", method.name(), "needs a network that paints");
-            return Err(Error::Invalid(vec![problem]));
-        };
-        let (device, settings) = (self.device(), MethodSettings::of(method));
-        let content = content.resized(first.width, first.height, Filter::Bicubic);
-        let size = Size {
-            width: first.width,
-            height: first.height,
-        };
-        let seen = painter.look(device, &setup.recipe, &setup.styles, size, None)?;
-        Ok(Some(painter.paint(device, &settings, &content, &seen)?))
-    }
-
-    /// The planes of what a run starts from at its first scale, in 0..1.
-    fn start_planes(&self, content: &Picture, scale: Scale, painted: Option<&Picture>) -> Vec<f32> {
-        let start = Start {
-            settings: self.settings,
-            seed: self.setup.recipe.seed,
-            content,
-            picture: painted.or(self.setup.start.as_ref()),
-            styles: &self.setup.styles,
-        };
-        start.planes((scale.height, scale.width))
     }
 
     /// All scales of a run, from the first or from where a checkpoint left it.

@@ -1,9 +1,73 @@
 //! What a run starts from: the content, noise, the styles' colours, or a picture.
 
+use super::Session;
+use super::state::State;
+use crate::named::Named;
+use crate::observer::Scale;
 use crate::picture::{Filter, Picture};
 use crate::random::Random;
-use crate::recipe::{Distribution, Init, Optimize};
+use crate::recipe::{Distribution, Init, MethodSettings, Optimize, Problem};
 use crate::style::Style;
+use crate::{Error, Result};
+use impasto_compute::Size;
+
+impl Session<'_> {
+    /// What the run starts from at its first scale.
+    pub(super) fn begin(
+        &self,
+        content: &Picture,
+        scale: Scale,
+        painted: Option<&Picture>,
+    ) -> Result<State> {
+        let planes = self.start_planes(content, scale, painted);
+        let is_limited = self.layers.calibration.is_some();
+        State::new(
+            self.device(),
+            self.settings,
+            self.parameterization(scale),
+            planes,
+            scale,
+            is_limited,
+        )
+    }
+
+    /// What a network paints at the first scale, if that is what the run starts from.
+    pub(super) fn painted(&self, content: &Picture, scales: &[Scale]) -> Result<Option<Picture>> {
+        let setup = self.setup;
+        let (Some(method), Some(first)) = (self.settings.init.method(), scales.first()) else {
+            return Ok(None);
+        };
+        let Some(painter) = setup.painter.as_deref() else {
+            let problem = Problem::new("init", method.name(), "needs a network that paints");
+            return Err(Error::Invalid(vec![problem]));
+        };
+        let (device, settings) = (self.device(), MethodSettings::of(method));
+        let content = content.resized(first.width, first.height, Filter::Bicubic);
+        let size = Size {
+            width: first.width,
+            height: first.height,
+        };
+        let seen = painter.look(device, &setup.recipe, &setup.styles, size, None)?;
+        Ok(Some(painter.paint(device, &settings, &content, &seen)?))
+    }
+
+    /// The planes of what a run starts from at its first scale, in 0..1.
+    pub(super) fn start_planes(
+        &self,
+        content: &Picture,
+        scale: Scale,
+        painted: Option<&Picture>,
+    ) -> Vec<f32> {
+        let start = Start {
+            settings: self.settings,
+            seed: self.setup.recipe.seed,
+            content,
+            picture: painted.or(self.setup.start.as_ref()),
+            styles: &self.setup.styles,
+        };
+        start.planes((scale.height, scale.width))
+    }
+}
 
 /// What the picture that a run starts from is made of.
 #[derive(Clone, Copy)]
