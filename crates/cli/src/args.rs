@@ -2,6 +2,7 @@
 
 use crate::bench_load::BenchLoad;
 use crate::checkpoint;
+use crate::colors;
 use crate::gallery;
 use crate::models::args::{Models, ModelsFolder};
 use crate::options::{self, LossSettings, RunSettings};
@@ -53,6 +54,8 @@ pub enum Command {
     /// Look inside: losses and gradients, encoders
     #[command(subcommand)]
     Inspect(Inspect),
+    /// Give the colours of one picture to another, without painting
+    Colors(colors::Arguments),
     /// Get, keep and check the networks that look at pictures
     #[command(subcommand)]
     Models(Models),
@@ -199,6 +202,14 @@ pub struct Run {
     )]
     pub start: Option<OsString>,
 
+    /// Where it is painted.
+    #[command(flatten)]
+    pub regions: Regions,
+
+    /// Take the colours of this picture instead of the content's: --colors content, or as --colors says
+    #[arg(long, value_name = "IMAGE", value_hint = ValueHint::FilePath, help_heading = "Colours")]
+    pub palette: Option<OsString>,
+
     /// The network that paints: an installed model, or a file or folder of weights [default: the method's own]
     #[arg(long, value_name = "NAME|FILE", value_hint = ValueHint::AnyPath, help_heading = "Feed-forward networks")]
     pub model: Option<OsString>,
@@ -223,6 +234,31 @@ pub struct Run {
         help_heading = "Output"
     )]
     pub progress: Option<Given<Progress>>,
+}
+
+/// Where it is painted, and in which styles.
+#[derive(Args)]
+pub struct Regions {
+    /// Paint where this picture is white, and keep the photo where it is black; stretched to the photo
+    #[arg(long, value_name = "IMAGE", value_hint = ValueHint::FilePath, help_heading = "Regions")]
+    pub mask: Option<OsString>,
+
+    /// Paint where MASK is white in a style of its own; may be given several times. The rest is painted in the --style, or
+    /// kept if there is none. With --regions, MASK is a colour such as #ff0000
+    #[arg(
+        long = "region",
+        value_name = "MASK=STYLE[:WEIGHT]",
+        help_heading = "Regions"
+    )]
+    pub in_regions: Vec<OsString>,
+
+    /// A picture with a colour for each region
+    #[arg(long = "regions", value_name = "IMAGE", value_hint = ValueHint::FilePath, help_heading = "Regions")]
+    pub map: Option<OsString>,
+
+    /// Look at the first --style where this picture is white; given again, at the second, and so on
+    #[arg(long = "style-mask", value_name = "IMAGE", value_hint = ValueHint::FilePath, help_heading = "Regions")]
+    pub style_masks: Vec<OsString>,
 }
 
 /// What was typed, with `--style -:WEIGHT` as `--style=-:WEIGHT`: the standard input with a weight begins as options do,

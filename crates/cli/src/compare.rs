@@ -94,7 +94,7 @@ impl Plan {
         let content = source
             .as_ref()
             .and_then(|source| problems.gather(|found| impasto::job::open(source, found)));
-        let styles = settings::styles(&args.run.objective, &Recipe::default(), &mut problems);
+        let styles = settings::styles(&args.run, &Recipe::default(), &mut problems);
         let style_sources: Vec<_> = styles.iter().map(|(source, _)| source.clone()).collect();
         let styles = problems.gather(|found| impasto::job::open_styles(&styles, found));
         let names = names(&args.compare, &mut problems);

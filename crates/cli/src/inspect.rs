@@ -22,7 +22,7 @@ pub fn loss(args: &InspectLoss) -> Result<Exit, Failure> {
     run.encoder = settings::encoder(&args.objective.encoder, &mut problems);
     run.device = settings::device(&args.device, &mut problems);
     run.limits = settings::limits(&args.device, &mut problems);
-    let styles = settings::styles(&args.objective, &run.recipe, &mut problems);
+    let styles = settings::styles_to_look_at(&args.objective, &run.recipe, &mut problems);
     let sources = [&args.content, &args.image]
         .map(|name| settings::standard(Source::new(name), &mut problems));
     let mut found = Vec::new();

@@ -94,7 +94,7 @@ fn order(args: &Stylize, problems: &mut Problems) -> Order {
     let run = settings::run(&args.run, args.run.recipe.as_deref(), problems);
     Order {
         contents: settings::contents(&args.contents, problems),
-        styles: settings::styles(&args.run.objective, &run.recipe, problems),
+        styles: settings::styles(&args.run, &run.recipe, problems),
         run,
         outputs: match &args.output {
             Some(file) if file.as_os_str() == STANDARD => Outputs::Caller,

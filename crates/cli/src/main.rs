@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! args, options (clap) ─▶ settings ─▶ impasto::job, or all Problems in words ─▶ stylize, compare, gallery ⇄ progress, interrupt ─▶ files
-//!            └─▶ inspect, models, recipe, styles, completions, bench
+//!            └─▶ inspect, colors, models, recipe, styles, completions, bench
 //! ```
 //!
 //! What is for people goes to stderr, each line `impasto: …`; results that were asked for go to stdout.
@@ -11,6 +11,7 @@ mod args;
 mod bench;
 mod bench_load;
 mod checkpoint;
+mod colors;
 mod compare;
 mod devices;
 mod gallery;
@@ -136,6 +137,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Gallery(args) => gallery::run(&args, cli.quiet),
         Command::Inspect(Inspect::Loss(args)) => inspect::loss(&args),
         Command::Inspect(Inspect::Encoder(args)) => inspect::encoder(&args),
+        Command::Colors(args) => colors::run(&args),
         Command::Models(command) => models::run(&command),
         Command::Recipe(command) => recipe::run(&command),
         Command::Devices => Ok(devices::list()?),

@@ -14,11 +14,12 @@ use std::ffi::OsStr;
 use std::sync::LazyLock;
 
 /// Options with a name of their own, by path and, of a choice of numbers, which of them.
-const NAMES: [(&str, &str); 12] = [
+const NAMES: [(&str, &str); 13] = [
     ("content.layers", "content-layer"),
     ("style.gram-norm", "gram-norm"),
     ("style.size scale", "style-scale"),
     ("style.size long-side", "style-size"),
+    ("colors.mode", "colors"),
     ("variation.weight", "tv-weight"),
     ("variation.kind", "tv"),
     ("optimizer.method", "optimizer"),
@@ -198,6 +199,7 @@ fn heading(group: Group) -> &'static str {
     match group {
         Group::Picture => "Picture",
         Group::Style => "Style",
+        Group::Colors => "Colours",
         Group::Content => "Content",
         Group::Encoder => "Encoder",
         Group::Optimisation => "Optimisation",

@@ -2,8 +2,11 @@
 
 use crate::args;
 use crate::problems::Problems;
-use impasto::job::{self, DeviceChoice, EncoderChoice, Problem, Run, Source};
+use impasto::job::{
+    self, DeviceChoice, EncoderChoice, Place, Problem, RegionOrder, RegionStyle, Run, Source,
+};
 use impasto::named::Named;
+use impasto::picture::colors::ColorMode;
 use impasto::recipe::{Field, Init, Value, book, field};
 use impasto::{LEAST_TILE, PainterSpec, Recipe, RunLimits};
 use std::ffi::{OsStr, OsString};
@@ -46,6 +49,12 @@ pub fn run(args: &args::Run, name: Option<&OsStr>, problems: &mut Problems) -> R
     changes
         .extend(start_of_network.and_then(|init| Some((field("init")?, Value::Name(init.name())))));
     changes.extend(init.and_then(|(_, init)| Some((field("init")?, Value::Name(init.name())))));
+    let colors = field("colors.mode").filter(|_| args.palette.is_some());
+    if let Some(field) =
+        colors.filter(|field| !changes.iter().any(|(other, _)| other.path == field.path))
+    {
+        changes.push((field, Value::Name(ColorMode::Content.name())));
+    }
     let chosen = change(&mut recipe, &changes, &settings.used(), problems);
     let start = match init {
         Some((given, Init::Picture)) => start(given, problems),
@@ -58,6 +67,8 @@ pub fn run(args: &args::Run, name: Option<&OsStr>, problems: &mut Problems) -> R
         recipe_file: recipe_file.map(Into::into),
         chosen,
         start,
+        regions: regions(&args.regions, problems),
+        palette: palette(args, problems),
         model,
         encoder: encoder(&args.objective.encoder, problems),
         device: device(&args.device, problems),
@@ -137,6 +148,81 @@ fn start(given: &OsStr, problems: &mut Problems) -> Option<Source> {
     }
 }
 
+/// Where it is painted, and in which styles.
+fn regions(args: &args::Regions, problems: &mut Problems) -> RegionOrder {
+    let mut named = |name: &OsString| standard(Source::new(name), problems);
+    let mask = args.mask.as_ref().and_then(&mut named);
+    let map = args.map.as_ref().and_then(&mut named);
+    let style_masks = args.style_masks.iter().filter_map(named).collect();
+    let styles = args
+        .in_regions
+        .iter()
+        .filter_map(|text| region(text, problems));
+    RegionOrder {
+        mask,
+        map,
+        styles: styles.collect(),
+        style_masks,
+    }
+}
+
+/// Reads `MASK=STYLE[:WEIGHT]`. Names may hold `=`: what is before the first one behind which both are there, or else the
+/// first, is the mask.
+fn region(text: &OsStr, problems: &mut Problems) -> Option<RegionStyle> {
+    let whole = text.to_string_lossy();
+    let cuts = || {
+        whole
+            .match_indices('=')
+            .map(|(at, _)| (&whole[..at], &whole[at + 1..]))
+    };
+    let place = |mask: &str| match color(mask) {
+        Some(color) => Place::Color(color),
+        None => Place::Mask(Source::new(mask.as_ref())),
+    };
+    let is_there = |(mask, style): &(&str, &str)| {
+        let mask = color(mask).is_some() || mask.starts_with('@') || Path::new(mask).exists();
+        let style = Source::weighted(style.as_ref());
+        mask && style.is_ok_and(|(style, _)| style.file().is_none_or(Path::exists))
+    };
+    let Some((mask, style)) = cuts().find(is_there).or_else(|| cuts().next()) else {
+        problems.usage(format!(
+            "--region is {whole}: must be MASK=STYLE[:WEIGHT], such as sky.png=@swirls"
+        ));
+        return None;
+    };
+    match Source::weighted(style.as_ref()) {
+        Ok((style, weight)) => Some(RegionStyle {
+            place: place(mask),
+            style,
+            weight,
+        }),
+        Err(weight) => {
+            problems.job(&[Problem::StyleWeight(weight)], &[]);
+            None
+        }
+    }
+}
+
+/// A colour such as `#ff8000`, or `#f80`.
+fn color(text: &str) -> Option<[u8; 3]> {
+    let digits = text.strip_prefix('#')?;
+    let digit = |at: usize| u8::from_str_radix(digits.get(at..at + 1)?, 16).ok();
+    match digits.len() {
+        3 => Some([digit(0)? * 17, digit(1)? * 17, digit(2)? * 17]),
+        6 => {
+            let pair = |at: usize| Some(digit(at)? * 16 + digit(at + 1)?);
+            Some([pair(0)?, pair(2)?, pair(4)?])
+        }
+        _ => None,
+    }
+}
+
+/// The picture that colours are taken from.
+fn palette(args: &args::Run, problems: &mut Problems) -> Option<Source> {
+    let source = args.palette.as_deref().map(Source::new)?;
+    standard(source, problems)
+}
+
 /// The encoder that is chosen.
 pub fn encoder(choice: &args::EncoderChoice, problems: &mut Problems) -> EncoderChoice {
     EncoderChoice {
@@ -168,17 +254,34 @@ pub fn limits(args: &args::Device, problems: &mut Problems) -> RunLimits {
     limits
 }
 
-/// The styles, each with its weight; a recipe that cannot do without is noted.
-pub fn styles(
+/// What is said where a style is missing.
+const NO_STYLE: &str = "--style is missing: name a painting, or one of `impasto styles`";
+
+/// The styles of a run, each with its weight; that there are none for a recipe that cannot do without is noted.
+pub fn styles(args: &args::Run, recipe: &Recipe, problems: &mut Problems) -> Vec<(Source, f32)> {
+    let is_missing = args.objective.styles.is_empty() && args.regions.in_regions.is_empty();
+    if is_missing && recipe.method.needs_styles() {
+        problems.usage(NO_STYLE);
+    }
+    weighted(&args.objective.styles, problems)
+}
+
+/// The styles that losses look at, each with its weight; that there are none is noted.
+pub fn styles_to_look_at(
     args: &args::Objective,
     recipe: &Recipe,
     problems: &mut Problems,
 ) -> Vec<(Source, f32)> {
     if args.styles.is_empty() && recipe.method.needs_styles() {
-        problems.usage("--style is missing: name a painting, or one of `impasto styles`");
+        problems.usage(NO_STYLE);
     }
+    weighted(&args.styles, problems)
+}
+
+/// Pictures, all of a folder, each with its weight.
+fn weighted(names: &[OsString], problems: &mut Problems) -> Vec<(Source, f32)> {
     let mut styles = Vec::new();
-    for text in &args.styles {
+    for text in names {
         match Source::weighted(text) {
             Ok((source, weight)) => {
                 let pictures = pictures(source, problems).into_iter();

@@ -4,7 +4,8 @@ use crate::options;
 use impasto::checkpoint::CheckpointError;
 use impasto::compute::{Advice as ComputeAdvice, ComputeError};
 use impasto::encoder::EncoderError;
-use impasto::job::{BadWeight, OutputProblem, Problem};
+use impasto::job::{BadWeight, OutputProblem, Problem, RegionProblem, hexadecimal};
+use impasto::named::Named;
 use impasto::recipe::MadeFor;
 use impasto::{Advice, Error};
 use impasto_weights::{Advice as WeightsAdvice, PullError, WeightsError};
@@ -225,9 +226,30 @@ pub fn of_problem(problem: &Problem, used: &[String]) -> String {
         Problem::Precision => {
             "--precision goes with the cpu and the gpu only: the reference is exact".into()
         }
+        Problem::Palette(mode) => format!(
+            "--palette goes with --colors content, cholesky, pca, coral or histogram, not with {}",
+            mode.name()
+        ),
+        Problem::Region(problem) => of_region(problem),
         Problem::Encoder(error) => error.told(),
         Problem::Output(problem) => of_output(problem),
         Problem::Failed(error) | Problem::Limits(error) => error.told(),
+        other => other.to_string(),
+    }
+}
+
+fn of_region(problem: &RegionProblem) -> String {
+    match problem {
+        RegionProblem::NoMap(color) => format!(
+            "--region {} is a colour of a map: name the map with --regions",
+            hexadecimal(*color)
+        ),
+        RegionProblem::NoColors => {
+            "--regions goes with --region '#RRGGBB=STYLE' for each colour of it".into()
+        }
+        RegionProblem::StyleMasks { masks, styles } => format!(
+            "--style-mask is given {masks} times, but there are {styles} of --style: the first mask is of the first style"
+        ),
         other => other.to_string(),
     }
 }

@@ -43,6 +43,7 @@ mod error;
 pub mod examples;
 pub mod job;
 pub mod loss;
+mod mask;
 mod method;
 pub mod named;
 pub mod nets;
@@ -52,6 +53,7 @@ pub mod picture;
 mod random;
 pub mod recipe;
 mod region;
+mod regions;
 mod report;
 pub mod sheet;
 mod style;
@@ -63,6 +65,7 @@ pub use advice::Advice;
 pub use encoder::{Encoder, LayerName, WeightedLayer};
 pub use error::{Error, Result};
 pub use impasto_compute as compute;
+pub use mask::Mask;
 pub use method::{
     CalibratedLayer, ExtraTerms, Inspection, LEAST_TILE, Method, Outcome, Pace, Painter,
     PainterSpec, RunLimits, RunPlan, ScalePlan, Setup, Stylized, TermContext, calibration,
@@ -71,6 +74,7 @@ pub use observer::{Event, Ignore, Observer, Scale, Step, TermValue};
 pub use picture::Picture;
 pub use random::{Random, StepSeed};
 pub use recipe::{OutputSize, Problem, Quality, Recipe};
+pub use regions::Regions;
 pub use report::{
     Cause, Cell, Comparison, Concern, Contender, Gallery, Page, Plate, Report, ScaleReport,
     Setback, StepReport,

@@ -8,15 +8,26 @@
 //! `m` over what it stands for, and `r` that over what it sees, as far as that lies in the picture:
 //!
 //! ```text
-//! w = t / Σ t        t = a·max(0, 2r − 1)
+//! w = t / Σ t        t = a·max(0, 2r − 1) of a style,  t = a·r of the picture that is painted
 //! ```
 //!
 //! A place that sees nothing but the region counts in full, and one that mostly sees something else does not: what it
 //! shows is the border. That is the guide "inside" of Gatys et al. 2017 (Controlling Perceptual Factors in Neural Style
 //! Transfer, section 4.2) without its hard edge; there, too, the moments of a region have weights `T²/ΣT²`. Where the
-//! region is so thin that less than a quarter of it would be left, `t = a`.
+//! region is so thin that less than a quarter of it would be left, `t = a`. Of the picture that is painted a place at the
+//! border counts by half as well: what counts for nothing is not painted, and along a border as wide as the receptive
+//! fields of the deepest layer that would be a flat band.
 
 use impasto_compute::{NetSpec, Result, Size, Tap, Window};
+
+/// How much places count that see something else, too.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Border {
+    /// Not if they mostly do: what they show is the border. For styles.
+    LeftOut,
+    /// As much as they see of the region. For what is painted.
+    Shared,
+}
 
 /// The share of a region that counts at least.
 const LEAST: f64 = 0.25;
@@ -62,7 +73,12 @@ impl Region {
     ///
     /// # Errors
     /// As [`NetSpec::shape_at`].
-    pub(crate) fn weights(&self, spec: &NetSpec, tap: Tap) -> Result<Option<Vec<f32>>> {
+    pub(crate) fn weights(
+        &self,
+        spec: &NetSpec,
+        tap: Tap,
+        border: Border,
+    ) -> Result<Option<Vec<f32>>> {
         let [_, h, w] = spec.shape_at(tap, self.size)?;
         let layer = spec.layer_of(tap)?;
         let (stride, reach) = (spec.stride(layer), spec.reach(layer));
@@ -87,7 +103,12 @@ impl Region {
             // Differences of sums may be a little below 0.
             let share = self.mean(&own).max(0.0);
             simple.push(share);
-            inside.push(share * (2.0 * self.mean(&seen) - 1.0).max(0.0));
+            let seen = self.mean(&seen);
+            let counts = match border {
+                Border::LeftOut => 2.0 * seen - 1.0,
+                Border::Shared => seen,
+            };
+            inside.push(share * counts.max(0.0));
         }
         let (all, left) = (simple.iter().sum::<f64>(), inside.iter().sum::<f64>());
         let (weights, total) = match left >= LEAST * all {
@@ -128,7 +149,7 @@ mod tests {
         for (width, height) in [(64, 64), (33, 70)] {
             let all = region(width, height, |_, _| 1.0);
             for tap in (0..spec.heads.len()).map(Tap::Head) {
-                let weights = all.weights(&spec, tap).unwrap().unwrap();
+                let weights = all.weights(&spec, tap, Border::LeftOut).unwrap().unwrap();
                 let equal = vec![1.0 / weights.len() as f32; weights.len()];
                 assert_close(
                     &tap.to_string(),
@@ -146,7 +167,7 @@ mod tests {
         let tap = deep(&spec);
         let stride = spec.stride(spec.layer_of(tap).unwrap());
         let left = region(width, 64, |x, _| f32::from(u8::from(x < width / 2)));
-        let weights = left.weights(&spec, tap).unwrap().unwrap();
+        let weights = left.weights(&spec, tap, Border::LeftOut).unwrap().unwrap();
         let row = &weights[..width / stride];
         let border = row.len() / 2;
         assert_near(
@@ -167,11 +188,11 @@ mod tests {
         let spec = spec();
         let tap = deep(&spec);
         let line = region(128, 128, |x, _| f32::from(u8::from((60..64).contains(&x))));
-        let weights = line.weights(&spec, tap).unwrap().unwrap();
+        let weights = line.weights(&spec, tap, Border::LeftOut).unwrap().unwrap();
         let counted: Vec<f32> = weights.iter().copied().filter(|&w| w > 0.0).collect();
         let equal = vec![1.0 / counted.len() as f32; counted.len()];
         assert_close("line", &counted, &equal, Tolerance::relative(1e-5));
         let nothing = region(128, 128, |_, _| 0.0);
-        assert_eq!(nothing.weights(&spec, tap).unwrap(), None);
+        assert_eq!(nothing.weights(&spec, tap, Border::LeftOut).unwrap(), None);
     }
 }

@@ -9,19 +9,24 @@ use crate::method::{
     RunLimits, RunPlan, Setup, Stylized, style_problems,
 };
 use crate::named::Named;
-use crate::observer::{Observer, Scale};
+use crate::observer::{Event, Observer, Scale, Step};
 use crate::optim::Optimizer;
 use crate::picture::Picture;
 use crate::recipe::{MethodName, MethodSettings, Problem, Recipe};
+use crate::regions::Regions;
 use crate::style::Style;
 use crate::{Error, Result};
-use impasto_compute::{Device, StageTime};
+use impasto_compute::{Device, Size, StageTime};
+use std::borrow::Cow;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 /// An encoder, some styles and a recipe on a device, ready for any number of contents.
 #[derive(Debug)]
 pub struct Stylizer {
     setup: Setup,
+    /// The styles as they were given, where those of the setup have the colours of a content.
+    uncolored: Option<Vec<Style>>,
     method: Box<dyn Method>,
 }
 
@@ -91,6 +96,8 @@ impl Stylizer {
             styles,
             recipe,
             start: None,
+            regions: Regions::default(),
+            palette: None,
             limits: RunLimits::default(),
             checkpoints: None,
             extra_terms: None,
@@ -102,18 +109,45 @@ impl Stylizer {
             (_, _, Some(painter)) => Box::new(FeedForwardMethod::new(&setup, painter.clone())?),
             (_, _, None) => return Err(missing("optimize", "needs an encoder")),
         };
-        Ok(Self { setup, method })
+        Ok(Self {
+            setup,
+            uncolored: None,
+            method,
+        })
     }
 
     /// A job for a method of the caller's own, which is taken as it is.
     pub fn with_method(setup: Setup, method: Box<dyn Method>) -> Self {
-        Self { setup, method }
+        Self {
+            setup,
+            uncolored: None,
+            method,
+        }
     }
 
     /// The picture to start from, for recipes whose start is [`Init::Picture`](crate::recipe::Init::Picture).
     pub fn start_from(mut self, picture: Picture) -> Self {
         self.setup.start = Some(picture);
         self
+    }
+
+    /// The picture that colours are taken from instead of the content, where the recipe's colours are not the style's.
+    pub fn colors_of(mut self, palette: Picture) -> Self {
+        self.setup.palette = Some(palette);
+        self
+    }
+
+    /// Paints some of the picture alone, or each region in the styles that belong to it.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for styles of regions that there are not.
+    pub fn in_regions(mut self, regions: Regions) -> Result<Self> {
+        let problems = regions.problems(&self.setup.styles);
+        if !problems.is_empty() {
+            return Err(Error::Invalid(problems));
+        }
+        self.setup.regions = regions;
+        Ok(self)
     }
 
     /// Saves runs now and then, and goes on from where an earlier one was cut off.
@@ -145,6 +179,7 @@ impl Stylizer {
             return Err(Error::Invalid(problems));
         }
         self.setup.styles = styles;
+        self.uncolored = None;
         self.method.styles_changed();
         Ok(())
     }
@@ -227,7 +262,38 @@ impl Stylizer {
     /// [`Error::Checkpoint`] if the run was to go on from a checkpoint and must not begin anew, and whatever the device
     /// reports.
     pub fn stylize(&mut self, content: &Picture, observer: &mut dyn Observer) -> Result<Stylized> {
-        self.method.run(&self.setup, content, observer)
+        let painted = self.colored(content);
+        let setup = &self.setup;
+        let mut observer = Finished {
+            observer,
+            setup,
+            content,
+        };
+        let mut stylized = self.method.run(setup, &painted, &mut observer)?;
+        stylized.picture = finished(setup, content, stylized.picture);
+        Ok(stylized)
+    }
+
+    /// The content as it is painted; the styles get its colours, or those of the palette, if that is how it is painted.
+    fn colored<'a>(&mut self, content: &'a Picture) -> Cow<'a, Picture> {
+        let colors = self.setup.recipe.colors;
+        if !colors.come_before() {
+            return Cow::Borrowed(content);
+        }
+        let like = self.setup.palette.as_ref().unwrap_or(content);
+        let given = self
+            .uncolored
+            .get_or_insert_with(|| self.setup.styles.clone());
+        let styles = given.iter().map(|style| {
+            let picture = colors.prepare_style(&style.picture, like);
+            Style {
+                picture,
+                ..style.clone()
+            }
+        });
+        self.setup.styles = styles.collect();
+        self.method.styles_changed();
+        Cow::Owned(colors.prepare_content(content))
     }
 
     /// Losses and gradient at a picture, everything at its own size.
@@ -236,7 +302,46 @@ impl Stylizer {
     /// [`Error::Invalid`] if content and image differ in size, or if the method has no losses; whatever the device
     /// reports.
     pub fn inspect(&mut self, content: &Picture, image: &Picture) -> Result<Inspection> {
-        self.method.inspect(&self.setup, content, image)
+        let content = self.colored(content);
+        self.method.inspect(&self.setup, &content, image)
+    }
+}
+
+/// What is painted, with the colours that come after it and the content where it is kept.
+fn finished(setup: &Setup, content: &Picture, picture: Picture) -> Picture {
+    let colors = setup.recipe.colors;
+    let picture = match colors.come_after() {
+        true => colors.give(&picture, setup.palette.as_ref().unwrap_or(content)),
+        false => picture,
+    };
+    let size = Size {
+        width: picture.width(),
+        height: picture.height(),
+    };
+    match setup.shares(size) {
+        Some(shares) => shares.composite(&picture, content),
+        None => picture,
+    }
+}
+
+/// Shows an observer previews as the result will be.
+struct Finished<'a> {
+    observer: &'a mut dyn Observer,
+    setup: &'a Setup,
+    content: &'a Picture,
+}
+
+impl Observer for Finished<'_> {
+    fn on_event(&mut self, event: &Event<'_>) -> ControlFlow<()> {
+        let Event::Step(step) = event else {
+            return self.observer.on_event(event);
+        };
+        let (setup, content) = (self.setup, self.content);
+        let preview = || Ok(finished(setup, content, step.preview()?));
+        self.observer.on_event(&Event::Step(Step {
+            preview: &preview,
+            ..*step
+        }))
     }
 }
 

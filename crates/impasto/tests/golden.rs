@@ -4,12 +4,13 @@
 
 use impasto::encoder::{EncoderOptions, Preprocessing};
 use impasto::named::Named;
+use impasto::picture::colors::{ColorMode, ColorSpace, Colors};
 use impasto::recipe::{ContentTerm, MethodSettings, Optimize, StyleTerm, VariationTerm};
 use impasto::{Encoder, Picture, Recipe, Style, Stylizer, WeightedLayer};
 use impasto_compute::Device;
 use impasto_compute::reference::ReferenceDevice;
 use impasto_testing::compare::{close, near};
-use impasto_testing::{Failures, Tolerance};
+use impasto_testing::{Failures, Tolerance, assert_close};
 use impasto_weights::Checkpoint;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -146,4 +147,32 @@ fn the_cpu_device_agrees_with_pytorch() {
         2e-5,
         2e-4,
     );
+}
+
+/// Maps between colours against POT, NumPy and SciPy, in sRGB, where the published programs have them.
+#[test]
+fn colours_are_mapped_as_others_map_them() {
+    let text = std::fs::read_to_string(golden("colors/colors.json")).unwrap();
+    let golden: Value = serde_json::from_str(&text).unwrap();
+    let picture = |colors: &Value| {
+        let colors = colors.as_array().unwrap();
+        let plane = |plane: usize| {
+            let values = colors.iter().map(move |color| color[plane].as_f64());
+            values.map(|value| value.unwrap() as f32)
+        };
+        Picture::new(colors.len(), 1, (0..3).flat_map(plane).collect()).unwrap()
+    };
+    let (own, like) = (picture(&golden["own"]), picture(&golden["like"]));
+    let maps = golden["maps"].as_object().unwrap();
+    assert_eq!(maps.len(), 4);
+    for (name, wanted) in maps {
+        let colors = Colors {
+            mode: ColorMode::from_name(name).unwrap(),
+            space: ColorSpace::Srgb,
+            ..Colors::default()
+        };
+        let given = colors.give(&own, &like);
+        let tolerance = Tolerance::absolute(1e-5);
+        assert_close(name, given.rgb(), picture(wanted).rgb(), tolerance);
+    }
 }

@@ -434,6 +434,8 @@ fn another_method_lives_in_the_same_house_and_shares_its_device() {
         styles: styles(),
         recipe: Recipe::default(),
         start: None,
+        regions: Regions::default(),
+        palette: None,
         painter: None,
         limits: RunLimits::default(),
         checkpoints: None,

@@ -22,7 +22,7 @@ use clap::{Args, ValueHint};
 use impasto::job::{Files, Problem, Source, describe, sha256};
 use impasto::picture::{Format, Limits, PictureError, SaveOptions, write_whole};
 use impasto::{Cell, Gallery, Picture, Plate, Recipe, Style, Stylizer, sheet};
-use made_from::MadeFrom;
+use made_from::fingerprints;
 use manifest::{Entry, Manifest};
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
@@ -141,6 +141,15 @@ impl Plan {
         let contents =
             Inputs::contents(args, checked.ordered(), side, &mut left_out, &mut problems);
         let (styles, first) = Inputs::styles(args, side, &mut left_out, &mut problems);
+        let regions = &args.run.regions;
+        if !regions.in_regions.is_empty()
+            || !regions.style_masks.is_empty()
+            || regions.map.is_some()
+        {
+            problems.usage(
+                "a gallery paints in one style at a time: --region, --regions and --style-mask go with `impasto stylize`",
+            );
+        }
         if args.strict || contents.sources.is_empty() || styles.sources.is_empty() {
             problems.job(&std::mem::take(&mut left_out), &used);
         }
@@ -157,12 +166,9 @@ impl Plan {
         else {
             return Err(problems);
         };
-        let made_from = MadeFrom {
-            recipe: checked.ordered().recipe.clone(),
-            networks: checked.networks(),
-            start: checked.ordered().start.clone(),
-        };
-        let fingerprints = match made_from.fingerprints(&contents.sources, &styles.sources) {
+        let run = checked.fingerprint().map_err(anyhow::Error::from);
+        let made_from = run.and_then(|run| fingerprints(&run, &contents.sources, &styles.sources));
+        let fingerprints = match made_from {
             Ok(fingerprints) => fingerprints,
             Err(error) => {
                 problems.file(words::of_error(&error));
@@ -353,8 +359,7 @@ impl Inputs {
         problems: &mut Problems,
     ) -> (Self, Option<Style>) {
         let (mut styles, mut first) = (Inputs::default(), None);
-        for (source, weight) in settings::styles(&args.run.objective, &Recipe::default(), problems)
-        {
+        for (source, weight) in settings::styles(&args.run, &Recipe::default(), problems) {
             let name = source.name();
             if weight != 1.0 {
                 problems.usage(format!(

@@ -3,6 +3,7 @@
 mod advice;
 mod bench;
 mod checkpoint;
+mod colors;
 mod compare;
 mod gallery;
 #[path = "../../../weights/tests/hub/mod.rs"]
@@ -17,6 +18,7 @@ mod plan;
 mod problems;
 mod progress;
 mod recipe;
+mod regions;
 mod safety;
 mod stylize;
 mod workshop;

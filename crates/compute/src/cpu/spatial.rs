@@ -1,9 +1,11 @@
 //! Operations that know rows and columns.
 
 use super::array::{Layout, get, get_mut};
+use super::chunks::each;
 use super::shared::Shared;
 use super::simd::LANES;
 use super::{CpuDevice, variation};
+use crate::device::weighted;
 use crate::{Patch, Reduction, Result, Scalar, SpatialOps, Tensor, TotalVariation, Window};
 use rayon::prelude::*;
 
@@ -44,6 +46,23 @@ impl SpatialOps for CpuDevice {
         context
             .threads
             .install(|| (0..rows).into_par_iter().for_each(copy));
+        Ok(())
+    }
+
+    fn scale_places(&self, x: &mut Tensor, factors: &Tensor) -> Result<()> {
+        let what = "scale_places";
+        let [_, h, w] = weighted(what, x, factors)?;
+        let factors = get(what, factors)?;
+        let lanes = match Layout::of(x.shape()) {
+            Layout::Plain { .. } => 1,
+            Layout::Blocked { .. } => LANES,
+        };
+        let planes = get_mut(what, x)?.chunks_mut((h * w * lanes).max(1));
+        each(&self.context, planes.collect(), |plane: &mut [f32]| {
+            for (place, factor) in plane.chunks_exact_mut(lanes).zip(factors) {
+                place.iter_mut().for_each(|value| *value *= factor);
+            }
+        });
         Ok(())
     }
 

@@ -30,7 +30,7 @@ fn in_rows(matrix: &mut [f32], c: usize) -> Vec<Rows<'_>> {
 impl Statistics for CpuDevice {
     fn weighted_moments(&self, features: &Tensor, weights: &Tensor) -> Result<Moments> {
         let (context, what) = (&self.context, "weighted_moments");
-        let [c, height, width] = weighted(features, weights)?;
+        let [c, height, width] = weighted(what, features, weights)?;
         let pixels = height * width;
         let weights = get(what, weights)?;
         let mut x = array::blocked(context, what, features)?;

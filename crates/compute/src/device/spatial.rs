@@ -43,6 +43,15 @@ pub trait SpatialOps: Hardware {
         Ok(())
     }
 
+    /// `x_p ← k_p·x_p`: every channel of a map `[c, h, w]` multiplied, place by place, by the factor there, `[h, w]`.
+    fn scale_places(&self, x: &mut Tensor, factors: &Tensor) -> Result<()> {
+        let fallback = Fallback::of(self, "scale_places")?;
+        let mut scaled = fallback.operand(x)?;
+        REFERENCE.scale_places(&mut scaled, &fallback.operand(factors)?)?;
+        *x = fallback.result(scaled)?;
+        Ok(())
+    }
+
     /// Total variation of an image `[c, h, w]` and `k` times its gradient, of the same shape.
     fn total_variation(
         &self,

@@ -79,10 +79,14 @@ pub trait Statistics: Hardware {
 }
 
 /// Channels and size `[c, h, w]` of features, if weights are of that size.
-pub(crate) fn weighted(features: &Tensor, weights: &Tensor) -> Result<[usize; 3]> {
+pub(crate) fn weighted(
+    what: &'static str,
+    features: &Tensor,
+    weights: &Tensor,
+) -> Result<[usize; 3]> {
     let refuse = |expected: Vec<usize>, got: &Tensor| {
         Err(ComputeError::Shape {
-            what: "weighted_moments",
+            what,
             expected,
             got: got.shape().to_vec(),
         })

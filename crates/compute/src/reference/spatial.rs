@@ -2,6 +2,7 @@
 
 use super::variation;
 use super::{ReferenceDevice, get, get_mut};
+use crate::device::weighted;
 use crate::{Patch, Reduction, Result, Scalar, SpatialOps, Tensor, TotalVariation};
 
 impl SpatialOps for ReferenceDevice {
@@ -13,6 +14,16 @@ impl SpatialOps for ReferenceDevice {
             let pairs = to[target].iter_mut().zip(&from[source]);
             pairs.for_each(|(to, from)| *to = if b == 0.0 { *from } else { from + b * *to });
         });
+        Ok(())
+    }
+
+    fn scale_places(&self, x: &mut Tensor, factors: &Tensor) -> Result<()> {
+        let [_, h, w] = weighted("scale_places", x, factors)?;
+        let (values, factors) = (get_mut("scale_places", x)?, get("scale_places", factors)?);
+        for plane in values.chunks_exact_mut((h * w).max(1)) {
+            let pairs = plane.iter_mut().zip(factors);
+            pairs.for_each(|(value, factor)| *value *= factor);
+        }
         Ok(())
     }
 

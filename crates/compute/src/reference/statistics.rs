@@ -13,7 +13,7 @@ fn parts<'a>(what: &'static str, moments: &'a Moments) -> Result<(&'a [f64], &'a
 impl Statistics for ReferenceDevice {
     fn weighted_moments(&self, features: &Tensor, weights: &Tensor) -> Result<Moments> {
         let what = "weighted_moments";
-        let [c, h, w] = weighted(features, weights)?;
+        let [c, h, w] = weighted(what, features, weights)?;
         let (x, weights) = (get(what, features)?, get(what, weights)?);
         let n = h * w;
         let sum = |value: &dyn Fn(usize) -> f64| -> f64 {

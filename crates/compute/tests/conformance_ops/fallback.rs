@@ -81,7 +81,7 @@ impl Graphs for Bare {
 }
 
 /// Every operation that has a fallback.
-const OPERATIONS: [&str; 21] = [
+const OPERATIONS: [&str; 22] = [
     "copy",
     "zeros",
     "axpby",
@@ -93,6 +93,7 @@ const OPERATIONS: [&str; 21] = [
     "scale_over",
     "adam",
     "paste",
+    "scale_places",
     "total_variation",
     "weighted_moments",
     "covariance",
@@ -145,6 +146,7 @@ fn script(device: &dyn Device) -> Result<Results> {
     results.extend(matrices::weighted_script(device, 7, [3, 5])?);
     results.extend(matrices::moment_script(device, 7)?);
     results.extend(pasted(device)?);
+    results.extend(images::scaled_script(device, [3, 5, 7])?);
     results.extend(factored(device)?);
     results.extend(matrices::mix_script(device, [5, 3], [2, 4])?);
     Ok(results)

@@ -1,6 +1,6 @@
 //! Total variation.
 
-use super::{Results, agree, same_for_any_threads, values};
+use super::{ROUNDING, Results, agree, same_for_any_threads, values};
 use impasto_compute::{Device, Reduction, Result, TotalVariation};
 use impasto_testing::{Tolerance, noise};
 
@@ -26,6 +26,36 @@ pub(super) fn script(
         ("value", vec![value.value()?]),
         ("gradient", values(device, &gradient)?),
     ])
+}
+
+/// Maps whose places are multiplied.
+pub(super) fn scaled_script(device: &dyn Device, [c, h, w]: [usize; 3]) -> Result<Results> {
+    let mut map = device.upload(&noise(8, c * h * w), &[c, h, w])?;
+    let factors = device.upload(&noise(9, h * w), &[h, w])?;
+    device.scale_places(&mut map, &factors)?;
+    // Whatever fills up a block of channels must stay zero.
+    let sum = device.sum_abs(&map)?.value()?;
+    Ok(vec![
+        ("scale_places", values(device, &map)?),
+        ("its sum_abs", vec![sum]),
+    ])
+}
+
+#[test]
+fn scaled_places_agree() {
+    for shape in [
+        [1, 1, 1],
+        [3, 7, 5],
+        [4, 1, 19],
+        [5, 3, 2],
+        [40, 23, 31],
+        [16, 0, 4],
+        [0, 3, 5],
+    ] {
+        agree(&format!("{shape:?}"), ROUNDING, |device| {
+            scaled_script(device, shape)
+        });
+    }
 }
 
 #[test]

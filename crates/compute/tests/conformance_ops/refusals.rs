@@ -124,6 +124,14 @@ pub(super) fn every_operation(
             device.fidelity(&matrix(), &make(&[6, 6])).map(drop),
         ),
         (
+            "scale_places x",
+            device.scale_places(&mut make(&[6, 2, 2]), &tensor(device, &[2, 2])),
+        ),
+        (
+            "scale_places factors",
+            device.scale_places(&mut map(), &make(&[2, 2])),
+        ),
+        (
             "weighted_moments features",
             device
                 .weighted_moments(&make(&[6, 2, 2]), &tensor(device, &[2, 2]))
@@ -213,7 +221,11 @@ fn shapes_that_do_not_fit_are_refused() {
                 every_operation(&*device, &|shape| tensor(&*device, &wrong(shape)))
             {
                 // These take any number of channels.
-                let free = ["total_variation", "weighted_moments features"];
+                let free = [
+                    "total_variation",
+                    "scale_places x",
+                    "weighted_moments features",
+                ];
                 if free.contains(&name) && wrong(&[3, 2, 2]).len() == 3 {
                     continue;
                 }

@@ -1,7 +1,9 @@
 //! What makes a job this one: two jobs of one identity come to the same picture, bit for bit.
 
+use crate::mask::Mask;
 use crate::picture::{Depth, Picture};
 use crate::recipe::Recipe;
+use crate::regions::Regions;
 use crate::report::settings;
 use crate::style::Style;
 use impasto_compute::{Device, Input, NetSpec};
@@ -42,6 +44,7 @@ pub(crate) struct RunInputs<'a> {
     pub(crate) content: &'a Picture,
     pub(crate) styles: &'a [Style],
     pub(crate) start: Option<&'a Picture>,
+    pub(crate) regions: &'a Regions,
     /// The fingerprint of the network that paints what the run starts from.
     pub(crate) painter: Option<&'a str>,
     pub(crate) encoder: &'a str,
@@ -57,12 +60,17 @@ impl RunInputs<'_> {
     pub(crate) fn identity(&self) -> Identity {
         let mut fields = vec![("content".to_string(), picture(self.content))];
         for (index, style) in self.styles.iter().enumerate() {
-            let value = format!("{}, weight {}", picture(&style.picture), style.weight);
+            let mut value = format!("{}, weight {}", picture(&style.picture), style.weight);
+            if let Some(region) = style.region {
+                value = format!("{value}, region {}", region + 1);
+            }
             fields.push((format!("style {}", index + 1), value));
         }
         if let Some(start) = self.start {
             fields.push(("start".into(), picture(start)));
         }
+        let masks = self.regions.masks().enumerate();
+        fields.extend(masks.map(|(index, it)| (format!("mask {}", index + 1), mask(it))));
         if let Some(painter) = self.painter {
             fields.push(("network of the start".into(), painter.into()));
         }
@@ -143,6 +151,12 @@ fn picture(picture: &Picture) -> String {
     format!("{width}×{height} px {}", digits(hash))
 }
 
+/// Size and fingerprint of a mask.
+fn mask(mask: &Mask) -> String {
+    let (width, height) = mask.size();
+    format!("{width}×{height} px {}", fingerprint([mask.shares()]))
+}
+
 /// The fingerprint of numbers.
 pub(crate) fn fingerprint<'n>(numbers: impl IntoIterator<Item = &'n [f32]>) -> String {
     let mut hash = Sha256::new();
@@ -203,6 +217,7 @@ mod tests {
             content: &content,
             styles: &styles,
             start: None,
+            regions: &Regions::default(),
             painter: None,
             encoder: "lite",
             spec: &spec,

@@ -101,9 +101,10 @@ impl Files {
         files.for_each(|path| self.read(path, Input::Picture));
     }
 
-    /// Notes what a run reads beside contents and styles: start, recipe and weights.
+    /// Notes what a run reads beside contents and styles: start, palette, recipe and weights.
     pub fn read_run(&mut self, run: &Run) {
-        self.read_pictures(&run.start);
+        self.read_pictures(run.start.iter().chain(&run.palette));
+        self.read_pictures(run.regions.sources());
         if let Some(recipe) = &run.recipe_file {
             self.read(recipe, Input::Recipe);
         }

@@ -12,6 +12,7 @@ mod networks;
 mod output;
 mod problem;
 mod record;
+mod regions;
 mod source;
 
 pub use files::{Files, Input};
@@ -22,6 +23,8 @@ pub use output::{
 };
 pub use problem::{Problem, open};
 pub use record::{Record, RecordAt};
+use regions::OpenRegions;
+pub use regions::{Place, RegionOrder, RegionProblem, RegionStyle, hexadecimal};
 pub use source::{BadWeight, Source, sha256};
 
 use crate::checkpoint::Checkpoints;
@@ -68,6 +71,10 @@ pub struct Run {
     pub recipe_file: Option<PathBuf>,
     /// The picture that the run starts from, for [`Init::Picture`].
     pub start: Option<Source>,
+    /// Where it is painted, and in which styles.
+    pub regions: RegionOrder,
+    /// The picture that colours are taken from instead of the content.
+    pub palette: Option<Source>,
     /// The network that paints: an installed model, or a file or folder of weights; `None` for the method's own.
     pub model: Option<PathBuf>,
     /// The network that looks at pictures.
@@ -106,6 +113,8 @@ pub struct DeviceChoice {
 pub struct CheckedRun {
     ordered: Run,
     start: Option<Picture>,
+    palette: Option<Picture>,
+    regions: OpenRegions,
     encoder: Option<Encoder>,
     painter: Option<PainterSpec>,
     device: Option<Box<dyn Device>>,
@@ -121,6 +130,12 @@ impl Run {
             (Some(source), Some(Init::Picture)) => open(source, problems),
             _ => None,
         };
+        let palette = self.palette.as_ref();
+        let palette = palette.and_then(|source| open(source, problems));
+        if palette.is_some() && !self.recipe.colors.mode.maps() {
+            problems.push(Problem::Palette(self.recipe.colors.mode));
+        }
+        let regions = self.regions.open(problems);
         let optimises = settings.is_some();
         let encoder = match optimises {
             true => find_encoder(&self.encoder, problems),
@@ -134,6 +149,8 @@ impl Run {
         CheckedRun {
             ordered: self,
             start,
+            palette,
+            regions,
             encoder,
             painter,
             device,
@@ -184,13 +201,27 @@ impl CheckedRun {
         self.encoder.as_ref()
     }
 
-    /// What the networks of the run are, as one text: two runs of the same recipe and pictures with the same networks paint
-    /// the same.
-    pub fn networks(&self) -> String {
+    /// SHA-256 of everything that the results depend on but contents and styles: two runs of one fingerprint paint the
+    /// same.
+    ///
+    /// # Errors
+    /// A picture that cannot be read any more.
+    pub fn fingerprint(&self) -> crate::Result<String> {
+        let run = &self.ordered;
         let encoder = self.encoder.as_ref().map(Encoder::digest);
         let painter = self.painter.as_ref().map(PainterSpec::fingerprint);
-        let digests: Vec<_> = encoder.into_iter().chain(painter).collect();
-        digests.join(" ")
+        let digest = |source: &Option<Source>| source.as_ref().map(Source::digest).transpose();
+        let regions = run.regions.sources().map(Source::digest);
+        let made_from = json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "recipe": run.recipe,
+            "networks": [encoder, painter],
+            "start": digest(&run.start)?,
+            "palette": digest(&run.palette)?,
+            "regions": regions.collect::<crate::Result<Vec<_>>>()?,
+            "places": run.regions.described(),
+        });
+        Ok(sha256(made_from.to_string().as_bytes()))
     }
 
     /// The device, if there is nothing wrong with it.
@@ -221,14 +252,20 @@ impl CheckedRun {
         if let Some(painter) = &self.painter {
             log::info!("network that paints: {}", painter.name);
         }
+        let (regions, styles) = self.regions.with(styles)?;
         let networks = Networks {
             encoder: self.encoder.as_ref(),
             painter: self.painter.as_ref(),
         };
         let stylizer = Stylizer::with_networks(device, networks, styles, self.ordered.recipe);
+        let stylizer = stylizer.and_then(|stylizer| stylizer.in_regions(regions));
         let stylizer = stylizer.map_err(Problem::all_of)?;
         let stylizer = match self.start {
             Some(picture) => stylizer.start_from(picture),
+            None => stylizer,
+        };
+        let stylizer = match self.palette {
+            Some(picture) => stylizer.colors_of(picture),
             None => stylizer,
         };
         let limited = stylizer.with_limits(self.ordered.limits);
@@ -400,26 +437,14 @@ fn made_from(
     contents: &[Source],
     styles: &[(Source, f32)],
 ) -> Option<Vec<String>> {
-    let run = &checked.ordered;
-    let digest = |source: &Source| source.digest().ok();
+    let run = checked.fingerprint().ok()?;
     let styles = styles
         .iter()
-        .map(|(source, weight)| Some((digest(source)?, *weight)));
+        .map(|(source, weight)| Some((source.digest().ok()?, *weight)));
     let styles = styles.collect::<Option<Vec<_>>>()?;
-    let start = match &run.start {
-        Some(start) => Some(digest(start)?),
-        None => None,
-    };
-    let networks = checked.networks();
     let of = |content: &Source| {
-        let made_from = json!({
-            "version": env!("CARGO_PKG_VERSION"),
-            "recipe": run.recipe,
-            "encoder": networks,
-            "content": digest(content)?,
-            "styles": styles,
-            "start": start,
-        });
+        let content = content.digest().ok()?;
+        let made_from = json!({"run": run, "content": content, "styles": styles});
         Some(sha256(made_from.to_string().as_bytes()))
     };
     contents.iter().map(of).collect()

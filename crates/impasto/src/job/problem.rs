@@ -1,8 +1,10 @@
 //! Everything that keeps a job from being run, as data; a shell puts it into its own words.
 
 use super::output::OutputProblem;
-use super::{BadWeight, Source};
+use super::{BadWeight, RegionProblem, Source};
 use crate::encoder::EncoderError;
+use crate::named::Named;
+use crate::picture::colors::ColorMode;
 use crate::recipe;
 use crate::{Error, Picture};
 use impasto_compute::ComputeError;
@@ -40,6 +42,10 @@ pub enum Problem {
     Precision,
     /// The encoder cannot be found or used.
     Encoder(EncoderError),
+    /// A palette was chosen for colours that are not mapped to those of another picture.
+    Palette(ColorMode),
+    /// Masks or regions that cannot be.
+    Region(RegionProblem),
     /// A network that paints was chosen for a recipe that has no work for one.
     Model,
     /// The device cannot be opened.
@@ -104,6 +110,12 @@ impl fmt::Display for Problem {
             Problem::Model => f.write_str(
                 "a model goes with a feed-forward method, or with a start that a network paints",
             ),
+            Problem::Palette(mode) => write!(
+                f,
+                "a palette goes with colours that are mapped (content, cholesky, pca, coral, histogram), not with {}",
+                mode.name()
+            ),
+            Problem::Region(problem) => write!(f, "{problem}"),
             Problem::Device(error) => write!(f, "{error}"),
             Problem::Output(problem) => write!(f, "{problem}"),
             Problem::Failed(error) | Problem::Limits(error) => write!(f, "{error}"),

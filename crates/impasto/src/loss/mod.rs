@@ -9,6 +9,7 @@
 //! | [`gram`] | Gram matrices | moments |
 //! | [`wasserstein`] | Gaussians, by Wasserstein-2 distance | moments |
 //! | [`mean_std`] | mean and standard deviation | moments |
+//! | [`region`] | what a loss of moments does, in a region | features |
 //! | [`variation`] | neighbouring pixels | image |
 //!
 //! Values stay on the device until somebody asks ([`LossValue::value`]).
@@ -18,6 +19,7 @@ mod evaluation;
 pub mod gram;
 pub mod mean_std;
 mod objective;
+pub mod region;
 mod scaling;
 pub mod variation;
 pub mod wasserstein;

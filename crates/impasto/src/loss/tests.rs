@@ -4,6 +4,7 @@ use super::content::ContentLoss;
 use super::gram::GramNorm;
 use super::gram::{GramLoss, StyleMoments};
 use super::mean_std::MeanStdLoss;
+use super::region::RegionLoss;
 use super::variation::VariationLoss;
 use super::wasserstein::WassersteinLoss;
 use super::*;
@@ -332,6 +333,80 @@ fn a_target_that_is_reached_scores_zero() {
                 let (gradient, zeros) = (flat(&[&gradient.second]), [0.0; 16]);
                 assert_close(name, &gradient, &zeros, Tolerance::absolute(1e-6));
             }
+        }
+    }
+}
+
+/// Features of 5 channels at 4×6 places, and weights that leave some places out.
+fn region() -> (Tensor, Vec<f64>) {
+    let mut weights: Vec<f64> = fine_noise(14, 24).iter().map(|x| x.max(0.0)).collect();
+    let total: f64 = weights.iter().sum();
+    weights.iter_mut().for_each(|weight| *weight /= total);
+    assert!(weights.contains(&0.0));
+    (tensor(15, &[5, 4, 6]), weights)
+}
+
+fn style_losses(styles: &[StyleMoments<'_>]) -> [Box<dyn Loss>; 3] {
+    [
+        Box::new(GramLoss::new(&DEVICE, TAP, styles, 40, GramNorm::Chw).unwrap()),
+        Box::new(WassersteinLoss::new(&DEVICE, TAP, styles).unwrap()),
+        Box::new(MeanStdLoss::new(&DEVICE, TAP, styles).unwrap()),
+    ]
+}
+
+#[test]
+fn in_a_region() {
+    let (style, (features, weights)) = (moments(16, 5, 40), region());
+    for (name, scaling) in scalings() {
+        for loss in style_losses(&[alone(&style)]) {
+            let name = format!("{loss:?} in a region, {name}");
+            let weights = ReferenceDevice::tensor(weights.clone(), &[4, 6]).unwrap();
+            let loss = RegionLoss::new(loss, TAP, weights);
+            check(&name, loss, scaling, &[&features]);
+        }
+    }
+}
+
+/// A region that is the whole is none, and what lies outside of one has no gradient.
+#[test]
+fn a_region_sees_its_places_alone() {
+    let (style, (features, weights)) = (moments(16, 5, 40), region());
+    let objective = |loss: Box<dyn Loss>| {
+        Objective::new(vec![Term {
+            name: "region".into(),
+            weight: 1.0,
+            scaling: Scaling::NONE,
+            loss,
+        }])
+    };
+    let all = ReferenceDevice::tensor(vec![1.0 / 24.0; 24], &[4, 6]).unwrap();
+    let whole = DEVICE.weighted_moments(&features, &all).unwrap();
+    let whole = [&whole.mean, &whole.second];
+    let styles = [alone(&style)];
+    let losses = style_losses(&styles).into_iter().zip(style_losses(&styles));
+    for (plain, wrapped) in losses {
+        let name = format!("{plain:?}");
+        let (expected, _) = evaluate(&objective(plain), &flat(&whole), &whole);
+        let equal = ReferenceDevice::tensor(vec![1.0 / 24.0; 24], &[4, 6]).unwrap();
+        let of_all = objective(Box::new(RegionLoss::new(wrapped, TAP, equal)));
+        let (value, _) = evaluate(&of_all, &flat(&[&features]), &[&features]);
+        let tolerance = Tolerance::relative(1e-9);
+        assert_near(
+            &name,
+            value.value().unwrap(),
+            expected.value().unwrap(),
+            tolerance,
+        );
+    }
+    for loss in style_losses(&styles) {
+        let part = ReferenceDevice::tensor(weights.clone(), &[4, 6]).unwrap();
+        let in_part = objective(Box::new(RegionLoss::new(loss, TAP, part)));
+        let (_, gradients) = evaluate(&in_part, &flat(&[&features]), &[&features]);
+        let [Gradient::Tensor(gradient)] = &gradients[..] else {
+            panic!("a region looks at features")
+        };
+        for (place, value) in flat(&[gradient]).into_iter().enumerate() {
+            assert_eq!(value != 0.0, weights[place % 24] != 0.0, "place {place}");
         }
     }
 }

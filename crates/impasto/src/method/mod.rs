@@ -24,10 +24,11 @@ use crate::encoder::Substitution;
 use crate::observer::{Observer, Scale, TermValue};
 use crate::picture::{Filter, Picture, fit_long_side};
 use crate::recipe::{Problem, Recipe};
+use crate::regions::{Regions, Shares};
 use crate::report::Report;
 use crate::style::Style;
 use crate::{Error, Result};
-use impasto_compute::{Device, StageTime};
+use impasto_compute::{Device, Size, StageTime};
 use std::fmt;
 use std::sync::Arc;
 
@@ -106,6 +107,10 @@ pub struct Setup {
     pub recipe: Recipe,
     /// The picture to start from, for recipes that do.
     pub start: Option<Picture>,
+    /// Where the picture is painted, and where in which styles.
+    pub regions: Regions,
+    /// The picture that colours are taken from instead of the content.
+    pub palette: Option<Picture>,
     /// The network that paints what recipes start from that say so.
     pub painter: Option<Arc<Painter>>,
     /// What a run may use.
@@ -127,6 +132,13 @@ impl Setup {
     /// The long side that a picture of a content gets.
     pub(crate) fn long_side(&self, content: &Picture) -> usize {
         self.recipe.size.long_side(content)
+    }
+
+    /// Who has how much of each pixel of a picture of some size; `None` if all of it is painted in the same styles.
+    pub(crate) fn shares(&self, size: Size) -> Option<Shares> {
+        let feather = self.recipe.feather;
+        let regions = Some(&self.regions).filter(|regions| !regions.is_whole());
+        regions.map(|regions| regions.shares(size, &self.styles, feather))
     }
 
     /// The picture in the shape that was asked for, with the content's alpha and depth; `at_its_size`, which keeps the long

@@ -12,9 +12,17 @@ pub(super) fn bytes(setup: &Setup, content: &Picture) -> usize {
         let planes = if picture.alpha().is_some() { 4 } else { 3 };
         planes * size_of::<f32>() * picture.width() * picture.height()
     };
-    let pictures = setup.styles.iter().map(|style| &style.picture);
-    let pictures = pictures.chain(setup.start.as_ref()).chain([content]);
-    PROGRAM + pictures.map(bytes).sum::<usize>()
+    let styles = setup.styles.iter().map(|style| bytes(&style.picture));
+    // In other colours, each is there twice.
+    let copies = if setup.recipe.colors.come_before() {
+        2
+    } else {
+        1
+    };
+    let others = [setup.start.as_ref(), setup.palette.as_ref(), Some(content)];
+    PROGRAM
+        + copies * styles.sum::<usize>()
+        + others.into_iter().flatten().map(bytes).sum::<usize>()
 }
 
 /// A whole number of bytes for people, in units of 10⁹ or 10⁶.

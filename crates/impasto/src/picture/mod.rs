@@ -13,6 +13,7 @@
 //! metadata of the pictures it reads: an output is a new picture, and a photograph's place and
 //! camera are nobody's business.
 
+pub mod colors;
 mod decode;
 mod encode;
 mod error;
@@ -105,6 +106,11 @@ impl Picture {
         &self.rgb
     }
 
+    /// Those planes, to be changed.
+    pub(crate) fn rgb_mut(&mut self) -> &mut [f32] {
+        &mut self.rgb
+    }
+
     /// Plane `[height, width]`, 0 (clear) to 1 (opaque), if the picture is not opaque throughout.
     pub fn alpha(&self) -> Option<&[f32]> {
         self.alpha.as_deref()
@@ -117,6 +123,24 @@ impl Picture {
         let mut alpha = resize_planes(self.alpha.as_deref()?, 1, from, to, filter);
         clamp(&mut alpha);
         Some(alpha)
+    }
+
+    /// The same picture with its opacity times a mask's shares, so that nothing is to be seen where the mask is black.
+    pub fn masked(&self, mask: &crate::Mask) -> Picture {
+        let mut alpha = mask.stretched(impasto_compute::Size {
+            width: self.width,
+            height: self.height,
+        });
+        if let Some(own) = &self.alpha {
+            alpha
+                .iter_mut()
+                .zip(own)
+                .for_each(|(alpha, own)| *alpha *= own);
+        }
+        Picture {
+            alpha: alpha.iter().any(|&alpha| alpha < 1.0).then_some(alpha),
+            ..self.clone()
+        }
     }
 
     /// Whether every pixel is fully transparent, so that nothing of the picture is to be seen.

@@ -69,6 +69,8 @@ pub enum Group {
     Picture,
     /// What the painting gives.
     Style,
+    /// Whose colours the picture has.
+    Colors,
     /// What is kept of the photo, and the noise kept out.
     Content,
     /// The network that looks at pictures.
@@ -181,6 +183,7 @@ impl Field {
             group: match path.split_once('.').map_or("", |(table, _)| table) {
                 "content" | "variation" => Group::Content,
                 "style" => Group::Style,
+                "colors" => Group::Colors,
                 "encoder" => Group::Encoder,
                 "noise" => Group::Picture,
                 "network" => Group::Network,

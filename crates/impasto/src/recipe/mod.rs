@@ -43,6 +43,7 @@ pub use value::Value;
 
 use crate::encoder::EncoderOptions;
 use crate::named::Named;
+use crate::picture::colors::Colors;
 use crate::picture::{Picture, fit_long_side};
 use impasto_compute::{Padding, Size};
 use value::Setting;
@@ -54,6 +55,10 @@ pub struct Recipe {
     pub size: OutputSize,
     /// How large the paintings are looked at.
     pub style: StyleResize,
+    /// Whose colours the picture has.
+    pub colors: Colors,
+    /// How wide the borders of what is painted are, as a share of the picture's long side.
+    pub feather: f32,
     /// What is changed about the encoder.
     pub encoder: EncoderOptions,
     /// Seed of everything random.
@@ -98,6 +103,8 @@ impl Default for Recipe {
         Self {
             size: OutputSize::LongSide(512),
             style: StyleResize::default(),
+            colors: Colors::default(),
+            feather: 0.01,
             encoder: EncoderOptions {
                 padding: Padding::Replicate,
                 ..EncoderOptions::default()

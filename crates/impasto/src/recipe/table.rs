@@ -9,6 +9,7 @@ use super::{
     LineSearch, MadeFor, MethodName, MethodSettings, Normalize, OptimizerSettings, Pixels,
     StyleLoss, TermReduction, Transform,
 };
+use crate::picture::colors::{ColorMode, ColorSpace, When};
 use impasto_compute::{Padding, PoolKind, Reduction, TotalVariation};
 
 /// Long sides that make sense, in pixels.
@@ -139,6 +140,7 @@ pub(super) fn rows() -> Vec<Field> {
         size(),
         content(),
         style(),
+        colors(),
         variation(),
         terms(),
         encoder(),
@@ -225,6 +227,21 @@ fn style() -> Vec<Field> {
 }
 
 #[rustfmt::skip]
+fn colors() -> Vec<Field> {
+    let row = Field::new;
+    vec![
+        row("colors.mode", names::<ColorMode>(), at!(colors.mode), "Whose colours the picture has: the style's or the content's, moved as little as possible, pixel by pixel, or by a published map")
+            .everyday(),
+        row("colors.when", names::<When>(), at!(colors.when), "Whether colours are given to the styles before it is painted, or to the result after; usual: after for content-exact, else before")
+            .everyday(),
+        row("colors.strength", number(Range::between(0.0, 1.0)), at!(colors.strength), "How far colours go: 0 leaves them, 1 is all the way")
+            .everyday(),
+        row("colors.space", names::<ColorSpace>(), at!(colors.space), "In which coordinates colours are mapped: Oklab of linear light, or sRGB as the published programs have it")
+            .everyday(),
+    ]
+}
+
+#[rustfmt::skip]
 fn variation() -> Vec<Field> {
     let row = Field::new;
     vec![
@@ -285,6 +302,9 @@ fn start() -> Vec<Field> {
 fn run() -> Vec<Field> {
     let row = Field::new;
     vec![
+        row("feather", number(Range::between(0.0, 0.25)), at!(feather), "How wide the borders of what is painted are, where masks keep the photo, as a share of the long side")
+            .within(Group::Picture)
+            .everyday(),
         row("seed", whole(Range::at_least(0.0)), at!(seed), "Seed of everything random, 0 to 2^64-1")
             .within(Group::Picture)
             .everyday(),

@@ -7,12 +7,14 @@
 //!
 //! What makes the picture is a [`Painter`], which the optimisation has too: as what it starts from.
 
+mod by_regions;
 mod cascade;
 mod painter;
 mod spec;
 mod transform;
 mod whitening;
 
+pub(crate) use by_regions::painted;
 pub use painter::Painter;
 use painter::Seen;
 pub use spec::PainterSpec;
@@ -181,17 +183,9 @@ impl Method for FeedForwardMethod {
         tell(&Event::Started { scales: &[scale] });
         tell(&Event::ScaleStarted { index: 0, scale });
         let resized = content.resized(scale.width, scale.height, Filter::Bicubic);
-        let size = Size {
-            width: scale.width,
-            height: scale.height,
-        };
-        let known = self.seen.take();
-        let seen = self
-            .painter
-            .look(device, &setup.recipe, &setup.styles, size, known)?;
         let settings = &setup.recipe.method;
-        let picture = self.painter.paint(device, settings, &resized, &seen)?;
-        self.seen = Some(seen);
+        let (picture, seen) = painted(setup, &self.painter, settings, &resized, self.seen.take())?;
+        self.seen = seen;
         let seconds = clock.elapsed().as_secs_f64();
         tell(&Event::ScaleFinished {
             index: 0,

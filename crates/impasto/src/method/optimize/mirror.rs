@@ -15,6 +15,7 @@ use crate::Result;
 use crate::observer::Scale;
 use crate::optim::{Parameters, Shapes};
 use crate::picture::Picture;
+use crate::regions::Shares;
 use impasto_compute::{Device, Patch, Size, Tensor, Window};
 use std::sync::Arc;
 
@@ -213,6 +214,26 @@ impl Session<'_> {
             0 => Arc::new(pixels),
             margin => Arc::new(MirroredPixels { pixels, margin }),
         }
+    }
+
+    /// Who has how much of the picture as the networks see it at a scale.
+    pub(super) fn shares(&self, scale: Scale) -> Result<Option<Shares>> {
+        let size = Size {
+            width: scale.width,
+            height: scale.height,
+        };
+        let (margin, shares) = (self.margin(scale), self.setup.shares(size));
+        let Some(mut shares) = shares.filter(|_| margin > 0) else {
+            return Ok(self.setup.shares(size));
+        };
+        let planes = shares.parts.iter_mut().map(|part| &mut part.share);
+        for plane in planes.chain([&mut shares.kept]) {
+            let grey = [&plane[..], plane, plane].concat();
+            let wide = mirrored(Picture::new(size.width, size.height, grey)?, margin)?;
+            *plane = wide.rgb()[..wide.width() * wide.height()].to_vec();
+        }
+        shares.size = self.seen(scale);
+        Ok(Some(shares))
     }
 
     /// The size in which the networks see a picture at a scale.

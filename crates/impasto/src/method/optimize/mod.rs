@@ -291,12 +291,14 @@ impl<'a> Session<'a> {
         (network, styles): (NetworkView<'_>, NetworkView<'_>),
         cache: &mut StyleCache,
     ) -> Result<Objective> {
+        let shares = self.shares(scale)?;
         let targets = Targets {
             device: self.device(),
             network,
             styles,
             settings: self.settings,
             layers: self.layers,
+            shares: shares.as_ref(),
         };
         let mut terms = targets.terms(content, &self.setup.styles, sizes, cache)?;
         if let Some(extra) = &self.setup.extra_terms {
@@ -428,6 +430,7 @@ impl<'a> Session<'a> {
             content,
             styles: &setup.styles,
             start: setup.start.as_ref(),
+            regions: &setup.regions,
             painter: setup.painter.as_deref().map(Painter::fingerprint),
             encoder: &setup.encoder,
             spec: self.spec,

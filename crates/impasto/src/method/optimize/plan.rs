@@ -152,7 +152,9 @@ impl Session<'_> {
         let size = self.seen(scale);
         let pixels = scale.width * scale.height;
         let spec = self.network.spec();
-        let requests = self.layers.requests(self.settings);
+        let requests = self
+            .layers
+            .requests(self.settings, !self.setup.regions.is_whole());
         // Picture, the one before the step, that of the least loss, and the optimiser.
         let pictures = 2 + usize::from(may_rise(self.settings));
         let state = pictures * PIXEL * pixels + Optimizer::bytes(self.settings, pixels);

@@ -6,7 +6,7 @@
 use crate::Result;
 use crate::picture::Picture;
 use crate::recipe::Pixels;
-use crate::region::Region;
+use crate::region::{Border, Region};
 use crate::tiling::NetworkView;
 use impasto_compute::{Device, Moments, Size, Tap, TapRequest, Tensor};
 
@@ -67,7 +67,7 @@ impl Viewer<'_> {
     fn in_region(&self, region: &Region, tap: Tap, features: &Tensor) -> Result<Moments> {
         let spec = self.network.spec();
         let [_, h, w] = spec.shape_at(tap, region.size())?;
-        let weights = region.weights(spec, tap)?;
+        let weights = region.weights(spec, tap, Border::LeftOut)?;
         let weights = weights.unwrap_or_else(|| vec![1.0 / (h * w) as f32; h * w]);
         let weights = self.device.upload(&weights, &[h, w])?;
         Ok(self.device.weighted_moments(features, &weights)?)

@@ -2,6 +2,7 @@
 
 use super::Session;
 use super::state::State;
+use crate::method::feedforward::painted;
 use crate::named::Named;
 use crate::observer::Scale;
 use crate::picture::{Filter, Picture};
@@ -41,14 +42,10 @@ impl Session<'_> {
             let problem = Problem::new("init", method.name(), "needs a network that paints");
             return Err(Error::Invalid(vec![problem]));
         };
-        let (device, settings) = (self.device(), MethodSettings::of(method));
         let content = content.resized(first.width, first.height, Filter::Bicubic);
-        let size = Size {
-            width: first.width,
-            height: first.height,
-        };
-        let seen = painter.look(device, &setup.recipe, &setup.styles, size, None)?;
-        Ok(Some(painter.paint(device, &settings, &content, &seen)?))
+        let settings = MethodSettings::of(method);
+        let (picture, _) = painted(setup, painter, &settings, &content, None)?;
+        Ok(Some(picture))
     }
 
     /// The planes of what a run starts from at its first scale, in 0..1.
@@ -65,7 +62,16 @@ impl Session<'_> {
             picture: painted.or(self.setup.start.as_ref()),
             styles: &self.setup.styles,
         };
-        start.planes((scale.height, scale.width))
+        let mut planes = start.planes((scale.height, scale.width));
+        let size = Size {
+            width: scale.width,
+            height: scale.height,
+        };
+        if let Some(shares) = self.setup.shares(size) {
+            let content = content.resized(size.width, size.height, Filter::Bicubic);
+            shares.keep(&mut planes, content.rgb());
+        }
+        planes
     }
 }
 

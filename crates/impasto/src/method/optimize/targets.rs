@@ -6,11 +6,14 @@ use crate::encoder::{Encoder, LayerName, StandIn, Substitution, WeightedLayer};
 use crate::loss::content::ContentLoss;
 use crate::loss::gram::{GramLoss, StyleMoments};
 use crate::loss::mean_std::MeanStdLoss;
+use crate::loss::region::RegionLoss;
 use crate::loss::variation::VariationLoss;
 use crate::loss::wasserstein::WassersteinLoss;
 use crate::loss::{Loss, Scaling, Term};
 use crate::picture::{Filter, Picture};
 use crate::recipe::{LayerNorm, LayerWeights, Optimize, Problem, Recipe, StyleLoss};
+use crate::region::{Border, Region};
+use crate::regions::{Part, Shares};
 use crate::style::Style;
 use crate::tiling::NetworkView;
 use crate::{Advice, Error, Result};
@@ -233,14 +236,17 @@ impl Search<'_> {
 
 impl Layers {
     /// What a step asks of the network.
-    pub(super) fn requests(&self, settings: &Optimize) -> Vec<TapRequest> {
+    pub(super) fn requests(&self, settings: &Optimize, in_regions: bool) -> Vec<TapRequest> {
         let content = self
             .content
             .iter()
             .filter(|_| settings.content.weight > 0.0);
         let style = self.style.iter().filter(|_| settings.style.weight > 0.0);
         let content = content.map(|layer| TapRequest::features(layer.tap));
-        let style = style.map(|layer| TapRequest::moments(layer.tap));
+        let style = style.map(|layer| match in_regions {
+            true => TapRequest::features(layer.tap),
+            false => TapRequest::moments(layer.tap),
+        });
         content.chain(style).collect()
     }
 
@@ -269,6 +275,8 @@ pub(super) struct Targets<'a> {
     pub(super) styles: NetworkView<'a>,
     pub(super) settings: &'a Optimize,
     pub(super) layers: &'a Layers,
+    /// Who has how much of the picture, as the networks see it; `None` if all of it is painted in the same styles.
+    pub(super) shares: Option<&'a Shares>,
 }
 
 impl Targets<'_> {
@@ -364,49 +372,72 @@ impl Targets<'_> {
                 slot.insert(self.style_view(&style.picture, width, height)?);
             }
         }
-        let total: f32 = styles.iter().map(|style| style.weight).sum();
-        for (place, layer) in self.layers.style.iter().enumerate() {
-            let seen: Vec<StyleMoments<'_>> = styles
-                .iter()
-                .zip(sizes)
-                .enumerate()
-                .filter_map(|(index, (style, &(width, height)))| {
-                    let (moments, pixels) = &cache.views.get(&(index, width, height))?[place];
-                    Some(StyleMoments {
-                        moments,
-                        pixels: *pixels,
-                        share: style.weight / total,
-                    })
-                })
-                .collect();
-            let spec = self.network.spec();
-            let size = Size {
-                width: content.width(),
-                height: content.height(),
-            };
-            let [c, h, w] = spec.shape_at(layer.tap, size)?;
-            let mut scaling = self.scaling(self.settings.style.factor);
-            if self.settings.style.layer_norm == LayerNorm::Chw {
-                scaling.factor /= (c * h * w) as f64;
+        let looks = Looks {
+            styles,
+            sizes,
+            cache,
+        };
+        let Some(shares) = self.shares else {
+            for (place, layer) in self.layers.style.iter().enumerate() {
+                let seen = looks.at(place, |_| true);
+                terms.push(self.style_term(content, layer, &seen)?);
             }
-            let loss: Box<dyn Loss> = match self.settings.style.loss {
-                StyleLoss::Gram => {
-                    let norm = self.settings.style.gram_norm;
-                    Box::new(GramLoss::new(self.device, layer.tap, &seen, h * w, norm)?)
+            return Ok(());
+        };
+        for part in &shares.parts {
+            let region = Region::new(&part.share, shares.size);
+            for (place, layer) in self.layers.style.iter().enumerate() {
+                let seen = looks.at(place, |style| style.region == part.region);
+                let Some(weights) =
+                    region.weights(self.network.spec(), layer.tap, Border::Shared)?
+                else {
+                    continue;
+                };
+                let [_, h, w] = self.network.spec().shape_at(layer.tap, shares.size)?;
+                let weights = self.device.upload(&weights, &[h, w])?;
+                let mut term = self.style_term(content, layer, &seen)?;
+                term.weight *= strength(part, styles);
+                if let Some(index) = part.region {
+                    term.name = format!("{}, region {}", term.name, index + 1);
                 }
-                StyleLoss::Wasserstein => {
-                    Box::new(WassersteinLoss::new(self.device, layer.tap, &seen)?)
-                }
-                StyleLoss::MeanStd => Box::new(MeanStdLoss::new(self.device, layer.tap, &seen)?),
-            };
-            terms.push(Term {
-                name: format!("style:{}", layer.name),
-                weight: self.settings.style.weight * layer.share,
-                scaling,
-                loss,
-            });
+                term.loss = Box::new(RegionLoss::new(term.loss, layer.tap, weights));
+                terms.push(term);
+            }
         }
         Ok(())
+    }
+
+    /// The term of a style layer towards the moments of some styles.
+    fn style_term(
+        &self,
+        content: &Picture,
+        layer: &Layer,
+        seen: &[StyleMoments<'_>],
+    ) -> Result<Term> {
+        let spec = self.network.spec();
+        let size = Size {
+            width: content.width(),
+            height: content.height(),
+        };
+        let [c, h, w] = spec.shape_at(layer.tap, size)?;
+        let mut scaling = self.scaling(self.settings.style.factor);
+        if self.settings.style.layer_norm == LayerNorm::Chw {
+            scaling.factor /= (c * h * w) as f64;
+        }
+        let loss: Box<dyn Loss> = match self.settings.style.loss {
+            StyleLoss::Gram => {
+                let norm = self.settings.style.gram_norm;
+                Box::new(GramLoss::new(self.device, layer.tap, seen, h * w, norm)?)
+            }
+            StyleLoss::Wasserstein => Box::new(WassersteinLoss::new(self.device, layer.tap, seen)?),
+            StyleLoss::MeanStd => Box::new(MeanStdLoss::new(self.device, layer.tap, seen)?),
+        };
+        Ok(Term {
+            name: format!("style:{}", layer.name),
+            weight: self.settings.style.weight * layer.share,
+            scaling,
+            loss,
+        })
     }
 
     fn style_view(&self, style: &Picture, width: usize, height: usize) -> Result<StyleView> {
@@ -426,5 +457,42 @@ impl Targets<'_> {
             view.push((moments, h * w));
         }
         Ok(view)
+    }
+}
+
+/// How strong the style of a part of the picture is: a pixel of it is drawn as strongly as one of a picture that is all in
+/// one style.
+fn strength(part: &Part, styles: &[Style]) -> f32 {
+    let weights: Vec<f32> = part.styles(styles).map(|style| style.weight).collect();
+    let mean = match part.region {
+        Some(_) => weights.iter().sum::<f32>() / weights.len().max(1) as f32,
+        None => 1.0,
+    };
+    mean * part.area() as f32
+}
+
+/// The styles, the sizes in which they are looked at, and what they show there.
+struct Looks<'a> {
+    styles: &'a [Style],
+    sizes: &'a [(usize, usize)],
+    cache: &'a StyleCache,
+}
+
+impl Looks<'_> {
+    /// What some styles show at the style layer of an index, each with its share among them.
+    fn at(&self, place: usize, belongs: impl Fn(&Style) -> bool) -> Vec<StyleMoments<'_>> {
+        let chosen = || self.styles.iter().filter(|style| belongs(style));
+        let total: f32 = chosen().map(|style| style.weight).sum();
+        let styles = self.styles.iter().zip(self.sizes).enumerate();
+        let seen = styles.filter(|(_, (style, _))| belongs(style));
+        seen.filter_map(|(index, (style, &(width, height)))| {
+            let (moments, pixels) = &self.cache.views.get(&(index, width, height))?[place];
+            Some(StyleMoments {
+                moments,
+                pixels: *pixels,
+                share: style.weight / total,
+            })
+        })
+        .collect()
     }
 }

@@ -1,0 +1,122 @@
+//! Masks: how much each place of a picture belongs to something.
+
+use crate::picture::{Filter, Picture, resize_planes};
+use impasto_compute::Size;
+use std::fmt;
+
+/// Colours of a map of regions this near to each other, in each channel, are the same one.
+const NEAR: f32 = 1.5 / 255.0;
+
+/// How much each place of a picture belongs to something, 0 (black) to 1 (white). It fits pictures of any size, to which it
+/// is stretched.
+#[derive(Clone, PartialEq)]
+pub struct Mask {
+    size: Size,
+    share: Vec<f32>,
+}
+
+impl fmt::Debug for Mask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Mask({}×{})", self.size.width, self.size.height)
+    }
+}
+
+impl Mask {
+    /// What a picture says as a mask: its brightness (Y of sRGB values), less where it is transparent. Of a picture of one
+    /// colour with transparency, what is opaque: many programs keep masks so.
+    pub fn of(picture: &Picture) -> Self {
+        let pixels = picture.width() * picture.height();
+        let rgb = picture.rgb();
+        let plain = rgb
+            .chunks_exact(pixels)
+            .all(|plane| plane.iter().all(|value| value == &plane[0]));
+        let brightness = |pixel: usize| {
+            let [r, g, b] = [0, 1, 2].map(|plane| rgb[plane * pixels + pixel]);
+            // White comes to 1 in full.
+            (0.299 * r + 0.587 * g + 0.114 * b).min(1.0)
+        };
+        let share = (0..pixels).map(|pixel| match picture.alpha() {
+            Some(alpha) if plain => alpha[pixel],
+            Some(alpha) => alpha[pixel] * brightness(pixel),
+            None => brightness(pixel),
+        });
+        Self {
+            size: Size {
+                width: picture.width(),
+                height: picture.height(),
+            },
+            share: share.map(whole).collect(),
+        }
+    }
+
+    /// The region of a colour in a map of regions, which has one colour for each: places whose nearest colour among
+    /// `colors` it is, so that softened borders between regions belong to one of them; places of any other colour that is
+    /// not between two of these belong to none. Colours are sRGB-coded 0..1.
+    pub fn of_color(map: &Picture, color: [f32; 3], colors: &[[f32; 3]]) -> Self {
+        let pixels = map.width() * map.height();
+        let distance = |a: [f32; 3], b: [f32; 3]| -> f32 {
+            a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum()
+        };
+        let near = |a: [f32; 3], b: [f32; 3]| a.iter().zip(b).all(|(a, b)| (a - b).abs() <= NEAR);
+        let share = (0..pixels).map(|pixel| {
+            let here = [0, 1, 2].map(|plane| map.rgb()[plane * pixels + pixel]);
+            let hidden = map.alpha().is_some_and(|alpha| alpha[pixel] < 0.5);
+            let nearest = colors
+                .iter()
+                .min_by(|a, b| distance(here, **a).total_cmp(&distance(here, **b)));
+            let is_between = colors.iter().any(|a| {
+                let others = colors.iter().filter(|b| !near(*a, **b));
+                others
+                    .map(|b| distance(here, *a) + distance(here, *b) - distance(*a, *b))
+                    .any(|excess| excess <= NEAR)
+            });
+            let found = nearest.is_some_and(|nearest| near(*nearest, color));
+            let known = nearest.is_some_and(|nearest| near(*nearest, here)) || is_between;
+            f32::from(u8::from(found && known && !hidden))
+        });
+        Self {
+            size: Size {
+                width: map.width(),
+                height: map.height(),
+            },
+            share: share.collect(),
+        }
+    }
+
+    /// Whether everything belongs to it.
+    pub fn is_all(&self) -> bool {
+        self.share.iter().all(|share| *share >= 1.0)
+    }
+
+    /// Columns and rows.
+    pub fn size(&self) -> (usize, usize) {
+        (self.size.width, self.size.height)
+    }
+
+    /// The shares `[height, width]`, 0 to 1.
+    pub fn shares(&self) -> &[f32] {
+        &self.share
+    }
+
+    /// The shares of a picture of some size, `[height, width]`, 0 to 1.
+    pub fn stretched(&self, size: Size) -> Vec<f32> {
+        if size == self.size {
+            return self.share.clone();
+        }
+        let (from, to) = (
+            (self.size.height, self.size.width),
+            (size.height, size.width),
+        );
+        let share = resize_planes(&self.share, 1, from, to, Filter::Bilinear);
+        share.into_iter().map(whole).collect()
+    }
+}
+
+/// A share in 0..1; what is a rounding away from either end is there.
+fn whole(share: f32) -> f32 {
+    match share {
+        ..=1e-4 => 0.0,
+        0.9999.. => 1.0,
+        share => share,
+    }
+}

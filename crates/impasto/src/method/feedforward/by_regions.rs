@@ -1,0 +1,106 @@
+//! Networks that paint each region of a picture in its own styles.
+//!
+//! Each region is painted by itself, with some of what lies around it, so that the statistics that a network takes of a
+//! content are about those of the region; the pictures are blended over borders as wide as the recipe's feather.
+
+use super::painter::{Painter, Seen};
+use crate::method::Setup;
+use crate::picture::Picture;
+use crate::recipe::MethodSettings;
+use crate::regions::Shares;
+use crate::style::Style;
+use crate::{Error, Result};
+use impasto_compute::{Size, Window};
+
+/// Pixels around a region that are painted with it: a multiple of the strides of all networks.
+const AROUND: usize = 32;
+
+/// What a network paints of a content in its own size: all of it in the styles of the job, or each region in its own.
+/// `known` is what the network knows of the styles already, which comes back with what it has learned.
+///
+/// # Errors
+/// Whatever the device reports.
+pub(crate) fn painted(
+    setup: &Setup,
+    painter: &Painter,
+    settings: &MethodSettings,
+    content: &Picture,
+    known: Option<Seen>,
+) -> Result<(Picture, Option<Seen>)> {
+    let device = setup.device.as_ref();
+    let size = Size {
+        width: content.width(),
+        height: content.height(),
+    };
+    let Some(shares) = setup.shares(size) else {
+        let seen = painter.look(device, &setup.recipe, &setup.styles, size, known)?;
+        let picture = painter.paint(device, settings, content, &seen)?;
+        return Ok((picture, Some(seen)));
+    };
+    let radius = setup.recipe.feather * size.width.max(size.height) as f32;
+    let pixels = size.pixels();
+    let mut planes = content.rgb().to_vec();
+    let blend = shares.blend(radius);
+    for (place, share) in blend.iter().enumerate() {
+        let Some(window) = window(share, &shares, radius) else {
+            continue;
+        };
+        let styles: Vec<Style> = shares.parts[place].styles(&setup.styles).cloned().collect();
+        let seen = painter.look(device, &setup.recipe, &styles, size, None)?;
+        let here = cropped(content, &window)?;
+        let picture = painter.paint(device, settings, &here, &seen)?;
+        for row in 0..window.height {
+            let (from, to) = (
+                row * window.width,
+                (window.top + row) * size.width + window.left,
+            );
+            for plane in 0..3 {
+                let made = &picture.rgb()[plane * window.pixels() + from..][..window.width];
+                let given = &content.rgb()[plane * pixels + to..][..window.width];
+                let out = &mut planes[plane * pixels + to..][..window.width];
+                let share = &share[to..][..window.width];
+                for (((out, made), given), share) in out.iter_mut().zip(made).zip(given).zip(share)
+                {
+                    *out += share * (made - given);
+                }
+            }
+        }
+    }
+    planes
+        .iter_mut()
+        .for_each(|value| *value = value.clamp(0.0, 1.0));
+    Ok((Picture::new(size.width, size.height, planes)?, None))
+}
+
+/// The part of a picture that is painted for a region; none if nothing is to be seen of it.
+fn window(share: &[f32], shares: &Shares, radius: f32) -> Option<Window> {
+    let Size { width, height } = shares.size;
+    let is_there = |place: usize| share[place] > 0.0;
+    let rows = || (0..height).filter(|y| (0..width).any(|x| is_there(y * width + x)));
+    let columns = || (0..width).filter(|x| (0..height).any(|y| is_there(y * width + x)));
+    let around = AROUND + radius.ceil() as usize;
+    let span = |first: usize, last: usize, n: usize| {
+        let from = first.saturating_sub(around) / 4 * 4;
+        (from, (last + 1 + around).min(n) - from)
+    };
+    let (top, tall) = span(rows().next()?, rows().next_back()?, height);
+    let (left, wide) = span(columns().next()?, columns().next_back()?, width);
+    Some(Window {
+        top,
+        left,
+        height: tall,
+        width: wide,
+    })
+}
+
+fn cropped(picture: &Picture, window: &Window) -> Result<Picture> {
+    let (width, pixels) = (picture.width(), picture.width() * picture.height());
+    let mut planes = Vec::with_capacity(3 * window.pixels());
+    for plane in 0..3 {
+        for row in window.top..window.bottom() {
+            let from = plane * pixels + row * width + window.left;
+            planes.extend_from_slice(&picture.rgb()[from..][..window.width]);
+        }
+    }
+    Picture::new(window.width, window.height, planes).map_err(Error::from)
+}

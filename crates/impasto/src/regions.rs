@@ -1,0 +1,339 @@
+//! Where a picture is painted, and where in which styles.
+//!
+//! ```text
+//! masks m₁ … m_R of regions, made to add up to 1 at most:   m_r ← m_r / max(1, Σ m)
+//! the rest 1 − Σ m belongs to the styles without a region, if there are any; else it is kept
+//! the mask of the whole P:   share of a region p_r = P·m_r,   kept = 1 − Σ p_r
+//! ```
+//!
+//! What is kept is the content's, to the last bit where nothing else has a share. The border of what is painted is
+//! softened inwards, so that nothing is painted outside of it.
+
+use crate::mask::Mask;
+use crate::picture::{Filter, Picture};
+use crate::recipe::Problem;
+use crate::style::Style;
+use impasto_compute::Size;
+
+/// Rounds of means by which borders are softened: two make straight slopes, rounded at their ends.
+const ROUNDS: usize = 2;
+
+/// Where a picture is painted, and where in which styles.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Regions {
+    mask: Option<Mask>,
+    parts: Vec<Mask>,
+}
+
+impl Regions {
+    /// Paints where a mask is white and keeps the content where it is black; `parts` are the regions that styles belong to
+    /// ([`Style::region`]).
+    pub fn new(mask: Option<Mask>, parts: Vec<Mask>) -> Self {
+        Self {
+            mask: mask.filter(|mask| !mask.is_all()),
+            parts,
+        }
+    }
+
+    /// Whether all of a picture is painted in the same styles.
+    pub fn is_whole(&self) -> bool {
+        self.mask.is_none() && self.parts.is_empty()
+    }
+
+    /// The mask of the whole and those of the regions.
+    pub(crate) fn masks(&self) -> impl Iterator<Item = &Mask> {
+        self.mask.iter().chain(&self.parts)
+    }
+
+    /// What is wrong with styles for these regions.
+    pub(crate) fn problems(&self, styles: &[Style]) -> Vec<Problem> {
+        let count = self.parts.len();
+        let beyond = styles.iter().filter_map(|style| {
+            let region = style.region.filter(|region| *region >= count)?;
+            let field = format!("region of style {}", style.name);
+            Some(Problem::new(
+                field,
+                region + 1,
+                format!("there are {count} regions"),
+            ))
+        });
+        beyond.collect()
+    }
+
+    /// How much of each pixel of a picture belongs to the styles of each region, and how much is kept; borders of what is
+    /// painted are as wide as `feather` says, a share of the long side.
+    pub(crate) fn shares(&self, size: Size, styles: &[Style], feather: f32) -> Shares {
+        let pixels = size.pixels();
+        let mut parts: Vec<Part> = Vec::new();
+        let mut left = vec![1.0f32; pixels];
+        let masks: Vec<_> = self.parts.iter().map(|mask| mask.stretched(size)).collect();
+        let totals = |pixel: usize| masks.iter().map(|mask| mask[pixel]).sum::<f32>().max(1.0);
+        for (index, mask) in masks.iter().enumerate() {
+            let share: Vec<f32> = (0..pixels).map(|at| mask[at] / totals(at)).collect();
+            left.iter_mut()
+                .zip(&share)
+                .for_each(|(left, share)| *left = (*left - share).max(0.0));
+            parts.push(Part {
+                region: Some(index),
+                share,
+            });
+        }
+        parts.push(Part {
+            region: None,
+            share: left,
+        });
+        // Networks of one style, and recipes without, paint what belongs to no region.
+        let is_painted = |part: &Part| match part.region {
+            None if styles.is_empty() => true,
+            _ => part.styles(styles).next().is_some(),
+        };
+        parts.retain(is_painted);
+        let mut painted = vec![0.0f32; pixels];
+        for part in &parts {
+            let sums = painted.iter_mut().zip(&part.share);
+            sums.for_each(|(sum, share)| *sum += share);
+        }
+        // Where regions meet, nothing is kept.
+        painted.iter_mut().for_each(|share| {
+            if *share > 0.999 {
+                *share = 1.0;
+            }
+        });
+        if let Some(mask) = &self.mask {
+            let mask = mask.stretched(size);
+            let both = painted.iter_mut().zip(mask);
+            both.for_each(|(painted, mask)| *painted *= mask);
+        }
+        let radius = feather * size.width.max(size.height) as f32;
+        let soft = softened(&painted, size, radius);
+        let mut kept = vec![0.0f32; pixels];
+        let sums: Vec<f32> = (0..pixels)
+            .map(|at| parts.iter().map(|part| part.share[at]).sum())
+            .collect();
+        for (at, kept) in kept.iter_mut().enumerate() {
+            let share = painted[at].min(soft[at]);
+            *kept = 1.0 - share;
+            let scale = if sums[at] > 0.0 {
+                share / sums[at]
+            } else {
+                0.0
+            };
+            parts.iter_mut().for_each(|part| part.share[at] *= scale);
+        }
+        parts.retain(|part| part.share.iter().any(|share| *share > 0.0));
+        Shares { size, parts, kept }
+    }
+}
+
+/// Who has how much of each pixel.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Shares {
+    pub(crate) size: Size,
+    /// Those of which something is to be seen.
+    pub(crate) parts: Vec<Part>,
+    /// What stays the content's, `[h, w]`.
+    pub(crate) kept: Vec<f32>,
+}
+
+/// What belongs to the styles of a region.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Part {
+    /// The region; `None` for what belongs to no mask.
+    pub(crate) region: Option<usize>,
+    /// `[h, w]`.
+    pub(crate) share: Vec<f32>,
+}
+
+impl Part {
+    /// Its styles.
+    pub(crate) fn styles<'a>(&self, styles: &'a [Style]) -> impl Iterator<Item = &'a Style> {
+        let region = self.region;
+        styles.iter().filter(move |style| style.region == region)
+    }
+
+    /// The mean of its shares: how much of the picture it is.
+    pub(crate) fn area(&self) -> f64 {
+        let sum: f64 = self.share.iter().map(|&share| f64::from(share)).sum();
+        sum / self.share.len().max(1) as f64
+    }
+}
+
+impl Shares {
+    /// Planes `[3, h, w]` with the content's where they are kept.
+    pub(crate) fn keep(&self, planes: &mut [f32], content: &[f32]) {
+        let pixels = self.kept.len();
+        for (planes, content) in planes
+            .chunks_exact_mut(pixels)
+            .zip(content.chunks_exact(pixels))
+        {
+            let pairs = planes.iter_mut().zip(content).zip(&self.kept);
+            pairs.for_each(|((value, content), kept)| {
+                *value = match *kept {
+                    ..=0.0 => *value,
+                    1.0.. => *content,
+                    kept => *value + kept * (content - *value),
+                }
+            });
+        }
+    }
+
+    /// How much of each pixel is seen of a picture of each part, in the order of the parts: their shares, with borders
+    /// `radius` pixels wide, where something is painted at all.
+    pub(crate) fn blend(&self, radius: f32) -> Vec<Vec<f32>> {
+        let parts = self.parts.iter();
+        let mut soft: Vec<_> = parts
+            .map(|part| softened(&part.share, self.size, radius))
+            .collect();
+        for at in 0..self.size.pixels() {
+            let sum: f32 = soft.iter().map(|share| share[at]).sum();
+            if sum > 0.0 {
+                soft.iter_mut().for_each(|share| share[at] /= sum);
+            }
+        }
+        soft
+    }
+
+    /// A picture with the content's pixels where they are kept.
+    pub(crate) fn composite(&self, picture: &Picture, content: &Picture) -> Picture {
+        let Size { width, height } = self.size;
+        let content = content.resized(width, height, Filter::Bicubic);
+        let mut composite = picture.clone();
+        self.keep(composite.rgb_mut(), content.rgb());
+        composite
+    }
+}
+
+/// A plane whose borders are as wide as twice a radius in pixels: means over squares, twice.
+fn softened(plane: &[f32], size: Size, radius: f32) -> Vec<f32> {
+    let reach = (radius / ROUNDS as f32).round() as usize;
+    let mut soft = plane.to_vec();
+    if reach == 0 {
+        return soft;
+    }
+    for _ in 0..ROUNDS {
+        for row in soft.chunks_exact_mut(size.width.max(1)) {
+            means(row, reach);
+        }
+        let mut column = vec![0.0; size.height];
+        for x in 0..size.width {
+            let places = (0..size.height).map(|y| y * size.width + x);
+            column
+                .iter_mut()
+                .zip(places.clone())
+                .for_each(|(value, at)| *value = soft[at]);
+            means(&mut column, reach);
+            column
+                .iter()
+                .zip(places)
+                .for_each(|(value, at)| soft[at] = *value);
+        }
+    }
+    soft
+}
+
+/// The means of a line over `reach` neighbours on both sides; beyond its ends it goes on as it ends.
+fn means(line: &mut [f32], reach: usize) {
+    let (Some(&first), Some(&last)) = (line.first(), line.last()) else {
+        return;
+    };
+    let n = line.len();
+    let given = line.to_vec();
+    let at = |place: isize| match place {
+        ..0 => first,
+        place if place as usize >= n => last,
+        place => given[place as usize],
+    };
+    let reach = reach as isize;
+    let mut sum: f64 = (-reach..=reach).map(|place| f64::from(at(place))).sum();
+    for (place, value) in line.iter_mut().enumerate() {
+        let place = place as isize;
+        *value = (sum / (2 * reach + 1) as f64) as f32;
+        sum += f64::from(at(place + reach + 1)) - f64::from(at(place - reach));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use impasto_testing::{Tolerance, assert_close};
+
+    const SIZE: Size = Size {
+        width: 40,
+        height: 20,
+    };
+
+    fn mask(share: impl Fn(usize) -> f32) -> Mask {
+        let line: Vec<f32> = (0..SIZE.pixels())
+            .map(|at| share(at % SIZE.width))
+            .collect();
+        let rgb = [&line[..], &line, &line].concat();
+        Mask::of(&Picture::new(SIZE.width, SIZE.height, rgb).unwrap())
+    }
+
+    fn style(region: Option<usize>) -> Style {
+        let picture = Picture::new(1, 1, vec![0.5; 3]).unwrap();
+        Style {
+            region,
+            ..Style::new("painting", picture, 1.0)
+        }
+    }
+
+    #[test]
+    fn shares_and_what_is_kept_add_up() {
+        let regions = Regions::new(
+            Some(mask(|x| if x < 35 { 1.0 } else { 0.25 })),
+            vec![
+                mask(|x| f32::from(u8::from(x < 20))),
+                mask(|x| f32::from(u8::from((10..25).contains(&x)))),
+            ],
+        );
+        for styles in [
+            vec![style(Some(0)), style(Some(1))],
+            vec![style(Some(0)), style(Some(1)), style(None)],
+            vec![style(Some(1))],
+            vec![style(None)],
+        ] {
+            for feather in [0.0, 0.1] {
+                let shares = regions.shares(SIZE, &styles, feather);
+                let sums: Vec<f32> = (0..SIZE.pixels())
+                    .map(|at| {
+                        shares.kept[at]
+                            + shares.parts.iter().map(|part| part.share[at]).sum::<f32>()
+                    })
+                    .collect();
+                assert_close(
+                    "sum",
+                    &sums,
+                    &vec![1.0; SIZE.pixels()],
+                    Tolerance::absolute(1e-5),
+                );
+                assert!(shares.kept.iter().all(|kept| (0.0..=1.0).contains(kept)));
+            }
+        }
+        // Two regions share where they overlap; gaps are kept unless there is a style for them.
+        let shares = regions.shares(SIZE, &[style(Some(0)), style(Some(1))], 0.0);
+        assert_eq!(shares.parts[0].share[15], 0.5);
+        assert_eq!((shares.kept[30], shares.kept[15]), (1.0, 0.0));
+        let shares = regions.shares(SIZE, &[style(Some(0)), style(None)], 0.0);
+        assert_eq!(
+            (shares.kept[30], shares.kept[22], shares.kept[38]),
+            (0.0, 1.0, 0.75)
+        );
+    }
+
+    #[test]
+    fn borders_are_softened_inwards() {
+        let regions = Regions::new(Some(mask(|x| f32::from(u8::from(x < 20)))), vec![]);
+        let shares = regions.shares(SIZE, &[style(None)], 0.1);
+        let row = &shares.kept[..SIZE.width];
+        assert!(row[20..].iter().all(|kept| *kept == 1.0), "{row:?}");
+        assert!(row[17] > 0.0 && row[17] < 1.0 && row[5] == 0.0, "{row:?}");
+        assert!(row[..20].is_sorted(), "{row:?}");
+    }
+
+    #[test]
+    fn a_white_mask_is_none() {
+        assert!(Regions::new(Some(mask(|_| 1.0)), vec![]).is_whole());
+        assert!(!Regions::new(Some(mask(|x| f32::from(u8::from(x < 39)))), vec![]).is_whole());
+    }
+}
