@@ -243,6 +243,14 @@ pub struct Regions {
     #[arg(long, value_name = "IMAGE", value_hint = ValueHint::FilePath, help_heading = "Regions")]
     pub mask: Option<OsString>,
 
+    /// Draw towards the style where this picture is white, less where it is grey, and not at all where it is black
+    #[arg(long = "style-strength", value_name = "IMAGE", value_hint = ValueHint::FilePath, help_heading = "Regions")]
+    pub strength: Option<OsString>,
+
+    /// Hold on to the photo where this picture is white, less where it is grey, and not at all where it is black
+    #[arg(long = "content-mask", value_name = "IMAGE", value_hint = ValueHint::FilePath, help_heading = "Regions")]
+    pub content_mask: Option<OsString>,
+
     /// Paint where MASK is white in a style of its own; may be given several times. The rest is painted in the --style, or
     /// kept if there is none. With --regions, MASK is a colour such as #ff0000
     #[arg(

@@ -14,12 +14,13 @@ use std::ffi::OsStr;
 use std::sync::LazyLock;
 
 /// Options with a name of their own, by path and, of a choice of numbers, which of them.
-const NAMES: [(&str, &str); 13] = [
+const NAMES: [(&str, &str); 14] = [
     ("content.layers", "content-layer"),
     ("style.gram-norm", "gram-norm"),
     ("style.size scale", "style-scale"),
     ("style.size long-side", "style-size"),
     ("colors.mode", "colors"),
+    ("edges.weight", "keep-edges"),
     ("variation.weight", "tv-weight"),
     ("variation.kind", "tv"),
     ("optimizer.method", "optimizer"),

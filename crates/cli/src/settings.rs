@@ -152,6 +152,8 @@ fn start(given: &OsStr, problems: &mut Problems) -> Option<Source> {
 fn regions(args: &args::Regions, problems: &mut Problems) -> RegionOrder {
     let mut named = |name: &OsString| standard(Source::new(name), problems);
     let mask = args.mask.as_ref().and_then(&mut named);
+    let strength = args.strength.as_ref().and_then(&mut named);
+    let content = args.content_mask.as_ref().and_then(&mut named);
     let map = args.map.as_ref().and_then(&mut named);
     let style_masks = args.style_masks.iter().filter_map(named).collect();
     let styles = args
@@ -160,6 +162,8 @@ fn regions(args: &args::Regions, problems: &mut Problems) -> RegionOrder {
         .filter_map(|text| region(text, problems));
     RegionOrder {
         mask,
+        strength,
+        content,
         map,
         styles: styles.collect(),
         style_masks,

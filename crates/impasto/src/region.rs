@@ -69,6 +69,25 @@ impl Region {
         sum / window.pixels().max(1) as f64
     }
 
+    /// The mean share of what each place of a tap stands for, `[h, w]`.
+    ///
+    /// # Errors
+    /// As [`NetSpec::shape_at`].
+    pub(crate) fn shares(&self, spec: &NetSpec, tap: Tap) -> Result<Vec<f32>> {
+        let [_, h, w] = spec.shape_at(tap, self.size)?;
+        let stride = spec.stride(spec.layer_of(tap)?);
+        let places = (0..h).flat_map(|row| (0..w).map(move |column| (row, column)));
+        let own = places.map(|(row, column)| Window {
+            top: row * stride,
+            left: column * stride,
+            height: stride,
+            width: stride,
+        });
+        Ok(own
+            .map(|own| self.mean(&own).clamp(0.0, 1.0) as f32)
+            .collect())
+    }
+
     /// The weights of the places of a tap, `[h, w]`, which add up to 1; `None` if no place belongs to the region.
     ///
     /// # Errors

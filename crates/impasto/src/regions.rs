@@ -23,6 +23,8 @@ const ROUNDS: usize = 2;
 pub struct Regions {
     mask: Option<Mask>,
     parts: Vec<Mask>,
+    strength: Option<Mask>,
+    content: Option<Mask>,
 }
 
 impl Regions {
@@ -32,17 +34,42 @@ impl Regions {
         Self {
             mask: mask.filter(|mask| !mask.is_all()),
             parts,
+            ..Self::default()
         }
+    }
+
+    /// The same with a style that is as strong as a mask says: where it is black nothing draws towards the style.
+    pub fn with_strength(self, strength: Option<Mask>) -> Self {
+        let strength = strength.filter(|mask| !mask.is_all());
+        Self { strength, ..self }
+    }
+
+    /// The same with a content that counts as much as a mask says: where it is black nothing holds on to the photo.
+    pub fn with_content(self, content: Option<Mask>) -> Self {
+        let content = content.filter(|mask| !mask.is_all());
+        Self { content, ..self }
+    }
+
+    /// How much the content counts.
+    pub(crate) fn content(&self) -> Option<&Mask> {
+        self.content.as_ref()
     }
 
     /// Whether all of a picture is painted in the same styles.
     pub fn is_whole(&self) -> bool {
-        self.mask.is_none() && self.parts.is_empty()
+        self.mask.is_none() && self.parts.is_empty() && self.strength.is_none()
     }
 
-    /// The mask of the whole and those of the regions.
-    pub(crate) fn masks(&self) -> impl Iterator<Item = &Mask> {
-        self.mask.iter().chain(&self.parts)
+    /// Every mask, with what it is for.
+    pub(crate) fn masks(&self) -> impl Iterator<Item = (&'static str, &Mask)> {
+        let named = |name| move |mask| (name, mask);
+        let whole = self.mask.iter().map(named("mask"));
+        let parts = self.parts.iter().map(named("region"));
+        let strength = self.strength.iter().map(named("strength"));
+        whole
+            .chain(parts)
+            .chain(strength)
+            .chain(self.content.iter().map(named("content mask")))
     }
 
     /// What is wrong with styles for these regions.
@@ -121,7 +148,13 @@ impl Regions {
             parts.iter_mut().for_each(|part| part.share[at] *= scale);
         }
         parts.retain(|part| part.share.iter().any(|share| *share > 0.0));
-        Shares { size, parts, kept }
+        let strength = self.strength.as_ref().map(|mask| mask.stretched(size));
+        Shares {
+            size,
+            parts,
+            kept,
+            strength,
+        }
     }
 }
 
@@ -133,6 +166,8 @@ pub(crate) struct Shares {
     pub(crate) parts: Vec<Part>,
     /// What stays the content's, `[h, w]`.
     pub(crate) kept: Vec<f32>,
+    /// How strong the style is, `[h, w]`; `None` if it is everywhere.
+    pub(crate) strength: Option<Vec<f32>>,
 }
 
 /// What belongs to the styles of a region.
@@ -150,15 +185,25 @@ impl Part {
         let region = self.region;
         styles.iter().filter(move |style| style.region == region)
     }
-
-    /// The mean of its shares: how much of the picture it is.
-    pub(crate) fn area(&self) -> f64 {
-        let sum: f64 = self.share.iter().map(|&share| f64::from(share)).sum();
-        sum / self.share.len().max(1) as f64
-    }
 }
 
 impl Shares {
+    /// How strongly each pixel is drawn towards the styles of a part, and the mean of that.
+    pub(crate) fn drawn(&self, part: &Part) -> (Vec<f32>, f64) {
+        let drawn: Vec<f32> = match &self.strength {
+            None => part.share.clone(),
+            Some(strength) => part
+                .share
+                .iter()
+                .zip(strength)
+                .map(|(a, b)| a * b)
+                .collect(),
+        };
+        let sum: f64 = drawn.iter().map(|&share| f64::from(share)).sum();
+        let mean = sum / drawn.len().max(1) as f64;
+        (drawn, mean)
+    }
+
     /// Planes `[3, h, w]` with the content's where they are kept.
     pub(crate) fn keep(&self, planes: &mut [f32], content: &[f32]) {
         let pixels = self.kept.len();
@@ -188,6 +233,9 @@ impl Shares {
             let sum: f32 = soft.iter().map(|share| share[at]).sum();
             if sum > 0.0 {
                 soft.iter_mut().for_each(|share| share[at] /= sum);
+            }
+            if let Some(strength) = &self.strength {
+                soft.iter_mut().for_each(|share| share[at] *= strength[at]);
             }
         }
         soft

@@ -314,6 +314,10 @@ fn finished(setup: &Setup, content: &Picture, picture: Picture) -> Picture {
         true => colors.give(&picture, setup.palette.as_ref().unwrap_or(content)),
         false => picture,
     };
+    let picture = match setup.recipe.photo {
+        true => picture.tones_on(content),
+        false => picture,
+    };
     let size = Size {
         width: picture.width(),
         height: picture.height(),

@@ -70,7 +70,8 @@ impl RunInputs<'_> {
             fields.push(("start".into(), picture(start)));
         }
         let masks = self.regions.masks().enumerate();
-        fields.extend(masks.map(|(index, it)| (format!("mask {}", index + 1), mask(it))));
+        fields
+            .extend(masks.map(|(index, (name, it))| (format!("{name} ({})", index + 1), mask(it))));
         if let Some(painter) = self.painter {
             fields.push(("network of the start".into(), painter.into()));
         }

@@ -8,6 +8,10 @@ use crate::{Mask, Picture, Style};
 pub struct RegionOrder {
     /// White is painted, black keeps the content.
     pub mask: Option<Source>,
+    /// White is drawn towards the style in full, black not at all.
+    pub strength: Option<Source>,
+    /// White holds on to the photo in full, black not at all.
+    pub content: Option<Source>,
     /// A picture with one colour for each region.
     pub map: Option<Source>,
     /// The styles of regions.
@@ -100,7 +104,8 @@ impl RegionOrder {
             Place::Color(_) => None,
         });
         let styles = self.styles.iter().map(|style| &style.style);
-        let masks = self.mask.iter().chain(&self.map).chain(&self.style_masks);
+        let masks = self.mask.iter().chain(&self.strength).chain(&self.content);
+        let masks = masks.chain(&self.map).chain(&self.style_masks);
         masks.chain(places).chain(styles)
     }
 
@@ -111,12 +116,10 @@ impl RegionOrder {
             Place::Color(color) => format!("{} {}", hexadecimal(*color), style.weight),
         };
         let places: Vec<_> = self.styles.iter().map(place).collect();
-        let (mask, map) = (self.mask.is_some(), self.map.is_some());
-        format!(
-            "{mask} {map} {} {}",
-            self.style_masks.len(),
-            places.join(", ")
-        )
+        let given = [&self.mask, &self.strength, &self.content, &self.map];
+        let given = given.map(|source| source.is_some());
+        let masks = self.style_masks.len();
+        format!("{given:?} {masks} {}", places.join(", "))
     }
 
     /// Opens everything; what is wrong is noted.
@@ -136,7 +139,9 @@ impl RegionOrder {
             wrong(RegionProblem::NoColors);
         }
         let mut picture = |source: &Source| open(source, problems);
-        let mask = self.mask.as_ref().and_then(&mut picture);
+        let given = [&self.mask, &self.strength, &self.content];
+        let given = given.map(|source| source.as_ref().and_then(&mut picture));
+        let [mask, strength, content] = given.map(|picture| picture.as_ref().map(Mask::of));
         let map = self.map.as_ref().and_then(&mut picture);
         let style_masks: Vec<_> = self.style_masks.iter().filter_map(&mut picture).collect();
         let (mut places, mut masks, mut styles) = (Vec::new(), Vec::new(), Vec::new());
@@ -161,7 +166,9 @@ impl RegionOrder {
             }
         }
         OpenRegions {
-            regions: crate::Regions::new(mask.as_ref().map(Mask::of), masks),
+            regions: crate::Regions::new(mask, masks)
+                .with_strength(strength)
+                .with_content(content),
             styles,
             style_masks: style_masks.iter().map(Mask::of).collect(),
         }

@@ -18,6 +18,8 @@ pub struct ContentLoss {
     target: Tensor,
     /// Its variance over all entries.
     variance: f64,
+    /// The roots of the weights of places, `[h, w]`, by which the target is multiplied already; `None` if all count alike.
+    roots: Option<Tensor>,
 }
 
 impl ContentLoss {
@@ -37,7 +39,24 @@ impl ContentLoss {
             view: View::Features(tap),
             target,
             variance: square - average * average,
+            roots: None,
         })
+    }
+
+    /// The same loss in which each place counts with a weight of its own, 0 to 1, `[h, w]`:
+    /// `L = mean w_p·(F_p − P_p)²`.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn weighted(mut self, device: &dyn Device, weights: &[f32]) -> Result<Self> {
+        let &[_, h, w] = self.target.shape() else {
+            return Ok(self);
+        };
+        let roots: Vec<f32> = weights.iter().map(|weight| weight.sqrt()).collect();
+        let roots = device.upload(&roots, &[h, w])?;
+        device.scale_places(&mut self.target, &roots)?;
+        self.roots = Some(roots);
+        Ok(self)
     }
 }
 
@@ -60,6 +79,14 @@ impl Loss for ContentLoss {
         scale: GradientScale,
     ) -> Result<(LossValue, Vec<Gradient>)> {
         let (features, place) = Seen::only(seen)?.features()?;
+        if let Some(roots) = &self.roots {
+            let mut scaled = device.copy(features)?;
+            device.scale_places(&mut scaled, roots)?;
+            let (sum, mut gradient) =
+                device.squared_error(&scaled, &self.target, scale.times(2.0))?;
+            device.scale_places(&mut gradient, roots)?;
+            return Ok((LossValue::of(1.0, sum), vec![Gradient::Tensor(gradient)]));
+        }
         let mut part = None;
         if features.shape() != self.target.shape() {
             let part = part.insert(device.zeros(features.shape())?);
@@ -75,6 +102,6 @@ impl Loss for ContentLoss {
     }
 
     fn is_sum_over_places(&self) -> bool {
-        true
+        self.roots.is_none()
     }
 }

@@ -6,6 +6,7 @@
 //! | file | compares | view |
 //! |---|---|---|
 //! | [`content`] | features | features |
+//! | [`edges`] | edges of the luminance | image |
 //! | [`gram`] | Gram matrices | moments |
 //! | [`wasserstein`] | Gaussians, by Wasserstein-2 distance | moments |
 //! | [`mean_std`] | mean and standard deviation | moments |
@@ -15,6 +16,7 @@
 //! Values stay on the device until somebody asks ([`LossValue::value`]).
 
 pub mod content;
+pub mod edges;
 mod evaluation;
 pub mod gram;
 pub mod mean_std;

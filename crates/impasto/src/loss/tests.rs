@@ -1,6 +1,7 @@
 //! Every loss's gradient against finite differences of its value, in f64 on the reference device.
 
 use super::content::ContentLoss;
+use super::edges::EdgesLoss;
 use super::gram::GramNorm;
 use super::gram::{GramLoss, StyleMoments};
 use super::mean_std::MeanStdLoss;
@@ -409,4 +410,39 @@ fn a_region_sees_its_places_alone() {
             assert_eq!(value != 0.0, weights[place % 24] != 0.0, "place {place}");
         }
     }
+}
+
+#[test]
+fn content_where_it_counts() {
+    for (name, scaling) in scalings() {
+        let (target, of_target) = (tensor(1, &[3, 4, 5]), moments(2, 3, 20));
+        let weights: Vec<f32> = fine_noise(17, 20).iter().map(|x| x.abs() as f32).collect();
+        let loss = ContentLoss::new(&DEVICE, TAP, target, &of_target).unwrap();
+        let loss = loss.weighted(&DEVICE, &weights).unwrap();
+        check(
+            &format!("weighted content, {name}"),
+            loss,
+            scaling,
+            &[&tensor(18, &[3, 4, 5])],
+        );
+    }
+}
+
+#[test]
+fn edges() {
+    for (name, scaling) in scalings() {
+        for (shape, distance) in [
+            ([3, 5, 7], 1),
+            ([3, 6, 9], 2),
+            ([3, 1, 8], 1),
+            ([3, 4, 4], 3),
+        ] {
+            let loss = EdgesLoss::new(&DEVICE, &tensor(19, &shape), distance).unwrap();
+            let name = format!("edges of {shape:?} at {distance}, {name}");
+            check(&name, loss, scaling, &[&tensor(20, &shape)]);
+        }
+    }
+    // Nothing is beyond its reach.
+    let loss = EdgesLoss::new(&DEVICE, &tensor(19, &[3, 2, 2]), 5).unwrap();
+    assert_eq!(loss.extent().target, 0.0);
 }

@@ -18,6 +18,7 @@ mod decode;
 mod encode;
 mod error;
 mod fill;
+mod guided;
 mod orient;
 mod profile;
 mod resize;

@@ -181,7 +181,7 @@ impl Field {
         Self {
             path,
             group: match path.split_once('.').map_or("", |(table, _)| table) {
-                "content" | "variation" => Group::Content,
+                "content" | "edges" | "variation" => Group::Content,
                 "style" => Group::Style,
                 "colors" => Group::Colors,
                 "encoder" => Group::Encoder,

@@ -29,8 +29,8 @@ pub use feedforward::{Fast, Paint, Strength, Transform, Wct};
 pub use field::{Field, Group, METHOD, field, fields};
 pub use kind::{Alternative, Kind};
 pub use optimize::{
-    ContentTerm, LayerNorm, LayerWeights, MadeFor, Optimize, StyleLoss, StyleTerm, TermReduction,
-    VariationTerm,
+    ContentTerm, EdgesTerm, LayerNorm, LayerWeights, MadeFor, Optimize, StyleLoss, StyleTerm,
+    TermReduction, VariationTerm,
 };
 pub use optimizer::{
     AdamSettings, Clip, EpsilonTo, Keep, LbfgsSettings, LineSearch, OptimizerSettings,
@@ -59,6 +59,8 @@ pub struct Recipe {
     pub colors: Colors,
     /// How wide the borders of what is painted are, as a share of the picture's long side.
     pub feather: f32,
+    /// Whether the result is the photo in the tones of what was painted.
+    pub photo: bool,
     /// What is changed about the encoder.
     pub encoder: EncoderOptions,
     /// Seed of everything random.
@@ -105,6 +107,7 @@ impl Default for Recipe {
             style: StyleResize::default(),
             colors: Colors::default(),
             feather: 0.01,
+            photo: false,
             encoder: EncoderOptions {
                 padding: Padding::Replicate,
                 ..EncoderOptions::default()

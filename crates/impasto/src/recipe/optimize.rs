@@ -14,6 +14,8 @@ pub struct Optimize {
     pub content: ContentTerm,
     /// What brings the painting in.
     pub style: StyleTerm,
+    /// What keeps the photo's edges.
+    pub edges: EdgesTerm,
     /// What keeps noise out.
     pub variation: VariationTerm,
     /// How each term is made free of scale.
@@ -47,6 +49,7 @@ impl Default for Optimize {
         Self {
             content: ContentTerm::default(),
             style: StyleTerm::default(),
+            edges: EdgesTerm::default(),
             variation: VariationTerm::default(),
             normalize: Normalize::Target,
             reduction: Reduction::Mean,
@@ -159,6 +162,13 @@ impl Named for Normalize {
         ("target", Normalize::Target),
         ("gradient", Normalize::Gradient),
     ];
+}
+
+/// Edges of the photo that stay.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EdgesTerm {
+    /// Weight of the term; 0 leaves it out.
+    pub weight: f32,
 }
 
 /// Total variation of the picture.

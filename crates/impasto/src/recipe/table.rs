@@ -190,6 +190,8 @@ fn content() -> Vec<Field> {
         row("content.layers", Kind::Layers, at_optimize!(content.layers), "Layers that see the content, each with its share")
             .or_else("of the encoder, relu4_2 of a VGG")
             .everyday(),
+        row("edges.weight", number(Range::at_least(0.0)), at_optimize!(edges.weight), "Weight of the photo's edges, which stay where they are; 0 leaves them out")
+            .everyday(),
         row("content.layer-weights", names::<LayerWeights>(), at_optimize!(content.layer_weights), "What the layers' weights mean: shares of the content's weight, or factors on it"),
     ]
 }
@@ -303,6 +305,9 @@ fn run() -> Vec<Field> {
     let row = Field::new;
     vec![
         row("feather", number(Range::between(0.0, 0.25)), at!(feather), "How wide the borders of what is painted are, where masks keep the photo, as a share of the long side")
+            .within(Group::Picture)
+            .everyday(),
+        row("photo", Kind::Flag, at!(photo), "Give the photo the tones of what was painted, without strokes: a guided filter after it")
             .within(Group::Picture)
             .everyday(),
         row("seed", whole(Range::at_least(0.0)), at!(seed), "Seed of everything random, 0 to 2^64-1")

@@ -15,6 +15,7 @@ use crate::Result;
 use crate::observer::Scale;
 use crate::optim::{Parameters, Shapes};
 use crate::picture::Picture;
+use crate::region::Region;
 use crate::regions::Shares;
 use impasto_compute::{Device, Patch, Size, Tensor, Window};
 use std::sync::Arc;
@@ -143,6 +144,13 @@ pub(super) fn mirrored(picture: Picture, margin: usize) -> Result<Picture> {
     )?)
 }
 
+/// A plane with a margin, likewise.
+fn mirrored_plane(plane: &[f32], size: Size, margin: usize) -> Result<Vec<f32>> {
+    let grey = Picture::new(size.width, size.height, [plane, plane, plane].concat())?;
+    let wide = mirrored(grey, margin)?;
+    Ok(wide.rgb()[..wide.width() * wide.height()].to_vec())
+}
+
 /// The pixels of a picture, of which networks and losses see a mirrored margin, too.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct MirroredPixels {
@@ -227,13 +235,24 @@ impl Session<'_> {
             return Ok(self.setup.shares(size));
         };
         let planes = shares.parts.iter_mut().map(|part| &mut part.share);
-        for plane in planes.chain([&mut shares.kept]) {
-            let grey = [&plane[..], plane, plane].concat();
-            let wide = mirrored(Picture::new(size.width, size.height, grey)?, margin)?;
-            *plane = wide.rgb()[..wide.width() * wide.height()].to_vec();
+        for plane in planes.chain([&mut shares.kept]).chain(&mut shares.strength) {
+            *plane = mirrored_plane(plane, size, margin)?;
         }
         shares.size = self.seen(scale);
         Ok(Some(shares))
+    }
+
+    /// How much the content counts in the picture as the networks see it at a scale.
+    pub(super) fn content_share(&self, scale: Scale) -> Result<Option<Region>> {
+        let size = Size {
+            width: scale.width,
+            height: scale.height,
+        };
+        let Some(mask) = self.setup.regions.content() else {
+            return Ok(None);
+        };
+        let share = mirrored_plane(&mask.stretched(size), size, self.margin(scale))?;
+        Ok(Some(Region::new(&share, self.seen(scale))))
     }
 
     /// The size in which the networks see a picture at a scale.

@@ -291,7 +291,7 @@ impl<'a> Session<'a> {
         (network, styles): (NetworkView<'_>, NetworkView<'_>),
         cache: &mut StyleCache,
     ) -> Result<Objective> {
-        let shares = self.shares(scale)?;
+        let (shares, content_share) = (self.shares(scale)?, self.content_share(scale)?);
         let targets = Targets {
             device: self.device(),
             network,
@@ -299,6 +299,7 @@ impl<'a> Session<'a> {
             settings: self.settings,
             layers: self.layers,
             shares: shares.as_ref(),
+            content_share: content_share.as_ref(),
         };
         let mut terms = targets.terms(content, &self.setup.styles, sizes, cache)?;
         if let Some(extra) = &self.setup.extra_terms {

@@ -4,6 +4,7 @@ use super::calibration::{CalibratedLayer, CalibratedVariation, Calibration};
 use super::shown::Viewer;
 use crate::encoder::{Encoder, LayerName, StandIn, Substitution, WeightedLayer};
 use crate::loss::content::ContentLoss;
+use crate::loss::edges::EdgesLoss;
 use crate::loss::gram::{GramLoss, StyleMoments};
 use crate::loss::mean_std::MeanStdLoss;
 use crate::loss::region::RegionLoss;
@@ -17,8 +18,11 @@ use crate::regions::{Part, Shares};
 use crate::style::Style;
 use crate::tiling::NetworkView;
 use crate::{Advice, Error, Result};
-use impasto_compute::{Device, Moments, NetSpec, Size, Tap, TapRequest};
+use impasto_compute::{Device, Moments, NetSpec, Size, Tap, TapRequest, Tensor};
 use std::collections::HashMap;
+
+/// Long side of a picture of which neighbouring pixels make edges.
+const EDGES_AT: usize = 256;
 
 /// A layer of a term, found in the encoder.
 #[derive(Clone, Copy, Debug)]
@@ -277,6 +281,8 @@ pub(super) struct Targets<'a> {
     pub(super) layers: &'a Layers,
     /// Who has how much of the picture, as the networks see it; `None` if all of it is painted in the same styles.
     pub(super) shares: Option<&'a Shares>,
+    /// How much the content counts, likewise; `None` if it does everywhere alike.
+    pub(super) content_share: Option<&'a Region>,
 }
 
 impl Targets<'_> {
@@ -289,7 +295,7 @@ impl Targets<'_> {
         cache: &mut StyleCache,
     ) -> Result<Vec<Term>> {
         let mut terms = Vec::new();
-        if self.settings.content.weight > 0.0 {
+        if self.settings.content.weight > 0.0 || self.settings.edges.weight > 0.0 {
             self.content_terms(content, &mut terms)?;
         }
         if self.settings.style.weight > 0.0 {
@@ -333,8 +339,25 @@ impl Targets<'_> {
         }
     }
 
+    /// The term of the photo's edges, of pixels as far apart as one is at 256 px.
+    fn edges_term(&self, content: &Picture, image: &Tensor) -> Result<Term> {
+        let distance = content.width().max(content.height()).div_ceil(EDGES_AT);
+        Ok(Term {
+            name: "edges".into(),
+            weight: self.settings.edges.weight,
+            scaling: self.scaling(1.0),
+            loss: Box::new(EdgesLoss::new(self.device, image, distance)?),
+        })
+    }
+
     fn content_terms(&self, content: &Picture, terms: &mut Vec<Term>) -> Result<()> {
         let image = self.viewer(self.network).upload(content)?;
+        if self.settings.edges.weight > 0.0 {
+            terms.push(self.edges_term(content, &image)?);
+        }
+        if self.settings.content.weight == 0.0 {
+            return Ok(());
+        }
         let layers = &self.layers.content;
         let features = layers.iter().map(|layer| TapRequest::features(layer.tap));
         let moments = layers.iter().map(|layer| TapRequest::moments(layer.tap));
@@ -346,7 +369,11 @@ impl Targets<'_> {
             let (Some(features), Some(moments)) = (features.features, &moments.moments) else {
                 continue;
             };
-            let loss = ContentLoss::new(self.device, layer.tap, features, moments)?;
+            let mut loss = ContentLoss::new(self.device, layer.tap, features, moments)?;
+            if let Some(region) = self.content_share {
+                let weights = region.shares(self.network.spec(), layer.tap)?;
+                loss = loss.weighted(self.device, &weights)?;
+            }
             terms.push(Term {
                 name: format!("content:{}", layer.name),
                 weight: self.settings.content.weight * layer.share,
@@ -385,7 +412,8 @@ impl Targets<'_> {
             return Ok(());
         };
         for part in &shares.parts {
-            let region = Region::new(&part.share, shares.size);
+            let (drawn, mean) = shares.drawn(part);
+            let region = Region::new(&drawn, shares.size);
             for (place, layer) in self.layers.style.iter().enumerate() {
                 let seen = looks.at(place, |style| style.region == part.region);
                 let Some(weights) =
@@ -396,7 +424,7 @@ impl Targets<'_> {
                 let [_, h, w] = self.network.spec().shape_at(layer.tap, shares.size)?;
                 let weights = self.device.upload(&weights, &[h, w])?;
                 let mut term = self.style_term(content, layer, &seen)?;
-                term.weight *= strength(part, styles);
+                term.weight *= strength(part, styles) * mean as f32;
                 if let Some(index) = part.region {
                     term.name = format!("{}, region {}", term.name, index + 1);
                 }
@@ -460,15 +488,14 @@ impl Targets<'_> {
     }
 }
 
-/// How strong the style of a part of the picture is: a pixel of it is drawn as strongly as one of a picture that is all in
-/// one style.
+/// How strong the styles of a part of the picture are beside those of others. Times the share of the picture, each pixel is
+/// drawn as strongly as in one that is all in one style.
 fn strength(part: &Part, styles: &[Style]) -> f32 {
     let weights: Vec<f32> = part.styles(styles).map(|style| style.weight).collect();
-    let mean = match part.region {
+    match part.region {
         Some(_) => weights.iter().sum::<f32>() / weights.len().max(1) as f32,
         None => 1.0,
-    };
-    mean * part.area() as f32
+    }
 }
 
 /// The styles, the sizes in which they are looked at, and what they show there.
