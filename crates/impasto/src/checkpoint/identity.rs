@@ -1,5 +1,6 @@
 //! What makes a job this one: two jobs of one identity come to the same picture, bit for bit.
 
+use crate::nets::Model;
 use crate::picture::{Depth, Picture};
 use crate::recipe::Recipe;
 use crate::report::settings;
@@ -42,8 +43,8 @@ pub(crate) struct RunInputs<'a> {
     pub(crate) content: &'a Picture,
     pub(crate) styles: &'a [Style],
     pub(crate) start: Option<&'a Picture>,
-    /// The fingerprint of the network that paints what the run starts from.
-    pub(crate) painter: Option<&'a str>,
+    /// The network that paints what the run starts from.
+    pub(crate) painter: Option<&'a Model>,
     pub(crate) encoder: &'a str,
     pub(crate) spec: &'a NetSpec,
     pub(crate) device: &'a dyn Device,
@@ -64,7 +65,8 @@ impl RunInputs<'_> {
             fields.push(("start".into(), picture(start)));
         }
         if let Some(painter) = self.painter {
-            fields.push(("network of the start".into(), painter.into()));
+            let painter = fingerprint(painter.numbers());
+            fields.push(("network of the start".into(), painter));
         }
         // A file may lie elsewhere the next time.
         let encoder = Path::new(self.encoder).file_name().unwrap_or_default();

@@ -16,8 +16,7 @@ use impasto_compute::{Device, Size, Tensor};
 /// A network that paints, on a device.
 #[derive(Debug)]
 pub struct Painter {
-    method: MethodName,
-    fingerprint: String,
+    spec: PainterSpec,
     network: Prepared,
 }
 
@@ -86,20 +85,19 @@ impl Painter {
             },
         };
         Ok(Self {
-            method: spec.method,
-            fingerprint: spec.fingerprint(),
+            spec: spec.clone(),
             network,
         })
     }
 
     /// The method that it paints by.
     pub fn method(&self) -> MethodName {
-        self.method
+        self.spec.method
     }
 
-    /// The fingerprint of its weights.
-    pub(crate) fn fingerprint(&self) -> &str {
-        &self.fingerprint
+    /// What it was made of; its numbers are shared with what is on the device.
+    pub(crate) fn spec(&self) -> &PainterSpec {
+        &self.spec
     }
 
     /// Everything about settings that it cannot paint by.
@@ -239,7 +237,7 @@ impl Painter {
 
     /// That settings are of another method.
     fn refuse(&self, settings: &MethodSettings) -> Error {
-        let allowed = format!("the network paints by {}", self.method.name());
+        let allowed = format!("the network paints by {}", self.spec.method.name());
         let problem = Problem::new("method", settings.name().name(), allowed);
         Error::Invalid(vec![problem])
     }
