@@ -131,7 +131,8 @@ fn a_run_starts_from_what_the_network_paints() {
         let mut stylizer = Stylizer::new(device(2), &encoder, style(), recipe).unwrap();
         stylizer.stylize(&content, &mut Ignore).unwrap()
     };
-    let (painted_start, content_start) = (run(Init::Paint), run(Init::Content));
+    let (painted_start, content_start) =
+        (run(Init::Network(MethodName::Paint)), run(Init::Content));
     let loss = |stylized: &impasto::Stylized| stylized.report.steps[0].total;
     assert!(loss(&painted_start) < 0.7 * loss(&content_start));
 }
