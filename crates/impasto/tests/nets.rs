@@ -3,71 +3,21 @@
 //! Weights and vectors are not part of the repository: without `../shared` beside it the tests are left out and say so. The
 //! vectors are LiteRT's (Magenta's networks) and NumPy's (all others).
 
+mod vectors;
+
 use impasto::compute::TapRequest;
 use impasto::compute::cpu::{CpuDevice, CpuSettings};
 use impasto::compute::graph::GraphSpec;
 use impasto::compute::prelude::*;
 use impasto::nets::{Cascade, Level, Model};
-use impasto_testing::skip;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use impasto_testing::shared;
+use vectors::{Array, Vectors};
 
-/// A file or folder of the shared material, or why the test is left out.
-fn shared(path: &str) -> Option<PathBuf> {
-    let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared"));
-    let found = Some(root.join(path)).filter(|path| path.exists());
-    if found.is_none() {
-        skip(format_args!("there is no {}", root.join(path).display()));
-    }
-    found
+/// A file of the shared vectors.
+fn vectors(name: &str) -> Option<Vectors> {
+    let path = shared(&format!("feedforward-vectors/{name}"))?;
+    Some(Vectors::open(&path))
 }
-
-/// The tensors of a file of vectors: bytes are taken as pictures, 0..1.
-struct Vectors(BTreeMap<String, (Vec<usize>, Vec<f32>)>);
-
-impl Vectors {
-    fn open(name: &str) -> Option<Self> {
-        let bytes = std::fs::read(shared(&format!("feedforward-vectors/{name}"))?).unwrap();
-        let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-        let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
-        let data = &bytes[8 + length..];
-        let mut tensors = BTreeMap::new();
-        for (name, entry) in header.as_object().unwrap() {
-            if name == "__metadata__" {
-                continue;
-            }
-            let numbers = |key: &str| -> Vec<usize> {
-                let list = entry[key].as_array().unwrap().iter();
-                list.map(|n| n.as_u64().unwrap() as usize).collect()
-            };
-            let span = numbers("data_offsets");
-            let data = &data[span[0]..span[1]];
-            let values = match entry["dtype"].as_str().unwrap() {
-                "U8" => data.iter().map(|&byte| f32::from(byte) / 255.0).collect(),
-                _ => data
-                    .chunks_exact(4)
-                    .map(|four| f32::from_le_bytes(four.try_into().unwrap()))
-                    .collect(),
-            };
-            tensors.insert(name.clone(), (numbers("shape"), values));
-        }
-        Some(Self(tensors))
-    }
-
-    fn get(&self, name: &str) -> &(Vec<usize>, Vec<f32>) {
-        &self.0[name]
-    }
-
-    /// A picture `[h, w, 3]` as planes `[3, h, w]`.
-    fn picture(&self, name: &str) -> (Vec<usize>, Vec<f32>) {
-        let (shape, values) = self.get(name);
-        let places = shape[0] * shape[1];
-        let planes = (0..3).flat_map(|c| (0..places).map(move |i| values[3 * i + c]));
-        (vec![3, shape[0], shape[1]], planes.collect())
-    }
-}
-
-type Array = (Vec<usize>, Vec<f32>);
 
 fn vector(values: &[f32]) -> Array {
     (vec![values.len()], values.to_vec())
@@ -113,7 +63,7 @@ fn rms(got: &[f32], expected: &[f32]) -> f64 {
 fn magentas_styles_are_those_of_numpy() {
     let (Some(file), Some(vectors)) = (
         shared("weights/magenta/stylize26_dequant.safetensors"),
-        Vectors::open("stylize26-vector.safetensors"),
+        vectors("stylize26-vector.safetensors"),
     ) else {
         return;
     };
@@ -121,14 +71,14 @@ fn magentas_styles_are_those_of_numpy() {
         panic!("another family");
     };
     assert_eq!((spec.styles(), spec.code()), (26, None));
-    let content = vectors.picture("content_u8_hwc");
+    let content = vectors.planes("content_u8_hwc");
     for index in [0, 7, 25] {
         let style = spec.style(&[(index, 1.0)]).unwrap();
         assert_eq!(style.iter().map(Vec::len).sum::<usize>(), 990);
         let style: Vec<Array> = style.iter().map(|row| vector(row)).collect();
         let inputs: Vec<&Array> = std::iter::once(&content).chain(&style).collect();
         let made = run(&spec.graph(), &inputs);
-        let expected = vectors.picture(&format!("style{index}"));
+        let expected = vectors.planes(&format!("style{index}"));
         assert_eq!(made[0].0, expected.0);
         let off = difference(&made[0].1, &expected.1);
         eprintln!("style {index}: {off:e}");
@@ -140,7 +90,7 @@ fn magentas_styles_are_those_of_numpy() {
 fn the_arbitrary_network_is_that_of_litert() {
     let (Some(file), Some(vectors)) = (
         shared("weights/magenta/transfer_v2_fp16_f32.safetensors"),
-        Vectors::open("magenta-vector.safetensors"),
+        vectors("magenta-vector.safetensors"),
     ) else {
         return;
     };
@@ -149,7 +99,7 @@ fn the_arbitrary_network_is_that_of_litert() {
         panic!("another family");
     };
     assert_eq!(net.code, 100);
-    let style = vectors.picture("style_u8_hwc");
+    let style = vectors.planes("style_u8_hwc");
     let code = &run(&net.predictor, &[&style])[0];
     let quantised = &vectors.get("code_litert_int8").1;
     let dot = |a: &[f32], b: &[f32]| -> f64 {
@@ -164,14 +114,14 @@ fn the_arbitrary_network_is_that_of_litert() {
     assert!(cosine >= 0.9998, "{cosine}");
     assert!(rms(&code.1, quantised) <= 0.015);
 
-    let content = vectors.picture("content_u8_hwc");
+    let content = vectors.planes("content_u8_hwc");
     let made = &run(&net.transfer.graph(), &[&content, &vector(quantised)])[0];
     assert_eq!(made.0, [3, 384, 384]);
     let places = (0..3 * 96 * 96).map(|i| (i / 9216, i / 96 % 96, i % 96));
     let every: Vec<f32> = places
         .map(|(c, y, x)| made.1[(c * 384 + 4 * y) * 384 + 4 * x])
         .collect();
-    let expected = vectors.picture("out_litert_fp16_every4th");
+    let expected = vectors.planes("out_litert_fp16_every4th");
     let off = difference(&every, &expected.1);
     eprintln!("transfer {off:e}");
     assert!(off < 1e-4, "{off}");
@@ -181,15 +131,15 @@ fn the_arbitrary_network_is_that_of_litert() {
 fn microast_is_that_of_numpy() {
     let (Some(folder), Some(vectors)) = (
         shared("weights/microast"),
-        Vectors::open("microast-vector.safetensors"),
+        vectors("microast-vector.safetensors"),
     ) else {
         return;
     };
     let Model::MicroAst(net) = Model::open(&folder).unwrap() else {
         panic!("another family");
     };
-    let style = run(&net.style, &[&vectors.picture("style_u8_hwc")]);
-    let content = vectors.picture("content_u8_hwc");
+    let style = run(&net.style, &[&vectors.planes("style_u8_hwc")]);
+    let content = vectors.planes("content_u8_hwc");
     for alpha in [1.0, 0.5] {
         let alpha_input = vector(&[alpha]);
         let mut inputs = vec![&content];
@@ -219,7 +169,7 @@ fn features(cascade: &Cascade, level: &Level, image: &Array) -> Array {
 fn encoders_and_decoders_of_wct_are_those_of_numpy() {
     let (Some(folder), Some(vectors)) = (
         shared("weights/vgg19-16x"),
-        Vectors::open("wct16x-vector.safetensors"),
+        vectors("wct16x-vector.safetensors"),
     ) else {
         return;
     };
@@ -228,7 +178,7 @@ fn encoders_and_decoders_of_wct_are_those_of_numpy() {
     };
     assert_eq!(cascade.levels.len(), 5);
     assert_eq!(cascade.multiple(), 16);
-    let content = vectors.picture("content_u8_hwc");
+    let content = vectors.planes("content_u8_hwc");
     for level in &cascade.levels {
         let number = level.stride.trailing_zeros() + 1;
         let made = features(&cascade, level, &content);
@@ -260,13 +210,13 @@ fn encoders_and_decoders_of_wct_are_those_of_numpy() {
 
 #[test]
 fn the_embedded_decoders_give_a_photo_back() {
-    let Some(vectors) = Vectors::open("wct16x-vector.safetensors") else {
+    let Some(vectors) = vectors("wct16x-vector.safetensors") else {
         return;
     };
     let Model::Paint(cascade) = Model::embedded().unwrap() else {
         panic!("another family");
     };
-    let content = vectors.picture("content_u8_hwc");
+    let content = vectors.planes("content_u8_hwc");
     for (level, least) in cascade.levels.iter().zip([19.0, 25.0, 33.0]) {
         let made = features(&cascade, level, &content);
         let picture = &run(&level.decoder, &[&made])[0];
