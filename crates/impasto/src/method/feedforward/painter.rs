@@ -165,7 +165,7 @@ impl Painter {
         Ok(Seen { sizes, styles })
     }
 
-    /// What is known of a style in its own size.
+    /// What is known of a style in its own size. Networks that look at it whole are shown the part that is to be seen.
     fn know(&self, device: &dyn Device, style: &Picture, exact: bool) -> Result<Known> {
         match &self.network {
             Prepared::Cascade(cascade) => {
@@ -176,7 +176,8 @@ impl Painter {
                 predictor: graph, ..
             }
             | Prepared::MicroAst { style: graph, .. } => {
-                Ok(Known::Vectors(vectors(device, graph.as_ref(), style)?))
+                let style = style.visible();
+                Ok(Known::Vectors(vectors(device, graph.as_ref(), &style)?))
             }
         }
     }
