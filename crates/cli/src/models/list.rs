@@ -170,7 +170,7 @@ fn as_table(store: &Store, listed: &Listed) -> anyhow::Result<String> {
     let _ = writeln!(
         text,
         "\nimpasto models pull NAME      fetches one and installs it\n\
-         impasto models import FILE    installs a file that you have; a network that paints comes as the FOLDER of its files\n\
+         impasto models import FILE    installs a file that you have, or the FOLDER of a network's files\n\
          The folder is {}; --json prints addresses, hashes and whom to name.",
         store.folder().display()
     );
