@@ -56,6 +56,8 @@ enum Known {
 /// Share of the mean variance that is added to the content's variances before they are transported: of features that
 /// decoders have learned to make pictures of, and of the published ones.
 const RIDGE: [f64; 2] = [1e-3, 1e-5];
+/// The levels of WCT that stand in for AdaIN's own.
+const STANDING_IN: [usize; 2] = [4, 3];
 /// How much detail of the content is added to the enlarged picture of the scale before.
 const DETAIL: f32 = 0.5;
 /// The long side at which the network of Ghiasi et al. looks at a content, for less strength: that of its training.
@@ -346,8 +348,12 @@ fn paint_by_levels(
     });
     let styles: Vec<_> = styles.collect();
     let [learned, published] = RIDGE;
-    // A decoder that was trained for means and deviations stands alone; others do it together.
-    let deep: Vec<usize> = cascade.numbers().filter(|&number| number <= 4).collect();
+    // A decoder that was trained for means and deviations stands alone; of others, two do it together. With the
+    // shallower ones there is too much contrast, where a photo's channels go together more than a painting's.
+    let deep = cascade
+        .numbers()
+        .filter(|number| STANDING_IN.contains(number));
+    let deep: Vec<usize> = deep.collect();
     let passes = match settings {
         MethodSettings::Paint(settings) => Passes {
             levels: &settings.levels,
