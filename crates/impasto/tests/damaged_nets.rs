@@ -4,7 +4,7 @@
 //! `PROPTEST_CASES=100000 cargo test -p impasto --test damaged_nets` looks for long.
 
 use impasto::compute::Device;
-use impasto::device::{Choice, open};
+use impasto::device::{Choice, Kind, open};
 use impasto::nets::Model;
 use impasto::recipe::{MethodName, MethodSettings, StyleSize};
 use impasto::{Ignore, Networks, OutputSize, PainterSpec, Picture, Recipe, Style, Stylizer};
@@ -40,8 +40,13 @@ static NETWORKS: LazyLock<Vec<Files>> = LazyLock::new(|| {
     ]
 });
 
-static DEVICE: LazyLock<Arc<dyn Device>> =
-    LazyLock::new(|| open(&Choice::default()).unwrap().into());
+static DEVICE: LazyLock<Arc<dyn Device>> = LazyLock::new(|| {
+    let choice = Choice {
+        kind: Kind::Cpu,
+        ..Choice::default()
+    };
+    open(&choice).unwrap().into()
+});
 
 /// A number below another.
 fn below(numbers: &mut Numbers, limit: usize) -> usize {
@@ -61,7 +66,9 @@ fn reshaped(shape: &Value, numbers: &mut Numbers) -> Value {
         1 => sides.push(1),
         2 => sides = vec![sides.iter().product()],
         _ => {
-            let factor = [2, 3].into_iter().find(|&factor| sides[from] % factor == 0);
+            let factor = [2, 3]
+                .into_iter()
+                .find(|&factor| sides[from].is_multiple_of(factor));
             let factor = factor.unwrap_or(sides[from].max(1));
             sides[from] /= factor;
             sides[to] *= factor;

@@ -4,9 +4,8 @@
 
 mod vectors;
 
-use impasto::compute::TapRequest;
-use impasto::compute::prelude::*;
-use impasto::device::{Choice, open};
+use impasto::compute::{Device, TapRequest};
+use impasto::device::{Choice, Kind, open};
 use impasto::nets::Model;
 use impasto::recipe::{MethodName, MethodSettings, Strength, StyleSize, Transform, Wct};
 use impasto::{Ignore, Networks, OutputSize, PainterSpec, Picture, Recipe, Style, Stylizer};
@@ -17,6 +16,14 @@ use vectors::Vectors;
 fn golden(name: &str) -> PathBuf {
     let folder = [env!("CARGO_MANIFEST_DIR"), "tests/golden/nets", name];
     folder.iter().collect()
+}
+
+fn device() -> Box<dyn Device> {
+    let choice = Choice {
+        kind: Kind::Cpu,
+        ..Choice::default()
+    };
+    open(&choice).unwrap()
 }
 
 fn vectors() -> Vectors {
@@ -45,8 +52,7 @@ fn painted(network: &str, method: MethodSettings, styles: &[(&str, f32)]) -> Pic
     };
     let style = |&(name, weight): &(&str, f32)| Style::new(name, picture(&vectors, name), weight);
     let styles = styles.iter().map(style).collect();
-    let device = open(&Choice::default()).unwrap();
-    let mut stylizer = Stylizer::with_networks(device, networks, styles, recipe).unwrap();
+    let mut stylizer = Stylizer::with_networks(device(), networks, styles, recipe).unwrap();
     let content = picture(&vectors, "content");
     stylizer.stylize(&content, &mut Ignore).unwrap().picture
 }
@@ -100,7 +106,7 @@ fn adaptive_instance_normalisation_is_that_of_the_paper() {
 #[test]
 fn encoders_see_what_pytorch_sees() {
     let vectors = vectors();
-    let device = open(&Choice::default()).unwrap();
+    let device = device();
     for (network, count) in [("wct", 3), ("adain", 1)] {
         let Model::Cascade(cascade) = Model::open(&golden(network)).unwrap() else {
             panic!("another family");
