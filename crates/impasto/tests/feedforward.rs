@@ -11,7 +11,7 @@ use impasto::{
 };
 use impasto_testing::{noise, shared};
 use std::sync::Arc;
-use vectors::Vectors;
+use vectors::{Vectors, devices};
 
 fn picture(seed: u64, width: usize, height: usize) -> Picture {
     let values = noise(seed, 3 * width * height);
@@ -237,15 +237,18 @@ fn the_cascade_is_that_of_universal_style_transfer() {
             encoder: None,
             painter: Some(&painter),
         };
-        let styles = vec![Style::new("style", style.clone(), 1.0)];
-        let mut stylizer = Stylizer::with_networks(device(2), networks, styles, recipe).unwrap();
-        let made = stylizer.stylize(&content, &mut Ignore).unwrap().picture;
         let (_, expected) = vectors.get(name);
         let expected = expected.iter().map(|v| v.clamp(0.0, 1.0)).collect();
         let expected = Picture::new(content.width(), content.height(), expected).unwrap();
-        let error = distance(&made, &expected);
-        println!("{name}: RMS {error:e}");
-        assert!(error <= 1e-3, "{name}: RMS {error:e}");
+        for device in devices() {
+            let styles = vec![Style::new("style", style.clone(), 1.0)];
+            let case = format!("{name} on {}", device.describe());
+            let stylizer = Stylizer::with_networks(device, networks, styles, recipe.clone());
+            let made = stylizer.unwrap().stylize(&content, &mut Ignore).unwrap();
+            let error = distance(&made.picture, &expected);
+            println!("{case}: RMS {error:e}");
+            assert!(error <= 1e-3, "{case}: RMS {error:e}");
+        }
     }
 }
 

@@ -5,25 +5,17 @@
 mod vectors;
 
 use impasto::compute::{Device, TapRequest};
-use impasto::device::{Choice, Kind, open};
 use impasto::nets::Model;
 use impasto::recipe::{MethodName, MethodSettings, Strength, StyleSize, Transform, Wct};
 use impasto::{Ignore, Networks, OutputSize, PainterSpec, Picture, Recipe, Style, Stylizer};
 use impasto_testing::{Tolerance, assert_close};
 use std::path::PathBuf;
-use vectors::Vectors;
+use std::sync::Arc;
+use vectors::{Vectors, devices};
 
 fn golden(name: &str) -> PathBuf {
     let folder = [env!("CARGO_MANIFEST_DIR"), "tests/golden/nets", name];
     folder.iter().collect()
-}
-
-fn device() -> Box<dyn Device> {
-    let choice = Choice {
-        kind: Kind::Cpu,
-        ..Choice::default()
-    };
-    open(&choice).unwrap()
 }
 
 fn vectors() -> Vectors {
@@ -36,7 +28,12 @@ fn picture(vectors: &Vectors, name: &str) -> Picture {
 }
 
 /// What a network makes of the content in styles that are looked at in their own size.
-fn painted(network: &str, method: MethodSettings, styles: &[(&str, f32)]) -> Picture {
+fn painted(
+    device: &Arc<dyn Device>,
+    network: &str,
+    method: MethodSettings,
+    styles: &[(&str, f32)],
+) -> Picture {
     let vectors = vectors();
     let painter = PainterSpec::find(method.name(), Some(&golden(network)), None).unwrap();
     let mut recipe = Recipe {
@@ -52,7 +49,7 @@ fn painted(network: &str, method: MethodSettings, styles: &[(&str, f32)]) -> Pic
     };
     let style = |&(name, weight): &(&str, f32)| Style::new(name, picture(&vectors, name), weight);
     let styles = styles.iter().map(style).collect();
-    let mut stylizer = Stylizer::with_networks(device(), networks, styles, recipe).unwrap();
+    let mut stylizer = Stylizer::with_networks(device.clone(), networks, styles, recipe).unwrap();
     let content = picture(&vectors, "content");
     stylizer.stylize(&content, &mut Ignore).unwrap().picture
 }
@@ -65,6 +62,16 @@ fn distance(made: &Picture, name: &str) -> f64 {
     let pairs = made.rgb().iter().zip(expected);
     let squares = pairs.map(|(a, b)| f64::from(a - b.clamp(0.0, 1.0)).powi(2));
     (squares.sum::<f64>() / expected.len() as f64).sqrt()
+}
+
+/// Holds what a cascade makes on every device against a vector.
+fn near(network: &str, method: &MethodSettings, styles: &[(&str, f32)], name: &str, most: f64) {
+    for device in devices() {
+        let made = painted(&device, network, method.clone(), styles);
+        let off = distance(&made, name);
+        println!("{name} on {}: RMS {off:e}", device.describe());
+        assert!(off < most, "{name} on {}: RMS {off:e}", device.describe());
+    }
 }
 
 #[test]
@@ -81,10 +88,14 @@ fn the_cascade_is_that_of_each_program() {
             levels: vec![3, 2, 1],
             transform,
         };
-        let made = painted("wct", MethodSettings::Wct(settings), &[("style", 1.0)]);
-        let off = distance(&made, name);
-        println!("{name}: RMS {off:e}");
-        assert!(off < 1e-3, "{name}: RMS {off:e}");
+        let method = MethodSettings::Wct(settings);
+        // Factors of a covariance with an eigenvalue near 0, in f32.
+        let most = if transform == Transform::Transport {
+            2e-3
+        } else {
+            1e-4
+        };
+        near("wct", &method, &[("style", 1.0)], name, most);
     }
 }
 
@@ -97,22 +108,22 @@ fn adaptive_instance_normalisation_is_that_of_the_paper() {
         (1.0, &two, "adain.two"),
     ] {
         let method = MethodSettings::Adain(Strength { alpha });
-        let off = distance(&painted("adain", method, styles), name);
-        println!("{name}: RMS {off:e}");
-        assert!(off < 1e-3, "{name}: RMS {off:e}");
+        near("adain", &method, styles, name, 1e-4);
     }
 }
 
 #[test]
 fn encoders_see_what_pytorch_sees() {
     let vectors = vectors();
-    let device = device();
-    for (network, count) in [("wct", 3), ("adain", 1)] {
+    let (shape, content) = vectors.planes("content");
+    for (network, device) in ["wct", "adain"]
+        .into_iter()
+        .flat_map(|network| devices().into_iter().map(move |device| (network, device)))
+    {
         let Model::Cascade(cascade) = Model::open(&golden(network)).unwrap() else {
             panic!("another family");
         };
-        assert_eq!(cascade.levels.len(), count);
-        let (shape, content) = vectors.planes("content");
+        assert_eq!(cascade.levels.len(), if network == "wct" { 3 } else { 1 });
         let image = device.upload(&content, &shape).unwrap();
         for level in &cascade.levels {
             let encoder = device.network(&cascade.encoders[level.encoder]).unwrap();
@@ -122,7 +133,7 @@ fn encoders_see_what_pytorch_sees() {
             let number = level.stride.trailing_zeros() + 1;
             let (_, expected) = vectors.get(&format!("{network}.features{number}"));
             let tolerance = Tolerance::of_greatest(1e-4, expected);
-            let case = format!("{network}, {}", level.layer);
+            let case = format!("{network}, {} on {}", level.layer, device.describe());
             assert_close(&case, &made, expected, tolerance);
         }
     }
@@ -131,12 +142,12 @@ fn encoders_see_what_pytorch_sees() {
 #[test]
 fn a_network_of_johnsons_form_is_that_of_pytorch() {
     let vectors = vectors();
-    let made = painted(
-        "johnson.safetensors",
-        MethodSettings::of(MethodName::Fast),
-        &[],
-    );
     let (_, expected) = vectors.get("johnson");
     let expected: Vec<f32> = expected.iter().map(|v| v.clamp(0.0, 1.0)).collect();
-    assert_close("johnson", made.rgb(), &expected, Tolerance::absolute(1e-4));
+    for device in devices() {
+        let method = MethodSettings::of(MethodName::Fast);
+        let made = painted(&device, "johnson.safetensors", method, &[]);
+        let case = format!("johnson on {}", device.describe());
+        assert_close(&case, made.rgb(), &expected, Tolerance::absolute(1e-4));
+    }
 }

@@ -189,3 +189,28 @@ fn a_network_of_several_files_comes_as_their_folder() {
     let said = shop.run("models verify");
     said.refused(1, &["content_encoder.pth", "not as it was installed"]);
 }
+
+/// The folder of models has a folder for each network, and the method says which.
+#[test]
+fn a_folder_of_models_serves_as_a_model() {
+    let shop = Workshop::new();
+    let folder = shop.path("models").join("wct-16x");
+    std::fs::create_dir_all(&folder).unwrap();
+    for level in 1..=5 {
+        for part in ["encoder", "decoder"] {
+            let from = golden(&format!("wct/{part}{}.safetensors", level.min(3)));
+            std::fs::copy(from, folder.join(format!("{part}{level}.pth"))).unwrap();
+        }
+    }
+    let call = "photo.png --style painting.png --size 24 --method wct --levels 3,2,1";
+    stylize(&shop, &format!("{call} --model models -o models.png")).done();
+    let own = golden("wct");
+    stylize(&shop, &format!("{call} --model {own} -o own.png")).done();
+    assert_eq!(shop.open("models.png").rgb(), shop.open("own.png").rgb());
+    // They are not the files that are known by that name.
+    let said = shop.run("models verify wct-16x --models-dir models");
+    said.refused(
+        1,
+        &["encoder1.pth is another file", "not as it was installed"],
+    );
+}
