@@ -103,28 +103,33 @@ struct Entry {
     output: PathBuf,
 }
 
+/// Notes options that do not go with `--compare`.
+fn refuse_others(args: &Stylize, problems: &mut Problems) {
+    for (option, given) in [
+        ("-o", args.output.is_some()),
+        ("--report", args.report.is_some()),
+        ("--checkpoint", args.checkpoint.checkpoint.is_some()),
+        (
+            "--checkpoint-every",
+            args.checkpoint.checkpoint_every.is_some(),
+        ),
+        ("--resume", args.checkpoint.resume),
+        ("--plan", args.plan),
+        ("--save-every", args.save_every.is_some()),
+        ("--save-recipe", args.save_recipe.is_some()),
+        ("--recipe", args.run.recipe.is_some()),
+        ("--quality", args.run.quality.is_some()),
+    ] {
+        if given {
+            problems.usage(format!("--compare and {option} are both given: choose one"));
+        }
+    }
+}
+
 impl Plan {
     fn new(args: &Stylize, quiet: bool) -> Result<Self, Problems> {
         let mut problems = Problems::default();
-        for (option, given) in [
-            ("-o", args.output.is_some()),
-            ("--report", args.report.is_some()),
-            ("--checkpoint", args.checkpoint.checkpoint.is_some()),
-            (
-                "--checkpoint-every",
-                args.checkpoint.checkpoint_every.is_some(),
-            ),
-            ("--resume", args.checkpoint.resume),
-            ("--plan", args.plan),
-            ("--save-every", args.save_every.is_some()),
-            ("--save-recipe", args.save_recipe.is_some()),
-            ("--recipe", args.run.recipe.is_some()),
-            ("--quality", args.run.quality.is_some()),
-        ] {
-            if given {
-                problems.usage(format!("--compare and {option} are both given: choose one"));
-            }
-        }
+        refuse_others(args, &mut problems);
         let source = match args.contents.as_slice() {
             [only] => settings::standard(Source::new(only), &mut problems),
             several => {

@@ -228,11 +228,11 @@ impl View<'_> {
         weights: Option<&[f32]>,
     ) -> Result<Gaussian> {
         let Self { tape, tap, places } = *self;
-        match (exact, weights) {
-            (true, None) => Gaussian::exact(device, tape.features(tap)?, &equal(places)),
-            (true, Some(weights)) => Gaussian::exact(device, tape.features(tap)?, weights),
-            (false, None) => Gaussian::of(device, tape.moments(tap)?, places as f64),
-            (false, Some(weights)) => Gaussian::weighted(device, tape.features(tap)?, weights),
+        match weights {
+            None if exact => Gaussian::exact(device, tape.features(tap)?, &equal(places)),
+            None => Gaussian::of(device, tape.moments(tap)?, places as f64),
+            Some(weights) if exact => Gaussian::exact(device, tape.features(tap)?, weights),
+            Some(weights) => Gaussian::weighted(device, tape.features(tap)?, weights),
         }
     }
 }
