@@ -210,9 +210,10 @@ pub struct Run {
     #[arg(long, value_name = "IMAGE", value_hint = ValueHint::FilePath, help_heading = "Colours")]
     pub palette: Option<OsString>,
 
-    /// The network that paints: an installed model, or a file or folder of weights [default: the method's own]
+    /// The network that paints: an installed model, or a file or folder of weights; with --compare also several, each for the
+    /// methods that it paints by [default: the method's own]
     #[arg(long, value_name = "NAME|FILE", value_hint = ValueHint::AnyPath, help_heading = "Feed-forward networks")]
-    pub model: Option<OsString>,
+    pub model: Vec<OsString>,
 
     /// What is compared, and how.
     #[command(flatten)]

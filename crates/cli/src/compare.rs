@@ -8,9 +8,11 @@ use crate::problems::Problems;
 use crate::progress::{Display, duration};
 use crate::stylize::{command_line, noise, summary, watched};
 use crate::{Exit, Failure, interrupt, job, note, say, settings, words};
-use impasto::job::{Files, Run, Saved, Source, describe, joined, save_result, short};
+use impasto::job::{Files, Problem, Run, Saved, Source, describe, joined, save_result, short};
+use impasto::named::Named;
 use impasto::picture::SaveOptions;
-use impasto::{Comparison, Contender, Picture, Plate, Recipe, Style, sheet};
+use impasto::{Comparison, Contender, Error, PainterSpec, Picture, Plate, Recipe, Style, sheet};
+use impasto_weights::Store;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -27,13 +29,55 @@ pub fn run(args: &Stylize, quiet: bool) -> Result<Exit, Failure> {
     Ok(plan.run(args, quiet)?)
 }
 
-/// The run of a recipe. A model is for those recipes that have work for one.
+/// The run of a recipe. Of the models that are given, it has the one that paints by its method, if there is one.
 fn run_of(args: &args::Run, recipe: &OsString, problems: &mut Problems) -> Run {
-    let mut run = settings::run(args, Some(recipe), problems);
-    if run.recipe.painter().is_none() {
-        run.model = None;
+    let mut run = settings::run_with(args, Some(recipe), None, problems);
+    let Some(method) = run.recipe.painter() else {
+        return run;
+    };
+    let store = Store::locate(run.encoder.models.as_deref()).ok();
+    let paints = |model: &&Path| PainterSpec::find(method, Some(model), store.as_ref()).is_ok();
+    let mut fitting = args.model.iter().map(Path::new).filter(paints);
+    match (&run.model, fitting.next(), fitting.next()) {
+        // The network of a start is for all.
+        (Some(_), ..) | (_, None, _) => {}
+        (None, Some(only), None) => run.model = Some(only.into()),
+        (None, Some(one), Some(other)) => problems.usage(format!(
+            "--model {} and --model {} both paint by {}: leave one out",
+            one.display(),
+            other.display(),
+            method.name()
+        )),
     }
     run
+}
+
+/// Says which of the models that are given no recipe paints with.
+fn check_models(args: &args::Run, runs: &[Run], problems: &mut Problems) {
+    let store = Store::locate(args.objective.encoder.folder.models_dir.as_deref()).ok();
+    let used = |model: &&Path| runs.iter().any(|run| run.model.as_deref() == Some(model));
+    for model in args
+        .model
+        .iter()
+        .map(Path::new)
+        .filter(|model| !used(model))
+    {
+        let Some(method) = runs.iter().find_map(|run| run.recipe.painter()) else {
+            problems.job(&[Problem::Model], &[]);
+            return;
+        };
+        match PainterSpec::find(method, Some(model), store.as_ref()) {
+            Err(Error::Invalid(found)) => {
+                let other = found.iter().map(|problem| problem.allowed.as_str());
+                other.for_each(|what| {
+                    problems.usage(format!("{what}: no recipe of --compare does"))
+                });
+            }
+            Err(error) => problems.job(&[Problem::Failed(error)], &[]),
+            // A network of that method is given otherwise.
+            Ok(_) => problems.usage("--start FILE and --model are both given: choose one"),
+        }
+    }
 }
 
 /// A valid comparison.
@@ -59,28 +103,33 @@ struct Entry {
     output: PathBuf,
 }
 
+/// Notes options that do not go with `--compare`.
+fn refuse_others(args: &Stylize, problems: &mut Problems) {
+    for (option, given) in [
+        ("-o", args.output.is_some()),
+        ("--report", args.report.is_some()),
+        ("--checkpoint", args.checkpoint.checkpoint.is_some()),
+        (
+            "--checkpoint-every",
+            args.checkpoint.checkpoint_every.is_some(),
+        ),
+        ("--resume", args.checkpoint.resume),
+        ("--plan", args.plan),
+        ("--save-every", args.save_every.is_some()),
+        ("--save-recipe", args.save_recipe.is_some()),
+        ("--recipe", args.run.recipe.is_some()),
+        ("--quality", args.run.quality.is_some()),
+    ] {
+        if given {
+            problems.usage(format!("--compare and {option} are both given: choose one"));
+        }
+    }
+}
+
 impl Plan {
     fn new(args: &Stylize, quiet: bool) -> Result<Self, Problems> {
         let mut problems = Problems::default();
-        for (option, given) in [
-            ("-o", args.output.is_some()),
-            ("--report", args.report.is_some()),
-            ("--checkpoint", args.checkpoint.checkpoint.is_some()),
-            (
-                "--checkpoint-every",
-                args.checkpoint.checkpoint_every.is_some(),
-            ),
-            ("--resume", args.checkpoint.resume),
-            ("--plan", args.plan),
-            ("--save-every", args.save_every.is_some()),
-            ("--save-recipe", args.save_recipe.is_some()),
-            ("--recipe", args.run.recipe.is_some()),
-            ("--quality", args.run.quality.is_some()),
-        ] {
-            if given {
-                problems.usage(format!("--compare and {option} are both given: choose one"));
-            }
-        }
+        refuse_others(args, &mut problems);
         let source = match args.contents.as_slice() {
             [only] => settings::standard(Source::new(only), &mut problems),
             several => {
@@ -106,6 +155,7 @@ impl Plan {
         let mut files = Files::default();
         files.read_pictures(sources.iter().chain(&style_sources));
         let progress = job::progress(&args.run, quiet, &mut problems);
+        let mut runs = Vec::new();
         for recipe in &args.compare {
             let run = run_of(&args.run, recipe, &mut problems);
             let mut found = Vec::new();
@@ -115,12 +165,14 @@ impl Plan {
             }
             problems.job(&found, &used);
             files.read_run(checked.ordered());
+            runs.push(checked.ordered().clone());
             // What only shows when everything comes together.
             if problems.is_empty() {
                 let made = checked.stylizer(styles.clone());
                 problems.job(&made.err().unwrap_or_default(), &used);
             }
         }
+        check_models(&args.run, &runs, &mut problems);
         // Names that are given twice are told of already.
         let all: Vec<_> = outputs.all().collect();
         for (index, path) in all.iter().enumerate() {

@@ -19,6 +19,19 @@ pub const STANDARD: &str = "-";
 
 /// The run that the options describe. `name` is the recipe's name or file; without one, the recipe is that of the quality.
 pub fn run(args: &args::Run, name: Option<&OsStr>, problems: &mut Problems) -> Run {
+    if args.model.len() > 1 {
+        problems.usage("--model is given more than once: only --compare takes several");
+    }
+    run_with(args, name, args.model.first().map(PathBuf::from), problems)
+}
+
+/// The same with a network that paints.
+pub fn run_with(
+    args: &args::Run,
+    name: Option<&OsStr>,
+    mut model: Option<PathBuf>,
+    problems: &mut Problems,
+) -> Run {
     let mut recipe = Recipe::default();
     if let Some(name) = name {
         match Recipe::named(&name.to_string_lossy()) {
@@ -40,7 +53,6 @@ pub fn run(args: &args::Run, name: Option<&OsStr>, problems: &mut Problems) -> R
     let settings = args.objective.settings.0.and(&args.settings.0);
     let (mut changes, lines) = settings.read();
     lines.iter().for_each(|line| problems.usage(line));
-    let mut model = args.model.as_deref().map(PathBuf::from);
     let start_of_network = args
         .start
         .as_deref()

@@ -8,7 +8,7 @@ use impasto::job::{BadWeight, OutputProblem, Problem, RegionProblem, hexadecimal
 use impasto::named::Named;
 use impasto::recipe::MadeFor;
 use impasto::{Advice, Error};
-use impasto_weights::{Advice as WeightsAdvice, PullError, WeightsError};
+use impasto_weights::{Advice as WeightsAdvice, PullError, WeightsError, network};
 use std::fmt::Display;
 
 /// A number to three digits.
@@ -70,9 +70,12 @@ fn weights(advice: &WeightsAdvice) -> String {
         WeightsAdvice::ImportUnderOwnName => {
             "install it under a name of its own: `impasto models import FILE --name NAME`".into()
         }
-        WeightsAdvice::Pull { model } => format!(
-            "run `impasto models pull {model}`, or put it there by `impasto models import FILE --name {model}`"
-        ),
+        WeightsAdvice::Pull { model } => {
+            let source = network(model).map_or("FILE", |_| "FOLDER");
+            format!(
+                "run `impasto models pull {model}`, or put it there by `impasto models import {source} --name {model}`"
+            )
+        }
         WeightsAdvice::Import { name, known } => format!(
             "known are {}; others come by `impasto models import FILE --name {name}`",
             known.join(", ")

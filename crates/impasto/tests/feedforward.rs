@@ -1,5 +1,7 @@
 //! Feed-forward methods: pictures of the embedded network, and of published ones where they are at hand.
 
+mod vectors;
+
 use impasto::compute::Device;
 use impasto::device::{Choice, open};
 use impasto::recipe::{Fast, Init, MethodName, MethodSettings, Paint, StyleSize, Transform, Wct};
@@ -7,9 +9,9 @@ use impasto::{
     Error, Ignore, Networks, Outcome, OutputSize, PainterSpec, Picture, Recipe, RunLimits, Style,
     Stylizer,
 };
-use impasto_testing::{noise, skip};
-use std::path::PathBuf;
+use impasto_testing::{noise, shared};
 use std::sync::Arc;
+use vectors::{Vectors, devices};
 
 fn picture(seed: u64, width: usize, height: usize) -> Picture {
     let values = noise(seed, 3 * width * height);
@@ -131,7 +133,8 @@ fn a_run_starts_from_what_the_network_paints() {
         let mut stylizer = Stylizer::new(device(2), &encoder, style(), recipe).unwrap();
         stylizer.stylize(&content, &mut Ignore).unwrap()
     };
-    let (painted_start, content_start) = (run(Init::Paint), run(Init::Content));
+    let (painted_start, content_start) =
+        (run(Init::Network(MethodName::Paint)), run(Init::Content));
     let loss = |stylized: &impasto::Stylized| stylized.report.steps[0].total;
     assert!(loss(&painted_start) < 0.7 * loss(&content_start));
 }
@@ -194,47 +197,6 @@ fn what_does_not_fit_is_refused_with_the_size_that_would() {
     assert!((256..3000).contains(&side), "{side}");
 }
 
-/// A file or folder of the shared material, or why the test is left out.
-fn shared(path: &str) -> Option<PathBuf> {
-    let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared"));
-    let found = Some(root.join(path)).filter(|path| path.exists());
-    if found.is_none() {
-        skip(format_args!("there is no {}", root.join(path).display()));
-    }
-    found
-}
-
-/// A tensor of a file of vectors; bytes are taken as pictures.
-fn vector(bytes: &[u8], name: &str) -> (Vec<usize>, Vec<f32>) {
-    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-    let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
-    let entry = &header[name];
-    let numbers = |key: &str| -> Vec<usize> {
-        let list = entry[key].as_array().unwrap().iter();
-        list.map(|n| n.as_u64().unwrap() as usize).collect()
-    };
-    let span = numbers("data_offsets");
-    let data = &bytes[8 + length..][span[0]..span[1]];
-    let values = match entry["dtype"].as_str().unwrap() {
-        "U8" => data.iter().map(|&byte| f32::from(byte) / 255.0).collect(),
-        _ => data
-            .chunks_exact(4)
-            .map(|four| f32::from_le_bytes(four.try_into().unwrap()))
-            .collect(),
-    };
-    (numbers("shape"), values)
-}
-
-/// A picture of bytes `[h, w, 3]`.
-fn interleaved(bytes: &[u8], name: &str) -> Picture {
-    let (shape, values) = vector(bytes, name);
-    let [height, width, 3] = shape[..] else {
-        panic!("{shape:?}")
-    };
-    let planes = (0..3).flat_map(|c| values.iter().skip(c).step_by(3).copied());
-    Picture::new(width, height, planes.collect()).unwrap()
-}
-
 /// The five levels of universal style transfer, by transport and as the authors' program whitens, against NumPy in f64.
 #[test]
 fn the_cascade_is_that_of_universal_style_transfer() {
@@ -244,9 +206,12 @@ fn the_cascade_is_that_of_universal_style_transfer() {
     ) else {
         return;
     };
-    let bytes = std::fs::read(file).unwrap();
-    let content = interleaved(&bytes, "content_u8_hwc");
-    let style = interleaved(&bytes, "style_u8_hwc");
+    let vectors = Vectors::open(&file);
+    let picture = |name: &str| {
+        let (shape, values) = vectors.planes(name);
+        Picture::new(shape[2], shape[1], values).unwrap()
+    };
+    let (content, style) = (picture("content_u8_hwc"), picture("style_u8_hwc"));
     let painter = PainterSpec::find(MethodName::Wct, Some(&weights), None).unwrap();
     for (transform, name, levels) in [
         (Transform::Transport, "ot_alpha0.6_after_level5", vec![5]),
@@ -272,15 +237,18 @@ fn the_cascade_is_that_of_universal_style_transfer() {
             encoder: None,
             painter: Some(&painter),
         };
-        let styles = vec![Style::new("style", style.clone(), 1.0)];
-        let mut stylizer = Stylizer::with_networks(device(2), networks, styles, recipe).unwrap();
-        let made = stylizer.stylize(&content, &mut Ignore).unwrap().picture;
-        let (_, expected) = vector(&bytes, name);
+        let (_, expected) = vectors.get(name);
         let expected = expected.iter().map(|v| v.clamp(0.0, 1.0)).collect();
         let expected = Picture::new(content.width(), content.height(), expected).unwrap();
-        let error = distance(&made, &expected);
-        println!("{name}: RMS {error:e}");
-        assert!(error <= 1e-3, "{name}: RMS {error:e}");
+        for device in devices() {
+            let styles = vec![Style::new("style", style.clone(), 1.0)];
+            let case = format!("{name} on {}", device.describe());
+            let stylizer = Stylizer::with_networks(device, networks, styles, recipe.clone());
+            let made = stylizer.unwrap().stylize(&content, &mut Ignore).unwrap();
+            let error = distance(&made.picture, &expected);
+            println!("{case}: RMS {error:e}");
+            assert!(error <= 1e-3, "{case}: RMS {error:e}");
+        }
     }
 }
 

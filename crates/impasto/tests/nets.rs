@@ -3,83 +3,27 @@
 //! Weights and vectors are not part of the repository: without `../shared` beside it the tests are left out and say so. The
 //! vectors are LiteRT's (Magenta's networks) and NumPy's (all others).
 
+mod vectors;
+
 use impasto::compute::TapRequest;
-use impasto::compute::cpu::{CpuDevice, CpuSettings};
 use impasto::compute::graph::GraphSpec;
 use impasto::compute::prelude::*;
 use impasto::nets::{Cascade, Level, Model};
-use impasto_testing::skip;
-use std::collections::BTreeMap;
-use std::path::PathBuf;
+use impasto_testing::shared;
+use vectors::{Array, Vectors, devices};
 
-/// A file or folder of the shared material, or why the test is left out.
-fn shared(path: &str) -> Option<PathBuf> {
-    let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared"));
-    let found = Some(root.join(path)).filter(|path| path.exists());
-    if found.is_none() {
-        skip(format_args!("there is no {}", root.join(path).display()));
-    }
-    found
+/// A file of the shared vectors.
+fn vectors(name: &str) -> Option<Vectors> {
+    let path = shared(&format!("feedforward-vectors/{name}"))?;
+    Some(Vectors::open(&path))
 }
-
-/// The tensors of a file of vectors: bytes are taken as pictures, 0..1.
-struct Vectors(BTreeMap<String, (Vec<usize>, Vec<f32>)>);
-
-impl Vectors {
-    fn open(name: &str) -> Option<Self> {
-        let bytes = std::fs::read(shared(&format!("feedforward-vectors/{name}"))?).unwrap();
-        let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
-        let header: serde_json::Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
-        let data = &bytes[8 + length..];
-        let mut tensors = BTreeMap::new();
-        for (name, entry) in header.as_object().unwrap() {
-            if name == "__metadata__" {
-                continue;
-            }
-            let numbers = |key: &str| -> Vec<usize> {
-                let list = entry[key].as_array().unwrap().iter();
-                list.map(|n| n.as_u64().unwrap() as usize).collect()
-            };
-            let span = numbers("data_offsets");
-            let data = &data[span[0]..span[1]];
-            let values = match entry["dtype"].as_str().unwrap() {
-                "U8" => data.iter().map(|&byte| f32::from(byte) / 255.0).collect(),
-                _ => data
-                    .chunks_exact(4)
-                    .map(|four| f32::from_le_bytes(four.try_into().unwrap()))
-                    .collect(),
-            };
-            tensors.insert(name.clone(), (numbers("shape"), values));
-        }
-        Some(Self(tensors))
-    }
-
-    fn get(&self, name: &str) -> &(Vec<usize>, Vec<f32>) {
-        &self.0[name]
-    }
-
-    /// A picture `[h, w, 3]` as planes `[3, h, w]`.
-    fn picture(&self, name: &str) -> (Vec<usize>, Vec<f32>) {
-        let (shape, values) = self.get(name);
-        let places = shape[0] * shape[1];
-        let planes = (0..3).flat_map(|c| (0..places).map(move |i| values[3 * i + c]));
-        (vec![3, shape[0], shape[1]], planes.collect())
-    }
-}
-
-type Array = (Vec<usize>, Vec<f32>);
 
 fn vector(values: &[f32]) -> Array {
     (vec![values.len()], values.to_vec())
 }
 
-fn device() -> CpuDevice {
-    CpuDevice::new(CpuSettings::default()).unwrap()
-}
-
 /// Runs a graph.
-fn run(spec: &GraphSpec, inputs: &[&Array]) -> Vec<Array> {
-    let device = device();
+fn run(device: &dyn Device, spec: &GraphSpec, inputs: &[&Array]) -> Vec<Array> {
     let graph = device.graph(spec).unwrap();
     let inputs: Vec<_> = inputs
         .iter()
@@ -113,7 +57,7 @@ fn rms(got: &[f32], expected: &[f32]) -> f64 {
 fn magentas_styles_are_those_of_numpy() {
     let (Some(file), Some(vectors)) = (
         shared("weights/magenta/stylize26_dequant.safetensors"),
-        Vectors::open("stylize26-vector.safetensors"),
+        vectors("stylize26-vector.safetensors"),
     ) else {
         return;
     };
@@ -121,18 +65,20 @@ fn magentas_styles_are_those_of_numpy() {
         panic!("another family");
     };
     assert_eq!((spec.styles(), spec.code()), (26, None));
-    let content = vectors.picture("content_u8_hwc");
-    for index in [0, 7, 25] {
-        let style = spec.style(&[(index, 1.0)]).unwrap();
-        assert_eq!(style.iter().map(Vec::len).sum::<usize>(), 990);
-        let style: Vec<Array> = style.iter().map(|row| vector(row)).collect();
-        let inputs: Vec<&Array> = std::iter::once(&content).chain(&style).collect();
-        let made = run(&spec.graph(), &inputs);
-        let expected = vectors.picture(&format!("style{index}"));
-        assert_eq!(made[0].0, expected.0);
-        let off = difference(&made[0].1, &expected.1);
-        eprintln!("style {index}: {off:e}");
-        assert!(off < 1e-4, "style {index}: {off}");
+    let content = vectors.planes("content_u8_hwc");
+    for device in devices() {
+        for index in [0, 7, 25] {
+            let style = spec.style(&[(index, 1.0)]).unwrap();
+            assert_eq!(style.iter().map(Vec::len).sum::<usize>(), 990);
+            let style: Vec<Array> = style.iter().map(|row| vector(row)).collect();
+            let inputs: Vec<&Array> = std::iter::once(&content).chain(&style).collect();
+            let made = run(&*device, &spec.graph(), &inputs);
+            let expected = vectors.planes(&format!("style{index}"));
+            assert_eq!(made[0].0, expected.0);
+            let off = difference(&made[0].1, &expected.1);
+            eprintln!("{}: style {index}: {off:e}", device.describe());
+            assert!(off < 1e-4, "style {index}: {off}");
+        }
     }
 }
 
@@ -140,7 +86,7 @@ fn magentas_styles_are_those_of_numpy() {
 fn the_arbitrary_network_is_that_of_litert() {
     let (Some(file), Some(vectors)) = (
         shared("weights/magenta/transfer_v2_fp16_f32.safetensors"),
-        Vectors::open("magenta-vector.safetensors"),
+        vectors("magenta-vector.safetensors"),
     ) else {
         return;
     };
@@ -149,63 +95,74 @@ fn the_arbitrary_network_is_that_of_litert() {
         panic!("another family");
     };
     assert_eq!(net.code, 100);
-    let style = vectors.picture("style_u8_hwc");
-    let code = &run(&net.predictor, &[&style])[0];
-    let quantised = &vectors.get("code_litert_int8").1;
-    let dot = |a: &[f32], b: &[f32]| -> f64 {
-        a.iter()
-            .zip(b)
-            .map(|(a, b)| f64::from(*a) * f64::from(*b))
-            .sum()
-    };
-    let cosine =
-        dot(&code.1, quantised) / (dot(&code.1, &code.1) * dot(quantised, quantised)).sqrt();
-    eprintln!("cosine {cosine} rms {}", rms(&code.1, quantised));
-    assert!(cosine >= 0.9998, "{cosine}");
-    assert!(rms(&code.1, quantised) <= 0.015);
+    for device in devices() {
+        let style = vectors.planes("style_u8_hwc");
+        let code = &run(&*device, &net.predictor, &[&style])[0];
+        let quantised = &vectors.get("code_litert_int8").1;
+        let dot = |a: &[f32], b: &[f32]| -> f64 {
+            a.iter()
+                .zip(b)
+                .map(|(a, b)| f64::from(*a) * f64::from(*b))
+                .sum()
+        };
+        let cosine =
+            dot(&code.1, quantised) / (dot(&code.1, &code.1) * dot(quantised, quantised)).sqrt();
+        eprintln!(
+            "{}: cosine {cosine} rms {}",
+            device.describe(),
+            rms(&code.1, quantised)
+        );
+        assert!(cosine >= 0.9998, "{cosine}");
+        assert!(rms(&code.1, quantised) <= 0.015);
 
-    let content = vectors.picture("content_u8_hwc");
-    let made = &run(&net.transfer.graph(), &[&content, &vector(quantised)])[0];
-    assert_eq!(made.0, [3, 384, 384]);
-    let places = (0..3 * 96 * 96).map(|i| (i / 9216, i / 96 % 96, i % 96));
-    let every: Vec<f32> = places
-        .map(|(c, y, x)| made.1[(c * 384 + 4 * y) * 384 + 4 * x])
-        .collect();
-    let expected = vectors.picture("out_litert_fp16_every4th");
-    let off = difference(&every, &expected.1);
-    eprintln!("transfer {off:e}");
-    assert!(off < 1e-4, "{off}");
+        let content = vectors.planes("content_u8_hwc");
+        let made = &run(
+            &*device,
+            &net.transfer.graph(),
+            &[&content, &vector(quantised)],
+        )[0];
+        assert_eq!(made.0, [3, 384, 384]);
+        let places = (0..3 * 96 * 96).map(|i| (i / 9216, i / 96 % 96, i % 96));
+        let every: Vec<f32> = places
+            .map(|(c, y, x)| made.1[(c * 384 + 4 * y) * 384 + 4 * x])
+            .collect();
+        let expected = vectors.planes("out_litert_fp16_every4th");
+        let off = difference(&every, &expected.1);
+        eprintln!("{}: transfer {off:e}", device.describe());
+        assert!(off < 1e-4, "{off}");
+    }
 }
 
 #[test]
 fn microast_is_that_of_numpy() {
     let (Some(folder), Some(vectors)) = (
         shared("weights/microast"),
-        Vectors::open("microast-vector.safetensors"),
+        vectors("microast-vector.safetensors"),
     ) else {
         return;
     };
     let Model::MicroAst(net) = Model::open(&folder).unwrap() else {
         panic!("another family");
     };
-    let style = run(&net.style, &[&vectors.picture("style_u8_hwc")]);
-    let content = vectors.picture("content_u8_hwc");
-    for alpha in [1.0, 0.5] {
-        let alpha_input = vector(&[alpha]);
-        let mut inputs = vec![&content];
-        inputs.extend(&style);
-        inputs.push(&alpha_input);
-        let made = run(&net.transfer, &inputs);
-        let expected = vectors.get(&format!("out_alpha{alpha}"));
-        let off = difference(&made[0].1, &expected.1);
-        eprintln!("alpha {alpha}: {off:e}");
-        assert!(off < 1e-4, "alpha {alpha}: {off}");
+    for device in devices() {
+        let style = run(&*device, &net.style, &[&vectors.planes("style_u8_hwc")]);
+        let content = vectors.planes("content_u8_hwc");
+        for alpha in [1.0, 0.5] {
+            let alpha_input = vector(&[alpha]);
+            let mut inputs = vec![&content];
+            inputs.extend(&style);
+            inputs.push(&alpha_input);
+            let made = run(&*device, &net.transfer, &inputs);
+            let expected = vectors.get(&format!("out_alpha{alpha}"));
+            let off = difference(&made[0].1, &expected.1);
+            eprintln!("{}: alpha {alpha}: {off:e}", device.describe());
+            assert!(off < 1e-4, "alpha {alpha}: {off}");
+        }
     }
 }
 
 /// Features of a level.
-fn features(cascade: &Cascade, level: &Level, image: &Array) -> Array {
-    let device = device();
+fn features(device: &dyn Device, cascade: &Cascade, level: &Level, image: &Array) -> Array {
     let network = device.network(&cascade.encoders[level.encoder]).unwrap();
     let image = device.upload(&image.1, &image.0).unwrap();
     let tape = network
@@ -219,7 +176,7 @@ fn features(cascade: &Cascade, level: &Level, image: &Array) -> Array {
 fn encoders_and_decoders_of_wct_are_those_of_numpy() {
     let (Some(folder), Some(vectors)) = (
         shared("weights/vgg19-16x"),
-        Vectors::open("wct16x-vector.safetensors"),
+        vectors("wct16x-vector.safetensors"),
     ) else {
         return;
     };
@@ -228,50 +185,54 @@ fn encoders_and_decoders_of_wct_are_those_of_numpy() {
     };
     assert_eq!(cascade.levels.len(), 5);
     assert_eq!(cascade.multiple(), 16);
-    let content = vectors.picture("content_u8_hwc");
-    for level in &cascade.levels {
-        let number = level.stride.trailing_zeros() + 1;
-        let made = features(&cascade, level, &content);
-        let (shape, expected) = vectors.get(&format!("encoder{number}_content"));
-        assert_eq!(made.0[0], shape[0]);
-        let step = made.0[1] / shape[1];
-        let (h, w) = (made.0[1], made.0[2]);
-        let places = (0..expected.len()).map(|i| {
-            let (c, y, x) = (
-                i / (shape[1] * shape[2]),
-                i / shape[2] % shape[1],
-                i % shape[2],
-            );
-            made.1[(c * h + step * y) * w + step * x]
-        });
-        let off = difference(&places.collect::<Vec<_>>(), expected);
-        eprintln!("encoder {number}: {off:e}");
-        assert!(off < 1e-4, "encoder {number}: {off}");
-        if number % 2 == 1 {
-            let picture = &run(&level.decoder, &[&made])[0];
-            let expected = vectors.get(&format!("decoder{number}_of_encoder{number}_content"));
-            assert_eq!(picture.0, expected.0);
-            let off = difference(&picture.1, &expected.1);
-            eprintln!("decoder {number}: {off:e}");
-            assert!(off < 1e-4, "decoder {number}: {off}");
+    let content = vectors.planes("content_u8_hwc");
+    for device in devices() {
+        for level in &cascade.levels {
+            let number = level.stride.trailing_zeros() + 1;
+            let made = features(&*device, &cascade, level, &content);
+            let (shape, expected) = vectors.get(&format!("encoder{number}_content"));
+            assert_eq!(made.0[0], shape[0]);
+            let step = made.0[1] / shape[1];
+            let (h, w) = (made.0[1], made.0[2]);
+            let places = (0..expected.len()).map(|i| {
+                let (c, y, x) = (
+                    i / (shape[1] * shape[2]),
+                    i / shape[2] % shape[1],
+                    i % shape[2],
+                );
+                made.1[(c * h + step * y) * w + step * x]
+            });
+            let off = difference(&places.collect::<Vec<_>>(), expected);
+            eprintln!("{}: encoder {number}: {off:e}", device.describe());
+            assert!(off < 1e-4, "encoder {number}: {off}");
+            if number % 2 == 1 {
+                let picture = &run(&*device, &level.decoder, &[&made])[0];
+                let expected = vectors.get(&format!("decoder{number}_of_encoder{number}_content"));
+                assert_eq!(picture.0, expected.0);
+                let off = difference(&picture.1, &expected.1);
+                eprintln!("{}: decoder {number}: {off:e}", device.describe());
+                assert!(off < 1e-4, "decoder {number}: {off}");
+            }
         }
     }
 }
 
 #[test]
 fn the_embedded_decoders_give_a_photo_back() {
-    let Some(vectors) = Vectors::open("wct16x-vector.safetensors") else {
+    let Some(vectors) = vectors("wct16x-vector.safetensors") else {
         return;
     };
     let Model::Paint(cascade) = Model::embedded().unwrap() else {
         panic!("another family");
     };
-    let content = vectors.picture("content_u8_hwc");
-    for (level, least) in cascade.levels.iter().zip([19.0, 25.0, 33.0]) {
-        let made = features(&cascade, level, &content);
-        let picture = &run(&level.decoder, &[&made])[0];
-        let decibels = -20.0 * rms(&picture.1, &content.1).log10();
-        eprintln!("{}: {decibels} dB", level.layer);
-        assert!(decibels > least, "{}: {decibels} dB", level.layer);
+    let content = vectors.planes("content_u8_hwc");
+    for device in devices() {
+        for (level, least) in cascade.levels.iter().zip([19.0, 25.0, 33.0]) {
+            let made = features(&*device, &cascade, level, &content);
+            let picture = &run(&*device, &level.decoder, &[&made])[0];
+            let decibels = -20.0 * rms(&picture.1, &content.1).log10();
+            eprintln!("{}: {}: {decibels} dB", device.describe(), level.layer);
+            assert!(decibels > least, "{}: {decibels} dB", level.layer);
+        }
     }
 }

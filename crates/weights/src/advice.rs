@@ -1,6 +1,6 @@
 //! What a user can do when something went wrong, as data: each program says it in the words of its own surface.
 
-use crate::Model;
+use crate::{Model, network};
 use std::fmt;
 use std::io;
 
@@ -20,9 +20,9 @@ pub enum Advice {
     Replace,
     /// Import the file under a name of its own.
     ImportUnderOwnName,
-    /// Pull a model that the registry knows, or import a file of it.
+    /// Pull a model that the registry knows, or import a file of it; of a [network](crate::network), its files.
     Pull {
-        /// The model.
+        /// The model or network.
         model: String,
     },
     /// Import a file under this name; the registry knows no model of it.
@@ -72,7 +72,10 @@ impl fmt::Display for Advice {
             Advice::LookAtFolder => f.write_str("look at that folder, or name another for models"),
             Advice::Replace => f.write_str("replace it, or choose another name"),
             Advice::ImportUnderOwnName => f.write_str("import it under a name of its own"),
-            Advice::Pull { model } => write!(f, "pull {model}, or import a file of it"),
+            Advice::Pull { model } => match network(model) {
+                Some(_) => write!(f, "pull {model}, or import the folder of its files"),
+                None => write!(f, "pull {model}, or import a file of it"),
+            },
             Advice::Import { name, known } => write!(
                 f,
                 "known are {}; import a file under the name {name}",

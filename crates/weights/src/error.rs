@@ -2,7 +2,7 @@
 //!
 //! What the system said is part of a message; it is not given as a source as well.
 
-use crate::{Advice, registry};
+use crate::{Advice, networks, registry};
 use std::io;
 use std::path::PathBuf;
 
@@ -171,15 +171,16 @@ impl WeightsError {
             WeightsError::Write { error, .. } => Advice::of_folder(error),
             WeightsError::OtherNetwork { .. } => Advice::ImportUnderOwnName,
             WeightsError::NoFolder => Advice::NameFolder,
-            WeightsError::NotInstalled { name, .. } => match registry::model(name) {
-                Some(_) => Advice::Pull {
-                    model: name.clone(),
-                },
-                None => Advice::Import {
-                    name: name.clone(),
-                    known: registry::models().iter().map(|model| model.name).collect(),
-                },
-            },
+            WeightsError::NotInstalled { name, .. } => {
+                let name = name.clone();
+                let models = registry::models().iter().map(|model| model.name);
+                let networks = networks().iter().map(|network| network.name);
+                let known: Vec<_> = models.chain(networks).collect();
+                match known.contains(&name.as_str()) {
+                    true => Advice::Pull { model: name },
+                    false => Advice::Import { name, known },
+                }
+            }
             WeightsError::Exists { .. } => Advice::Replace,
             _ => return None,
         })

@@ -58,7 +58,7 @@ pub use error::{Result, WeightsError};
 pub use format::Format;
 pub use hash::Checksum;
 pub use limits::Limits;
-pub use networks::{KnownNetwork, network, networks};
+pub use networks::{KnownNetwork, network, network_in, networks};
 #[cfg(feature = "pull")]
 pub use pull::{Pull, PullError, PullEvent, PullFrom, PullObserver};
 pub use registry::{Model, Origin, model, models};

@@ -32,6 +32,18 @@ impl KnownNetwork {
     pub fn bytes(&self) -> Option<u64> {
         self.files.iter().map(|(_, origin)| origin.size).sum()
     }
+
+    /// Its files in a folder, in order, under the names that they were published with or that they have in the store.
+    fn files_in(&self, folder: &Path) -> impl Iterator<Item = PathBuf> {
+        let path = move |(name, origin): &(&str, Origin)| {
+            let published = folder.join(origin.file_name());
+            match published.is_file() {
+                true => published,
+                false => folder.join(name),
+            }
+        };
+        self.files.iter().map(path)
+    }
 }
 
 const fn file(url: &'static str, size: u64, sha256: &'static str) -> Origin {
@@ -148,6 +160,12 @@ pub fn networks() -> &'static [KnownNetwork] {
     &NETWORKS
 }
 
+/// The feed-forward network whose files are all in a folder, told by their names.
+pub fn network_in(folder: &Path) -> Option<&'static KnownNetwork> {
+    let whole = |network: &&KnownNetwork| network.files_in(folder).all(|path| path.is_file());
+    NETWORKS.iter().find(whole)
+}
+
 /// The feed-forward network of a name.
 pub fn network(name: &str) -> Option<&'static KnownNetwork> {
     NETWORKS.iter().find(|network| network.name == name)
@@ -174,15 +192,29 @@ impl Store {
     /// [`WeightsError::Io`] if one is missing, [`WeightsError::OtherFile`], and all errors of reading and
     /// writing.
     pub fn import_network(&self, network: &KnownNetwork, from: &Path) -> Result<PathBuf> {
-        for (name, origin) in network.files {
-            let published = from.join(origin.file_name());
-            let path = match published.is_file() {
-                true => published,
-                false => from.join(name),
-            };
+        for ((name, origin), path) in network.files.iter().zip(network.files_in(from)) {
             self.take_file(network, name, origin, &path)?;
         }
         Ok(self.network_folder(network))
+    }
+
+    /// Reads all files of an installed feed-forward network and compares those whose hash is known; its folder.
+    ///
+    /// # Errors
+    /// [`WeightsError::NotInstalled`] if a file is missing, [`WeightsError::OtherFile`], and all errors of reading.
+    pub fn verify_network(&self, network: &KnownNetwork) -> Result<PathBuf> {
+        let folder = self.network_folder(network);
+        for (name, origin) in network.files {
+            let path = folder.join(name);
+            if !path.is_file() {
+                return Err(WeightsError::NotInstalled {
+                    name: network.name.into(),
+                    expected: path,
+                });
+            }
+            check(network, origin, &path)?;
+        }
+        Ok(folder)
     }
 
     /// Checks a file of a network and puts it into its place.
@@ -193,22 +225,7 @@ impl Store {
         origin: &Origin,
         path: &Path,
     ) -> Result<()> {
-        let io = |error| WeightsError::Io {
-            path: path.into(),
-            error,
-        };
-        let hashes = crate::hash::Hashes::of(fs::File::open(path).map_err(io)?).map_err(io)?;
-        if let Some(checksum) = origin.checksum
-            && !checksum.fits(&hashes)
-        {
-            return Err(WeightsError::OtherFile {
-                path: path.into(),
-                name: network.name.into(),
-                expected: checksum.digits().into(),
-                found: hashes.sha256,
-            });
-        }
-        WeightsFile::open(path, &Limits::default())?.read_all(|_| true)?;
+        check(network, origin, path)?;
         let folder = self.network_folder(network);
         let write = |error: io::Error| WeightsError::Write {
             path: folder.clone(),
@@ -236,6 +253,27 @@ impl Store {
             }),
         }
     }
+}
+
+/// Compares a file of a network with the hash that is known of it, and reads it to its end.
+fn check(network: &KnownNetwork, origin: &Origin, path: &Path) -> Result<()> {
+    let io = |error| WeightsError::Io {
+        path: path.into(),
+        error,
+    };
+    let hashes = crate::hash::Hashes::of(fs::File::open(path).map_err(io)?).map_err(io)?;
+    if let Some(checksum) = origin.checksum
+        && !checksum.fits(&hashes)
+    {
+        return Err(WeightsError::OtherFile {
+            path: path.into(),
+            name: network.name.into(),
+            expected: checksum.digits().into(),
+            found: hashes.sha256,
+        });
+    }
+    WeightsFile::open(path, &Limits::default())?.read_all(|_| true)?;
+    Ok(())
 }
 
 #[cfg(test)]

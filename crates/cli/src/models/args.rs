@@ -28,7 +28,7 @@ pub enum Models {
     },
     /// Fetch a model and install it; an unfinished download is continued
     Pull(ModelsPull),
-    /// Install weights from a file: safetensors, PyTorch, Keras, NumPy or TensorFlow.js
+    /// Install weights from a file, or a network that paints from the folder of its files
     Import(ModelsImport),
     /// Read installed models again and compare them with their hashes
     Verify {
@@ -89,8 +89,8 @@ pub struct ModelsPull {
 /// `impasto models import`.
 #[derive(Args)]
 pub struct ModelsImport {
-    /// The file
-    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// The file: safetensors, PyTorch, Keras, NumPy or TensorFlow.js; or the folder with the files of a network that paints
+    #[arg(value_name = "FILE|FOLDER", value_hint = ValueHint::AnyPath)]
     pub file: PathBuf,
 
     /// What it expects of the image [default: told from the file]

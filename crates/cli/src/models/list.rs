@@ -1,5 +1,6 @@
 //! `impasto models list`.
 
+use super::networks::restriction;
 use super::{comparison, content, size};
 use crate::print;
 use impasto::Encoder;
@@ -169,7 +170,7 @@ fn as_table(store: &Store, listed: &Listed) -> anyhow::Result<String> {
     let _ = writeln!(
         text,
         "\nimpasto models pull NAME      fetches one and installs it\n\
-         impasto models import FILE    installs a file that you have\n\
+         impasto models import FILE    installs a file that you have, or the FOLDER of a network's files\n\
          The folder is {}; --json prints addresses, hashes and whom to name.",
         store.folder().display()
     );
@@ -223,9 +224,7 @@ fn network_row(store: &Store, network: &KnownNetwork) -> Row {
         network.purpose.to_string(),
         format!("{} files from {first}", network.files.len()),
     ];
-    if network.research_only {
-        notes.push("its authors publish these weights for research only".into());
-    }
+    notes.extend(restriction(network).map(String::from));
     Row {
         name: network.name.into(),
         installed: match store.find_network(network.name) {

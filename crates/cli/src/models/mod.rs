@@ -5,7 +5,7 @@ mod download;
 mod list;
 mod networks;
 
-use crate::words::Told;
+use crate::words::{self, Told};
 use crate::{Exit, Failure, interrupt, note, print, say};
 use anyhow::{Context, bail};
 use args::{Fetched, Models, ModelsFolder, ModelsImport, ModelsPull};
@@ -102,33 +102,8 @@ fn shape(fetched: &Fetched) -> anyhow::Result<(Option<(u8, u8)>, Precision)> {
     Ok((last, precision))
 }
 
-/// By what the files of a network are compared with what is known of them.
-fn comparison_of(network: &KnownNetwork) -> String {
-    let known = network
-        .files
-        .iter()
-        .filter(|(_, origin)| origin.checksum.is_some());
-    match (known.count(), network.files.len()) {
-        (0, _) => "no hash is known to compare them with".into(),
-        (known, all) if known == all => "each compared with its known hash".into(),
-        (known, _) => format!("{known} of them compared with a known hash"),
-    }
-}
-
 fn import(args: &ModelsImport) -> anyhow::Result<()> {
-    if args.file.is_dir() {
-        let name = args.fetched.install_as.as_deref();
-        let Some(network) = name.and_then(network) else {
-            let known: Vec<_> = impasto_weights::networks()
-                .iter()
-                .map(|known| known.name)
-                .collect();
-            bail!(
-                "{} is a folder: name the network whose files it has by --name ({}), or the file that is meant",
-                args.file.display(),
-                known.join(", ")
-            );
-        };
+    if let Some(network) = networks::imported(args)? {
         return networks::import(network, args);
     }
     let (last, precision) = shape(&args.fetched)?;
@@ -161,30 +136,41 @@ fn report(installed: &Installed) -> anyhow::Result<()> {
     print(&format!("{}\n", installed.path.display()))
 }
 
+/// Reads a model or a network again, and prints what was found.
+fn verify_one(store: &Store, name: &str) -> anyhow::Result<()> {
+    if let Some(network) = network(name) {
+        return networks::verify(store, network);
+    }
+    let Verified {
+        installed,
+        compared,
+    } = store.verify(name)?;
+    let found = match compared {
+        true => "unchanged since it was installed",
+        false => {
+            "can be read, but carries no hash to compare it with; `impasto models import` writes one"
+        }
+    };
+    print(&format!("{name}: {found} ({})\n", content(&installed)))
+}
+
 fn verify(store: &Store, name: Option<&str>) -> anyhow::Result<()> {
-    let names = match name {
-        Some(name) => vec![name.to_string()],
-        None => store.list()?.into_iter().map(|(name, _)| name).collect(),
+    let names: Vec<String> = match name {
+        Some(name) => vec![name.into()],
+        None => {
+            let models = store.list()?.into_iter().map(|(name, _)| name);
+            let begun = |network: &&KnownNetwork| store.network_folder(network).is_dir();
+            let networks = impasto_weights::networks().iter().filter(begun);
+            models
+                .chain(networks.map(|known| known.name.into()))
+                .collect()
+        }
     };
     let mut wrong = 0;
     for name in &names {
-        match store.verify(name) {
-            Ok(Verified {
-                installed,
-                compared,
-            }) => {
-                let found = match compared {
-                    true => "unchanged since it was installed",
-                    false => {
-                        "can be read, but carries no hash to compare it with; `impasto models import` writes one"
-                    }
-                };
-                print(&format!("{name}: {found} ({})\n", content(&installed)))?;
-            }
-            Err(error) => {
-                say(&error.told());
-                wrong += 1;
-            }
+        if let Err(error) = verify_one(store, name) {
+            say(&words::of_error(&error));
+            wrong += 1;
         }
     }
     match wrong {

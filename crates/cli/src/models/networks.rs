@@ -1,10 +1,13 @@
 //! Feed-forward networks among the models: several files, kept as they were published.
 
 use super::args::{Fetched, ModelsImport, ModelsPull};
-use super::{comparison_of, interruptible, store};
+use super::{interruptible, store};
 use crate::{Exit, Failure, note, print};
-use anyhow::bail;
-use impasto_weights::{KnownNetwork, Pull, PullError, PullFrom, Store};
+use anyhow::{Context, bail};
+use impasto::nets::Model;
+use impasto_weights::{
+    KnownNetwork, Pull, PullError, PullFrom, Store, network, network_in, networks,
+};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -20,10 +23,30 @@ fn report(network: &KnownNetwork, folder: &Path) -> anyhow::Result<()> {
         "licence {}: {}",
         network.licence, network.attribution
     ));
-    if network.research_only {
-        note("its authors publish these weights for research only");
+    if let Some(line) = restriction(network) {
+        note(line);
     }
     print(&format!("{}\n", folder.display()))
+}
+
+/// By what the files of a network are compared with what is known of them.
+fn comparison_of(network: &KnownNetwork) -> String {
+    let known = network
+        .files
+        .iter()
+        .filter(|(_, origin)| origin.checksum.is_some());
+    match (known.count(), network.files.len()) {
+        (0, _) => "no hash is known to compare them with".into(),
+        (known, all) if known == all => "each compared with its known hash".into(),
+        (known, _) => format!("{known} of them compared with a known hash"),
+    }
+}
+
+/// What the authors of a network allow less than its licence says.
+pub fn restriction(network: &KnownNetwork) -> Option<&'static str> {
+    network
+        .research_only
+        .then_some("its authors publish these weights for research only")
 }
 
 /// Refuses what is said of convolutions and values: files of networks stay as they are.
@@ -73,6 +96,49 @@ pub fn pull(network: &'static KnownNetwork, args: &ModelsPull) -> Result<Exit, F
         Err(error) => return Err(error.into()),
     }
     Ok(Exit::Done)
+}
+
+/// The network that an import is about: that of a name, or that whose files a folder has. `None` for a file of another model.
+///
+/// # Errors
+/// A folder of no network, and a single file for one of several.
+pub fn imported(args: &ModelsImport) -> anyhow::Result<Option<&'static KnownNetwork>> {
+    let named = args.fetched.install_as.as_deref().and_then(network);
+    match (named, args.file.is_dir()) {
+        (Some(network), false) if args.file.is_file() => bail!(
+            "{} is a file, and {} has {}: name the folder that they are in",
+            args.file.display(),
+            network.name,
+            network.files.len()
+        ),
+        (None, true) => {
+            let known: Vec<_> = networks().iter().map(|known| known.name).collect();
+            let found = network_in(&args.file).with_context(|| {
+                format!(
+                    "{} is a folder, and has not all files of a network ({}): name the file that is meant",
+                    args.file.display(),
+                    known.join(", ")
+                )
+            })?;
+            Ok(Some(found))
+        }
+        (named, _) => Ok(named),
+    }
+}
+
+/// `impasto models verify`, of a network: its files are compared, and make one.
+pub fn verify(store: &Store, network: &KnownNetwork) -> anyhow::Result<()> {
+    let folder = store.verify_network(network)?;
+    let model = Model::open(&folder).map_err(impasto::Error::from)?;
+    print(&format!(
+        "{}: {} files, {} ({}, {:.1} M parameters; licence {})\n",
+        network.name,
+        network.files.len(),
+        comparison_of(network),
+        model.title(),
+        model.parameters() as f64 / 1e6,
+        network.licence
+    ))
 }
 
 /// `impasto models import`, of a folder with the files of a network.

@@ -1,6 +1,7 @@
 //! Networks that paint in a pass, as methods, as starts, side by side.
 
 use crate::workshop::{Said, Workshop};
+use std::path::Path;
 
 /// Runs `impasto stylize` with the program's own encoder.
 fn stylize(shop: &Workshop, arguments: &str) -> Said {
@@ -103,4 +104,113 @@ fn methods_are_compared_and_shown_in_galleries_as_recipes_are() {
         "photo.png --style painting.png --size 32 --method paint --plan",
     );
     assert!(plan.done().stdout.contains("32×"));
+}
+
+/// A small network of made-up weights: `johnson.safetensors`, `adain`, `wct`.
+fn golden(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../impasto/tests/golden/nets");
+    path.join(name).display().to_string()
+}
+
+#[test]
+fn each_method_of_a_comparison_finds_its_network() {
+    let shop = Workshop::new();
+    let (fast, adain) = (golden("johnson.safetensors"), golden("adain"));
+    let call = "photo.png --style painting.png --size 24 --overwrite";
+    let models = format!("--model {adain} --model {fast}");
+    stylize(
+        &shop,
+        &format!("{call} --compare fast,adain,paint {models}"),
+    )
+    .done();
+    for (method, model) in [("fast", &fast), ("adain", &adain)] {
+        stylize(
+            &shop,
+            &format!("{call} --method {method} --model {model} -o alone.png"),
+        )
+        .done();
+        let compared = shop.open(&format!("photo-painting-{method}.png"));
+        assert_eq!(compared.rgb(), shop.open("alone.png").rgb(), "{method}");
+    }
+    for (more, words) in [
+        (
+            format!("--method fast {models}"),
+            "only --compare takes several",
+        ),
+        (
+            format!("--compare fast,paint {models}"),
+            "adain paints by adain or wct: no recipe of --compare does",
+        ),
+        (
+            format!("--compare fast --model {fast} --model {fast}"),
+            "both paint by fast",
+        ),
+        (
+            format!("--compare fast,adain --model {fast}"),
+            "models import FOLDER --name wct-16x",
+        ),
+        (
+            format!("--compare impasto-draft,fast --model {fast} --model photo.png"),
+            "photo.png",
+        ),
+    ] {
+        let said = stylize(&shop, &format!("{call} {more}"));
+        assert_ne!(said.status, Some(0), "{more}: {said:?}");
+        assert!(said.stderr.contains(words), "{more}: {said:?}");
+    }
+}
+
+#[test]
+fn a_network_of_several_files_comes_as_their_folder() {
+    let shop = Workshop::new();
+    let whole = shop.path("whole");
+    std::fs::create_dir(&whole).unwrap();
+    let files = ["content_encoder", "style_encoder", "modulator", "decoder"];
+    for name in files {
+        std::fs::write(whole.join(format!("{name}.pth")), "other bytes").unwrap();
+    }
+    for (call, words) in [
+        (
+            "models import photo.png --name microast",
+            "name the folder that they are in",
+        ),
+        ("models import .", "has not all files of a network"),
+        // Told by the names of its files, and refused by their bytes.
+        ("models import whole", "microast"),
+    ] {
+        shop.run(call).refused(1, &[words]);
+    }
+    for (name, words) in [("microast", "models pull microast"), ("wct-17x", "wct-16x")] {
+        let said = shop.run(&format!("models verify {name}"));
+        said.refused(1, &[words, "not as it was installed"]);
+    }
+    // Files of a network that were changed are found.
+    std::fs::rename(&whole, shop.path("microast")).unwrap();
+    let said = shop.run("models verify");
+    said.refused(1, &["content_encoder.pth", "not as it was installed"]);
+}
+
+/// The folder of models has a folder for each network, and the method says which.
+#[test]
+fn a_folder_of_models_serves_as_a_model() {
+    let shop = Workshop::new();
+    let folder = shop.path("models").join("wct-16x");
+    std::fs::create_dir_all(&folder).unwrap();
+    for level in 1..=5 {
+        for part in ["encoder", "decoder"] {
+            let from = golden(&format!("wct/{part}{}.safetensors", level.min(3)));
+            std::fs::copy(from, folder.join(format!("{part}{level}.pth"))).unwrap();
+        }
+    }
+    let call = "photo.png --style painting.png --size 24 --method wct --levels 3,2,1";
+    stylize(&shop, &format!("{call} --model models -o models.png")).done();
+    let own = golden("wct");
+    stylize(&shop, &format!("{call} --model {own} -o own.png")).done();
+    assert_eq!(shop.open("models.png").rgb(), shop.open("own.png").rgb());
+    // They are not the files that are known by that name.
+    let said = shop.run("models verify wct-16x --models-dir models");
+    said.refused(
+        1,
+        &["encoder1.pth is another file", "not as it was installed"],
+    );
 }

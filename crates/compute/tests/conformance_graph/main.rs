@@ -1,14 +1,14 @@
 //! Graphs on every device, held against the reference device: every operation at sizes where loops, vectors and blocks
 //! begin and end, and networks as people have them. What the reference computes is held against PyTorch in [`golden`].
 
-#[path = "../adapter/mod.rs"]
-mod adapter;
+#[path = "../devices/mod.rs"]
+mod devices;
 mod golden;
 mod networks;
 mod operations;
 mod refusals;
 
-use impasto_compute::cpu::{CpuDevice, CpuSettings, Level};
+use devices::{cpu, devices};
 use impasto_compute::graph::*;
 use impasto_compute::reference::ReferenceDevice;
 use impasto_compute::{Device, Padding, Result, Size};
@@ -16,22 +16,6 @@ use impasto_testing::{Tolerance, assert_close, assert_same, noise};
 
 /// Rounding of sums of a few hundred products in f32, by F(4×4, 3×3) where they may be.
 const SUMS: f64 = 2e-5;
-
-/// The devices to be tested: the cpu with every instruction set that is there, and the gpu if there is one.
-fn devices() -> Vec<Box<dyn Device>> {
-    let levels = Level::ALL.into_iter().filter(|level| level.is_available());
-    let cpus = levels.map(|level| cpu(Some(level), 2));
-    cpus.chain(adapter::gpu(false)).collect()
-}
-
-fn cpu(level: Option<Level>, threads: usize) -> Box<dyn Device> {
-    let settings = CpuSettings {
-        level,
-        threads: Some(threads),
-        ..CpuSettings::default()
-    };
-    Box::new(CpuDevice::new(settings).expect("the settings are possible"))
-}
 
 /// A map's shape.
 fn map(channels: usize, height: usize, width: usize) -> Shape {

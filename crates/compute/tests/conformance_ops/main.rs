@@ -5,8 +5,8 @@
 //! An operation is run by a script that knows only `&dyn Device` and gives named results; the same script serves
 //! the comparison with the reference, the comparison of thread counts, and every device to come.
 
-#[path = "../adapter/mod.rs"]
-mod adapter;
+#[path = "../devices/mod.rs"]
+mod devices;
 mod fallback;
 mod fidelity;
 mod gradients;
@@ -15,7 +15,7 @@ mod matrices;
 mod refusals;
 mod vectors;
 
-use impasto_compute::cpu::{CpuDevice, CpuSettings, Level};
+use devices::{cpu, devices};
 use impasto_compute::reference::ReferenceDevice;
 use impasto_compute::{Device, Moments, Result};
 use impasto_testing::{Tolerance, assert_close, assert_same, noise};
@@ -31,22 +31,6 @@ const ROUNDING: Tolerance = Tolerance {
     absolute: 2e-6,
     relative: 2e-6,
 };
-
-/// The devices to be tested: the cpu with every instruction set that is there, and the gpu if there is one.
-fn devices() -> Vec<Box<dyn Device>> {
-    let levels = Level::ALL.into_iter().filter(|level| level.is_available());
-    let cpus = levels.map(|level| cpu(Some(level), 2));
-    cpus.chain(adapter::gpu(false)).collect()
-}
-
-fn cpu(level: Option<Level>, threads: usize) -> Box<dyn Device> {
-    let settings = CpuSettings {
-        level,
-        threads: Some(threads),
-        ..CpuSettings::default()
-    };
-    Box::new(CpuDevice::new(settings).expect("the settings are possible"))
-}
 
 /// Holds a script's results on every device against those on the reference.
 fn agree(case: &str, tolerance: Tolerance, script: impl Fn(&dyn Device) -> Result<Results>) {

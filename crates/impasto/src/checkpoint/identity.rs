@@ -1,6 +1,7 @@
 //! What makes a job this one: two jobs of one identity come to the same picture, bit for bit.
 
 use crate::mask::Mask;
+use crate::nets::Model;
 use crate::picture::{Depth, Picture};
 use crate::recipe::Recipe;
 use crate::regions::Regions;
@@ -45,8 +46,8 @@ pub(crate) struct RunInputs<'a> {
     pub(crate) styles: &'a [Style],
     pub(crate) start: Option<&'a Picture>,
     pub(crate) regions: &'a Regions,
-    /// The fingerprint of the network that paints what the run starts from.
-    pub(crate) painter: Option<&'a str>,
+    /// The network that paints what the run starts from.
+    pub(crate) painter: Option<&'a Model>,
     pub(crate) encoder: &'a str,
     pub(crate) spec: &'a NetSpec,
     pub(crate) device: &'a dyn Device,
@@ -73,7 +74,8 @@ impl RunInputs<'_> {
         fields
             .extend(masks.map(|(index, (name, it))| (format!("{name} ({})", index + 1), mask(it))));
         if let Some(painter) = self.painter {
-            fields.push(("network of the start".into(), painter.into()));
+            let painter = fingerprint(painter.numbers());
+            fields.push(("network of the start".into(), painter));
         }
         // A file may lie elsewhere the next time.
         let encoder = Path::new(self.encoder).file_name().unwrap_or_default();

@@ -35,12 +35,13 @@ pub use error::NetError;
 pub use fit::{cropped, padded};
 pub use ghiasi::{Ghiasi, mixed};
 pub use microast::MicroAst;
+pub use search::Family;
 pub use transformer::{Colours, End, Filters, Layer, Norm, Stage, TransformerSpec};
 
 use impasto_compute::NetSpec;
 use impasto_compute::graph::GraphSpec;
 use impasto_weights::{Limits, Store, WeightsError, WeightsFile, networks};
-use search::{Family, Search};
+use search::{Meant, Search};
 use std::path::Path;
 
 /// The network that is part of the program, by name.
@@ -82,24 +83,30 @@ impl Model {
     /// # Errors
     /// [`NetError`].
     pub fn find(name: &str) -> Result<Self, NetError> {
-        Self::find_in(name, Store::locate(None).ok().as_ref())
+        Self::find_in(name, None, Store::locate(None).ok().as_ref())
     }
 
-    /// Like [`Model::find`], with the models of a store.
+    /// Like [`Model::find`], with the models of a store; among files of several networks that of a family is meant, if one is
+    /// given.
     ///
     /// # Errors
     /// [`NetError`].
-    pub fn find_in(name: &str, store: Option<&Store>) -> Result<Self, NetError> {
+    pub fn find_in(
+        name: &str,
+        family: Option<Family>,
+        store: Option<&Store>,
+    ) -> Result<Self, NetError> {
+        let meant = family.map_or(Meant::Any, Meant::Rather);
         let path = Path::new(name);
         if name == EMBEDDED && !path.exists() {
             return Self::embedded();
         }
         if path.exists() {
-            return open(path, store);
+            return open(path, meant, store);
         }
         let installed = |store: &Store| store.find_network(name).or_else(|| store.find(name));
         match store.and_then(installed) {
-            Some(path) => open(&path, store),
+            Some(path) => open(&path, meant, store),
             None if impasto_weights::network(name).is_some() => {
                 Err(NetError::NotInstalled { name: name.into() })
             }
@@ -116,7 +123,7 @@ impl Model {
     /// # Errors
     /// [`NetError`].
     pub fn open(path: &Path) -> Result<Self, NetError> {
-        open(path, None)
+        open(path, Meant::Any, None)
     }
 
     /// Reads a network from open files. `place` is where they are, for messages.
@@ -124,7 +131,7 @@ impl Model {
     /// # Errors
     /// [`NetError`].
     pub fn read(place: &str, files: &[WeightsFile<'_>]) -> Result<Self, NetError> {
-        Search::of(files).model(place, None)
+        Search::of(files).model(place, Meant::Any)
     }
 
     /// What it is, for people.
@@ -177,17 +184,17 @@ fn known(store: Option<&Store>) -> String {
     known.join(", ")
 }
 
-fn open(path: &Path, store: Option<&Store>) -> Result<Model, NetError> {
+fn open(path: &Path, meant: Meant, store: Option<&Store>) -> Result<Model, NetError> {
     let place = path.display().to_string();
     if path.is_dir() {
         let files = in_folder(path, None)?;
         if files.is_empty() {
             return Err(NetError::Empty { folder: place });
         }
-        return with_encoder(&place, files, None, store);
+        return with_encoder(&place, files, meant, store);
     }
     let file = WeightsFile::open(path, &Limits::default())?;
-    let problem = match Model::read(&place, std::slice::from_ref(&file)) {
+    let problem = match Search::of(std::slice::from_ref(&file)).model(&place, meant) {
         Err(problem) => problem,
         found => return found,
     };
@@ -198,17 +205,17 @@ fn open(path: &Path, store: Option<&Store>) -> Result<Model, NetError> {
     let folder = path.parent().unwrap_or(Path::new(""));
     let mut files = vec![file];
     files.extend(in_folder(folder, Some(path)).unwrap_or_default());
-    with_encoder(&place, files, Some(family), store)
+    with_encoder(&place, files, Meant::Only(family), store)
 }
 
 /// Reads a network from files, and, if decoders lack their encoder, with the one that is installed.
 fn with_encoder(
     place: &str,
     mut files: Vec<WeightsFile<'static>>,
-    family: Option<Family>,
+    meant: Meant,
     store: Option<&Store>,
 ) -> Result<Model, NetError> {
-    let found = Search::of(&files).model(place, family);
+    let found = Search::of(&files).model(place, meant);
     let problem = match found {
         Err(problem) => problem,
         found => return found,
@@ -221,7 +228,7 @@ fn with_encoder(
         return Err(problem);
     };
     files.push(WeightsFile::open(encoder, &Limits::default())?);
-    Search::of(&files).model(place, Some(Family::Cascade))
+    Search::of(&files).model(place, Meant::Only(Family::Cascade))
 }
 
 /// The files of weights in a folder, by name, without one of them. Files of other kinds are left out; damaged ones are refused.

@@ -29,14 +29,40 @@ const OPERATIONS: [&str; 61] = [
     "TRANSPOSE_CONV",
 ];
 
-/// A kind of network that has parts.
+/// A kind of network, of which there may be one among files that have others too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Family {
+pub enum Family {
+    /// [`Model::Transformer`].
     Transformer,
+    /// [`Model::Ghiasi`].
     Ghiasi,
+    /// [`Model::MicroAst`].
     MicroAst,
+    /// [`Model::Cascade`].
     Cascade,
+    /// [`Model::Paint`].
     Paint,
+}
+
+/// Which of the networks among files is meant.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Meant {
+    /// The only one.
+    Any,
+    /// That of a family if there is one, else the only one.
+    Rather(Family),
+    /// That of a family.
+    Only(Family),
+}
+
+impl Meant {
+    /// Whether a network of a family may be it.
+    fn admits(self, family: Family) -> bool {
+        match self {
+            Meant::Any | Meant::Rather(_) => true,
+            Meant::Only(only) => only == family,
+        }
+    }
 }
 
 impl Family {
@@ -110,8 +136,8 @@ impl<'f> Search<'f> {
         self.names.extend(names.map(String::from));
     }
 
-    /// The network that there is, of one family if that is given.
-    pub(super) fn model(mut self, place: &str, family: Option<Family>) -> Result<Model, NetError> {
+    /// The network that is meant.
+    pub(super) fn model(mut self, place: &str, meant: Meant) -> Result<Model, NetError> {
         self.settle();
         let pairs = wct::pairs(&self.trunks, &self.decoders);
         let whole = [
@@ -127,13 +153,17 @@ impl<'f> Search<'f> {
             (Family::Cascade, usize::from(!pairs.is_empty())),
             (Family::Paint, usize::from(self.paint.is_some())),
         ];
-        let wanted = |of: Family| family.is_none_or(|family| family == of);
-        let there: Vec<(Family, usize)> = whole
+        let mut there: Vec<(Family, usize)> = whole
             .into_iter()
-            .filter(|&(of, count)| count > 0 && wanted(of))
+            .filter(|&(of, count)| count > 0 && meant.admits(of))
             .collect();
+        if let Meant::Rather(family) = meant
+            && there.iter().any(|&(of, _)| of == family)
+        {
+            there.retain(|&(of, _)| of == family);
+        }
         match there.as_slice() {
-            [] => Err(self.nothing(place, family)),
+            [] => Err(self.nothing(place, meant)),
             [(Family::Transformer, 1)] => {
                 let (form, tensors) = &self.transformers[0];
                 let spec = form.read(tensors)?;
@@ -144,7 +174,7 @@ impl<'f> Search<'f> {
                 (Some(predictor), Some(transfer)) => {
                     Ok(Model::Ghiasi(Box::new(Ghiasi::read(predictor, transfer)?)))
                 }
-                _ => Err(self.nothing(place, family)),
+                _ => Err(self.nothing(place, meant)),
             },
             [(Family::MicroAst, _)] => match &self.micro {
                 microast::Parts {
@@ -157,12 +187,12 @@ impl<'f> Search<'f> {
                     let made = MicroAst::read(content, style, modulator, decoder)?;
                     Ok(Model::MicroAst(Box::new(made)))
                 }
-                _ => Err(self.nothing(place, family)),
+                _ => Err(self.nothing(place, meant)),
             },
             [(Family::Cascade, _)] => Ok(Model::Cascade(wct::read(&self.trunks, &pairs)?)),
             [(Family::Paint, _)] => match &self.paint {
                 Some(tensors) => Ok(Model::Paint(paint::read(tensors)?)),
-                None => Err(self.nothing(place, family)),
+                None => Err(self.nothing(place, meant)),
             },
             several => {
                 let names = several.iter().map(|&(family, count)| match count {
@@ -191,15 +221,31 @@ impl<'f> Search<'f> {
         }
     }
 
+    /// Whether a part of a network that has several is there.
+    fn has_part(&self, family: Family) -> bool {
+        match family {
+            Family::Ghiasi => self.predictor.is_some() || self.transfer.is_some(),
+            Family::MicroAst => {
+                !self.micro.unclear.is_empty() || !self.micro.names(true).is_empty()
+            }
+            Family::Cascade => !self.decoders.is_empty(),
+            Family::Transformer | Family::Paint => false,
+        }
+    }
+
     /// Why there is no network.
-    fn nothing(&self, place: &str, family: Option<Family>) -> NetError {
+    fn nothing(&self, place: &str, meant: Meant) -> NetError {
         let incomplete = |family: Family, found: String, missing: String| NetError::Incomplete {
             place: place.into(),
             found,
             network: family.name(),
             missing,
         };
-        let wanted = |of: Family| family.is_none_or(|family| family == of);
+        // What is asked for is what is missed first.
+        let wanted = |of: Family| match meant {
+            Meant::Rather(family) if self.has_part(family) => family == of,
+            meant => meant.admits(of),
+        };
         let micro = self.micro.names(true);
         if wanted(Family::MicroAst) && self.micro.unclear.len() > 1 {
             return NetError::Alike {
@@ -245,5 +291,38 @@ impl<'f> Search<'f> {
                 known: KNOWN.into(),
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use impasto_testing::Folder;
+    use std::path::Path;
+
+    fn problem(path: &Path) -> String {
+        Model::open(path).expect_err("another file").to_string()
+    }
+
+    /// A field of a protocol buffer that holds bytes, fewer than 128.
+    fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
+        let mut field = vec![number << 3 | 2, u8::try_from(bytes.len()).unwrap()];
+        field.extend_from_slice(bytes);
+        field
+    }
+
+    #[test]
+    fn an_operation_that_no_network_here_has_is_named() {
+        let folder = Folder::new();
+        let tensor = [&[0x08, 1, 0x10, 1][..], &field(8, b"w"), &field(9, &[0; 4])].concat();
+        let graph = |operation: &[u8]| {
+            let node = field(1, &field(4, operation));
+            [vec![0x08, 8], field(7, &[node, field(5, &tensor)].concat())].concat()
+        };
+        let path = folder.write("a.onnx", graph(b"LSTM"));
+        let said = problem(&path);
+        assert!(said.contains("has the operation LSTM"), "{said}");
+        let said = problem(&folder.write("a.onnx", graph(b"Conv")));
+        assert!(said.contains("its tensors are called w"), "{said}");
     }
 }

@@ -432,7 +432,10 @@ fn the_embedded_network_is_whole() {
         assert_eq!(channels, level.channels);
         assert_eq!(size_made(&level.decoder, width, height), Size::square(32));
     }
-    assert!(matches!(Model::find_in("paint", None), Ok(Model::Paint(_))));
+    assert!(matches!(
+        Model::find_in("paint", None, None),
+        Ok(Model::Paint(_))
+    ));
 }
 
 #[test]
@@ -447,7 +450,8 @@ fn what_is_no_network_is_said() {
         said.contains("wte.weight") && said.contains("known are"),
         "{said}"
     );
-    let said = Model::find_in("nothing", None).unwrap_err().to_string();
+    let said = Model::find_in("nothing", None, None);
+    let said = said.unwrap_err().to_string();
     assert!(
         said.contains("neither a file, nor a folder, nor one of paint"),
         "{said}"
@@ -458,24 +462,28 @@ fn what_is_no_network_is_said() {
     assert!(said.contains("2 transformer networks"), "{said}");
 }
 
-/// A field of a protocol buffer that holds bytes, fewer than 128.
-fn field(number: u8, bytes: &[u8]) -> Vec<u8> {
-    let mut field = vec![number << 3 | 2, u8::try_from(bytes.len()).unwrap()];
-    field.extend_from_slice(bytes);
-    field
-}
-
 #[test]
-fn an_operation_that_no_network_here_has_is_named() {
+fn of_several_networks_in_a_folder_the_kind_that_is_meant_is_taken() {
     let folder = Folder::new();
-    let tensor = [&[0x08, 1, 0x10, 1][..], &field(8, b"w"), &field(9, &[0; 4])].concat();
-    let graph = |operation: &[u8]| {
-        let node = field(1, &field(4, operation));
-        [vec![0x08, 8], field(7, &[node, field(5, &tensor)].concat())].concat()
-    };
-    let path = folder.write("a.onnx", graph(b"LSTM"));
-    let said = problem(&path);
-    assert!(said.contains("has the operation LSTM"), "{said}");
-    let said = problem(&folder.write("a.onnx", graph(b"Conv")));
-    assert!(said.contains("its tensors are called w"), "{said}");
+    let mosaic = pytorch("").write(&folder, "mosaic.safetensors");
+    for (file, name) in [
+        (micro_encoder(""), "content.safetensors"),
+        (micro_encoder(""), "style.safetensors"),
+        (micro_modulator(), "modulator.safetensors"),
+        (micro_decoder(), "decoder.safetensors"),
+    ] {
+        file.write(&folder, name);
+    }
+    let name = folder.path().display().to_string();
+    let of = |family| Model::find_in(&name, family, None);
+    assert!(matches!(of(Some(Family::MicroAst)), Ok(Model::MicroAst(_))));
+    let found = of(Some(Family::Transformer));
+    assert!(matches!(found, Ok(Model::Transformer(_))), "{found:?}");
+    // A kind that is not there does not choose, and the only one needs not be chosen.
+    for family in [None, Some(Family::Ghiasi)] {
+        let said = of(family).unwrap_err().to_string();
+        assert!(said.contains("several networks"), "{said}");
+    }
+    std::fs::remove_file(mosaic).unwrap();
+    assert!(matches!(of(Some(Family::Ghiasi)), Ok(Model::MicroAst(_))));
 }

@@ -1,4 +1,5 @@
-//! Colours for what is hidden, continued smoothly from what is seen, so that a network sees no border there.
+//! Where something of a picture is to be seen, and colours for what is hidden, continued smoothly from what is seen, so that
+//! a network sees no border there.
 //!
 //! Pull and push (Gortler et al., "The Lumigraph", SIGGRAPH 1996, section 3.4): colours weighted by alpha are halved until
 //! nothing is hidden any more, and what a level lacks is taken from the coarser one behind it.
@@ -71,6 +72,21 @@ impl Level {
         }
         self.colours
     }
+}
+
+/// The least rectangle with all pixels that have this much alpha: left, top, and right and bottom behind it.
+pub(super) fn bounds(alpha: &[f32], width: usize, least: f32) -> Option<[usize; 4]> {
+    let mut bounds = [usize::MAX, usize::MAX, 0, 0];
+    for (place, _) in alpha
+        .iter()
+        .enumerate()
+        .filter(|(_, alpha)| **alpha >= least)
+    {
+        let (x, y) = (place % width, place / width);
+        let [left, top, right, bottom] = bounds;
+        bounds = [left.min(x), top.min(y), right.max(x + 1), bottom.max(y + 1)];
+    }
+    (bounds[2] > 0).then_some(bounds)
 }
 
 /// Planes `[3, height, width]` in which what is hidden has the colours around it.

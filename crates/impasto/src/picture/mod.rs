@@ -170,6 +170,33 @@ impl Picture {
         }
     }
 
+    /// The least rectangle with everything that is at least half opaque, or, if nothing is, with all that is not clear; what
+    /// is hidden in it has the colours around it. A picture that is opaque or clear throughout is left as it is.
+    pub(crate) fn visible(&self) -> Picture {
+        let alpha = self.alpha.as_deref().unwrap_or_default();
+        let bounds = |least| fill::bounds(alpha, self.width, least);
+        let seen = bounds(0.5).or_else(|| bounds(f32::MIN_POSITIVE));
+        let Some([left, top, right, bottom]) = seen else {
+            return self.clone();
+        };
+        let rows = |plane: &[f32]| -> Vec<f32> {
+            let rows = plane.chunks_exact(self.width);
+            let rows = rows
+                .enumerate()
+                .filter(|(y, _)| (top..bottom).contains(&(y % self.height)));
+            rows.flat_map(|(_, row)| row[left..right].iter().copied())
+                .collect()
+        };
+        let seen = Picture {
+            width: right - left,
+            height: bottom - top,
+            rgb: rows(&self.rgb),
+            alpha: Some(rows(alpha)),
+            depth: self.depth,
+        };
+        seen.filled()
+    }
+
     /// Depth of the file the picture came from.
     pub fn depth(&self) -> Depth {
         self.depth

@@ -90,31 +90,16 @@ pub enum Init {
     Style,
     /// A picture, handed over with the job.
     Picture,
-    /// What the embedded network paints: [`MethodName::Paint`].
-    Paint,
-    /// What [`MethodName::Wct`] paints.
-    Wct,
-    /// What [`MethodName::Adain`] paints.
-    Adain,
-    /// What [`MethodName::Microast`] paints.
-    Microast,
-    /// What [`MethodName::Ghiasi`] paints.
-    Ghiasi,
-    /// What [`MethodName::Fast`] paints.
-    Fast,
+    /// What a network paints by this method, which is any but [`MethodName::Optimize`].
+    Network(MethodName),
 }
 
 impl Init {
     /// The method whose picture the run starts from, if it is one's.
     pub fn method(self) -> Option<MethodName> {
         match self {
+            Init::Network(method) => Some(method).filter(|&method| method != MethodName::Optimize),
             Init::Content | Init::Noise | Init::Mixed | Init::Style | Init::Picture => None,
-            Init::Paint => Some(MethodName::Paint),
-            Init::Wct => Some(MethodName::Wct),
-            Init::Adain => Some(MethodName::Adain),
-            Init::Microast => Some(MethodName::Microast),
-            Init::Ghiasi => Some(MethodName::Ghiasi),
-            Init::Fast => Some(MethodName::Fast),
         }
     }
 }
@@ -126,12 +111,12 @@ impl Named for Init {
         ("mixed", Init::Mixed),
         ("style", Init::Style),
         ("picture", Init::Picture),
-        ("paint", Init::Paint),
-        ("wct", Init::Wct),
-        ("adain", Init::Adain),
-        ("microast", Init::Microast),
-        ("ghiasi", Init::Ghiasi),
-        ("fast", Init::Fast),
+        ("paint", Init::Network(MethodName::Paint)),
+        ("wct", Init::Network(MethodName::Wct)),
+        ("adain", Init::Network(MethodName::Adain)),
+        ("microast", Init::Network(MethodName::Microast)),
+        ("ghiasi", Init::Network(MethodName::Ghiasi)),
+        ("fast", Init::Network(MethodName::Fast)),
     ];
 }
 

@@ -103,7 +103,7 @@ impl Quality {
         };
         self.set(
             recipe,
-            Init::Paint,
+            Init::Network(MethodName::Paint),
             finest,
             steps,
             (learning_rate, averaging),

@@ -5,10 +5,11 @@ use super::transform::{Affine, Gaussian, Statistic};
 use super::{Look, picture_of, tensor_of};
 use crate::Result;
 use crate::encoder::LayerName;
-use crate::nets;
+use crate::nets::{self, padded};
 use crate::picture::Picture;
+use crate::region::{Border, Region};
 use impasto_compute::graph::{Graph, Shape};
-use impasto_compute::{Device, Network, Size, Tap, TapRequest};
+use impasto_compute::{Device, Network, Size, Tap, TapRequest, Tape};
 
 /// How a cascade is run.
 #[derive(Clone, Debug)]
@@ -73,7 +74,8 @@ impl Cascade {
         self.levels.iter().map(|level| level.number)
     }
 
-    /// What a style looks like, in the size that it has; `exact` if it will be whitened.
+    /// What a style looks like, in the size that it has; `exact` if it will be whitened. What is hidden of one with
+    /// transparency does not count: its places have the weights of a [`Region`].
     ///
     /// # Errors
     /// Whatever the device reports.
@@ -83,14 +85,19 @@ impl Cascade {
         style: &Picture,
         exact: bool,
     ) -> Result<StyleStatistics> {
-        let image = tensor_of(device, style, self.multiple)?;
+        let region = style.is_partly_hidden().then(|| self.region(style));
+        let image = match &region {
+            Some(_) => tensor_of(device, &style.filled(), self.multiple)?,
+            None => tensor_of(device, style, self.multiple)?,
+        };
+        let from_features = exact || region.is_some();
         let mut seen: Vec<Option<Gaussian>> = vec![None; self.levels.len()];
         for (index, encoder) in self.encoders.iter().enumerate() {
             let here = self.levels.iter().enumerate();
             let here: Vec<_> = here.filter(|(_, level)| level.encoder == index).collect();
             let taps: Vec<_> = here
                 .iter()
-                .map(|(_, level)| match exact {
+                .map(|(_, level)| match from_features {
                     true => TapRequest::features(level.tap),
                     false => TapRequest::moments(level.tap),
                 })
@@ -101,13 +108,34 @@ impl Cascade {
             let tape = encoder.forward(&image, &taps)?;
             for (place, level) in here {
                 let places = places(encoder.as_ref(), level.tap, image.shape())?;
-                seen[place] = Some(match exact {
-                    true => Gaussian::exact(device, tape.features(level.tap)?)?,
-                    false => Gaussian::of(device, tape.moments(level.tap)?, places)?,
-                });
+                let weights = match &region {
+                    Some(region) => {
+                        Some(region.weights(encoder.spec(), level.tap, Border::LeftOut)?)
+                    }
+                    None => None,
+                };
+                // Where no place belongs to what is seen, all count.
+                let weights = weights.map(|some| some.unwrap_or_else(|| equal(places)));
+                let view = View {
+                    tape: tape.as_ref(),
+                    tap: level.tap,
+                    places,
+                };
+                seen[place] = Some(view.gaussian(device, exact, weights.as_deref())?);
             }
         }
         Ok(seen.into_iter().flatten().collect())
+    }
+
+    /// What is to be seen of a picture, in the size in which it is shown to encoders.
+    fn region(&self, picture: &Picture) -> Region {
+        let size = Size {
+            width: picture.width(),
+            height: picture.height(),
+        };
+        let alpha = picture.alpha().unwrap_or_default();
+        let (alpha, size) = padded(alpha, size, self.multiple);
+        Region::new(&alpha, size)
     }
 
     /// Paints a content in the size that it has.
@@ -133,11 +161,12 @@ impl Cascade {
                 taps.push(TapRequest::moments(level.tap));
             }
             let tape = encoder.forward(&image, &taps)?;
-            let places = places(encoder, level.tap, image.shape())?;
-            let seen = match exact {
-                true => Gaussian::exact(device, tape.features(level.tap)?)?,
-                false => Gaussian::of(device, tape.moments(level.tap)?, places)?,
+            let view = View {
+                tape: tape.as_ref(),
+                tap: level.tap,
+                places: places(encoder, level.tap, image.shape())?,
             };
+            let seen = view.gaussian(device, exact, None)?;
             let mut map = Affine::identity(seen.mean.len()).scaled(1.0 - alpha);
             for style in styles {
                 let own = Affine::between(device, &seen, &style.seen[index], passes.statistic)?;
@@ -183,6 +212,36 @@ impl Cascade {
         }
         Ok(most)
     }
+}
+
+/// What an encoder shows at a tap.
+struct View<'a> {
+    tape: &'a dyn Tape,
+    tap: Tap,
+    places: usize,
+}
+
+impl View<'_> {
+    /// Mean and covariance, `exact` if features will be whitened, or of places that count by weights which add up to 1.
+    fn gaussian(
+        &self,
+        device: &dyn Device,
+        exact: bool,
+        weights: Option<&[f32]>,
+    ) -> Result<Gaussian> {
+        let Self { tape, tap, places } = *self;
+        match weights {
+            None if exact => Gaussian::exact(device, tape.features(tap)?, &equal(places)),
+            None => Gaussian::of(device, tape.moments(tap)?, places as f64),
+            Some(weights) if exact => Gaussian::exact(device, tape.features(tap)?, weights),
+            Some(weights) => Gaussian::weighted(device, tape.features(tap)?, weights),
+        }
+    }
+}
+
+/// The weights of places that count alike.
+fn equal(places: usize) -> Vec<f32> {
+    vec![1.0 / places as f32; places]
 }
 
 /// Places of a tap on an image of some shape.

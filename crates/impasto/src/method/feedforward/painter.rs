@@ -16,8 +16,7 @@ use impasto_compute::{Device, Size, Tensor};
 /// A network that paints, on a device.
 #[derive(Debug)]
 pub struct Painter {
-    method: MethodName,
-    fingerprint: String,
+    spec: PainterSpec,
     network: Prepared,
 }
 
@@ -57,6 +56,8 @@ enum Known {
 /// Share of the mean variance that is added to the content's variances before they are transported: of features that
 /// decoders have learned to make pictures of, and of the published ones.
 const RIDGE: [f64; 2] = [1e-3, 1e-5];
+/// The levels of WCT that stand in for AdaIN's own.
+const STANDING_IN: [usize; 2] = [4, 3];
 /// How much detail of the content is added to the enlarged picture of the scale before.
 const DETAIL: f32 = 0.5;
 /// The long side at which the network of Ghiasi et al. looks at a content, for less strength: that of its training.
@@ -86,20 +87,19 @@ impl Painter {
             },
         };
         Ok(Self {
-            method: spec.method,
-            fingerprint: spec.fingerprint(),
+            spec: spec.clone(),
             network,
         })
     }
 
     /// The method that it paints by.
     pub fn method(&self) -> MethodName {
-        self.method
+        self.spec.method
     }
 
-    /// The fingerprint of its weights.
-    pub(crate) fn fingerprint(&self) -> &str {
-        &self.fingerprint
+    /// What it was made of; its numbers are shared with what is on the device.
+    pub(crate) fn spec(&self) -> &PainterSpec {
+        &self.spec
     }
 
     /// Everything about settings that it cannot paint by.
@@ -167,7 +167,7 @@ impl Painter {
         Ok(Seen { sizes, styles })
     }
 
-    /// What is known of a style in its own size.
+    /// What is known of a style in its own size. Networks that look at it whole are shown the part that is to be seen.
     fn know(&self, device: &dyn Device, style: &Picture, exact: bool) -> Result<Known> {
         match &self.network {
             Prepared::Cascade(cascade) => {
@@ -178,7 +178,8 @@ impl Painter {
                 predictor: graph, ..
             }
             | Prepared::MicroAst { style: graph, .. } => {
-                Ok(Known::Vectors(vectors(device, graph.as_ref(), style)?))
+                let style = style.visible();
+                Ok(Known::Vectors(vectors(device, graph.as_ref(), &style)?))
             }
         }
     }
@@ -239,7 +240,7 @@ impl Painter {
 
     /// That settings are of another method.
     fn refuse(&self, settings: &MethodSettings) -> Error {
-        let allowed = format!("the network paints by {}", self.method.name());
+        let allowed = format!("the network paints by {}", self.spec.method.name());
         let problem = Problem::new("method", settings.name().name(), allowed);
         Error::Invalid(vec![problem])
     }
@@ -347,8 +348,12 @@ fn paint_by_levels(
     });
     let styles: Vec<_> = styles.collect();
     let [learned, published] = RIDGE;
-    // A decoder that was trained for means and deviations stands alone; others do it together.
-    let deep: Vec<usize> = cascade.numbers().filter(|&number| number <= 4).collect();
+    // A decoder that was trained for means and deviations stands alone; of others, two do it together. With the
+    // shallower ones there is too much contrast, where a photo's channels go together more than a painting's.
+    let deep = cascade
+        .numbers()
+        .filter(|number| STANDING_IN.contains(number));
+    let deep: Vec<usize> = deep.collect();
     let passes = match settings {
         MethodSettings::Paint(settings) => Passes {
             levels: &settings.levels,

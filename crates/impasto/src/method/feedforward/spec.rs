@@ -2,7 +2,7 @@
 
 use crate::checkpoint::fingerprint;
 use crate::named::Named;
-use crate::nets::Model;
+use crate::nets::{Family, Model};
 use crate::recipe::{MethodName, Problem};
 use crate::{Error, LayerName, Result};
 use impasto_weights::Store;
@@ -35,18 +35,22 @@ impl PainterSpec {
         })
     }
 
-    /// The network by which a method paints: that of a name or path, or the method's own.
+    /// The network by which a method paints: that of a name or path, or the method's own. Of a folder with several, and of a
+    /// folder of models, it is the method's.
     ///
     /// # Errors
     /// [`Error::Net`] if there is none; [`Error::Invalid`] if it paints by another method.
     pub fn find(method: MethodName, model: Option<&Path>, store: Option<&Store>) -> Result<Self> {
         let name = match model {
-            Some(path) => path.display().to_string(),
+            Some(path) => {
+                let installed = Store::at(path).find_network(own(method));
+                installed.as_deref().unwrap_or(path).display().to_string()
+            }
             None => own(method).into(),
         };
         let model = match (model, method) {
             (None, MethodName::Paint) => Model::embedded()?,
-            _ => Model::find_in(&name, store)?,
+            _ => Model::find_in(&name, family(method), store)?,
         };
         let others = methods(&model);
         if !others.contains(&method) {
@@ -77,6 +81,18 @@ fn own(method: MethodName) -> &'static str {
         // Its decoder of relu4_1 serves means and deviations as well.
         MethodName::Wct | MethodName::Adain => "wct-16x",
         other => other.name(),
+    }
+}
+
+/// The kind of network by which a method paints.
+fn family(method: MethodName) -> Option<Family> {
+    match method {
+        MethodName::Optimize => None,
+        MethodName::Paint => Some(Family::Paint),
+        MethodName::Wct | MethodName::Adain => Some(Family::Cascade),
+        MethodName::Microast => Some(Family::MicroAst),
+        MethodName::Ghiasi => Some(Family::Ghiasi),
+        MethodName::Fast => Some(Family::Transformer),
     }
 }
 

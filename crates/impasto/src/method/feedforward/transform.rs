@@ -11,8 +11,8 @@ pub(super) struct Gaussian {
     pub(super) mean: Vec<f64>,
     /// `[c, c]`.
     pub(super) covariance: Vec<f64>,
-    /// Places that were seen.
-    pub(super) places: usize,
+    /// Places that were seen; of some that count more than others, as many as would say as much if they counted alike.
+    pub(super) places: f64,
 }
 
 /// `y = W·x + b`.
@@ -40,7 +40,7 @@ pub(super) enum Statistic {
 
 impl Gaussian {
     /// Of moments on a device.
-    pub(super) fn of(device: &dyn Device, moments: &Moments, places: usize) -> Result<Self> {
+    pub(super) fn of(device: &dyn Device, moments: &Moments, places: f64) -> Result<Self> {
         let mean = device.download(&moments.mean)?;
         let mean: Vec<f64> = mean.into_iter().map(f64::from).collect();
         let second = device.download(&moments.second)?;
@@ -55,41 +55,52 @@ impl Gaussian {
         })
     }
 
-    /// Of features `[c, h, w]`, in f64: whitening divides by what is left of variances when means are taken off.
-    pub(super) fn exact(device: &dyn Device, features: &Tensor) -> Result<Self> {
+    /// Of features `[c, h, w]` on a device, whose places count by weights that add up to 1.
+    pub(super) fn weighted(
+        device: &dyn Device,
+        features: &Tensor,
+        weights: &[f32],
+    ) -> Result<Self> {
+        let [_, h, w] = map(features)?;
+        let on_device = device.upload(weights, &[h, w])?;
+        let moments = device.weighted_moments(features, &on_device)?;
+        Self::of(device, &moments, alike(weights))
+    }
+
+    /// The same in f64: whitening divides by what is left of variances when means are taken off.
+    pub(super) fn exact(device: &dyn Device, features: &Tensor, weights: &[f32]) -> Result<Self> {
         let values = device.download(features)?;
-        let &[c, h, w] = features.shape() else {
-            return Err(ComputeError::Shape {
-                what: "features",
-                expected: vec![0, 0, 0],
-                got: features.shape().to_vec(),
-            }
-            .into());
-        };
-        let places = h * w;
-        let rows = values.chunks_exact(places.max(1));
+        let [c, h, w] = map(features)?;
+        // Weights that were rounded to f32 add up to 1 but for that.
+        let sum: f64 = weights.iter().map(|&w| f64::from(w)).sum();
+        let shares: Vec<f64> = weights.iter().map(|&w| f64::from(w) / sum).collect();
+        let rows = values.chunks_exact((h * w).max(1));
         let mean = rows.clone().map(|row| {
-            let sum: f64 = row.iter().map(|&v| f64::from(v)).sum();
-            sum / places.max(1) as f64
+            let terms = row
+                .iter()
+                .zip(&shares)
+                .map(|(&v, share)| share * f64::from(v));
+            terms.sum::<f64>()
         });
         let mean: Vec<f64> = mean.collect();
         let centred = rows.zip(&mean).map(|(row, mean)| {
-            let row = row.iter().map(|&v| f64::from(v) - mean);
+            let row = row.iter().zip(&shares);
+            let row = row.map(|(&v, share)| share.sqrt() * (f64::from(v) - mean));
             row.collect::<Vec<f64>>()
         });
         let centred: Vec<Vec<f64>> = centred.collect();
         let mut covariance = vec![0.0; c * c];
         for i in 0..c {
             for j in 0..=i {
-                let sum: f64 = centred[i].iter().zip(&centred[j]).map(|(a, b)| a * b).sum();
-                covariance[i * c + j] = sum / places.max(1) as f64;
-                covariance[j * c + i] = covariance[i * c + j];
+                let sum = centred[i].iter().zip(&centred[j]).map(|(a, b)| a * b).sum();
+                covariance[i * c + j] = sum;
+                covariance[j * c + i] = sum;
             }
         }
         Ok(Self {
             mean,
             covariance,
-            places,
+            places: alike(weights),
         })
     }
 
@@ -106,10 +117,27 @@ impl Gaussian {
 
     /// The covariance with `n − 1` in the denominator, as the published programs have it.
     fn unbiased(&self) -> Vec<f64> {
-        let n = self.places as f64;
-        let factor = if self.places > 1 { n / (n - 1.0) } else { 1.0 };
+        let n = self.places;
+        let factor = if n > 1.0 { n / (n - 1.0) } else { 1.0 };
         self.covariance.iter().map(|v| v * factor).collect()
     }
+}
+
+/// The shape of features.
+fn map(features: &Tensor) -> Result<[usize; 3]> {
+    let wrong = |_| ComputeError::Shape {
+        what: "features",
+        expected: vec![0, 0, 0],
+        got: features.shape().to_vec(),
+    };
+    Ok(features.shape().try_into().map_err(wrong)?)
+}
+
+/// How many places that count alike say as much as some that count by weights: `(Σw)² / Σw²` (Kish 1965, Survey Sampling,
+/// section 11.7).
+fn alike(weights: &[f32]) -> f64 {
+    let of = |power: i32| weights.iter().map(move |&w| f64::from(w).powi(power));
+    of(1).sum::<f64>().powi(2) / of(2).sum::<f64>()
 }
 
 impl Affine {

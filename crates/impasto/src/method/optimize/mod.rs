@@ -28,7 +28,7 @@ mod taken;
 mod targets;
 mod unit;
 
-use super::{Inspection, Method, Outcome, Pace, Painter, RunPlan, Setup, Stylized, TermContext};
+use super::{Inspection, Method, Outcome, Pace, RunPlan, Setup, Stylized, TermContext};
 use crate::checkpoint::{Keeper, RunInputs};
 use crate::encoder::{Encoder, Substitution};
 use crate::loss::{Objective, Term};
@@ -432,7 +432,10 @@ impl<'a> Session<'a> {
             styles: &setup.styles,
             start: setup.start.as_ref(),
             regions: &setup.regions,
-            painter: setup.painter.as_deref().map(Painter::fingerprint),
+            painter: setup
+                .painter
+                .as_deref()
+                .map(|painter| &painter.spec().model),
             encoder: &setup.encoder,
             spec: self.spec,
             device: self.device(),
