@@ -56,6 +56,7 @@ mod region;
 mod regions;
 mod report;
 pub mod sheet;
+mod strokes;
 mod style;
 mod stylizer;
 mod text;

@@ -15,6 +15,8 @@ pub struct Style {
     /// The region of the picture that is painted in it, as an index into those of the job
     /// ([`Regions`](crate::Regions)); `None` for what belongs to no region.
     pub region: Option<usize>,
+    /// How large it is looked at beside what the recipe says; 1 as it says.
+    pub scale: f32,
 }
 
 impl Style {
@@ -25,6 +27,7 @@ impl Style {
             picture,
             weight,
             region: None,
+            scale: 1.0,
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::optim::Optimizer;
 use crate::picture::Picture;
 use crate::recipe::{MethodName, MethodSettings, Problem, Recipe};
 use crate::regions::Regions;
+use crate::strokes::views;
 use crate::style::Style;
 use crate::{Error, Result};
 use impasto_compute::{Device, Size, StageTime};
@@ -25,8 +26,8 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Stylizer {
     setup: Setup,
-    /// The styles as they were given, where those of the setup have the colours of a content.
-    uncolored: Option<Vec<Style>>,
+    /// The styles as they were given, where those of the setup are turned, mixed of sizes, or have the colours of a content.
+    given: Option<Vec<Style>>,
     method: Box<dyn Method>,
 }
 
@@ -109,18 +110,23 @@ impl Stylizer {
             (_, _, Some(painter)) => Box::new(FeedForwardMethod::new(&setup, painter.clone())?),
             (_, _, None) => return Err(missing("optimize", "needs an encoder")),
         };
-        Ok(Self {
+        let styles = setup.styles.clone();
+        let mut stylizer = Self {
             setup,
-            uncolored: None,
+            given: None,
             method,
-        })
+        };
+        if views(&styles, &stylizer.setup.recipe.style).is_some() {
+            stylizer.take_styles(styles);
+        }
+        Ok(stylizer)
     }
 
     /// A job for a method of the caller's own, which is taken as it is.
     pub fn with_method(setup: Setup, method: Box<dyn Method>) -> Self {
         Self {
             setup,
-            uncolored: None,
+            given: None,
             method,
         }
     }
@@ -178,10 +184,17 @@ impl Stylizer {
         if !problems.is_empty() {
             return Err(Error::Invalid(problems));
         }
-        self.setup.styles = styles;
-        self.uncolored = None;
+        self.take_styles(styles);
         self.method.styles_changed();
         Ok(())
+    }
+
+    /// Takes styles in, in the views that the recipe says.
+    fn take_styles(&mut self, styles: Vec<Style>) {
+        (self.setup.styles, self.given) = match views(&styles, &self.setup.recipe.style) {
+            Some(views) => (views, Some(styles)),
+            None => (styles, None),
+        };
     }
 
     /// Adds terms to those of the recipe, for the contents to come; `None` for no more than those.
@@ -196,7 +209,7 @@ impl Stylizer {
 
     /// The styles of the job.
     pub fn styles(&self) -> &[Style] {
-        &self.setup.styles
+        self.given.as_deref().unwrap_or(&self.setup.styles)
     }
 
     /// The device of the job.
@@ -281,10 +294,10 @@ impl Stylizer {
             return Cow::Borrowed(content);
         }
         let like = self.setup.palette.as_ref().unwrap_or(content);
-        let given = self
-            .uncolored
-            .get_or_insert_with(|| self.setup.styles.clone());
-        let styles = given.iter().map(|style| {
+        let given = self.given.get_or_insert_with(|| self.setup.styles.clone());
+        let views = views(given, &self.setup.recipe.style);
+        let views = views.as_deref().unwrap_or(given);
+        let styles = views.iter().map(|style| {
             let picture = colors.prepare_style(&style.picture, like);
             Style {
                 picture,

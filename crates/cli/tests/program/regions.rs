@@ -144,3 +144,77 @@ fn strips_change_no_bit_of_a_run_in_regions() {
         .done();
     assert!(shop.bytes("whole.png") == shop.bytes("strips.png"));
 }
+
+#[test]
+fn less_here_and_more_there() {
+    let shop = Workshop::new();
+    mask(&shop, "left.png", 24, 16, step(0.5));
+    mask(&shop, "white.png", 3, 3, |_| 1.0);
+    mask(&shop, "black.png", 3, 3, |_| 0.0);
+    // From the photo itself, so that what is drawn nowhere stays where it is.
+    let call = format!("{CALL} --init content --tv-weight 0");
+    shop.stylize(&format!("{call} -o plain.png")).done();
+    for option in ["--style-strength", "--content-mask"] {
+        shop.stylize(&format!("{call} {option} white.png -o white-out.png"))
+            .done();
+        assert!(
+            shop.open("white-out.png") == shop.open("plain.png"),
+            "{option}"
+        );
+        shop.stylize(&format!("{call} {option} left.png -o left-out.png"))
+            .done();
+        assert_ne!(
+            shop.open("left-out.png").rgb(),
+            shop.open("plain.png").rgb(),
+            "{option}"
+        );
+    }
+    shop.stylize(&format!("{call} --style-strength black.png -o none.png"))
+        .done();
+    shop.stylize(
+        "photo.png --style photo.png --size 32 --init content --tv-weight 0 --steps 1 -o given.png",
+    )
+    .done();
+    let (none, given) = (shop.open("none.png"), shop.open("given.png"));
+    let furthest = none
+        .rgb()
+        .iter()
+        .zip(given.rgb())
+        .map(|(a, b)| (a - b).abs())
+        .fold(0.0, f32::max);
+    assert!(furthest < 0.1, "{furthest}");
+}
+
+#[test]
+fn edges_strokes_and_photographs() {
+    let shop = Workshop::new();
+    shop.stylize(&format!("{CALL} -o plain.png")).done();
+    let plain = shop.open("plain.png");
+    for more in [
+        "--keep-edges 5",
+        "--photo",
+        "--style-rotate 30",
+        "--style-rotate 90",
+        "--style-rotate any",
+        "--style-spread 100,50",
+        "--style-spread 50 --style-rotate any --colors content",
+    ] {
+        shop.stylize(&format!("{CALL} {more} -o out.png")).done();
+        assert_ne!(shop.open("out.png").rgb(), plain.rgb(), "{more}");
+    }
+    shop.run("stylize photo.png --style painting.png --size 32 --method paint --style-rotate any --photo -o out.png")
+        .done();
+    shop.stylize(&format!(
+        "{CALL} --style-rotate 0 --style-spread 100 -o same.png"
+    ))
+    .done();
+    assert!(shop.bytes("same.png").len() > 100 && shop.open("same.png") == plain);
+    for (more, words) in [
+        ("--style-rotate 400", "--style-rotate is 400"),
+        ("--style-spread 0", "--style-spread"),
+        ("--keep-edges -1", "--keep-edges is -1"),
+    ] {
+        shop.stylize(&format!("{CALL} {more} -o out.png"))
+            .refused(2, &[words]);
+    }
+}

@@ -45,6 +45,7 @@ use crate::encoder::EncoderOptions;
 use crate::named::Named;
 use crate::picture::colors::Colors;
 use crate::picture::{Picture, fit_long_side};
+use crate::style::Style;
 use impasto_compute::{Padding, Size};
 use value::Setting;
 
@@ -270,23 +271,41 @@ impl OutputSize {
 }
 
 /// How paintings are resized before they are looked at.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct StyleResize {
     /// How large they are looked at.
     pub size: StyleSize,
     /// Whether paintings smaller than that are enlarged.
     pub enlarge: bool,
+    /// How they are turned, and so their strokes.
+    pub rotate: Rotate,
+    /// The percents of that size in which they are looked at, all at once; none stands for 100.
+    pub spread: Vec<usize>,
+}
+
+/// How paintings are turned.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rotate {
+    /// By so many degrees, counter-clockwise.
+    Degrees(f32),
+    /// In all directions at once.
+    Any,
 }
 
 impl StyleResize {
-    /// Width and height at which a painting is looked at, for a picture of some size.
-    pub fn size_of(&self, painting: &Picture, size: Size) -> (usize, usize) {
+    /// Width and height at which a style is looked at, for a picture of some size.
+    pub fn size_of(&self, style: &Style, size: Size) -> (usize, usize) {
+        let painting = &style.picture;
         let longest = size.width.max(size.height);
         let mut long_side = match self.size {
             StyleSize::Scale(factor) => ((longest as f32 * factor).round() as usize).max(1),
             StyleSize::LongSide(side) => side,
-            StyleSize::Content => return (size.width, size.height),
+            StyleSize::Content if style.scale == 1.0 => return (size.width, size.height),
+            StyleSize::Content => longest,
         };
+        if style.scale != 1.0 {
+            long_side = ((long_side as f32 * style.scale).round() as usize).max(1);
+        }
         if !self.enlarge {
             long_side = long_side.min(painting.width().max(painting.height()));
         }
@@ -299,6 +318,8 @@ impl Default for StyleResize {
         Self {
             size: StyleSize::Scale(1.0),
             enlarge: true,
+            rotate: Rotate::Degrees(0.0),
+            spread: vec![],
         }
     }
 }
@@ -327,6 +348,23 @@ impl Setting for OutputSize {
         match value {
             Value::Measure("long-side", side) => Setting::of(side).map(OutputSize::LongSide),
             Value::Name("original") => Some(OutputSize::Original),
+            _ => None,
+        }
+    }
+}
+
+impl Setting for Rotate {
+    fn value(&self) -> Value {
+        match self {
+            Rotate::Degrees(degrees) => Value::Measure("degrees", Box::new(degrees.value())),
+            Rotate::Any => Value::Name("any"),
+        }
+    }
+
+    fn of(value: &Value) -> Option<Self> {
+        match value {
+            Value::Measure("degrees", degrees) => Setting::of(degrees).map(Rotate::Degrees),
+            Value::Name("any") => Some(Rotate::Any),
             _ => None,
         }
     }

@@ -209,6 +209,24 @@ fn style() -> Vec<Field> {
         measure("long-side", SIDE, "Look at the styles at this long side in pixels, at every scale"),
         plain("content", "at the width and height of the picture"),
     ]);
+    let degrees = Quantity {
+        form: Form::Single,
+        range: Range::between(-360.0, 360.0),
+        unit: "degrees",
+    };
+    let turns = Kind::Choice(vec![
+        measure("degrees", degrees, ""),
+        plain("any", "in all directions at once"),
+    ]);
+    let spread = Kind::List {
+        each: Quantity {
+            form: Form::Whole,
+            range: Range::between(5.0, 400.0),
+            unit: "percent",
+        },
+        ascending: false,
+        required: None,
+    };
     vec![
         row("style.weight", number(Range::at_least(0.0)), at_optimize!(style.weight), "Weight of the style; 0 leaves it out")
             .everyday(),
@@ -223,6 +241,11 @@ fn style() -> Vec<Field> {
         row("style.gram-norm", names::<GramNorm>(), at_optimize!(style.gram_norm), "What a Gram matrix of c features of h·w pixels is divided by; gatys: 2·c·h·w")
             .everyday(),
         row("style.size", sizes, at!(style.size), "How large the paintings are looked at")
+            .everyday(),
+        row("style.rotate", turns, at!(style.rotate), "Turn the paintings, and their strokes with them: by degrees counter-clockwise, or any way")
+            .everyday(),
+        row("style.spread", spread, at!(style.spread), "Percents of their size in which the paintings are looked at, all at once: 100,50 mixes large and small strokes")
+            .or_else("100")
             .everyday(),
         row("style.enlarge", Kind::Flag, at!(style.enlarge), "Whether paintings smaller than that are enlarged"),
     ]

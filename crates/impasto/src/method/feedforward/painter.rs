@@ -149,7 +149,7 @@ impl Painter {
     ) -> Result<Seen> {
         let sizes = styles.iter();
         let sizes: Vec<_> = sizes
-            .map(|style| recipe.style.size_of(&style.picture, size))
+            .map(|style| recipe.style.size_of(style, size))
             .collect();
         if let Some(known) = known.filter(|known| known.sizes == sizes) {
             return Ok(known);
@@ -251,7 +251,7 @@ impl Painter {
     /// Whatever the device reports.
     pub(crate) fn memory(&self, recipe: &Recipe, styles: &[Style], size: Size) -> Result<usize> {
         let looks = styles.iter().map(|style| {
-            let (width, height) = recipe.style.size_of(&style.picture, size);
+            let (width, height) = recipe.style.size_of(style, size);
             Size { width, height }
         });
         let of = |graph: &dyn Graph, size: Size| -> Result<usize> {

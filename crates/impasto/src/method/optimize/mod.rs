@@ -255,10 +255,10 @@ impl<'a> Session<'a> {
     fn style_size(&self, style: &Style, size: (usize, usize)) -> (usize, usize) {
         let (width, height) = size;
         let resize = &self.setup.recipe.style;
-        if resize.size == StyleSize::Content {
+        if resize.size == StyleSize::Content && style.scale == 1.0 {
             return size;
         }
-        let (width, height) = resize.size_of(&style.picture, Size { width, height });
+        let (width, height) = resize.size_of(style, Size { width, height });
         self.working_size(&style.picture, width.max(height))
     }
 
