@@ -3,14 +3,18 @@
 //! The numbers and the script that made them are in `tests/golden/`.
 
 use impasto::encoder::{EncoderOptions, Preprocessing};
+use impasto::loss::gram::{GramLoss, GramNorm, StyleMoments};
+use impasto::loss::mean_std::MeanStdLoss;
+use impasto::loss::region::RegionLoss;
+use impasto::loss::{Gradient, GradientScale, Loss, Scaling, Seen, Term};
 use impasto::named::Named;
 use impasto::picture::colors::{ColorMode, ColorSpace, Colors};
 use impasto::recipe::{ContentTerm, MethodSettings, Optimize, StyleTerm, VariationTerm};
 use impasto::{Encoder, Picture, Recipe, Style, Stylizer, WeightedLayer};
-use impasto_compute::Device;
 use impasto_compute::reference::ReferenceDevice;
+use impasto_compute::{Device, Size, Tap, Window};
 use impasto_testing::compare::{close, near};
-use impasto_testing::{Failures, Tolerance, assert_close};
+use impasto_testing::{Failures, Tolerance, assert_close, assert_near};
 use impasto_weights::Checkpoint;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -174,5 +178,93 @@ fn colours_are_mapped_as_others_map_them() {
         let given = colors.give(&own, &like);
         let tolerance = Tolerance::absolute(1e-5);
         assert_close(name, given.rgb(), picture(wanted).rgb(), tolerance);
+    }
+}
+
+/// Losses of a region against autograd in PyTorch, on the reference device and on the cpu.
+#[test]
+fn losses_in_a_region_agree_with_pytorch() {
+    let text = std::fs::read_to_string(golden("regions/regions.json")).unwrap();
+    let recorded: Value = serde_json::from_str(&text).unwrap();
+    let numbers = |value: &Value| -> Vec<f32> {
+        let values = value.as_array().unwrap().iter();
+        values.map(|value| value.as_f64().unwrap() as f32).collect()
+    };
+    let shape: Vec<usize> = numbers(&recorded["shape"])
+        .iter()
+        .map(|&n| n as usize)
+        .collect();
+    let [c, h, w] = shape[..] else {
+        panic!("{shape:?}")
+    };
+    let devices: [Box<dyn Device>; 2] = [
+        Box::new(ReferenceDevice::new()),
+        impasto::device::open(&impasto::device::Choice::default()).unwrap(),
+    ];
+    for device in devices {
+        let device = device.as_ref();
+        let upload =
+            |name: &str, shape: &[usize]| device.upload(&numbers(&recorded[name]), shape).unwrap();
+        let (style, features) = (upload("style", &shape), upload("features", &shape));
+        let all = device
+            .upload(&vec![1.0 / (h * w) as f32; h * w], &[h, w])
+            .unwrap();
+        let target = device.weighted_moments(&style, &all).unwrap();
+        let styles = [StyleMoments {
+            moments: &target,
+            pixels: h * w,
+            share: 1.0,
+        }];
+        let tap = Tap::Layer(0);
+        let losses: [(&str, Box<dyn Loss>, f64); 2] = [
+            (
+                "gram",
+                Box::new(GramLoss::new(device, tap, &styles, h * w, GramNorm::Hw).unwrap()),
+                (c * c) as f64,
+            ),
+            (
+                "mean-std",
+                Box::new(MeanStdLoss::new(device, tap, &styles).unwrap()),
+                c as f64,
+            ),
+        ];
+        for (name, loss, entries) in losses {
+            let expected = &recorded["losses"][name];
+            let loss = RegionLoss::new(loss, tap, upload("weights", &[h, w]));
+            let term = Term {
+                name: name.into(),
+                weight: 1.0,
+                scaling: Scaling::NONE,
+                loss: Box::new(loss),
+            };
+            let seen = Seen::Features {
+                features: &features,
+                place: Window::whole(Size {
+                    width: w,
+                    height: h,
+                }),
+            };
+            // The raw loss is a sum over entries; the recorded one is their mean.
+            let (value, gradients) = term
+                .loss
+                .evaluate(device, &[seen], GradientScale::ONE)
+                .unwrap();
+            let [Gradient::Tensor(gradient)] = &gradients[..] else {
+                panic!("a region looks at features")
+            };
+            let case = format!("{name} on {}", device.describe());
+            let value = value.value().unwrap() / entries;
+            let wanted = expected["value"].as_f64().unwrap();
+            assert_near(&case, value, wanted, Tolerance::relative(1e-4));
+            let gradient: Vec<f32> = device.download(gradient).unwrap();
+            let gradient: Vec<f32> = gradient.iter().map(|g| g / entries as f32).collect();
+            let wanted = numbers(&expected["gradient"]);
+            assert_close(
+                &case,
+                &gradient,
+                &wanted,
+                Tolerance::of_greatest(1e-4, &wanted),
+            );
+        }
     }
 }

@@ -72,6 +72,12 @@ pub struct GradientScale {
 }
 
 impl GradientScale {
+    /// The gradient of the raw value.
+    pub const ONE: GradientScale = GradientScale {
+        weight: 1.0,
+        factor: 1.0,
+    };
+
     /// The factor for a kernel whose own gradient is the raw one over `own`: 2 where it gives `k·(x − t)` of a raw
     /// value `Σ (x − t)²`.
     pub fn times(self, own: f64) -> f32 {

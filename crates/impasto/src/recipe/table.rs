@@ -190,9 +190,9 @@ fn content() -> Vec<Field> {
         row("content.layers", Kind::Layers, at_optimize!(content.layers), "Layers that see the content, each with its share")
             .or_else("of the encoder, relu4_2 of a VGG")
             .everyday(),
+        row("content.layer-weights", names::<LayerWeights>(), at_optimize!(content.layer_weights), "What the layers' weights mean: shares of the content's weight, or factors on it"),
         row("edges.weight", number(Range::at_least(0.0)), at_optimize!(edges.weight), "Weight of the photo's edges, which stay where they are; 0 leaves them out")
             .everyday(),
-        row("content.layer-weights", names::<LayerWeights>(), at_optimize!(content.layer_weights), "What the layers' weights mean: shares of the content's weight, or factors on it"),
     ]
 }
 
