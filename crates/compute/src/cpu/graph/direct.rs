@@ -33,8 +33,7 @@ pub(super) struct Tiling {
     /// Of a tile, in places over which phases lie.
     rows: usize,
     columns: usize,
-    /// Tiles.
-    down: usize,
+    /// Tiles beside each other.
     across: usize,
     /// Parts of the output channels: blocks, or groups where there are several.
     parts: usize,
@@ -82,15 +81,19 @@ impl Tiling {
         Self {
             rows,
             columns,
-            down: places.height.div_ceil(rows),
             across: places.width.div_ceil(columns),
             parts,
         }
     }
 
-    /// Tiles of the map.
-    pub(super) fn tiles(&self) -> usize {
-        self.down * self.across
+    /// Rows of places that strips begin at multiples of, if sums are taken, which are those of whole tiles.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Tiles before some row of places.
+    pub(super) fn before(&self, row: usize) -> usize {
+        row.div_ceil(self.rows) * self.across
     }
 
     /// How rows lie that are read.
@@ -134,6 +137,14 @@ impl Tiling {
     }
 }
 
+/// The rows that are read for some rows of places, which may lie beyond the border.
+pub(super) fn reads(filters: &Filters, size: Size, rows: &Range<usize>) -> Range<isize> {
+    let [before, _] = filters.reach.before(size, filters.stride);
+    let first = (rows.start * filters.stride) as isize - before as isize;
+    let last = (rows.end - 1) * filters.stride + filters.span[0];
+    first..last as isize - before as isize
+}
+
 /// Convolves. What is made has `phases` times as many rows and columns as `places`.
 pub(super) fn run(
     context: &Context,
@@ -144,6 +155,7 @@ pub(super) fn run(
     target: &Target<'_>,
 ) -> Result<()> {
     let lies = source.is_plain()
+        && source.lines.data.len() <= u32::MAX as usize
         && filters.span == [1, 1]
         && [
             filters.groups,
@@ -153,7 +165,7 @@ pub(super) fn run(
         ] == [1; 4];
     let packed = tiling.packed(filters);
     let lying = Packed {
-        plane: source.size.pixels(),
+        plane: source.lines.plane,
         ..packed
     };
     let taps = (0..filters.squares()).map(|phase| filters.places(phase, &packed));
@@ -171,7 +183,8 @@ pub(super) fn run(
         lying: lies.then(|| filters.places(0, &lying)),
     };
     let room = tiling.floats(filters);
-    (0..tiling.tiles() * tiling.parts)
+    let rows = target.rows.len() / filters.phases;
+    (0..tiling.before(rows) * tiling.parts)
         .into_par_iter()
         .with_max_len(1)
         .try_for_each(|piece| {
@@ -214,12 +227,14 @@ impl Job<'_> {
             ..
         } = self.tiling;
         let (index, part) = (piece / parts, piece % parts);
-        let (top, left) = (index / across * rows, index % across * columns);
+        let Range { start, end } = self.target.rows;
+        let (first, behind) = (start / self.filters.phases, end / self.filters.phases);
+        let (top, left) = (first + index / across * rows, index % across * columns);
         let tile = Tile {
-            index,
+            index: self.tiling.before(first) + index,
             top,
             left,
-            rows: rows.min(self.places.height - top),
+            rows: rows.min(behind - top),
             columns: columns.min(self.places.width - left),
         };
         let [read, made, _] = self.tiling.room(self.filters);
@@ -251,8 +266,9 @@ impl Job<'_> {
     /// near the end of memory.
     #[inline(always)]
     fn as_it_lies(&self, tile: &Tile) -> Option<(&[f32], &[Vec<u32>])> {
-        let map = &self.source.data[tile.left..];
-        let last = (self.filters.inputs - 1) * self.source.size.pixels() + tile.columns;
+        let lines = &self.source.lines;
+        let map = &lines.data[tile.left..];
+        let last = (self.filters.inputs - 1) * lines.plane + tile.columns;
         let taps = self.lying.as_ref()?;
         (last + SLACK <= map.len()).then_some((map, std::slice::from_ref(taps)))
     }

@@ -1,12 +1,13 @@
 //! What becomes of the rows that a stage makes: sums, functions, sums for moments, and their way to memory.
 
 use super::activation::{add, apply, bounds, transfer};
-use super::view::Source;
+use super::view::{Lines, Source};
 use crate::Size;
 use crate::cpu::shared::Shared;
 use crate::cpu::simd::Isa;
 use crate::graph::Activation;
 use fearless_simd::prelude::*;
+use std::ops::Range;
 
 /// What moments need of numbers: how many they are, their sum, and the squares of their distances from their mean. No
 /// square of a mean is ever taken from a sum of squares.
@@ -107,9 +108,12 @@ impl<S: Isa> Summer<S> {
 
 /// Where the rows of a map go.
 pub(super) struct Target<'a> {
-    /// `[c, h, w]`.
-    pub(super) out: Shared<'a, f32>,
+    /// `[c, h, w]`, as far as there is room for rows.
+    pub(super) lines: Lines<Shared<'a, f32>>,
+    /// Of the whole map.
     pub(super) size: Size,
+    /// Those that are made.
+    pub(super) rows: Range<usize>,
     /// What is added.
     pub(super) add: Option<Source<'a>>,
     /// Applied then.
@@ -119,13 +123,30 @@ pub(super) struct Target<'a> {
 }
 
 impl Target<'_> {
+    /// The rows that are made as a single one, for whoever does not look at neighbours.
+    pub(super) fn flat(mut self) -> Self {
+        let width = self.size.width;
+        // Where the first of them lies, as a part of a row that begins with the first that is there.
+        let skipped = (self.rows.start - self.lines.first) * width;
+        self.lines.data = self.lines.data.behind(skipped);
+        self.lines.first = 0;
+        self.add = self.add.map(|source| source.flat(&self.rows));
+        self.size = Size {
+            width: self.rows.len() * width,
+            height: 1,
+        };
+        self.rows = 0..1;
+        self
+    }
+
     /// Part of a row of the map, to be written: only by the piece of work that makes it, and one at a time.
     #[inline(always)]
     #[allow(clippy::mut_from_ref, reason = "pieces of work make different places")]
     pub(super) fn row(&self, channel: usize, (y, x): (usize, usize), len: usize) -> &mut [f32] {
-        let place = (channel * self.size.height + y) * self.size.width + x;
+        let Lines { data, plane, first } = &self.lines;
+        let place = channel * plane + (y - first) * self.size.width + x;
         // SAFETY: every place of a map is made by one piece of work, which holds one row at a time.
-        unsafe { self.out.part(place, len) }
+        unsafe { data.part(place, len) }
     }
 
     /// Finishes part of a row, and writes it. `room` is as long.

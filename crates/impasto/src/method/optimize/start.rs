@@ -2,6 +2,7 @@
 
 use super::Session;
 use super::state::State;
+use crate::method::feedforward::Means;
 use crate::named::Named;
 use crate::observer::Scale;
 use crate::picture::{Filter, Picture};
@@ -41,14 +42,15 @@ impl Session<'_> {
             let problem = Problem::new("init", method.name(), "needs a network that paints");
             return Err(Error::Invalid(vec![problem]));
         };
-        let (device, settings) = (self.device(), MethodSettings::of(method));
+        // The first scale is the smallest.
+        let (means, settings) = (Means::of(self.device()), MethodSettings::of(method));
         let content = content.resized(first.width, first.height, Filter::Bicubic);
         let size = Size {
             width: first.width,
             height: first.height,
         };
-        let seen = painter.look(device, &setup.recipe, &setup.styles, size, None)?;
-        Ok(Some(painter.paint(device, &settings, &content, &seen)?))
+        let seen = painter.look(means, &setup.recipe, &setup.styles, size, None)?;
+        Ok(Some(painter.paint(means, &settings, &content, &seen)?))
     }
 
     /// The planes of what a run starts from at its first scale, in 0..1.
