@@ -1,7 +1,9 @@
 //! The convolutions of a graph: in which way each is computed.
 
+use super::depthwise;
 use super::direct::{self, Tiling};
 use super::filters::Filters;
+use super::pointwise;
 use super::target::Target;
 use super::view::Source;
 use super::winograd;
@@ -74,9 +76,12 @@ impl Prepared {
         }
         let filters = &self.direct;
         // Without neighbours, rows are a single one; sums are of whole rows, however many are made at a time.
-        let alone = filters.phases == 1 && filters.span == [1, 1] && filters.stride == 1;
-        if alone && !doubled && !sums {
+        let alone = filters.span == [1, 1] && filters.stride == 1 && filters.groups == 1;
+        if alone && filters.phases == 1 && !doubled && !sums {
             return Way::Pointwise(filters);
+        }
+        if depthwise::fits(filters) && !sums {
+            return Way::Depthwise(filters);
         }
         let places = made.at_stride(filters.phases);
         Way::Direct {
@@ -92,16 +97,15 @@ impl Prepared {
         &self,
         context: &Context,
         mut source: Source<'_>,
-        target: Target<'_>,
+        mut target: Target<'_>,
     ) -> Result<()> {
         match self.way(context, target.size, source.doubled, target.sums.is_some()) {
             Way::Winograd { filters, .. } => winograd::run(context, filters, &source, &target),
             Way::Pointwise(filters) => {
                 let source = source.flat(&target.rows);
-                let target = target.flat();
-                let tiling = Tiling::new(filters, target.size);
-                direct::run(context, filters, &source, tiling, target.size, &target)
+                pointwise::run(context, filters, &source, &mut target.flat())
             }
+            Way::Depthwise(filters) => depthwise::run(context, filters, &source, &mut target),
             Way::Direct {
                 filters,
                 tiling,
@@ -109,7 +113,7 @@ impl Prepared {
                 doubles,
             } => {
                 source.doubled &= !doubles;
-                direct::run(context, filters, &source, tiling, places, &target)
+                direct::run(context, filters, &source, tiling, places, &mut target)
             }
         }
     }
@@ -124,6 +128,8 @@ pub(super) enum Way<'a> {
     },
     /// Of single places, as those of a single row.
     Pointwise(&'a Filters),
+    /// Of every channel by itself.
+    Depthwise(&'a Filters),
     Direct {
         filters: &'a Filters,
         tiling: Tiling,
@@ -139,7 +145,7 @@ impl Way<'_> {
     pub(super) fn rows(&self, sums: bool) -> usize {
         match self {
             Way::Winograd { pieces, .. } => pieces.rows(sums),
-            Way::Pointwise(_) => 1,
+            Way::Pointwise(_) | Way::Depthwise(_) => 1,
             Way::Direct {
                 filters, tiling, ..
             } => filters.phases * if sums { tiling.rows() } else { 1 },
@@ -150,7 +156,7 @@ impl Way<'_> {
     pub(super) fn pieces(&self, height: usize) -> usize {
         match self {
             Way::Winograd { pieces, .. } => pieces.before(height),
-            Way::Pointwise(_) => 0,
+            Way::Pointwise(_) | Way::Depthwise(_) => 0,
             Way::Direct {
                 filters, tiling, ..
             } => tiling.before(height / filters.phases),
@@ -169,6 +175,10 @@ impl Way<'_> {
                 (reads, filters.border.padding(), doubled)
             }
             Way::Pointwise(_) => return rows.clone(),
+            Way::Depthwise(filters) => {
+                let reads = direct::reads(filters, here(doubled), rows);
+                (reads, filters.reach.padding(), doubled)
+            }
             Way::Direct {
                 filters, doubles, ..
             } => {
@@ -190,12 +200,10 @@ impl Way<'_> {
         match self {
             Way::Winograd { filters, .. } => winograd::room(filters, context.token.lanes()),
             Way::Pointwise(filters) => {
-                let row = Size {
-                    width: rows * size.width,
-                    height: 1,
-                };
-                Tiling::new(filters, row).floats(filters)
+                let tiling = pointwise::Tiling::new(filters, rows * size.width);
+                tiling.room(filters).iter().sum()
             }
+            Way::Depthwise(filters) => depthwise::room(filters, size.width).iter().sum(),
             Way::Direct {
                 filters, tiling, ..
             } => tiling.floats(filters),

@@ -5,17 +5,19 @@
 //!   takes; `geometry` which rows each reads for those that it makes;
 //! * `run` does what a schedule says; threads share the pieces of each stage;
 //! * `view` is how maps are read, `target` how they are written, with what is done on the way;
-//! * `convolution` chooses how convolutions are computed: `direct`ly, or by `winograd`; both stand on the kernel of
-//!   `product`, and on `filters` that are laid out for it;
+//! * `convolution` chooses how convolutions are computed: `direct`ly, `pointwise`, `depthwise` or by
+//!   `winograd`; most stand on the kernel of `product`, and on `filters` that are laid out for it;
 //! * `maps` and `vectors` are the rest, `activation` the functions of single numbers.
 
 mod activation;
 mod convolution;
+mod depthwise;
 mod direct;
 mod filters;
 mod geometry;
 mod maps;
 mod plan;
+mod pointwise;
 mod product;
 mod run;
 mod schedule;

@@ -1,6 +1,6 @@
 //! What becomes of the rows that a stage makes: sums, functions, sums for moments, and their way to memory.
 
-use super::activation::{add, apply, bounds, transfer};
+use super::activation::{add, apply, bounds, copy};
 use super::view::{Lines, Source};
 use crate::Size;
 use crate::cpu::shared::Shared;
@@ -143,10 +143,25 @@ impl Target<'_> {
     #[inline(always)]
     #[allow(clippy::mut_from_ref, reason = "pieces of work make different places")]
     pub(super) fn row(&self, channel: usize, (y, x): (usize, usize), len: usize) -> &mut [f32] {
-        let Lines { data, plane, first } = &self.lines;
-        let place = channel * plane + (y - first) * self.size.width + x;
         // SAFETY: every place of a map is made by one piece of work, which holds one row at a time.
-        unsafe { data.part(place, len) }
+        unsafe { self.lines.data.part(self.place(channel, (y, x)), len) }
+    }
+
+    /// Where a place lies in memory.
+    #[inline(always)]
+    pub(super) fn place(&self, channel: usize, (y, x): (usize, usize)) -> usize {
+        let Lines { plane, first, .. } = self.lines;
+        channel * plane + (y - first) * self.size.width + x
+    }
+
+    /// The bounds that are all that is left to be done to numbers, but for sums: whoever makes them keeps them from now on.
+    pub(super) fn take_bounds(&mut self) -> Option<(f32, f32)> {
+        let bounds = self.activation.and_then(bounds)?;
+        if self.add.is_some() {
+            return None;
+        }
+        self.activation = None;
+        Some(bounds)
     }
 
     /// Finishes part of a row, and writes it. `room` is as long.
@@ -161,14 +176,8 @@ impl Target<'_> {
         sums: &mut Summer<S>,
     ) {
         let to = self.row(channel, place, numbers.len());
-        let alone = self.add.is_none() && self.sums.is_none();
-        match self.activation.and_then(bounds) {
-            Some(bounds) if alone => transfer(simd, numbers, to, (1.0, 0.0), bounds),
-            _ => {
-                to.copy_from_slice(numbers);
-                self.finish(simd, channel, place, to, room, sums);
-            }
-        }
+        copy(simd, numbers, to);
+        self.finish(simd, channel, place, to, room, sums);
     }
 
     /// Finishes part of a row, where it is. `room` is as long.
@@ -193,6 +202,12 @@ impl Target<'_> {
         if self.sums.is_some() {
             sums.add(simd, numbers);
         }
+    }
+
+    /// Whether rows are done as they are made.
+    #[inline(always)]
+    pub(super) fn is_plain(&self) -> bool {
+        self.add.is_none() && self.activation.is_none() && self.sums.is_none()
     }
 
     /// Notes the sums of a channel in a piece of work.

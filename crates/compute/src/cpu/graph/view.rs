@@ -2,7 +2,7 @@
 //!
 //! Maps lie row-major inside a graph, `[c, h, w]`, so that vectors run along rows and no number of channels wastes any.
 
-use super::activation::{apply, bounds, scale, transfer};
+use super::activation::{apply, bounds, copy, scale, transfer};
 use crate::cpu::shared::Shared;
 use crate::cpu::simd::Isa;
 use crate::graph::Activation;
@@ -88,11 +88,6 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Whether numbers are read as they lie.
-    pub(super) fn is_plain(&self) -> bool {
-        self.affine.is_none() && self.activation.is_none() && !self.doubled
-    }
-
     /// The size of what is read.
     pub(super) fn size(&self) -> Size {
         match self.doubled {
@@ -123,7 +118,7 @@ impl<'a> Source<'a> {
 
     /// The numbers of a row of the map as they lie in memory.
     #[inline(always)]
-    fn row(&self, channel: usize, y: usize) -> &'a [f32] {
+    pub(super) fn row(&self, channel: usize, y: usize) -> &'a [f32] {
         let Lines { data, plane, first } = self.lines;
         let width = self.size.width;
         &data[channel * plane + (y - first) * width..][..width]
@@ -225,7 +220,7 @@ impl<'a> Source<'a> {
                 transfer(simd, from, to, affine, bounds);
             }
             _ => {
-                to.copy_from_slice(from);
+                copy(simd, from, to);
                 self.finish(simd, channel, to);
             }
         }

@@ -9,7 +9,7 @@
 //!        ──▶ target                     Aᵀ m A, columns put together again
 //! ```
 
-use super::product::{Block, CHANNELS, SLACK, product};
+use super::product::{Block, CHANNELS, Out, SLACK, product};
 use super::target::{Summer, Sums, Target};
 use super::view::{Columns, Source};
 use crate::cpu::Context;
@@ -257,9 +257,9 @@ impl Job<'_> {
         // SAFETY: `V` is complete, and nobody else has it.
         let v = unsafe { v.part(0, of_v) };
         let taps: Vec<u32> = (0..inputs).map(|input| (input * row) as u32).collect();
+        let m = Shared::new(m);
         for point in 0..POINTS {
             let v = &v[point * inputs * row..];
-            let m = &mut m[point * outputs * row..];
             let weights = &self.filters.weights[point * inputs * outputs..][..inputs * outputs];
             for first in (0..outputs).step_by(CHANNELS) {
                 let count = CHANNELS.min(outputs - first);
@@ -268,10 +268,15 @@ impl Job<'_> {
                     weights: &weights[first * inputs..][..count * inputs],
                     bias: &[0.0; CHANNELS][..count],
                 };
-                product(simd, v, block, row, &mut m[first * row..], row);
+                let out = Out {
+                    to: &m,
+                    start: (point * outputs + first) * row,
+                    plane: row,
+                    bounds: None,
+                };
+                product(simd, v, block, row, out);
             }
         }
-        let m = Shared::new(m);
         for out in 0..outputs {
             let m = (&m, out * row, outputs * row);
             let sums = self.store(simd, out, &block, m, rows);
