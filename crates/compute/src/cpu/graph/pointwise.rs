@@ -23,6 +23,8 @@ const PANEL: usize = 48;
 /// Panels of a tile, at most, and the numbers that it reads, about, at most: half a second-level cache.
 const PANELS: usize = 8;
 const READ: usize = 64 << 10;
+/// Inputs of which so many panels as a tile has may come from the second-level cache again and again.
+const FEW: usize = 64;
 /// Pieces of work that are wanted, so that threads are busy to the end.
 const PIECES: usize = 8;
 
@@ -112,11 +114,28 @@ impl Job<'_> {
         let blocks = self.filters.outputs.div_ceil(CHANNELS);
         let blocks = blocks * part / parts..blocks * (part + 1) / parts;
         let made = Shared::new(made);
-        for (index, left) in places.clone().step_by(PANEL).enumerate() {
-            let read = &read[index * self.filters.inputs * PANEL..];
+        let inputs = self.filters.inputs;
+        let panels = 0..places.len().div_ceil(PANEL);
+        let panel = |index: usize| {
+            let left = places.start + index * PANEL;
             let count = PANEL.min(places.end - left);
+            (&read[index * inputs * PANEL..], (left, count))
+        };
+        if inputs <= FEW {
+            // Long runs of each row are written, which processors foresee.
+            for block in blocks {
+                for index in panels.clone() {
+                    let (read, place) = panel(index);
+                    self.make(simd, block * CHANNELS, place, read, &made, line);
+                }
+            }
+            return;
+        }
+        // A panel stays in the first-level cache, and weights come from the second.
+        for index in panels {
+            let (read, place) = panel(index);
             for block in blocks.clone() {
-                self.make(simd, block * CHANNELS, (left, count), read, &made, line);
+                self.make(simd, block * CHANNELS, place, read, &made, line);
             }
         }
     }

@@ -170,6 +170,7 @@ impl Painter {
 
     /// What is known of a style in its own size.
     fn know(&self, means: Means<'_>, style: &Picture, exact: bool) -> Result<Known> {
+        let means = means.beside(held(extent(style)));
         match &self.network {
             Prepared::Cascade(cascade) => Ok(Known::Statistics(cascade.look(means, style, exact)?)),
             Prepared::Fast { .. } => Ok(Known::Vectors(vec![])),
@@ -194,6 +195,7 @@ impl Painter {
         seen: &Seen,
     ) -> Result<Picture> {
         let device = means.device;
+        let means = means.beside(held(extent(content)));
         match (&self.network, settings) {
             (Prepared::Cascade(cascade), settings) => {
                 paint_by_levels(means, cascade, settings, content, seen)
@@ -291,6 +293,13 @@ impl Painter {
             need = need.and(look.beside(held));
         }
         Ok(need)
+    }
+}
+
+fn extent(picture: &Picture) -> Size {
+    Size {
+        width: picture.width(),
+        height: picture.height(),
     }
 }
 
