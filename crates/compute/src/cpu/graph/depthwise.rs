@@ -3,7 +3,7 @@
 //! for each number that anything else would pay.
 
 use super::activation::copy;
-use super::filters::Filters;
+use super::filters::{Filters, Reach};
 use super::target::{Summer, Target};
 use super::view::{Columns, Source};
 use crate::Result;
@@ -23,7 +23,9 @@ const VECTORS: usize = 4;
 /// Whether filters are such.
 pub(super) fn fits(filters: &Filters) -> bool {
     let each = [filters.inputs, filters.outputs].map(|channels| channels / filters.groups);
-    each == [1, 1] && filters.span == [3, 3] && filters.stride <= 2 && filters.phases == 1
+    // Transposed filters have their taps in another order.
+    let ordinary = matches!(filters.reach, Reach::Border(..));
+    ordinary && each == [1, 1] && filters.span == [3, 3] && filters.stride <= 2
 }
 
 /// Floats that a piece of work takes, of a map of some width: for three lines that are read, and for one that is added.
