@@ -332,7 +332,7 @@ impl<'a> Writer<'a> {
         let reads = reads.into_iter().filter(|(id, _)| *id == of);
         let reads = reads.map(|(_, rows)| rows);
         let all = reads.reduce(|a, b| a.start.min(b.start)..a.end.max(b.end));
-        all.unwrap_or(usize::MAX..0)
+        all.unwrap_or_default()
     }
 
     /// Makes rows, where there is room for them.
