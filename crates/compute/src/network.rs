@@ -23,13 +23,14 @@ pub struct Memory {
     pub prepared: usize,
 }
 
-/// How a picture runs through a network in strips of full width: whatever its height, of most maps only some rows
-/// exist at a time.
+/// How a picture runs through a network, or a [graph](crate::graph), in strips of full width: whatever its height, of most
+/// maps only some rows exist at a time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Strips {
     /// Rows of the image at a time, at most about; `None` for as many as the device likes.
     pub rows: Option<usize>,
-    /// Layers whose maps are kept for the way back; what else is needed there is made again from these.
+    /// Layers whose maps are kept for the way back, nodes of a graph whose maps are kept for later passes; what else is
+    /// needed there is made again from these.
     pub kept: Vec<usize>,
 }
 
@@ -38,9 +39,9 @@ pub struct Strips {
 pub struct StripsPlan {
     /// What is kept.
     pub strips: Strips,
-    /// What a pass needs; nothing stays prepared.
+    /// What a pass needs; nothing stays prepared. Graphs have a forward pass alone.
     pub memory: Memory,
-    /// Products per product of a pass over the whole picture, forward and backward.
+    /// Products per product of a pass over the whole picture, forward and, of networks, backward.
     pub work: f64,
 }
 

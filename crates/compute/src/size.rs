@@ -34,6 +34,14 @@ impl Size {
         }
     }
 
+    /// Twice as high and wide.
+    pub(crate) fn doubled(&self) -> Self {
+        Self {
+            width: 2 * self.width,
+            height: 2 * self.height,
+        }
+    }
+
     /// The size of a map of which a place stands for `stride`×`stride` of these; what is left over is dropped.
     pub fn at_stride(&self, stride: usize) -> Self {
         Self {

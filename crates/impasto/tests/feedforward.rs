@@ -6,8 +6,8 @@ use impasto::compute::Device;
 use impasto::device::{Choice, open};
 use impasto::recipe::{Fast, Init, MethodName, MethodSettings, Paint, StyleSize, Transform, Wct};
 use impasto::{
-    Error, Ignore, Networks, Outcome, OutputSize, PainterSpec, Picture, Recipe, RunLimits, Style,
-    Stylizer,
+    Cut, Error, Ignore, LEAST_TILE, Networks, Outcome, OutputSize, PainterSpec, Picture, Recipe,
+    RunLimits, ScalePlan, Style, Stylizer,
 };
 use impasto_testing::{noise, shared};
 use std::sync::Arc;
@@ -195,6 +195,68 @@ fn what_does_not_fit_is_refused_with_the_size_that_would() {
         panic!("{refused:?}")
     };
     assert!((256..3000).contains(&side), "{side}");
+}
+
+/// Paints in strips: of so many rows, or within so many bytes.
+fn in_strips(
+    painter: &PainterSpec,
+    method: &MethodSettings,
+    content: &Picture,
+    limits: RunLimits,
+) -> (Picture, ScalePlan) {
+    let networks = Networks {
+        encoder: None,
+        painter: Some(painter),
+    };
+    let styles = vec![Style::new("painting", picture(2, 60, 50), 1.0)];
+    let recipe = recipe(method.clone());
+    let stylizer = Stylizer::with_networks(device(2), networks, styles, recipe).unwrap();
+    let mut stylizer = stylizer.with_limits(limits).unwrap();
+    let plan = stylizer.plan(content).unwrap().scales.remove(0);
+    let made = stylizer.stylize(content, &mut Ignore).unwrap();
+    (made.picture, plan)
+}
+
+#[test]
+fn strips_paint_the_same_picture() {
+    let paint = (embedded(), MethodSettings::of(MethodName::Paint));
+    let fast = shared("weights/magenta/stylize26_dequant.safetensors").map(|file| {
+        let method = MethodSettings::of(MethodName::Fast);
+        (PainterSpec::open(&file).unwrap(), method)
+    });
+    let wct = shared("weights/vgg19-16x").map(|folder| {
+        let found = PainterSpec::find(MethodName::Wct, Some(&folder), None);
+        (found.unwrap(), MethodSettings::of(MethodName::Wct))
+    });
+    for (painter, method) in [Some(paint), fast, wct].into_iter().flatten() {
+        let content = picture(1, 91, 230);
+        let (whole, plan) = in_strips(&painter, &method, &content, RunLimits::default());
+        assert_eq!(plan.cut, None);
+        for rows in [LEAST_TILE, 100] {
+            let limits = RunLimits {
+                tile: Some(rows),
+                ..RunLimits::default()
+            };
+            let (made, plan) = in_strips(&painter, &method, &content, limits);
+            assert!(matches!(plan.cut, Some(Cut::Strips(_))), "{plan:?}");
+            assert_eq!(made, whole, "{rows} rows");
+        }
+    }
+}
+
+/// A picture for which there is not room enough as a whole is painted in strips, and is the same.
+#[test]
+fn what_does_not_fit_is_painted_in_strips() {
+    let (painter, method) = (embedded(), MethodSettings::of(MethodName::Paint));
+    let content = picture(1, 320, 1600);
+    let (whole, plan) = in_strips(&painter, &method, &content, RunLimits::default());
+    assert_eq!(plan.cut, None);
+    let memory = Some(plan.bytes * 9 / 10);
+    let limits = RunLimits { memory, tile: None };
+    let (made, cut) = in_strips(&painter, &method, &content, limits);
+    assert!(matches!(cut.cut, Some(Cut::Strips(_))), "{cut:?}");
+    assert!(Some(cut.bytes) <= memory, "{cut:?}");
+    assert_eq!(made, whole);
 }
 
 /// The five levels of universal style transfer, by transport and as the authors' program whitens, against NumPy in f64.

@@ -27,6 +27,17 @@ impl<'a, T> Shared<'a, T> {
         }
     }
 
+    /// The same without its first elements, as far as there are so many.
+    pub(super) fn behind(self, count: usize) -> Self {
+        let count = count.min(self.len);
+        Self {
+            // SAFETY: not beyond the end of the slice.
+            start: unsafe { self.start.add(count) },
+            len: self.len - count,
+            borrows: PhantomData,
+        }
+    }
+
     /// The part of `len` elements from `start` on.
     ///
     /// # Safety

@@ -1,7 +1,7 @@
 //! Graphs of a device that has none of its own: another device runs them.
 
 use super::{Graph, GraphSpec, Graphs, Shape};
-use crate::{Hardware, Result, Tensor};
+use crate::{Hardware, Result, Strips, StripsPlan, Tensor};
 
 /// A graph that another device runs: what it reads is downloaded, what it makes is uploaded.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ impl<D: Hardware> Graph for Elsewhere<D> {
         self.graph.spec()
     }
 
-    fn run(&self, inputs: &[&Tensor], rows: Option<usize>) -> Result<Vec<Tensor>> {
+    fn run(&self, inputs: &[&Tensor], strips: Option<&Strips>) -> Result<Vec<Tensor>> {
         let there = |tensor: &&Tensor| {
             let values = self.device.download(tensor)?;
             self.host.upload(&values, tensor.shape())
@@ -40,11 +40,15 @@ impl<D: Hardware> Graph for Elsewhere<D> {
             let values = self.host.download(&tensor)?;
             self.device.upload(&values, tensor.shape())
         };
-        let made = self.graph.run(&inputs, rows)?;
+        let made = self.graph.run(&inputs, strips)?;
         made.into_iter().map(back).collect()
     }
 
-    fn memory(&self, inputs: &[Shape], rows: Option<usize>) -> Result<usize> {
-        self.graph.memory(inputs, rows)
+    fn memory(&self, inputs: &[Shape], strips: Option<&Strips>) -> Result<usize> {
+        self.graph.memory(inputs, strips)
+    }
+
+    fn strips(&self, inputs: &[Shape], rows: Option<usize>) -> Result<Vec<StripsPlan>> {
+        self.graph.strips(inputs, rows)
     }
 }

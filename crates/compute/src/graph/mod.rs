@@ -50,7 +50,7 @@ pub use shape::{Kind, Shape};
 pub(crate) use spec::Shapes;
 pub use spec::{GraphSpec, Node, Port, Value};
 
-use crate::{Hardware, Result, Tensor};
+use crate::{Hardware, Result, Strips, StripsPlan, Tensor};
 use std::fmt;
 
 /// A device that runs graphs.
@@ -70,18 +70,28 @@ pub trait Graph: Send + Sync + fmt::Debug {
     /// Runs the graph on its inputs, in their order, and returns its outputs, in theirs: maps `[c, h, w]` of any size,
     /// vectors `[n]`.
     ///
-    /// `rows` bounds how many rows of the largest maps exist at a time, about; `None` for as many as the device likes.
-    /// What is computed is the same to the last bit. No device cuts maps into fewer rows so far: all take `rows` for
-    /// advice, and [`Graph::memory`] says what it comes to.
+    /// As a whole, or in [`Strips`]: of most maps only some rows exist at a time then, and the values are the same to the
+    /// last bit. What reads moments of a map (norms, means) needs another pass over everything before it; maps that several
+    /// passes read are made again, but for those of the nodes that `kept` names. Devices that know no strips run the whole.
     ///
     /// # Errors
     /// [`ComputeError::Shape`](crate::ComputeError::Shape) if inputs do not fit the graph or each other;
     /// [`ComputeError::OutOfMemory`](crate::ComputeError::OutOfMemory).
-    fn run(&self, inputs: &[&Tensor], rows: Option<usize>) -> Result<Vec<Tensor>>;
+    fn run(&self, inputs: &[&Tensor], strips: Option<&Strips>) -> Result<Vec<Tensor>>;
 
     /// Bytes that a run on inputs of these shapes takes at most at a time, its outputs included, inputs not.
     ///
     /// # Errors
     /// [`ComputeError::Shape`](crate::ComputeError::Shape), as for [`Graph::run`].
-    fn memory(&self, inputs: &[Shape], rows: Option<usize>) -> Result<usize>;
+    fn memory(&self, inputs: &[Shape], strips: Option<&Strips>) -> Result<usize>;
+
+    /// The ways to run inputs of these shapes in strips of some rows, if the device knows any: from the one that takes least
+    /// memory to the one that takes least work.
+    ///
+    /// # Errors
+    /// [`ComputeError::Shape`](crate::ComputeError::Shape), as for [`Graph::run`].
+    fn strips(&self, inputs: &[Shape], rows: Option<usize>) -> Result<Vec<StripsPlan>> {
+        let _ = (inputs, rows);
+        Ok(vec![])
+    }
 }

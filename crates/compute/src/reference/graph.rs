@@ -6,7 +6,7 @@ use crate::graph::{
     Pooling, PoolingKind, Scaling, Shape, Shapes, TransposedConvolution, Upsampling, Value,
     Variance,
 };
-use crate::{Padding, Result, Size, Tensor};
+use crate::{Padding, Result, Size, Strips, Tensor};
 
 #[derive(Debug)]
 struct ReferenceGraph {
@@ -57,7 +57,7 @@ impl Graph for ReferenceGraph {
         &self.spec
     }
 
-    fn run(&self, inputs: &[&Tensor], _: Option<usize>) -> Result<Vec<Tensor>> {
+    fn run(&self, inputs: &[&Tensor], _: Option<&Strips>) -> Result<Vec<Tensor>> {
         let shapes = self.spec.shapes_of(inputs)?;
         let given = |(tensor, shape): (&&Tensor, &Shape)| {
             let data = get("run", tensor)?.to_vec();
@@ -89,7 +89,7 @@ impl Graph for ReferenceGraph {
     }
 
     /// Everything that it makes.
-    fn memory(&self, inputs: &[Shape], _: Option<usize>) -> Result<usize> {
+    fn memory(&self, inputs: &[Shape], _: Option<&Strips>) -> Result<usize> {
         let shapes = Shapes {
             inputs: inputs.to_vec(),
             nodes: self.spec.shapes(inputs)?,

@@ -11,7 +11,7 @@ mod refusals;
 use devices::{cpu, devices};
 use impasto_compute::graph::*;
 use impasto_compute::reference::ReferenceDevice;
-use impasto_compute::{Device, Padding, Result, Size};
+use impasto_compute::{Device, Padding, Result, Size, Strips};
 use impasto_testing::{Tolerance, assert_close, assert_same, noise};
 
 /// Rounding of sums of a few hundred products in f32, by F(4×4, 3×3) where they may be.
@@ -28,7 +28,7 @@ fn run(
     device: &dyn Device,
     spec: &GraphSpec,
     inputs: &[Shape],
-    rows: Option<usize>,
+    strips: Option<&Strips>,
 ) -> Result<Vec<Vec<f64>>> {
     let graph = device.graph(spec)?;
     let upload = |(index, shape): (usize, &Shape)| {
@@ -37,7 +37,7 @@ fn run(
     };
     let tensors = inputs.iter().enumerate().map(upload);
     let tensors = tensors.collect::<Result<Vec<_>>>()?;
-    let made = graph.run(&tensors.iter().collect::<Vec<_>>(), rows)?;
+    let made = graph.run(&tensors.iter().collect::<Vec<_>>(), strips)?;
     let shapes = spec.shapes(inputs)?;
     for (tensor, &output) in made.iter().zip(&spec.outputs) {
         let shape = match output {
@@ -59,7 +59,16 @@ fn run(
     values.collect()
 }
 
-/// Holds every device against the reference, within a share of the greatest number of each output.
+/// Strips of some rows, with maps of some nodes kept.
+fn strips(rows: usize, kept: &[usize]) -> Strips {
+    Strips {
+        rows: Some(rows),
+        kept: kept.to_vec(),
+    }
+}
+
+/// Holds every device against the reference, within a share of the greatest number of each output, and what it makes in
+/// strips against what it makes as a whole, bit by bit.
 fn agree(case: &str, share: f64, spec: &GraphSpec, inputs: &[Shape]) {
     thread_local! {
         static DEVICES: Vec<Box<dyn Device>> = devices();
@@ -71,6 +80,11 @@ fn agree(case: &str, share: f64, spec: &GraphSpec, inputs: &[Shape]) {
             let case = format!("{case} of {inputs:?} on {}", device.describe());
             let got = run(&**device, spec, inputs, None)
                 .unwrap_or_else(|error| panic!("{case}: {error}"));
+            let cut = run(&**device, spec, inputs, Some(&strips(3, &[])))
+                .unwrap_or_else(|error| panic!("{case} in strips: {error}"));
+            for (strips, whole) in cut.iter().zip(&got) {
+                assert_same(&format!("{case} in strips"), strips, whole);
+            }
             for (got, expected) in got.iter().zip(&expected) {
                 // Of what cancels, the rounding of what it was made of is left.
                 let absolute = Tolerance::of_greatest(share, expected).absolute.max(share);

@@ -1,6 +1,7 @@
 //! Networks as people have them: what stands next to what is where devices fuse.
 
 use super::*;
+use impasto_compute::StripsPlan;
 
 const REFLECT: Border = Border::Centred(Padding::Reflect);
 const RELU: Op = Op::Activation(Activation::Relu);
@@ -161,13 +162,45 @@ fn threads_and_strips_change_no_bit() {
         same_for_any_threads("a network", &spec, &inputs);
         let device = cpu(None, 2);
         let whole = run(&*device, &spec, &inputs, None).expect("it runs");
+        let graph = device.graph(&spec).expect("it is valid");
         for rows in [1, 16, 50] {
-            let strips = run(&*device, &spec, &inputs, Some(rows)).expect("it runs");
-            for (got, expected) in strips.iter().zip(&whole) {
-                assert_same(&format!("by {rows} rows"), got, expected);
+            let plans = graph.strips(&inputs, Some(rows)).expect("it fits");
+            for StripsPlan { strips, .. } in &plans {
+                let made = run(&*device, &spec, &inputs, Some(strips)).expect("it runs");
+                for (got, expected) in made.iter().zip(&whole) {
+                    assert_same(&format!("in {strips:?}"), got, expected);
+                }
             }
         }
     }
+}
+
+/// The way that takes least memory is bounded by the width alone, but for what is read and handed out; less work takes more.
+#[test]
+fn strips_take_less_memory_for_more_work() -> Result<()> {
+    let device = cpu(None, 2);
+    let graph = device.graph(&johnson([8, 16, 32], REFLECT, false))?;
+    let mut least = Vec::new();
+    for height in [600, 4800] {
+        let inputs = [map(3, height, 256)];
+        let whole = graph.memory(&inputs, None)?;
+        let plans = graph.strips(&inputs, Some(32))?;
+        for pair in plans.windows(2) {
+            assert!(pair[0].memory.forward < pair[1].memory.forward, "{pair:?}");
+            assert!(pair[0].work > pair[1].work, "{pair:?}");
+        }
+        let last = plans.last().expect("there are some");
+        assert!(last.work == 1.0 && plans[0].work > 2.0, "{plans:?}");
+        for plan in &plans {
+            let bytes = graph.memory(&inputs, Some(&plan.strips))?;
+            assert_eq!(bytes, plan.memory.forward);
+        }
+        let made = 4 * 3 * height * 256;
+        least.push(plans[0].memory.forward - made);
+        assert!(plans[0].memory.forward < whole, "{plans:?}");
+    }
+    assert!(least[1] < least[0] * 3 / 2, "{least:?}");
+    Ok(())
 }
 
 /// What a picture becomes does not depend on what was run before.

@@ -37,6 +37,21 @@ pub(super) fn bounds(activation: Activation) -> Option<(f32, f32)> {
     }
 }
 
+/// Copies a row, of which there are too many and which are too short to call for it; `to` is as long.
+#[inline(always)]
+pub(super) fn copy<S: Isa>(simd: S, from: &[f32], to: &mut [f32]) {
+    let len = S::f32s::LEN;
+    let sources = from.chunks_exact(len);
+    let rest = sources.remainder();
+    let mut parts = to.chunks_exact_mut(len);
+    for (part, source) in (&mut parts).zip(sources) {
+        S::f32s::from_slice(simd, source).store_slice(part);
+    }
+    for (value, source) in parts.into_remainder().iter_mut().zip(rest) {
+        *value = *source;
+    }
+}
+
 /// [`scale`] and [`bound`] in one pass, from one place to another; `to` is as long.
 #[inline(always)]
 pub(super) fn transfer<S: Isa>(

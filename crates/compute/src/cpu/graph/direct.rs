@@ -6,10 +6,11 @@
 //! some output channels at a time, and the rows that it makes go to their [`Target`].
 
 use super::filters::{Filters, Packed};
-use super::product::{Block, CHANNELS, SLACK, product};
+use super::product::{Block, CHANNELS, Out, SLACK, product};
 use super::target::{Summer, Sums, Target};
-use super::view::Source;
+use super::view::{Columns, Source};
 use crate::cpu::Context;
+use crate::cpu::shared::Shared;
 use crate::cpu::simd::{Isa, with_simd};
 use crate::{Result, Size};
 use fearless_simd::prelude::*;
@@ -33,8 +34,7 @@ pub(super) struct Tiling {
     /// Of a tile, in places over which phases lie.
     rows: usize,
     columns: usize,
-    /// Tiles.
-    down: usize,
+    /// Tiles beside each other.
     across: usize,
     /// Parts of the output channels: blocks, or groups where there are several.
     parts: usize,
@@ -82,15 +82,19 @@ impl Tiling {
         Self {
             rows,
             columns,
-            down: places.height.div_ceil(rows),
             across: places.width.div_ceil(columns),
             parts,
         }
     }
 
-    /// Tiles of the map.
-    pub(super) fn tiles(&self) -> usize {
-        self.down * self.across
+    /// Rows of places that strips begin at multiples of, if sums are taken, which are those of whole tiles.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Tiles before some row of places.
+    pub(super) fn before(&self, row: usize) -> usize {
+        row.div_ceil(self.rows) * self.across
     }
 
     /// How rows lie that are read.
@@ -134,6 +138,14 @@ impl Tiling {
     }
 }
 
+/// The rows that are read for some rows of places, which may lie beyond the border.
+pub(super) fn reads(filters: &Filters, size: Size, rows: &Range<usize>) -> Range<isize> {
+    let [before, _] = filters.reach.before(size, filters.stride);
+    let first = (rows.start * filters.stride) as isize - before as isize;
+    let last = (rows.end - 1) * filters.stride + filters.span[0];
+    first..last as isize - before as isize
+}
+
 /// Convolves. What is made has `phases` times as many rows and columns as `places`.
 pub(super) fn run(
     context: &Context,
@@ -141,21 +153,11 @@ pub(super) fn run(
     source: &Source<'_>,
     tiling: Tiling,
     places: Size,
-    target: &Target<'_>,
+    target: &mut Target<'_>,
 ) -> Result<()> {
-    let lies = source.is_plain()
-        && filters.span == [1, 1]
-        && [
-            filters.groups,
-            filters.stride,
-            filters.phases,
-            places.height,
-        ] == [1; 4];
+    let bounds = target.take_bounds();
+    let target = &*target;
     let packed = tiling.packed(filters);
-    let lying = Packed {
-        plane: source.size.pixels(),
-        ..packed
-    };
     let taps = (0..filters.squares()).map(|phase| filters.places(phase, &packed));
     let taps: Vec<_> = taps.collect();
     let size = source.size();
@@ -168,10 +170,11 @@ pub(super) fn run(
         before: filters.reach.before(size, filters.stride),
         places,
         taps: &taps,
-        lying: lies.then(|| filters.places(0, &lying)),
+        bounds,
     };
     let room = tiling.floats(filters);
-    (0..tiling.tiles() * tiling.parts)
+    let rows = target.rows.len() / filters.phases;
+    (0..tiling.before(rows) * tiling.parts)
         .into_par_iter()
         .with_max_len(1)
         .try_for_each(|piece| {
@@ -190,8 +193,7 @@ struct Job<'a> {
     before: [usize; 2],
     places: Size,
     taps: &'a [Vec<u32>],
-    /// Those in the map as it lies in memory, if filters read single places, and it is a single row.
-    lying: Option<Vec<u32>>,
+    bounds: Option<(f32, f32)>,
 }
 
 /// A tile.
@@ -214,60 +216,51 @@ impl Job<'_> {
             ..
         } = self.tiling;
         let (index, part) = (piece / parts, piece % parts);
-        let (top, left) = (index / across * rows, index % across * columns);
+        let Range { start, end } = self.target.rows;
+        let (first, behind) = (start / self.filters.phases, end / self.filters.phases);
+        let (top, left) = (first + index / across * rows, index % across * columns);
         let tile = Tile {
-            index,
+            index: self.tiling.before(first) + index,
             top,
             left,
-            rows: rows.min(self.places.height - top),
+            rows: rows.min(behind - top),
             columns: columns.min(self.places.width - left),
         };
         let [read, made, _] = self.tiling.room(self.filters);
         let (read, rest) = room.split_at_mut(read);
         let (made, line) = rest.split_at_mut(made);
-        let groups = self.filters.groups;
-        let outputs = self.filters.outputs / groups;
+        let filters = self.filters;
+        let (groups, outputs) = (filters.groups, filters.outputs / filters.groups);
+        let left = (tile.left * filters.stride) as isize - self.before[1] as isize;
+        let count = (tile.columns - 1) * filters.stride + filters.span[1];
+        let columns = self.source.columns(left, count, filters.reach.padding());
         let share = |all: usize| all * part / parts..all * (part + 1) / parts;
-        match groups {
-            1 => {
-                let blocks = share(outputs.div_ceil(MADE));
-                if let Some((map, taps)) = self.as_it_lies(&tile) {
-                    return self.make(simd, &tile, 0, blocks, (map, taps), made, line);
-                }
-                self.read(simd, &tile, 0, read, line);
-                self.make(simd, &tile, 0, blocks, (read, self.taps), made, line);
-            }
-            _ => {
-                for group in share(groups) {
-                    self.read(simd, &tile, group, read, line);
-                    let blocks = 0..outputs.div_ceil(MADE);
-                    self.make(simd, &tile, group, blocks, (read, self.taps), made, line);
-                }
-            }
+        let blocks = outputs.div_ceil(MADE);
+        let (groups, blocks) = match groups {
+            1 => (0..1, share(blocks)),
+            _ => (share(groups), 0..blocks),
+        };
+        for group in groups {
+            self.read(simd, &tile, group, (&columns, count), read, line);
+            self.make(simd, &tile, group, blocks.clone(), read, made, line);
         }
-    }
-
-    /// What a tile reads and the places of its taps, where it need not be copied: filters of one place, and none of it
-    /// near the end of memory.
-    #[inline(always)]
-    fn as_it_lies(&self, tile: &Tile) -> Option<(&[f32], &[Vec<u32>])> {
-        let map = &self.source.data[tile.left..];
-        let last = (self.filters.inputs - 1) * self.source.size.pixels() + tile.columns;
-        let taps = self.lying.as_ref()?;
-        (last + SLACK <= map.len()).then_some((map, std::slice::from_ref(taps)))
     }
 
     /// Copies what a tile reads of a group's inputs.
     #[inline(always)]
-    fn read<S: Isa>(&self, simd: S, tile: &Tile, group: usize, to: &mut [f32], line: &mut [f32]) {
+    fn read<S: Isa>(
+        &self,
+        simd: S,
+        tile: &Tile,
+        group: usize,
+        (columns, count): (&Columns, usize),
+        to: &mut [f32],
+        line: &mut [f32],
+    ) {
         let filters = self.filters;
         let (stride, inputs) = (filters.stride, filters.inputs / filters.groups);
-        let [h, w] = filters.span;
         let top = (tile.top * stride) as isize - self.before[0] as isize;
-        let left = (tile.left * stride) as isize - self.before[1] as isize;
-        let padding = filters.reach.padding();
-        let count = (tile.columns - 1) * stride + w;
-        let columns = self.source.columns(left, count, padding);
+        let h = filters.span[0];
         let Packed { pitch, part, plane } = self.packed;
         for input in 0..inputs {
             for row in 0..(tile.rows - 1) * stride + h {
@@ -276,11 +269,11 @@ impl Job<'_> {
                 let y = top + row as isize;
                 if stride == 1 {
                     self.source
-                        .read(simd, channel, y, &columns, &mut to[..count]);
+                        .read(simd, channel, y, columns, &mut to[..count]);
                     continue;
                 }
                 let line = &mut line[..count];
-                self.source.read(simd, channel, y, &columns, line);
+                self.source.read(simd, channel, y, columns, line);
                 if stride == 2 {
                     let (even, odd) = to.split_at_mut(part);
                     halve(simd, line, even, odd);
@@ -305,7 +298,7 @@ impl Job<'_> {
         tile: &Tile,
         group: usize,
         blocks: Range<usize>,
-        (read, taps): (&[f32], &[Vec<u32>]),
+        read: &[f32],
         made: &mut [f32],
         line: &mut [f32],
     ) {
@@ -316,39 +309,72 @@ impl Job<'_> {
             true => (1, (tile.rows - 1) * pitch + tile.columns),
             false => (tile.rows, tile.columns),
         };
+        // Rows of whole vectors are made where they belong.
+        let in_place = !flat && filters.phases == 1 && columns % S::f32s::LEN == 0;
+        let (here, target) = (Shared::new(made), &self.target.lines);
         for block in blocks {
             let channels = block * MADE..((block + 1) * MADE).min(outputs);
             for phase in 0..filters.squares() {
-                let made = &mut made[phase * channels.len() * plane..];
                 for first in channels.clone().step_by(CHANNELS) {
                     let count = CHANNELS.min(channels.end - first);
                     let block = Block {
-                        taps: &taps[phase],
+                        taps: &self.taps[phase],
                         weights: filters.block(phase, group, first, count),
                         bias: &filters.bias[group * outputs + first..][..count],
                     };
-                    let out = &mut made[(first - channels.start) * plane..];
+                    let index = phase * channels.len() + first - channels.start;
                     for row in 0..rows {
                         let read = &read[row * filters.stride * self.packed.pitch..];
-                        product(simd, read, block, columns, &mut out[row * pitch..], plane);
+                        let (to, start, plane) = match in_place {
+                            true => {
+                                let place = (tile.top + row, tile.left);
+                                let start = self.target.place(group * outputs + first, place);
+                                (&target.data, start, target.plane)
+                            }
+                            false => (&here, index * plane + row * pitch, plane),
+                        };
+                        let out = Out {
+                            to,
+                            start,
+                            plane,
+                            bounds: self.bounds,
+                        };
+                        product(simd, read, block, columns, out);
                     }
                 }
             }
+            if in_place && self.target.is_plain() {
+                continue;
+            }
             for channel in channels.clone() {
-                let from = &made[(channel - channels.start) * plane..];
+                let index = (channel - channels.start) * plane;
                 let phase = channels.len() * plane;
-                let sums = self.write(
-                    simd,
-                    tile,
-                    group * outputs + channel,
-                    from,
-                    (pitch, phase),
-                    line,
-                );
                 let channel = group * outputs + channel;
+                let sums = match in_place {
+                    true => self.finish(simd, tile, channel, line),
+                    false => {
+                        // SAFETY: nobody writes there while it is read.
+                        let from =
+                            unsafe { here.part(index, self.tiling.room(filters)[1] - index) };
+                        self.write(simd, tile, channel, from, (pitch, phase), line)
+                    }
+                };
                 self.target.note(tile.index, filters.outputs, channel, sums);
             }
         }
+    }
+
+    /// Finishes what was made of a channel where it belongs.
+    #[inline(always)]
+    fn finish<S: Isa>(&self, simd: S, tile: &Tile, channel: usize, room: &mut [f32]) -> Sums {
+        let mut sums = Summer::new(simd);
+        for row in 0..tile.rows {
+            let place = (tile.top + row, tile.left);
+            let numbers = self.target.row(channel, place, tile.columns);
+            self.target
+                .finish(simd, channel, place, numbers, room, &mut sums);
+        }
+        sums.end()
     }
 
     /// Writes what was made of a channel; phases lie some distance from each other.

@@ -1,14 +1,15 @@
 //! What is made of maps number by number, or by looking at few neighbours: sums, products, pools, borders.
 
 use super::activation::{add, apply, scale};
-use super::plan::Making;
+use super::stage::Making;
 use super::target::{Summer, Sums};
-use super::view::Source;
+use super::view::{Lines, Source};
 use crate::cpu::Context;
 use crate::cpu::simd::{Isa, with_simd};
 use crate::graph::{Activation, Pooling, PoolingKind, Upsampling};
 use crate::{Padding, Result, Size};
 use rayon::prelude::*;
+use std::ops::Range;
 
 /// Numbers of a piece of work, about.
 pub(super) const PIECE: usize = 16 << 10;
@@ -25,21 +26,29 @@ pub(super) struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// Makes a map `[c, h, w]`.
-    pub(super) fn run(&self, context: &Context, size: Size, out: &mut [f32]) -> Result<()> {
-        let alone = match self.making {
-            Making::Copy | Making::Add | Making::Multiply | Making::Mix | Making::Concat => true,
-            Making::Upsample(_) | Making::Pool(_) | Making::Pad(..) | Making::Crop(_) => false,
-        };
-        if alone {
-            // Without neighbours, maps are single rows, which are cut anywhere.
-            let flat = self.sources.iter().map(|source| source.flat());
+    /// Makes some rows of a map of some size.
+    pub(super) fn run(
+        &self,
+        context: &Context,
+        size: Size,
+        rows: Range<usize>,
+        out: Lines<&mut [f32]>,
+    ) -> Result<()> {
+        let width = size.width;
+        let start = (rows.start - out.first) * width;
+        let planes = out.data.par_chunks_exact_mut(out.plane).enumerate();
+        let planes = planes.map(|(channel, plane)| {
+            let here = &mut plane[start..][..rows.len() * width];
+            (channel, here)
+        });
+        if self.making.is_alone() {
+            // Without neighbours, rows are a single one, which is cut anywhere.
+            let flat = self.sources.iter().map(|source| source.flat(&rows));
             let job = Job {
                 sources: &flat.collect::<Vec<_>>(),
                 ..*self
             };
-            let planes = out.par_chunks_exact_mut(size.pixels()).enumerate();
-            return planes.try_for_each(|(channel, plane)| {
+            return planes.into_par_iter().try_for_each(|(channel, plane)| {
                 let pieces = plane.par_chunks_mut(PIECE).enumerate();
                 pieces.try_for_each(|(index, piece)| {
                     let mut room = context.pool.take::<f32>(piece.len())?;
@@ -50,15 +59,15 @@ impl Job<'_> {
                 })
             });
         }
-        let rows = PIECE.div_ceil(size.width);
-        let planes = out.par_chunks_exact_mut(size.pixels()).enumerate();
-        planes.try_for_each(|(channel, plane)| {
-            let pieces = plane.par_chunks_mut(rows * size.width).enumerate();
+        let at_once = PIECE.div_ceil(width);
+        planes.into_par_iter().try_for_each(|(channel, plane)| {
+            let pieces = plane.par_chunks_mut(at_once * width).enumerate();
             pieces.try_for_each(|(index, piece)| {
-                let mut room = context.pool.take::<f32>(self.room(size.width))?;
+                let mut room = context.pool.take::<f32>(self.room(width))?;
+                let top = rows.start + index * at_once;
                 with_simd!(context.token, simd => {
-                    for (row, to) in piece.chunks_exact_mut(size.width).enumerate() {
-                        self.row(simd, channel, index * rows + row, to, &mut room);
+                    for (row, to) in piece.chunks_exact_mut(width).enumerate() {
+                        self.row(simd, channel, top + row, to, &mut room);
                     }
                 });
                 Ok(())
@@ -90,12 +99,11 @@ impl Job<'_> {
             (Making::Concat, _) => {
                 let mut channel = channel;
                 for source in self.sources {
-                    let channels = source.data.len() / source.size.pixels();
-                    if channel < channels {
+                    if channel < source.channels {
                         source.read_inside(simd, channel, 0, start, to);
                         break;
                     }
-                    channel -= channels;
+                    channel -= source.channels;
                 }
             }
             (Making::Add, Some(term)) => {
@@ -251,29 +259,33 @@ fn pool<S: Isa>(
     }
 }
 
-/// The sums of each channel, taken piece by piece.
-pub(super) fn sums(context: &Context, source: &Source<'_>, channels: usize) -> Result<Vec<Sums>> {
-    let source = source.flat();
-    let pixels = source.size.pixels();
-    let pieces = pixels.div_ceil(PIECE);
-    let of = |index: usize| {
-        let (channel, start) = (index / pieces, index % pieces * PIECE);
-        let mut room = context.pool.take::<f32>(PIECE.min(pixels - start))?;
-        let mut sums = Sums::default();
+/// Rows of a map of which sums are taken together.
+pub(super) fn summed(size: Size) -> usize {
+    PIECE.div_ceil(size.width)
+}
+
+/// Takes the sums of some rows of each channel, which begin and end where those that are taken together do: `[piece][c]`.
+pub(super) fn sums(
+    context: &Context,
+    source: &Source<'_>,
+    rows: &Range<usize>,
+    out: &mut [Sums],
+) -> Result<()> {
+    let at_once = summed(source.size);
+    let of = |(index, sums): (usize, &mut Sums)| {
+        let (piece, channel) = (index / source.channels, index % source.channels);
+        let first = rows.start + piece * at_once;
+        let piece = source.flat(&(first..(first + at_once).min(rows.end)));
+        let mut room = context.pool.take::<f32>(piece.size.width)?;
         with_simd!(context.token, simd => {
-            source.read_inside(simd, channel, 0, start, &mut room);
+            piece.read_inside(simd, channel, 0, 0, &mut room);
             for part in room.chunks(PART) {
                 let mut summer = Summer::new(simd);
                 summer.add(simd, part);
-                sums = sums.with(summer.end());
+                *sums = sums.with(summer.end());
             }
         });
-        Ok(sums)
+        Ok(())
     };
-    let all = (0..channels * pieces).into_par_iter().map(of);
-    let all = all.collect::<Result<Vec<_>>>()?;
-    let channels = all.chunks_exact(pieces);
-    Ok(channels
-        .map(|pieces| pieces.iter().fold(Sums::default(), |a, &b| a.with(b)))
-        .collect())
+    out.par_iter_mut().enumerate().try_for_each(of)
 }

@@ -1,22 +1,27 @@
 //! Graphs on the processor.
 //!
-//! * `plan` turns a graph into stages, into which what saves passes over memory is fused, and says when values are done;
-//! * `run` runs them, each in pieces that threads share;
+//! * `plan` turns a graph into `stage`s, into which what saves passes over memory is fused;
+//! * `schedule` says in which order stages make which rows and when values are done, as a whole or in strips, and what that
+//!   takes; `geometry` which rows each reads for those that it makes;
+//! * `run` does what a schedule says; threads share the pieces of each stage;
 //! * `view` is how maps are read, `target` how they are written, with what is done on the way;
-//! * `convolution` chooses how convolutions are computed: `direct`ly, or by `winograd`; both stand on the kernel of
-//!   `product`, and on `filters` that are laid out for it;
+//! * `convolution` chooses how convolutions are computed: `direct`ly, `pointwise`, `depthwise` or by
+//!   `winograd`; most stand on the kernel of `product`, and on `filters` that are laid out for it;
 //! * `maps` and `vectors` are the rest, `activation` the functions of single numbers.
-//!
-//! Whole maps are made, however few rows were asked for at a time.
 
 mod activation;
 mod convolution;
+mod depthwise;
 mod direct;
 mod filters;
+mod geometry;
 mod maps;
 mod plan;
+mod pointwise;
 mod product;
 mod run;
+mod schedule;
+mod stage;
 mod target;
 mod vectors;
 mod view;
@@ -24,9 +29,12 @@ mod winograd;
 
 use super::{Context, CpuDevice, Precision};
 use crate::graph::{Graph, GraphSpec, Graphs, Shape};
-use crate::{Result, Tensor};
+use crate::{Memory, Result, Strips, StripsPlan, Tensor};
+use geometry::Geometry;
 use plan::Plan;
 use run::Run;
+use schedule::Schedule;
+use stage::Id;
 use std::sync::Arc;
 
 impl Graphs for CpuDevice {
@@ -49,35 +57,98 @@ struct CpuGraph {
     plan: Plan,
 }
 
+impl CpuGraph {
+    fn geometry<'a>(&'a self, shapes: &'a [Shape]) -> Geometry<'a> {
+        Geometry {
+            context: &self.context,
+            plan: &self.plan,
+            shapes,
+        }
+    }
+
+    /// The shapes of all values, for inputs of these.
+    fn shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
+        let mut shapes = inputs.to_vec();
+        shapes.extend(self.spec.shapes(inputs)?);
+        Ok(shapes)
+    }
+
+    fn schedule(&self, geometry: Geometry<'_>, strips: Option<&Strips>) -> Schedule {
+        let Some(strips) = strips else {
+            return Schedule::whole(geometry);
+        };
+        let is_kept = |id: Id| {
+            let node = id.checked_sub(self.plan.inputs);
+            node.is_some_and(|node| strips.kept.contains(&node))
+        };
+        Schedule::strips(geometry, strips.rows, &is_kept)
+    }
+}
+
 impl Graph for CpuGraph {
     fn spec(&self) -> &GraphSpec {
         &self.spec
     }
 
-    fn run(&self, inputs: &[&Tensor], _rows: Option<usize>) -> Result<Vec<Tensor>> {
+    fn run(&self, inputs: &[&Tensor], strips: Option<&Strips>) -> Result<Vec<Tensor>> {
         let shapes = self.spec.shapes_of(inputs)?.all();
+        let geometry = self.geometry(&shapes);
+        let schedule = self.schedule(geometry, strips);
         self.context.pool.next_pass();
-        self.context.threads.install(|| {
-            let run = Run::new(&self.context, &self.plan, inputs, shapes)?;
-            run.all()
-        })
+        self.context
+            .threads
+            .install(|| Run::new(geometry, inputs)?.all(&schedule))
     }
 
-    fn memory(&self, inputs: &[Shape], _rows: Option<usize>) -> Result<usize> {
-        let mut shapes = inputs.to_vec();
-        shapes.extend(self.spec.shapes(inputs)?);
-        Ok(run::memory(
-            &self.context,
-            &self.plan,
-            inputs.len(),
-            &shapes,
-        ))
+    fn memory(&self, inputs: &[Shape], strips: Option<&Strips>) -> Result<usize> {
+        let shapes = self.shapes(inputs)?;
+        let geometry = self.geometry(&shapes);
+        Ok(self.schedule(geometry, strips).memory(geometry))
+    }
+
+    fn strips(&self, inputs: &[Shape], rows: Option<usize>) -> Result<Vec<StripsPlan>> {
+        let shapes = self.shapes(inputs)?;
+        let geometry = self.geometry(&shapes);
+        let once = Schedule::whole(geometry).products(geometry).max(1);
+        let mut candidates = Schedule::candidates(geometry);
+        candidates.retain(|&id| id >= self.plan.inputs);
+        // Small maps are kept first: of the large ones at a graph's ends, most is gained for least work.
+        candidates.sort_by_key(|&id| geometry.lines(id, geometry.dims(id).1.height));
+        let mut plans: Vec<StripsPlan> = Vec::new();
+        for count in 0..=candidates.len() {
+            let kept = candidates[..count].iter();
+            let strips = Strips {
+                rows,
+                kept: kept.map(|id| id - self.plan.inputs).collect(),
+            };
+            let schedule = self.schedule(geometry, Some(&strips));
+            let forward = schedule.memory(geometry);
+            let work = schedule.products(geometry).max(1) as f64 / once as f64;
+            // Whoever takes no more memory and no more work than another is better.
+            let better = |plan: &StripsPlan| plan.memory.forward >= forward && plan.work >= work;
+            plans.retain(|plan| !better(plan));
+            if plans
+                .iter()
+                .all(|plan| plan.memory.forward > forward || plan.work > work)
+            {
+                plans.push(StripsPlan {
+                    strips,
+                    memory: Memory {
+                        forward,
+                        ..Memory::default()
+                    },
+                    work,
+                });
+            }
+        }
+        plans.sort_by_key(|plan| plan.memory.forward);
+        Ok(plans)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::plan::Making;
+    use super::stage::{Making, Work};
     use super::*;
     use crate::cpu::CpuSettings;
     use crate::graph::{
@@ -85,7 +156,6 @@ mod tests {
         Variance,
     };
     use crate::{Hardware, Padding, Size};
-    use plan::Work;
 
     fn convolution(inputs: usize, outputs: usize, kernel: usize) -> Op {
         Op::Convolution(Convolution {
@@ -174,22 +244,25 @@ mod tests {
                     let image = device.upload(&vec![0.5; 3 * pixels], &[3, height, width])?;
                     let size = Size { width, height };
                     let shape = Shape::Map { channels: 3, size };
-                    let bound = graph.memory(&[shape], None)?;
-                    let (before, _) = device.context.pool.in_use();
-                    for _ in 0..2 {
-                        drop(graph.run(&[&image], None)?);
+                    let mut ways = vec![None];
+                    for rows in [1, 40] {
+                        let plans = graph.strips(&[shape], Some(rows))?;
+                        ways.extend(plans.into_iter().map(|plan| Some(plan.strips)));
                     }
-                    let (_, most) = device.context.pool.in_use();
-                    let used = most - before;
-                    assert!(
-                        used <= bound,
-                        "{channels} {width}×{height}: {used} > {bound}"
-                    );
-                    let loose = 3 * used + (4 << 20);
-                    assert!(
-                        bound <= loose,
-                        "{channels} {width}×{height}: {used} ≪ {bound}"
-                    );
+                    for strips in &ways {
+                        let case = format!("{channels} {width}×{height} in {strips:?}");
+                        let bound = graph.memory(&[shape], strips.as_ref())?;
+                        let (before, _) = device.context.pool.in_use();
+                        // As many as the pool remembers.
+                        for _ in 0..4 {
+                            drop(graph.run(&[&image], strips.as_ref())?);
+                        }
+                        let (_, most) = device.context.pool.in_use();
+                        let used = most - before;
+                        assert!(used <= bound, "{case}: {used} > {bound}");
+                        let loose = 3 * used + (4 << 20);
+                        assert!(bound <= loose, "{case}: {used} ≪ {bound}");
+                    }
                 }
             }
         }

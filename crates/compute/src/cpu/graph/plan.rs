@@ -7,147 +7,20 @@
 //! * Maps that are doubled for a convolution are never written.
 
 use super::convolution::Prepared;
-use crate::Padding;
+use super::stage::{Id, Making, Scales, Stage, View, Work};
+use crate::cpu::array::Layout;
 use crate::graph::{
-    Activation, Affine, Convolution, GraphSpec, InstanceNorm, Kind, Node, Op, Pooling, Scaling,
-    Upsampling, Value, Variance,
+    Activation, Affine, Convolution, GraphSpec, InstanceNorm, Kind, Node, Op, Upsampling, Value,
+    Variance,
 };
-
-/// A value: the inputs first, then what nodes make.
-pub(super) type Id = usize;
-
-/// A map as a stage reads it.
-#[derive(Clone, Debug)]
-pub(super) struct View {
-    /// In memory.
-    pub(super) base: Id,
-    pub(super) scales: Scales,
-    pub(super) activation: Option<Activation>,
-    /// Twice as high and wide.
-    pub(super) doubled: bool,
-}
-
-/// Scale and shift of a view.
-#[derive(Clone, Debug)]
-pub(super) enum Scales {
-    None,
-    Fixed(Scaling),
-    /// Those that the norm of this value has made.
-    Made(Id),
-}
-
-impl View {
-    /// A map as it is.
-    fn plain(base: Id) -> Self {
-        Self {
-            base,
-            scales: Scales::None,
-            activation: None,
-            doubled: false,
-        }
-    }
-
-    fn is_plain(&self) -> bool {
-        matches!(self.scales, Scales::None) && self.activation.is_none() && !self.doubled
-    }
-
-    /// What has to be there.
-    fn reads(&self) -> impl Iterator<Item = Id> {
-        let made = match self.scales {
-            Scales::Made(id) => Some(id),
-            Scales::None | Scales::Fixed(_) => None,
-        };
-        [Some(self.base), made].into_iter().flatten()
-    }
-}
-
-/// One pass over maps, or over vectors.
-#[derive(Debug)]
-pub(super) struct Stage {
-    pub(super) work: Work,
-    /// The value that it is about.
-    pub(super) to: Id,
-}
-
-/// What a stage does.
-#[derive(Debug)]
-pub(super) enum Work {
-    /// A convolution, by its index, and what is fused behind it.
-    Convolve {
-        view: View,
-        convolution: usize,
-        add: Option<View>,
-        activation: Option<Activation>,
-        /// Whether the sums for moments are taken.
-        moments: bool,
-    },
-    /// Takes the sums for the moments of a map.
-    Sum(View),
-    /// Makes scale and shift of a norm, from the moments of a value, and those that are given.
-    Norm {
-        of: Id,
-        op: InstanceNorm,
-        given: Option<[Id; 2]>,
-    },
-    /// Makes the mean of each channel of a value, or `√(σ² + ε)`.
-    Moment {
-        of: Id,
-        deviation: Option<(f32, Variance)>,
-    },
-    /// Makes a map of others.
-    Map {
-        making: Making,
-        views: Vec<View>,
-        vector: Option<Id>,
-        activation: Option<Activation>,
-    },
-    /// Makes a vector of others.
-    Vector { op: Op, reads: Vec<Id> },
-}
-
-/// How a map is made of others.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Making {
-    /// It is the only one.
-    Copy,
-    Add,
-    Multiply,
-    Mix,
-    Concat,
-    Upsample(Upsampling),
-    Pool(Pooling),
-    Pad(usize, Padding),
-    Crop(usize),
-}
-
-impl Stage {
-    /// What has to be there.
-    pub(super) fn reads(&self) -> Vec<Id> {
-        match &self.work {
-            Work::Convolve { view, add, .. } => view
-                .reads()
-                .chain(add.iter().flat_map(View::reads))
-                .collect(),
-            Work::Sum(view) => view.reads().collect(),
-            Work::Norm { given, .. } => given.iter().flatten().copied().collect(),
-            Work::Moment { .. } => Vec::new(),
-            Work::Map { views, vector, .. } => {
-                let views = views.iter().flat_map(View::reads);
-                views.chain(*vector).collect()
-            }
-            Work::Vector { reads, .. } => reads.clone(),
-        }
-    }
-}
 
 /// The stages of a graph, in their order.
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) stages: Vec<Stage>,
     pub(super) convolutions: Vec<Prepared>,
+    pub(super) inputs: usize,
     pub(super) outputs: Vec<Id>,
-    /// By stage: the values that nobody reads afterwards.
-    pub(super) done: Vec<Vec<Id>>,
 }
 
 impl Plan {
@@ -169,24 +42,11 @@ impl Plan {
                 planner.plain(output);
             }
         }
-        let mut last = vec![None; planner.views.len()];
-        for (index, stage) in planner.stages.iter().enumerate() {
-            last[stage.to] = Some(index);
-            for id in stage.reads() {
-                last[id] = Some(index);
-            }
-        }
-        let mut done = vec![Vec::new(); planner.stages.len()];
-        for (id, last) in last.iter().enumerate() {
-            if let (Some(last), false) = (last, outputs.contains(&id)) {
-                done[*last].push(id);
-            }
-        }
         Self {
             stages: planner.stages,
             convolutions: planner.convolutions,
+            inputs: spec.inputs.len(),
             outputs,
-            done,
         }
     }
 }
@@ -235,8 +95,18 @@ impl<'a> Planner<'a> {
         let view = |(id, kind): (usize, &Kind)| {
             (id < inputs && matches!(kind, Kind::Map(_))).then(|| View::plain(id))
         };
+        let packed = |&id: &Id| match kinds[id] {
+            // Of any size.
+            Kind::Map(channels) => matches!(Layout::of(&[channels, 1, 1]), Layout::Blocked { .. }),
+            Kind::Vector(_) => false,
+        };
+        let unpack = |to| Stage {
+            work: Work::Unpack,
+            to,
+        };
         Self {
             views: kinds.iter().enumerate().map(view).collect(),
+            stages: (0..inputs).filter(packed).map(unpack).collect(),
             spec,
             winograd,
             kinds,
@@ -245,7 +115,6 @@ impl<'a> Planner<'a> {
             maker: vec![None; all],
             summed: vec![false; all],
             absorbed: vec![false; spec.nodes.len()],
-            stages: Vec::new(),
             convolutions: Vec::new(),
         }
     }

@@ -5,6 +5,7 @@
 //! all accumulators. Every result is one chain of multiply-adds in the order of the taps, however rows are cut, so results
 //! do not depend on how the work is split.
 
+use crate::cpu::shared::Shared;
 use crate::cpu::simd::Isa;
 use fearless_simd::prelude::*;
 
@@ -24,20 +25,36 @@ pub(super) struct Block<'a> {
     pub(super) bias: &'a [f32],
 }
 
-/// Makes `count` results in a row, from `src[tap..]`, of every channel of a block: `out[channel · plane..]`. Up to
-/// [`SLACK`] more are read and written.
+/// Where results go: rows of channels, some distance from each other.
+#[derive(Clone, Copy)]
+pub(super) struct Out<'a> {
+    pub(super) to: &'a Shared<'a, f32>,
+    /// The first number of the first channel.
+    pub(super) start: usize,
+    /// From one channel to the next.
+    pub(super) plane: usize,
+    /// The least and the greatest number that is written; others become these.
+    pub(super) bounds: Option<(f32, f32)>,
+}
+
+impl Out<'_> {
+    /// The same, so many places on.
+    #[inline(always)]
+    fn behind(self, places: usize) -> Self {
+        Self {
+            start: self.start + places,
+            ..self
+        }
+    }
+}
+
+/// Makes `count` results in a row, from `src[tap..]`, of every channel of a block. Up to [`SLACK`] more are read, and what
+/// does not fill a vector more is written.
 #[inline(always)]
-pub(super) fn product<S: Isa>(
-    simd: S,
-    src: &[f32],
-    block: Block<'_>,
-    count: usize,
-    out: &mut [f32],
-    plane: usize,
-) {
+pub(super) fn product<S: Isa>(simd: S, src: &[f32], block: Block<'_>, count: usize, out: Out<'_>) {
     macro_rules! run {
         ($channels:literal, $vectors:literal, $half:literal) => {
-            rows::<S, $channels, $vectors, $half>(simd, src, block, count, out, plane)
+            rows::<S, $channels, $vectors, $half>(simd, src, block, count, out)
         };
     }
     // Accumulators, vectors and a broadcast in as many registers as there are.
@@ -60,8 +77,7 @@ fn rows<S: Isa, const C: usize, const V: usize, const H: usize>(
     src: &[f32],
     block: Block<'_>,
     count: usize,
-    out: &mut [f32],
-    plane: usize,
+    out: Out<'_>,
 ) {
     simd.vectorize(
         #[inline(always)]
@@ -69,15 +85,15 @@ fn rows<S: Isa, const C: usize, const V: usize, const H: usize>(
             let len = S::f32s::LEN;
             let mut at = 0;
             while at + (V - 1) * len < count {
-                micro::<S, C, V>(simd, &src[at..], block, &mut out[at..], plane);
+                micro::<S, C, V>(simd, &src[at..], block, out.behind(at));
                 at += V * len;
             }
             while H > 1 && at + (H - 1) * len < count {
-                micro::<S, C, H>(simd, &src[at..], block, &mut out[at..], plane);
+                micro::<S, C, H>(simd, &src[at..], block, out.behind(at));
                 at += H * len;
             }
             while at < count {
-                micro::<S, C, 1>(simd, &src[at..], block, &mut out[at..], plane);
+                micro::<S, C, 1>(simd, &src[at..], block, out.behind(at));
                 at += len;
             }
         },
@@ -89,8 +105,7 @@ fn micro<S: Isa, const C: usize, const V: usize>(
     simd: S,
     src: &[f32],
     block: Block<'_>,
-    out: &mut [f32],
-    plane: usize,
+    out: Out<'_>,
 ) {
     let len = S::f32s::LEN;
     let mut sums = [[S::f32s::splat(simd, 0.0); V]; C];
@@ -126,8 +141,18 @@ fn micro<S: Isa, const C: usize, const V: usize>(
             }
         }
     }
+    if let Some((low, high)) = out.bounds {
+        let (low, high) = (S::f32s::splat(simd, low), S::f32s::splat(simd, high));
+        for c in 0..C {
+            for v in 0..V {
+                sums[c][v] = sums[c][v].max(low).min(high);
+            }
+        }
+    }
+    // SAFETY: whoever runs the kernel makes these places alone.
+    let mut rows = unsafe { out.to.spread::<C>(out.start, out.plane, V * len) };
     for c in 0..C {
-        let row = &mut out[c * plane..][..V * len];
+        let row = rows.write(c);
         for v in 0..V {
             sums[c][v].store_slice(&mut row[v * len..(v + 1) * len]);
         }

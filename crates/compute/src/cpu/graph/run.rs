@@ -1,25 +1,35 @@
-//! A run of a plan: values as they come and go.
+//! A run of a schedule: values as they come and go.
 
+use super::geometry::Geometry;
 use super::maps;
-use super::plan::{Id, Plan, Scales, Stage, View, Work};
+use super::schedule::{Action, Schedule};
+use super::stage::{Id, Part, Scales, Slot, Stage, View, Work};
 use super::target::{Sums, Target};
 use super::vectors;
-use super::view::Source;
-use crate::cpu::Context;
+use super::view::{Lines, Source};
 use crate::cpu::array::{self, Layout};
-use crate::cpu::memory::{Buffer, Pool};
+use crate::cpu::memory::Buffer;
 use crate::cpu::shared::Shared;
 use crate::cpu::simd::LANES;
-use crate::graph::Shape;
 use crate::{ComputeError, Result, Size, Tensor};
 use rayon::prelude::*;
+use std::ops::Range;
 
-/// What is there of a value.
-enum Held<'a> {
+/// What is there of a map.
+enum Map<'a> {
     Nothing,
-    /// An input that lies row by row already.
+    /// An input, which lies row by row already.
     Given(&'a [f32]),
-    Map(Buffer),
+    /// Rows from the first on.
+    Made {
+        buffer: Buffer,
+        first: usize,
+    },
+}
+
+/// Numbers of a value that is no map.
+enum Numbers {
+    Nothing,
     Vector(Vec<f32>),
     /// Scale and shift of a norm.
     Scales(Vec<f32>, Vec<f32>),
@@ -27,13 +37,13 @@ enum Held<'a> {
 
 /// A run.
 pub(super) struct Run<'a> {
-    context: &'a Context,
-    plan: &'a Plan,
+    geometry: Geometry<'a>,
+    inputs: &'a [&'a Tensor],
     /// By value.
-    shapes: Vec<Shape>,
-    held: Vec<Held<'a>>,
-    /// By value: the sums of its channels.
-    sums: Vec<Option<Vec<Sums>>>,
+    maps: Vec<Map<'a>>,
+    numbers: Vec<Numbers>,
+    /// By value: the sums of its channels, of all pieces until they are complete, `[piece][c]`.
+    sums: Vec<Vec<Sums>>,
 }
 
 /// What a plan cannot ask for.
@@ -44,55 +54,57 @@ fn missing(id: Id) -> ComputeError {
     }
 }
 
-/// Channels and size of a value; a vector is a map of single places.
-pub(super) fn dims(shape: Shape) -> (usize, Size) {
-    match shape {
-        Shape::Map { channels, size } => (channels, size),
-        Shape::Vector(n) => (n, Size::square(1)),
-    }
-}
-
 impl<'a> Run<'a> {
-    /// With inputs, and the shapes of all values.
-    pub(super) fn new(
-        context: &'a Context,
-        plan: &'a Plan,
-        inputs: &[&'a Tensor],
-        shapes: Vec<Shape>,
-    ) -> Result<Self> {
-        let mut held = Vec::with_capacity(shapes.len());
+    /// With inputs.
+    pub(super) fn new(geometry: Geometry<'a>, inputs: &'a [&'a Tensor]) -> Result<Self> {
+        let values = geometry.shapes.len();
+        let mut maps = Vec::with_capacity(values);
+        let mut numbers = Vec::with_capacity(values);
         for tensor in inputs {
             let values = array::get("run", tensor)?;
-            held.push(match Layout::of(tensor.shape()) {
-                Layout::Plain { .. } if tensor.shape().len() == 1 => Held::Vector(values.to_vec()),
-                Layout::Plain { .. } => Held::Given(values),
-                Layout::Blocked { pixels, .. } => {
-                    let mut plain = context.pool.take(tensor.len())?;
-                    unpack(values, pixels, &mut plain);
-                    Held::Map(plain)
-                }
+            let is_vector = tensor.shape().len() == 1;
+            numbers.push(match is_vector {
+                true => Numbers::Vector(values.to_vec()),
+                false => Numbers::Nothing,
+            });
+            maps.push(match Layout::of(tensor.shape()) {
+                Layout::Plain { .. } if !is_vector => Map::Given(values),
+                Layout::Plain { .. } | Layout::Blocked { .. } => Map::Nothing,
             });
         }
-        held.resize_with(shapes.len(), || Held::Nothing);
-        let sums = vec![None; shapes.len()];
+        maps.resize_with(values, || Map::Nothing);
+        numbers.resize_with(values, || Numbers::Nothing);
         Ok(Self {
-            context,
-            plan,
-            shapes,
-            held,
-            sums,
+            geometry,
+            inputs,
+            maps,
+            numbers,
+            sums: vec![Vec::new(); values],
         })
     }
 
-    /// Runs all stages, and hands out.
-    pub(super) fn all(mut self) -> Result<Vec<Tensor>> {
-        for (stage, done) in self.plan.stages.iter().zip(&self.plan.done) {
-            self.stage(stage)?;
-            for &id in done {
-                self.held[id] = Held::Nothing;
+    /// Does all that a schedule says, and hands out.
+    pub(super) fn all(mut self, schedule: &Schedule) -> Result<Vec<Tensor>> {
+        for action in &schedule.actions {
+            match action {
+                &Action::Take { id, rows } => {
+                    let (channels, size) = self.geometry.dims(id);
+                    let floats = channels * rows * size.width;
+                    let buffer = self.geometry.context.pool.take(floats)?;
+                    self.maps[id] = Map::Made { buffer, first: 0 };
+                }
+                Action::Make { stage, rows, sums } => {
+                    self.make(self.geometry.stage(*stage), rows, *sums)?;
+                }
+                &Action::Begin { id, first } => self.begin(id, first),
+                &Action::Drop(Slot { id, part }) => match part {
+                    Part::Map => self.maps[id] = Map::Nothing,
+                    Part::Numbers => self.numbers[id] = Numbers::Nothing,
+                    Part::Sums => self.sums[id] = Vec::new(),
+                },
             }
         }
-        let outputs = &self.plan.outputs;
+        let outputs = &self.geometry.plan.outputs;
         let mut tensors = Vec::with_capacity(outputs.len());
         for (index, &id) in outputs.iter().enumerate() {
             let again = outputs[index + 1..].contains(&id);
@@ -101,44 +113,58 @@ impl<'a> Run<'a> {
         Ok(tensors)
     }
 
+    /// Moves the rows of a map up.
+    fn begin(&mut self, id: Id, row: usize) {
+        let (channels, size) = self.geometry.dims(id);
+        if let Map::Made { buffer, first } = &mut self.maps[id] {
+            let skipped = (row - *first) * size.width;
+            let plane = buffer.len() / channels;
+            for plane in buffer.chunks_exact_mut(plane) {
+                plane.copy_within(skipped.min(plane.len()).., 0);
+            }
+            *first = row;
+        }
+    }
+
     /// A value as a tensor; it may be asked for again.
     fn hand_out(&mut self, id: Id, again: bool) -> Result<Tensor> {
-        let dims = self.shapes[id].dims();
+        let dims = self.geometry.shapes[id].dims();
         let layout = Layout::of(&dims);
-        if let (Layout::Plain { .. }, false, Held::Map(buffer)) =
-            (layout, again, &mut self.held[id])
+        if let (Layout::Plain { .. }, false, Map::Made { buffer, .. }) =
+            (layout, again, &mut self.maps[id])
         {
             return Ok(array::put(buffer.take(), &dims));
         }
-        let mut buffer = self.context.pool.take(layout.len())?;
-        match (layout, &self.held[id]) {
-            (_, Held::Vector(values)) => buffer.copy_from_slice(values),
-            (Layout::Plain { .. }, _) => buffer.copy_from_slice(self.map(id)?),
-            (Layout::Blocked { pixels, .. }, _) => pack(self.map(id)?, pixels, &mut buffer),
+        let mut out = self.geometry.context.pool.take(layout.len())?;
+        match (layout, &self.maps[id]) {
+            (_, Map::Nothing) => out.copy_from_slice(self.vector(id)?),
+            (Layout::Plain { .. }, Map::Given(map)) => out.copy_from_slice(map),
+            (Layout::Plain { .. }, Map::Made { buffer, .. }) => out.copy_from_slice(buffer),
+            (Layout::Blocked { pixels, .. }, Map::Made { buffer, .. }) => {
+                pack(buffer, pixels, &mut out);
+            }
+            (Layout::Blocked { .. }, Map::Given(_)) => return Err(missing(id)),
         }
         if !again {
-            self.held[id] = Held::Nothing;
+            self.maps[id] = Map::Nothing;
         }
-        Ok(array::put(buffer, &dims))
-    }
-
-    fn map(&self, id: Id) -> Result<&[f32]> {
-        match &self.held[id] {
-            Held::Given(values) => Ok(values),
-            Held::Map(buffer) => Ok(buffer),
-            Held::Nothing | Held::Vector(_) | Held::Scales(..) => Err(missing(id)),
-        }
+        Ok(array::put(out, &dims))
     }
 
     fn vector(&self, id: Id) -> Result<&[f32]> {
-        match &self.held[id] {
-            Held::Vector(values) => Ok(values),
-            Held::Nothing | Held::Given(_) | Held::Map(_) | Held::Scales(..) => Err(missing(id)),
+        match &self.numbers[id] {
+            Numbers::Vector(values) => Ok(values),
+            Numbers::Nothing | Numbers::Scales(..) => Err(missing(id)),
         }
     }
 
+    /// The sums of each channel, which are complete.
     fn summed(&self, id: Id) -> Result<&[Sums]> {
-        self.sums[id].as_deref().ok_or_else(|| missing(id))
+        let (channels, _) = self.geometry.dims(id);
+        match self.sums[id].len() == channels {
+            true => Ok(&self.sums[id]),
+            false => Err(missing(id)),
+        }
     }
 
     /// What a view reads.
@@ -146,28 +172,48 @@ impl<'a> Run<'a> {
         let affine = match &view.scales {
             Scales::None => None,
             Scales::Fixed(fixed) => Some((&*fixed.scale, &*fixed.shift)),
-            Scales::Made(id) => match &self.held[*id] {
-                Held::Scales(scale, shift) => Some((&**scale, &**shift)),
-                _ => return Err(missing(*id)),
+            Scales::Made(id) => match &self.numbers[*id] {
+                Numbers::Scales(scale, shift) => Some((&**scale, &**shift)),
+                Numbers::Nothing | Numbers::Vector(_) => return Err(missing(*id)),
             },
         };
+        let (channels, size) = self.geometry.dims(view.base);
+        let (data, first) = match &self.maps[view.base] {
+            Map::Nothing => return Err(missing(view.base)),
+            Map::Given(data) => (*data, 0),
+            Map::Made { buffer, first } => (&**buffer, *first),
+        };
+        let lines = Lines {
+            data,
+            plane: data.len() / channels,
+            first,
+        };
         Ok(Source {
-            data: self.map(view.base)?,
-            size: dims(self.shapes[view.base]).1,
+            lines,
+            channels,
+            size,
             affine,
             activation: view.activation,
             doubled: view.doubled,
         })
     }
 
-    fn stage(&mut self, stage: &Stage) -> Result<()> {
+    /// Lets a stage make some rows.
+    fn make(&mut self, stage: &Stage, rows: &Range<usize>, sums: bool) -> Result<()> {
         let to = stage.to;
-        let (channels, size) = dims(self.shapes[to]);
         let made = match &stage.work {
-            Work::Convolve { .. } => return self.convolve(stage),
+            Work::Unpack | Work::Convolve { .. } | Work::Map { .. } => {
+                return self.make_map(stage, rows, sums);
+            }
             Work::Sum(view) => {
-                let sums = maps::sums(self.context, &self.source(view)?, channels)?;
-                self.sums[to] = Some(sums);
+                let mut all = self.take_sums(stage);
+                let first = rows.start / self.geometry.multiple(stage, true);
+                let (channels, _) = self.geometry.dims(to);
+                let (source, context) = (self.source(view)?, self.geometry.context);
+                let pieces = rows.len().div_ceil(self.geometry.multiple(stage, true));
+                let here = &mut all[first * channels..][..pieces * channels];
+                maps::sums(context, &source, rows, here)?;
+                self.put_sums(stage, rows, all);
                 return Ok(());
             }
             Work::Norm { of, op, given } => {
@@ -175,18 +221,68 @@ impl<'a> Run<'a> {
                     Some([scale, shift]) => Some([self.vector(*scale)?, self.vector(*shift)?]),
                     None => None,
                 };
-                let (scale, shift) = vectors::norm(op, self.summed(*of)?, size.pixels(), given);
-                Held::Scales(scale, shift)
+                let pixels = self.geometry.dims(*of).1.pixels();
+                let (scale, shift) = vectors::norm(op, self.summed(*of)?, pixels, given);
+                Numbers::Scales(scale, shift)
             }
             Work::Moment { of, deviation } => {
-                let pixels = dims(self.shapes[*of]).1.pixels();
+                let pixels = self.geometry.dims(*of).1.pixels();
                 let moment = |sums: &Sums| match *deviation {
                     None => (sums.sum / pixels as f64) as f32,
                     Some((epsilon, variance)) => {
                         vectors::moments(sums, pixels, epsilon, variance).1 as f32
                     }
                 };
-                Held::Vector(self.summed(*of)?.iter().map(moment).collect())
+                Numbers::Vector(self.summed(*of)?.iter().map(moment).collect())
+            }
+            Work::Vector { op, reads } => {
+                let reads = reads.iter().map(|&id| self.vector(id));
+                let reads = reads.collect::<Result<Vec<_>>>()?;
+                let token = self.geometry.context.token;
+                Numbers::Vector(vectors::compute(token, op, &reads))
+            }
+        };
+        self.numbers[to] = made;
+        Ok(())
+    }
+
+    /// Lets a stage make some rows of a map.
+    fn make_map(&mut self, stage: &Stage, rows: &Range<usize>, sums: bool) -> Result<()> {
+        let to = stage.to;
+        let (channels, size) = self.geometry.dims(to);
+        let Map::Made { mut buffer, first } = std::mem::replace(&mut self.maps[to], Map::Nothing)
+        else {
+            return Err(missing(to));
+        };
+        let mut all = match sums {
+            true => self.take_sums(stage),
+            false => Vec::new(),
+        };
+        let context = self.geometry.context;
+        let plane = buffer.len() / channels;
+        let lines = Lines {
+            data: &mut *buffer,
+            plane,
+            first,
+        };
+        match &stage.work {
+            Work::Convolve {
+                view,
+                convolution,
+                add,
+                activation,
+                ..
+            } => {
+                let target = Target {
+                    lines: lines.shared(),
+                    size,
+                    rows: rows.clone(),
+                    add: add.as_ref().map(|view| self.source(view)).transpose()?,
+                    activation: *activation,
+                    sums: sums.then(|| Shared::new(&mut all)),
+                };
+                let convolution = &self.geometry.plan.convolutions[*convolution];
+                convolution.run(context, self.source(view)?, target)?;
             }
             Work::Map {
                 making,
@@ -195,76 +291,58 @@ impl<'a> Run<'a> {
                 activation,
             } => {
                 let sources = views.iter().map(|view| self.source(view));
-                let sources = sources.collect::<Result<Vec<_>>>()?;
                 let job = maps::Job {
                     making: *making,
-                    sources: &sources,
+                    sources: &sources.collect::<Result<Vec<_>>>()?,
                     vector: vector.map(|id| self.vector(id)).transpose()?,
                     activation: *activation,
                 };
-                let mut out = self.context.pool.take(channels * size.pixels())?;
-                job.run(self.context, size, &mut out)?;
-                Held::Map(out)
+                job.run(context, size, rows.clone(), lines)?;
             }
-            Work::Vector { op, reads } => {
-                let reads = reads.iter().map(|&id| self.vector(id));
-                let reads = reads.collect::<Result<Vec<_>>>()?;
-                Held::Vector(vectors::compute(self.context.token, op, &reads))
-            }
-        };
-        self.held[to] = made;
+            _ => unpack(array::get("run", self.inputs[to])?, size, rows, lines),
+        }
+        self.maps[to] = Map::Made { buffer, first };
+        if sums {
+            self.put_sums(stage, rows, all);
+        }
         Ok(())
     }
 
-    fn convolve(&mut self, stage: &Stage) -> Result<()> {
-        let Work::Convolve {
-            view,
-            convolution,
-            add,
-            activation,
-            moments,
-        } = &stage.work
-        else {
-            return Err(missing(stage.to));
-        };
-        let (channels, size) = dims(self.shapes[stage.to]);
-        let convolution = &self.plan.convolutions[*convolution];
-        let source = self.source(view)?;
-        let mut out: Buffer = self.context.pool.take(channels * size.pixels())?;
-        let pieces = match moments {
-            true => convolution
-                .way(self.context, size, view.doubled)
-                .pieces(self.context, size),
-            false => 0,
-        };
-        let mut sums = vec![Sums::default(); pieces * channels];
-        let target = Target {
-            out: Shared::new(&mut out),
-            size,
-            add: add.as_ref().map(|view| self.source(view)).transpose()?,
-            activation: *activation,
-            sums: moments.then(|| Shared::new(&mut sums)),
-        };
-        convolution.run(self.context, source, target)?;
-        if *moments {
-            let mut total = vec![Sums::default(); channels];
-            for piece in sums.chunks_exact(channels) {
-                for (total, sums) in total.iter_mut().zip(piece) {
-                    *total = total.with(*sums);
-                }
-            }
-            self.sums[stage.to] = Some(total);
+    /// The sums of all pieces of a stage that takes some.
+    fn take_sums(&mut self, stage: &Stage) -> Vec<Sums> {
+        let (channels, _) = self.geometry.dims(stage.to);
+        let mut all = std::mem::take(&mut self.sums[stage.to]);
+        if all.is_empty() {
+            all = vec![Sums::default(); self.geometry.pieces(stage) * channels];
         }
-        self.held[stage.to] = Held::Map(out);
-        Ok(())
+        all
+    }
+
+    /// Puts them back; those of each channel together once all rows have been seen.
+    fn put_sums(&mut self, stage: &Stage, rows: &Range<usize>, all: Vec<Sums>) {
+        let (channels, size) = self.geometry.dims(stage.to);
+        if rows.end < size.height {
+            self.sums[stage.to] = all;
+            return;
+        }
+        let mut total = vec![Sums::default(); channels];
+        for piece in all.chunks_exact(channels) {
+            for (total, sums) in total.iter_mut().zip(piece) {
+                *total = total.with(*sums);
+            }
+        }
+        self.sums[stage.to] = total;
     }
 }
 
-/// From blocks of channels to row-major.
-fn unpack(blocked: &[f32], pixels: usize, plain: &mut [f32]) {
-    let planes = plain.par_chunks_exact_mut(pixels.max(1)).enumerate();
+/// Some rows of a map, from blocks of channels to row-major.
+fn unpack(blocked: &[f32], size: Size, rows: &Range<usize>, to: Lines<&mut [f32]>) {
+    let (start, count) = (rows.start * size.width, rows.len() * size.width);
+    let planes = to.data.par_chunks_exact_mut(to.plane).enumerate();
     planes.for_each(|(channel, plane)| {
-        let block = &blocked[channel / LANES * pixels * LANES..][..pixels * LANES];
+        let block = channel / LANES * size.pixels() + start;
+        let block = &blocked[block * LANES..][..count * LANES];
+        let plane = &mut plane[(rows.start - to.first) * size.width..][..count];
         for (value, lanes) in plane.iter_mut().zip(block.as_chunks::<LANES>().0) {
             *value = lanes[channel % LANES];
         }
@@ -294,73 +372,4 @@ fn pack(plain: &[f32], pixels: usize, blocked: &mut [f32]) {
             }
         });
     });
-}
-
-/// Bytes that a run takes at most at a time: blocks of memory may be larger than what they are taken for.
-pub(super) fn memory(context: &Context, plan: &Plan, inputs: usize, shapes: &[Shape]) -> usize {
-    let bytes = |floats: usize| Pool::most(floats * size_of::<f32>());
-    let numbers = |id: Id| shapes[id].dims().iter().product::<usize>();
-    let layout = |id: Id| Layout::of(&shapes[id].dims());
-    let is_plain = |id: Id| matches!(layout(id), Layout::Plain { .. });
-    // By value: what is in memory of it. Of inputs, those in blocks are copied.
-    let mut held = vec![0; shapes.len()];
-    for id in (0..inputs).filter(|&id| !is_plain(id)) {
-        held[id] = bytes(numbers(id));
-    }
-    let threads = context.threads.current_num_threads();
-    let mut most: usize = held.iter().sum();
-    for (stage, done) in plan.stages.iter().zip(&plan.done) {
-        let (channels, size) = dims(shapes[stage.to]);
-        let room = match &stage.work {
-            Work::Convolve {
-                view,
-                convolution,
-                moments,
-                ..
-            } => {
-                held[stage.to] = bytes(numbers(stage.to));
-                let way = plan.convolutions[*convolution].way(context, size, view.doubled);
-                let sums = match moments {
-                    true => way.pieces(context, size) * channels * size_of::<Sums>(),
-                    false => 0,
-                };
-                sums + threads * bytes(way.room(context))
-            }
-            Work::Map { views, .. } => {
-                held[stage.to] = bytes(numbers(stage.to));
-                let widths = views.iter().map(|view| dims(shapes[view.base]).1.width);
-                let rows = 2 * widths.max().unwrap_or(0) + size.width;
-                threads * bytes(maps::PIECE.max(rows))
-            }
-            Work::Sum(_) => threads * bytes(maps::PIECE),
-            Work::Norm { .. } => {
-                held[stage.to] = bytes(2 * channels);
-                0
-            }
-            Work::Moment { .. } | Work::Vector { .. } => {
-                held[stage.to] = bytes(numbers(stage.to));
-                0
-            }
-        };
-        most = most.max(held.iter().sum::<usize>() + room);
-        for &id in done {
-            held[id] = 0;
-        }
-    }
-    // What is handed out in blocks is there twice while it is brought into them.
-    for (index, &id) in plan.outputs.iter().enumerate() {
-        let again = plan.outputs[index + 1..].contains(&id);
-        let copied = again || !is_plain(id) || id < inputs;
-        let made = match copied {
-            true => bytes(layout(id).len()),
-            false => held[id],
-        };
-        let twice = if copied { made } else { 0 };
-        most = most.max(held.iter().sum::<usize>() + twice);
-        if !again {
-            held[id] = 0;
-        }
-        held.push(made);
-    }
-    most
 }

@@ -1,12 +1,13 @@
 //! What becomes of the rows that a stage makes: sums, functions, sums for moments, and their way to memory.
 
-use super::activation::{add, apply, bounds, transfer};
-use super::view::Source;
+use super::activation::{add, apply, bounds, copy};
+use super::view::{Lines, Source};
 use crate::Size;
 use crate::cpu::shared::Shared;
 use crate::cpu::simd::Isa;
 use crate::graph::Activation;
 use fearless_simd::prelude::*;
+use std::ops::Range;
 
 /// What moments need of numbers: how many they are, their sum, and the squares of their distances from their mean. No
 /// square of a mean is ever taken from a sum of squares.
@@ -107,9 +108,12 @@ impl<S: Isa> Summer<S> {
 
 /// Where the rows of a map go.
 pub(super) struct Target<'a> {
-    /// `[c, h, w]`.
-    pub(super) out: Shared<'a, f32>,
+    /// `[c, h, w]`, as far as there is room for rows.
+    pub(super) lines: Lines<Shared<'a, f32>>,
+    /// Of the whole map.
     pub(super) size: Size,
+    /// Those that are made.
+    pub(super) rows: Range<usize>,
     /// What is added.
     pub(super) add: Option<Source<'a>>,
     /// Applied then.
@@ -119,13 +123,45 @@ pub(super) struct Target<'a> {
 }
 
 impl Target<'_> {
+    /// The rows that are made as a single one, for whoever does not look at neighbours.
+    pub(super) fn flat(mut self) -> Self {
+        let width = self.size.width;
+        // Where the first of them lies, as a part of a row that begins with the first that is there.
+        let skipped = (self.rows.start - self.lines.first) * width;
+        self.lines.data = self.lines.data.behind(skipped);
+        self.lines.first = 0;
+        self.add = self.add.map(|source| source.flat(&self.rows));
+        self.size = Size {
+            width: self.rows.len() * width,
+            height: 1,
+        };
+        self.rows = 0..1;
+        self
+    }
+
     /// Part of a row of the map, to be written: only by the piece of work that makes it, and one at a time.
     #[inline(always)]
     #[allow(clippy::mut_from_ref, reason = "pieces of work make different places")]
     pub(super) fn row(&self, channel: usize, (y, x): (usize, usize), len: usize) -> &mut [f32] {
-        let place = (channel * self.size.height + y) * self.size.width + x;
         // SAFETY: every place of a map is made by one piece of work, which holds one row at a time.
-        unsafe { self.out.part(place, len) }
+        unsafe { self.lines.data.part(self.place(channel, (y, x)), len) }
+    }
+
+    /// Where a place lies in memory.
+    #[inline(always)]
+    pub(super) fn place(&self, channel: usize, (y, x): (usize, usize)) -> usize {
+        let Lines { plane, first, .. } = self.lines;
+        channel * plane + (y - first) * self.size.width + x
+    }
+
+    /// The bounds that are all that is left to be done to numbers, but for sums: whoever makes them keeps them from now on.
+    pub(super) fn take_bounds(&mut self) -> Option<(f32, f32)> {
+        let bounds = self.activation.and_then(bounds)?;
+        if self.add.is_some() {
+            return None;
+        }
+        self.activation = None;
+        Some(bounds)
     }
 
     /// Finishes part of a row, and writes it. `room` is as long.
@@ -140,14 +176,8 @@ impl Target<'_> {
         sums: &mut Summer<S>,
     ) {
         let to = self.row(channel, place, numbers.len());
-        let alone = self.add.is_none() && self.sums.is_none();
-        match self.activation.and_then(bounds) {
-            Some(bounds) if alone => transfer(simd, numbers, to, (1.0, 0.0), bounds),
-            _ => {
-                to.copy_from_slice(numbers);
-                self.finish(simd, channel, place, to, room, sums);
-            }
-        }
+        copy(simd, numbers, to);
+        self.finish(simd, channel, place, to, room, sums);
     }
 
     /// Finishes part of a row, where it is. `room` is as long.
@@ -172,6 +202,12 @@ impl Target<'_> {
         if self.sums.is_some() {
             sums.add(simd, numbers);
         }
+    }
+
+    /// Whether rows are done as they are made.
+    #[inline(always)]
+    pub(super) fn is_plain(&self) -> bool {
+        self.add.is_none() && self.activation.is_none() && self.sums.is_none()
     }
 
     /// Notes the sums of a channel in a piece of work.

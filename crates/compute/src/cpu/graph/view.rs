@@ -2,22 +2,48 @@
 //!
 //! Maps lie row-major inside a graph, `[c, h, w]`, so that vectors run along rows and no number of channels wastes any.
 
-use super::activation::{apply, bounds, scale, transfer};
+use super::activation::{apply, bounds, copy, scale, transfer};
+use crate::cpu::shared::Shared;
 use crate::cpu::simd::Isa;
 use crate::graph::Activation;
 use crate::{Padding, Size};
+use std::ops::Range;
 
 /// A map, and what becomes of its numbers while they are read: `activation(x · scale + shift)`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Source<'a> {
-    /// `[c, h, w]`.
-    pub(super) data: &'a [f32],
+    /// `[c, h, w]`, as far as rows are there.
+    pub(super) lines: Lines<&'a [f32]>,
+    pub(super) channels: usize,
+    /// Of the whole map.
     pub(super) size: Size,
     /// Scale and shift by channel.
     pub(super) affine: Option<(&'a [f32], &'a [f32])>,
     pub(super) activation: Option<Activation>,
     /// Whether every place is read four times, as one of a map twice as high and wide.
     pub(super) doubled: bool,
+}
+
+/// Rows of a map as they lie in memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lines<T> {
+    pub(super) data: T,
+    /// Numbers from one channel to the next.
+    pub(super) plane: usize,
+    /// The first row that is there.
+    pub(super) first: usize,
+}
+
+impl<'a> Lines<&'a mut [f32]> {
+    /// For pieces of work that write different places.
+    pub(super) fn shared(self) -> Lines<Shared<'a, f32>> {
+        let Self { data, plane, first } = self;
+        Lines {
+            data: Shared::new(data),
+            plane,
+            first,
+        }
+    }
 }
 
 /// Columns of the rows of a map that are read together.
@@ -46,9 +72,15 @@ enum Outside {
 impl<'a> Source<'a> {
     /// A map as it is.
     #[cfg(test)]
-    fn plain(data: &'a [f32], size: Size) -> Self {
-        Self {
+    fn plain(data: &'a [f32], channels: usize, size: Size) -> Self {
+        let lines = Lines {
             data,
+            plane: size.pixels(),
+            first: 0,
+        };
+        Self {
+            lines,
+            channels,
             size,
             affine: None,
             activation: None,
@@ -56,39 +88,40 @@ impl<'a> Source<'a> {
         }
     }
 
-    /// Whether numbers are read as they lie.
-    pub(super) fn is_plain(&self) -> bool {
-        self.affine.is_none() && self.activation.is_none() && !self.doubled
-    }
-
     /// The size of what is read.
     pub(super) fn size(&self) -> Size {
-        let Size { width, height } = self.size;
         match self.doubled {
-            true => Size {
-                width: 2 * width,
-                height: 2 * height,
-            },
+            true => self.size.doubled(),
             false => self.size,
         }
     }
 
-    /// The same as a single row, for whoever does not look at neighbours.
-    pub(super) fn flat(self) -> Self {
+    /// Some rows as a single one, for whoever does not look at neighbours.
+    pub(super) fn flat(self, rows: &Range<usize>) -> Self {
+        let Lines { data, plane, first } = self.lines;
+        let width = self.size.width;
+        let lines = Lines {
+            data: &data[(rows.start - first) * width..],
+            plane,
+            first: 0,
+        };
+        let size = Size {
+            width: rows.len() * width,
+            height: 1,
+        };
         Self {
-            size: Size {
-                width: self.size.pixels(),
-                height: 1,
-            },
+            lines,
+            size,
             ..self
         }
     }
 
     /// The numbers of a row of the map as they lie in memory.
     #[inline(always)]
-    fn row(&self, channel: usize, y: usize) -> &'a [f32] {
-        let Size { width, height } = self.size;
-        &self.data[(channel * height + y) * width..][..width]
+    pub(super) fn row(&self, channel: usize, y: usize) -> &'a [f32] {
+        let Lines { data, plane, first } = self.lines;
+        let width = self.size.width;
+        &data[channel * plane + (y - first) * width..][..width]
     }
 
     /// What is done to numbers of a channel.
@@ -187,7 +220,7 @@ impl<'a> Source<'a> {
                 transfer(simd, from, to, affine, bounds);
             }
             _ => {
-                to.copy_from_slice(from);
+                copy(simd, from, to);
                 self.finish(simd, channel, to);
             }
         }
@@ -248,7 +281,7 @@ mod tests {
                 let source = Source {
                     affine: Some((&[2.0, 3.0], &[0.5, 1.0])),
                     doubled,
-                    ..Source::plain(&data, size)
+                    ..Source::plain(&data, 2, size)
                 };
                 let Size { width, height } = source.size();
                 let factor = if doubled { 2 } else { 1 };

@@ -1,6 +1,7 @@
 //! 3×3 convolutions by F(4×4, 3×3), as [`tile`](crate::cpu::tile) has it, on row-major maps.
 //!
-//! A vector holds as many tiles of a row as it has lanes, a *unit*. Pieces of work are some units, in reading order:
+//! A vector holds as many tiles of a row as it has lanes, a *unit*. Pieces of work are some units beside each other, of some
+//! rows of tiles where a row has few:
 //!
 //! ```text
 //! source ──▶ V [36][in][units·lanes]    rows transformed as they lie, then their columns, taken apart by four
@@ -8,7 +9,7 @@
 //!        ──▶ target                     Aᵀ m A, columns put together again
 //! ```
 
-use super::product::{Block, CHANNELS, SLACK, product};
+use super::product::{Block, CHANNELS, Out, SLACK, product};
 use super::target::{Summer, Sums, Target};
 use super::view::{Columns, Source};
 use crate::cpu::Context;
@@ -95,10 +96,52 @@ pub(super) fn room(filters: &Filters, lanes: usize) -> usize {
     filters.room(lanes).iter().sum()
 }
 
-/// Pieces of work for a map of some size.
-pub(super) fn pieces(filters: &Filters, lanes: usize, size: Size) -> usize {
-    let units = size.height.div_ceil(M) * size.width.div_ceil(M * lanes);
-    units.div_ceil(filters.units(lanes))
+/// How a map is cut into pieces of work.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pieces {
+    /// Units in a row of tiles.
+    across: usize,
+    /// Pieces beside each other, and units of one, at most.
+    beside: usize,
+    wide: usize,
+    /// Rows of tiles of a piece, at most.
+    tall: usize,
+}
+
+impl Pieces {
+    /// Of a map of some size.
+    pub(super) fn new(filters: &Filters, lanes: usize, size: Size) -> Self {
+        let across = size.width.div_ceil(M * lanes);
+        let most = filters.units(lanes);
+        let (wide, tall) = match across.div_ceil(most) {
+            1 => (across, most / across),
+            // As equal as possible, in numbers that the kernel makes at once.
+            beside => (across.div_ceil(beside).next_multiple_of(UNITS[0]), 1),
+        };
+        Self {
+            across,
+            beside: across.div_ceil(wide),
+            wide,
+            tall,
+        }
+    }
+
+    /// Rows of a map that strips begin at multiples of; with `sums` if sums are taken, which are those of whole pieces.
+    pub(super) fn rows(&self, sums: bool) -> usize {
+        M * if sums { self.tall } else { 1 }
+    }
+
+    /// Pieces of the map before some row.
+    pub(super) fn before(&self, row: usize) -> usize {
+        row.div_ceil(M * self.tall) * self.beside
+    }
+}
+
+/// The rows that are read for some rows, which may lie beyond the border.
+pub(super) fn reads(filters: &Filters, height: usize, rows: &Range<usize>) -> Range<isize> {
+    let before = filters.border.before(height, 3, 1) as isize;
+    let (first, behind) = (rows.start / M * M, rows.end.next_multiple_of(M));
+    first as isize - before..(behind + A - M) as isize - before
 }
 
 /// What is computed of a map, over what counts of it.
@@ -117,14 +160,17 @@ pub(super) fn run(
     let lanes = context.token.lanes();
     let size = source.size();
     let before = |n: usize| filters.border.before(n, 3, 1);
+    let room: usize = filters.room(lanes).iter().sum();
+    let pieces = Pieces::new(filters, lanes, target.size);
     let job = Job {
         filters,
         source,
         target,
+        pieces,
         before: [before(size.height), before(size.width)],
     };
-    let room: usize = filters.room(lanes).iter().sum();
-    (0..pieces(filters, lanes, target.size))
+    let tiles = target.rows.len().div_ceil(M);
+    (0..tiles.div_ceil(pieces.tall) * pieces.beside)
         .into_par_iter()
         .with_max_len(1)
         .try_for_each(|piece| {
@@ -132,6 +178,15 @@ pub(super) fn run(
             with_simd!(context.token, simd => job.piece(simd, piece, &mut room));
             Ok(())
         })
+}
+
+/// The units of a piece of work.
+struct Units {
+    /// Rows of tiles.
+    rows: Range<usize>,
+    /// The first column, and units from there on.
+    left: usize,
+    wide: usize,
 }
 
 /// Units beside each other.
@@ -147,50 +202,64 @@ struct Job<'a> {
     filters: &'a Filters,
     source: &'a Source<'a>,
     target: &'a Target<'a>,
+    pieces: Pieces,
     before: [usize; 2],
 }
 
 impl Job<'_> {
+    /// The units of a piece.
+    fn block<S: Isa>(&self, piece: usize) -> Units {
+        let Pieces {
+            across,
+            beside,
+            wide,
+            tall,
+        } = self.pieces;
+        let Range { start, end } = self.target.rows;
+        let (top, first) = (start / M + piece / beside * tall, piece % beside * wide);
+        let tiles = end.div_ceil(M);
+        Units {
+            rows: top..(top + tall).min(tiles),
+            left: first * M * S::f32s::LEN,
+            wide: wide.min(across - first),
+        }
+    }
+
     #[inline(always)]
     fn piece<S: Isa>(&self, simd: S, piece: usize, room: &mut [f32]) {
         let lanes = S::f32s::LEN;
         let Filters {
             inputs, outputs, ..
         } = *self.filters;
-        let size = self.target.size;
-        let across = size.width.div_ceil(M * lanes);
-        let all = size.height.div_ceil(M) * across;
-        let at_once = self.filters.units(lanes);
-        let units = piece * at_once..((piece + 1) * at_once).min(all);
-        let row = units.len() * lanes;
+        let block = self.block::<S>(piece);
+        let count = block.wide * block.rows.len();
+        let row = count * lanes;
         let [of_v, of_m, _] = self.filters.room(lanes);
         let (v, m) = room.split_at_mut(of_v);
         let (m, rows) = m.split_at_mut(of_m);
         let v = Shared::new(v);
-        let mut first = units.start;
-        while first < units.end {
+        let left = block.left as isize - self.before[1] as isize;
+        let read = block.wide * M * lanes + A - M;
+        let columns = self
+            .source
+            .columns(left, read, self.filters.border.padding());
+        for (index, tile) in block.rows.clone().enumerate() {
             // Units of one row of tiles are read together.
-            let behind = ((first / across + 1) * across).min(units.end);
             let run = Run {
-                top: (first / across * M) as isize - self.before[0] as isize,
-                units: behind - first,
-                index: first - units.start,
+                top: (tile * M) as isize - self.before[0] as isize,
+                units: block.wide,
+                index: index * block.wide,
             };
-            let left = (first % across * M * lanes) as isize - self.before[1] as isize;
-            let count = run.units * M * lanes + A - M;
-            let padding = self.filters.border.padding();
-            let columns = self.source.columns(left, count, padding);
             for input in 0..inputs {
                 self.load(simd, input, (&run, &columns), rows, (&v, row, inputs * row));
             }
-            first = behind;
         }
         // SAFETY: `V` is complete, and nobody else has it.
         let v = unsafe { v.part(0, of_v) };
         let taps: Vec<u32> = (0..inputs).map(|input| (input * row) as u32).collect();
+        let m = Shared::new(m);
         for point in 0..POINTS {
             let v = &v[point * inputs * row..];
-            let m = &mut m[point * outputs * row..];
             let weights = &self.filters.weights[point * inputs * outputs..][..inputs * outputs];
             for first in (0..outputs).step_by(CHANNELS) {
                 let count = CHANNELS.min(outputs - first);
@@ -199,14 +268,20 @@ impl Job<'_> {
                     weights: &weights[first * inputs..][..count * inputs],
                     bias: &[0.0; CHANNELS][..count],
                 };
-                product(simd, v, block, row, &mut m[first * row..], row);
+                let out = Out {
+                    to: &m,
+                    start: (point * outputs + first) * row,
+                    plane: row,
+                    bounds: None,
+                };
+                product(simd, v, block, row, out);
             }
         }
-        let m = Shared::new(m);
         for out in 0..outputs {
             let m = (&m, out * row, outputs * row);
-            let sums = self.store(simd, out, units.clone(), m, rows);
-            self.target.note(piece, outputs, out, sums);
+            let sums = self.store(simd, out, &block, m, rows);
+            let before = self.pieces.before(self.target.rows.start);
+            self.target.note(before + piece, outputs, out, sums);
         }
     }
 
@@ -268,18 +343,18 @@ impl Job<'_> {
         &self,
         simd: S,
         out: usize,
-        units: Range<usize>,
+        block: &Units,
         (m, start, step): (&Shared<'_, f32>, usize, usize),
         rows: &mut [f32],
     ) -> Sums {
         let lanes = S::f32s::LEN;
         let Size { width, height } = self.target.size;
-        let across = width.div_ceil(M * lanes);
         let bias = S::f32s::splat(simd, self.filters.bias[out]);
         let mut sums = Summer::new(simd);
         let (row, room) = rows.split_at_mut(ROW);
-        for (index, unit) in units.enumerate() {
-            let (top, left) = (unit / across * M, unit % across * M * lanes);
+        for index in 0..block.rows.len() * block.wide {
+            let top = (block.rows.start + index / block.wide) * M;
+            let left = block.left + index % block.wide * M * lanes;
             let zero = S::f32s::splat(simd, 0.0);
             let mut half = [[zero; M]; A];
             for i in 0..A {

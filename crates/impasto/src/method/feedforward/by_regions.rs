@@ -3,6 +3,7 @@
 //! Each region is painted by itself, with some of what lies around it, so that the statistics that a network takes of a
 //! content are about those of the region; the pictures are blended over borders as wide as the recipe's feather.
 
+use super::means::Means;
 use super::painter::{Painter, Seen};
 use crate::method::Setup;
 use crate::picture::Picture;
@@ -22,19 +23,19 @@ const AROUND: usize = 32;
 /// Whatever the device reports.
 pub(crate) fn painted(
     setup: &Setup,
+    means: Means<'_>,
     painter: &Painter,
     settings: &MethodSettings,
     content: &Picture,
     known: Option<Seen>,
 ) -> Result<(Picture, Option<Seen>)> {
-    let device = setup.device.as_ref();
     let size = Size {
         width: content.width(),
         height: content.height(),
     };
     let Some(shares) = setup.shares(size) else {
-        let seen = painter.look(device, &setup.recipe, &setup.styles, size, known)?;
-        let picture = painter.paint(device, settings, content, &seen)?;
+        let seen = painter.look(means, &setup.recipe, &setup.styles, size, known)?;
+        let picture = painter.paint(means, settings, content, &seen)?;
         return Ok((picture, Some(seen)));
     };
     let radius = setup.recipe.feather * size.width.max(size.height) as f32;
@@ -46,9 +47,9 @@ pub(crate) fn painted(
             continue;
         };
         let styles: Vec<Style> = shares.parts[place].styles(&setup.styles).cloned().collect();
-        let seen = painter.look(device, &setup.recipe, &styles, size, None)?;
+        let seen = painter.look(means, &setup.recipe, &styles, size, None)?;
         let here = cropped(content, &window)?;
-        let picture = painter.paint(device, settings, &here, &seen)?;
+        let picture = painter.paint(means, settings, &here, &seen)?;
         for row in 0..window.height {
             let (from, to) = (
                 row * window.width,

@@ -1,6 +1,7 @@
 //! Cascades: a picture is encoded, its features get the statistics of the style's, and a decoder makes a picture of them
 //! again; level after level, deepest first, each from the picture of the one before (Li et al. 2017, arXiv 1705.08086).
 
+use super::means::{Means, Need};
 use super::transform::{Affine, Gaussian, Statistic};
 use super::{Look, picture_of, tensor_of};
 use crate::Result;
@@ -9,7 +10,7 @@ use crate::nets::{self, padded};
 use crate::picture::Picture;
 use crate::region::{Border, Region};
 use impasto_compute::graph::{Graph, Shape};
-use impasto_compute::{Device, Network, Size, Tap, TapRequest, Tape};
+use impasto_compute::{Device, Network, Size, Tap, TapRequest, Tape, Tensor};
 
 /// How a cascade is run.
 #[derive(Clone, Debug)]
@@ -81,10 +82,11 @@ impl Cascade {
     /// Whatever the device reports.
     pub(super) fn look(
         &self,
-        device: &dyn Device,
+        means: Means<'_>,
         style: &Picture,
         exact: bool,
     ) -> Result<StyleStatistics> {
+        let device = means.device;
         let region = style.is_partly_hidden().then(|| self.region(style));
         let image = match &region {
             Some(_) => tensor_of(device, &style.filled(), self.multiple)?,
@@ -105,7 +107,7 @@ impl Cascade {
             if taps.is_empty() {
                 continue;
             }
-            let tape = encoder.forward(&image, &taps)?;
+            let tape = encode(means, encoder.as_ref(), &image, &taps)?;
             for (place, level) in here {
                 let places = places(encoder.as_ref(), level.tap, image.shape())?;
                 let weights = match &region {
@@ -144,11 +146,12 @@ impl Cascade {
     /// Whatever the device reports.
     pub(super) fn paint(
         &self,
-        device: &dyn Device,
+        means: Means<'_>,
         content: &Picture,
         styles: &[Look<&StyleStatistics>],
         passes: &Passes<'_>,
     ) -> Result<Picture> {
+        let device = means.device;
         let mut image = tensor_of(device, content, self.multiple)?;
         let alpha = f64::from(passes.alpha);
         let levels = self.levels.iter().enumerate();
@@ -160,7 +163,7 @@ impl Cascade {
             if !exact {
                 taps.push(TapRequest::moments(level.tap));
             }
-            let tape = encoder.forward(&image, &taps)?;
+            let tape = encode(means, encoder, &image, &taps)?;
             let view = View {
                 tape: tape.as_ref(),
                 tap: level.tap,
@@ -174,7 +177,8 @@ impl Cascade {
             }
             let features = map.apply(device, tape.features(level.tap)?)?;
             drop(tape);
-            let made = level.decoder.run(&[&features], None)?;
+            let way = level.decoding(means, features.shape())?;
+            let made = level.decoder.run(&[&features], way.strips.as_ref())?;
             image = super::only(made)?;
             left -= 1;
             if passes.clamped && left > 0 {
@@ -185,32 +189,35 @@ impl Cascade {
         picture_of(device, &image, content)
     }
 
-    /// Bytes that painting at a size takes at most at a time.
+    /// How passes that paint at a size are run, and what they take.
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub(super) fn memory(&self, size: Size) -> Result<usize> {
+    pub(super) fn need(&self, means: Means<'_>, size: Size) -> Result<Need> {
         let size = Size {
             width: size.width.next_multiple_of(self.multiple),
             height: size.height.next_multiple_of(self.multiple),
         };
-        let mut most = 0;
+        let mut need = Need::default();
         for level in &self.levels {
-            let encoder = &self.encoders[level.encoder];
+            let encoder = self.encoders[level.encoder].as_ref();
             let taps = [
                 TapRequest::features(level.tap),
                 TapRequest::moments(level.tap),
             ];
-            let pass = encoder.memory(size, &taps)?.forward;
             let shape = encoder.spec().shape_at(level.tap, size)?;
-            let features = 2 * size_of::<f32>() * shape.iter().product::<usize>();
-            let [channels, height, width] = shape;
-            let size = Size { width, height };
-            let reads = [Shape::Map { channels, size }];
-            let decoder = level.decoder.memory(&reads, None)?;
-            most = most.max(pass.max(features + decoder));
+            // Before and after they are mapped.
+            let mapping = Need {
+                bytes: 2 * bytes(&shape),
+                ..Need::default()
+            };
+            let encoding = means.encoder(encoder, size, &taps)?;
+            need = need
+                .and(encoding)
+                .and(mapping)
+                .and(level.decoding(means, &shape)?);
         }
-        Ok(most)
+        Ok(need)
     }
 }
 
@@ -242,6 +249,45 @@ impl View<'_> {
 /// The weights of places that count alike.
 fn equal(places: usize) -> Vec<f32> {
     vec![1.0 / places as f32; places]
+}
+
+impl Level {
+    /// How features of some shape are decoded, which are held meanwhile.
+    fn decoding(&self, means: Means<'_>, shape: &[usize]) -> Result<Need> {
+        let held = bytes(shape);
+        let reads = Shape::of(shape).into_iter().collect::<Vec<_>>();
+        let need = means.beside(held).graph(self.decoder.as_ref(), &reads)?;
+        Ok(need.beside(held))
+    }
+}
+
+/// Bytes of features of some shape, whose channels devices may fill up to blocks.
+fn bytes(shape: &[usize]) -> usize {
+    /// Channels of a block.
+    const BLOCK: usize = 16;
+    match *shape {
+        [channels, height, width] => {
+            size_of::<f32>() * channels.next_multiple_of(BLOCK) * height * width
+        }
+        _ => 0,
+    }
+}
+
+/// Looks at an image, in strips if it does not fit.
+fn encode<'a>(
+    means: Means<'_>,
+    encoder: &'a dyn Network,
+    image: &'a Tensor,
+    taps: &[TapRequest],
+) -> Result<Box<dyn Tape + 'a>> {
+    let need = match Shape::of(image.shape()) {
+        Some(Shape::Map { size, .. }) => means.encoder(encoder, size, taps)?,
+        Some(Shape::Vector(_)) | None => Need::default(),
+    };
+    Ok(match &need.strips {
+        Some(strips) => encoder.forward_strips(image, strips, taps)?,
+        None => encoder.forward(image, taps)?,
+    })
 }
 
 /// Places of a tap on an image of some shape.

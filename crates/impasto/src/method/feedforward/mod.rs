@@ -9,12 +9,14 @@
 
 mod by_regions;
 mod cascade;
+mod means;
 mod painter;
 mod spec;
 mod transform;
 mod whitening;
 
 pub(crate) use by_regions::painted;
+pub(super) use means::Means;
 pub use painter::Painter;
 use painter::Seen;
 pub use spec::PainterSpec;
@@ -24,7 +26,7 @@ use crate::nets::{cropped, padded};
 use crate::observer::{Event, Observer, Scale};
 use crate::picture::{Filter, Picture, fit_long_side};
 use crate::report::{Report, ScaleReport};
-use crate::tiling::free_memory;
+use crate::tiling::{Cut, StripPlan, free_memory};
 use crate::{Error, Result};
 use impasto_compute::{ComputeError, Device, Size, Tensor};
 use std::sync::Arc;
@@ -88,6 +90,21 @@ impl FeedForwardMethod {
         }
     }
 
+    /// What passes have, within a limit.
+    fn means<'a>(&self, setup: &'a Setup, content: &Picture, limit: Option<u64>) -> Means<'a> {
+        let around = super::surroundings::bytes(setup, content);
+        let left = |limit: u64| {
+            usize::try_from(limit)
+                .unwrap_or(usize::MAX)
+                .saturating_sub(around)
+        };
+        Means {
+            device: setup.device.as_ref(),
+            bytes: limit.map(left),
+            rows: setup.limits.tile,
+        }
+    }
+
     fn scale(&self, setup: &Setup, content: &Picture) -> Scale {
         let long_side = setup.long_side(content);
         let (width, height) = fit_long_side(content.width(), content.height(), long_side);
@@ -109,37 +126,42 @@ impl Method for FeedForwardMethod {
         let Scale { width, height, .. } = self.scale(setup, content);
         let size = Size { width, height };
         let around = super::surroundings::bytes(setup, content);
-        let needed = |size| -> Result<u64> {
-            let passes = self.painter.memory(&setup.recipe, &setup.styles, size)?;
-            Ok((around + passes) as u64)
-        };
-        let bytes = needed(size)?;
         let limit = match setup.limits.memory {
             Some(limit) => Some(limit),
             None => setup.device.free_memory().or_else(free_memory),
         };
+        let need = |size| {
+            let means = self.means(setup, content, limit);
+            self.painter.need(means, &setup.recipe, &setup.styles, size)
+        };
+        let here = need(size)?;
+        let bytes = (around + here.bytes) as u64;
         if let Some(limit) = limit.filter(|&limit| bytes > limit) {
             return Err(Error::TooLarge {
                 width,
                 height,
                 needed: super::surroundings::amount(bytes),
                 limit: super::surroundings::amount(limit),
-                fits: largest(
-                    content,
-                    width.max(height),
-                    |size| Ok(needed(size)? <= limit),
-                )?,
+                fits: largest(content, width.max(height), |size| {
+                    Ok((around + need(size)?.bytes) as u64 <= limit)
+                })?,
             });
         }
+        let strips = here.strips.map(|strips| {
+            Cut::Strips(StripPlan {
+                rows: strips.rows,
+                kept: strips.kept,
+            })
+        });
         let scale = ScalePlan {
             width,
             height,
             steps: 0,
-            cut: None,
+            cut: strips,
             tile_count: 1,
             style_cut: None,
             bytes,
-            work: 1.0,
+            work: here.work,
         };
         Ok(RunPlan {
             scales: vec![scale],
@@ -152,13 +174,13 @@ impl Method for FeedForwardMethod {
         let (width, height) = fit_long_side(content.width(), content.height(), TIMED);
         let content = content.resized(width, height, Filter::Bicubic);
         let size = Size { width, height };
-        let device = setup.device.as_ref();
+        let means = Means::of(setup.device.as_ref());
         let clock = Instant::now();
         let seen = self
             .painter
-            .look(device, &setup.recipe, &setup.styles, size, None)?;
+            .look(means, &setup.recipe, &setup.styles, size, None)?;
         self.painter
-            .paint(device, &setup.recipe.method, &content, &seen)?;
+            .paint(means, &setup.recipe.method, &content, &seen)?;
         Ok(Pace {
             constant: 0.0,
             per_pixel: clock.elapsed().as_secs_f64() / size.pixels() as f64,
@@ -171,7 +193,8 @@ impl Method for FeedForwardMethod {
         content: &Picture,
         observer: &mut dyn Observer,
     ) -> Result<Stylized> {
-        self.plan(setup, content)?;
+        let plan = self.plan(setup, content)?;
+        let means = self.means(setup, content, plan.limit);
         let clock = Instant::now();
         let scale = self.scale(setup, content);
         let device = setup.device.as_ref();
@@ -184,7 +207,14 @@ impl Method for FeedForwardMethod {
         tell(&Event::ScaleStarted { index: 0, scale });
         let resized = content.resized(scale.width, scale.height, Filter::Bicubic);
         let settings = &setup.recipe.method;
-        let (picture, seen) = painted(setup, &self.painter, settings, &resized, self.seen.take())?;
+        let (picture, seen) = painted(
+            setup,
+            means,
+            &self.painter,
+            settings,
+            &resized,
+            self.seen.take(),
+        )?;
         self.seen = seen;
         let seconds = clock.elapsed().as_secs_f64();
         tell(&Event::ScaleFinished {

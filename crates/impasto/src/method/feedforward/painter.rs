@@ -1,6 +1,7 @@
 //! Networks that paint, each by its own rule, behind one door.
 
 use super::cascade::{Cascade, Passes, StyleStatistics};
+use super::means::{Means, Need};
 use super::spec::PainterSpec;
 use super::transform::Statistic;
 use super::{Look, only, picture_of, tensor_of};
@@ -10,7 +11,7 @@ use crate::picture::{Filter, Picture, fit_long_side};
 use crate::recipe::{MethodName, MethodSettings, Problem, Recipe, Transform};
 use crate::style::Style;
 use crate::{Error, Result};
-use impasto_compute::graph::{Graph, Shape};
+use impasto_compute::graph::{Graph, Kind, Shape};
 use impasto_compute::{Device, Size, Tensor};
 
 /// A network that paints, on a device.
@@ -141,7 +142,7 @@ impl Painter {
     /// Whatever the device reports.
     pub(crate) fn look(
         &self,
-        device: &dyn Device,
+        means: Means<'_>,
         recipe: &Recipe,
         styles: &[Style],
         size: Size,
@@ -159,7 +160,7 @@ impl Painter {
         let look = |(style, &(width, height)): (&Style, &(usize, usize))| -> Result<_> {
             let picture = style.picture.resized(width, height, Filter::Bicubic);
             Ok(Look {
-                seen: self.know(device, &picture, exact)?,
+                seen: self.know(means, &picture, exact)?,
                 share: style.weight / total,
             })
         };
@@ -168,18 +169,17 @@ impl Painter {
     }
 
     /// What is known of a style in its own size. Networks that look at it whole are shown the part that is to be seen.
-    fn know(&self, device: &dyn Device, style: &Picture, exact: bool) -> Result<Known> {
+    fn know(&self, means: Means<'_>, style: &Picture, exact: bool) -> Result<Known> {
+        let means = means.beside(held(extent(style)));
         match &self.network {
-            Prepared::Cascade(cascade) => {
-                Ok(Known::Statistics(cascade.look(device, style, exact)?))
-            }
+            Prepared::Cascade(cascade) => Ok(Known::Statistics(cascade.look(means, style, exact)?)),
             Prepared::Fast { .. } => Ok(Known::Vectors(vec![])),
             Prepared::Ghiasi {
                 predictor: graph, ..
             }
             | Prepared::MicroAst { style: graph, .. } => {
                 let style = style.visible();
-                Ok(Known::Vectors(vectors(device, graph.as_ref(), &style)?))
+                Ok(Known::Vectors(vectors(means, graph.as_ref(), &style)?))
             }
         }
     }
@@ -190,14 +190,16 @@ impl Painter {
     /// Whatever the device reports.
     pub(crate) fn paint(
         &self,
-        device: &dyn Device,
+        means: Means<'_>,
         settings: &MethodSettings,
         content: &Picture,
         seen: &Seen,
     ) -> Result<Picture> {
+        let device = means.device;
+        let means = means.beside(held(extent(content)));
         match (&self.network, settings) {
             (Prepared::Cascade(cascade), settings) => {
-                paint_by_levels(device, cascade, settings, content, seen)
+                paint_by_levels(means, cascade, settings, content, seen)
             }
             (Prepared::Fast { spec, graph }, MethodSettings::Fast(settings)) => {
                 let chosen = match settings.styles.as_slice() {
@@ -208,7 +210,7 @@ impl Painter {
                 let mixture: Vec<_> = chosen.iter().map(|number| (number - 1, share)).collect();
                 let style = spec.style(&mixture)?;
                 let image = tensor_of(device, content, 1)?;
-                let picture = run(device, graph.as_ref(), image, &style, content)?;
+                let picture = run(means, graph.as_ref(), image, &style, content)?;
                 mixed(&picture, content, settings.strength.alpha)
             }
             (
@@ -222,17 +224,17 @@ impl Painter {
                 if strength.alpha < 1.0 {
                     let (w, h) = fit_long_side(content.width(), content.height(), CODED);
                     let small = content.resized(w, h, Filter::Bicubic);
-                    let own = vectors(device, predictor.as_ref(), &small)?;
+                    let own = vectors(means, predictor.as_ref(), &small)?;
                     add(&mut code, 1.0 - strength.alpha, &own);
                 }
                 let image = tensor_of(device, content, 1)?;
-                run(device, transfer.as_ref(), image, &code, content)
+                run(means, transfer.as_ref(), image, &code, content)
             }
             (Prepared::MicroAst { transfer, .. }, MethodSettings::Microast(strength)) => {
                 let mut style = seen.mixed(1.0);
                 style.push(vec![strength.alpha]);
                 let image = tensor_of(device, content, MicroAst::MULTIPLE)?;
-                run(device, transfer.as_ref(), image, &style, content)
+                run(means, transfer.as_ref(), image, &style, content)
             }
             _ => Err(self.refuse(settings)),
         }
@@ -245,41 +247,81 @@ impl Painter {
         Error::Invalid(vec![problem])
     }
 
-    /// Bytes that painting at a size takes at most at a time.
+    /// How passes that paint at a size are run, and what that takes, pictures on their way included.
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub(crate) fn memory(&self, recipe: &Recipe, styles: &[Style], size: Size) -> Result<usize> {
-        let looks = styles.iter().map(|style| {
-            let (width, height) = recipe.style.size_of(style, size);
-            Size { width, height }
-        });
-        let of = |graph: &dyn Graph, size: Size| -> Result<usize> {
-            let inputs = graph.spec().inputs.iter().map(|port| match port.kind {
-                impasto_compute::graph::Kind::Map(channels) => Shape::Map { channels, size },
-                impasto_compute::graph::Kind::Vector(n) => Shape::Vector(n),
-            });
-            Ok(graph.memory(&inputs.collect::<Vec<_>>(), None)?)
-        };
-        let mut most = match &self.network {
-            Prepared::Cascade(cascade) => cascade.memory(size)?,
-            Prepared::Fast { graph, .. } => of(graph.as_ref(), size)?,
-            Prepared::Ghiasi { transfer, .. } | Prepared::MicroAst { transfer, .. } => {
-                of(transfer.as_ref(), size)?
+    pub(super) fn need(
+        &self,
+        means: Means<'_>,
+        recipe: &Recipe,
+        styles: &[Style],
+        size: Size,
+    ) -> Result<Need> {
+        let held = held(size);
+        let content = match &self.network {
+            Prepared::Cascade(cascade) => cascade.need(means.beside(held), size)?,
+            Prepared::Fast { graph, .. }
+            | Prepared::Ghiasi {
+                transfer: graph, ..
             }
+            | Prepared::MicroAst {
+                transfer: graph, ..
+            } => means
+                .beside(held)
+                .graph(graph.as_ref(), &reads(graph.as_ref(), size))?,
         };
-        for size in looks {
-            most = most.max(match &self.network {
-                Prepared::Cascade(cascade) => cascade.memory(size)?,
-                Prepared::Fast { .. } => 0,
+        // What was made, as a tensor, and on its way to a picture twice.
+        let mut need = content.beside(held).and(Need {
+            bytes: 5 * picture(size),
+            ..Need::default()
+        });
+        for style in styles {
+            let (width, height) = recipe.style.size_of(style, size);
+            let size = Size { width, height };
+            let held = self::held(size);
+            let means = means.beside(held);
+            let look = match &self.network {
+                Prepared::Cascade(cascade) => cascade.need(means, size)?,
+                Prepared::Fast { .. } => continue,
                 Prepared::Ghiasi {
                     predictor: graph, ..
                 }
-                | Prepared::MicroAst { style: graph, .. } => of(graph.as_ref(), size)?,
-            });
+                | Prepared::MicroAst { style: graph, .. } => {
+                    means.graph(graph.as_ref(), &reads(graph.as_ref(), size))?
+                }
+            };
+            need = need.and(look.beside(held));
         }
-        Ok(most)
+        Ok(need)
     }
+}
+
+fn extent(picture: &Picture) -> Size {
+    Size {
+        width: picture.width(),
+        height: picture.height(),
+    }
+}
+
+/// Bytes of a picture.
+fn picture(size: Size) -> usize {
+    3 * size_of::<f32>() * size.pixels()
+}
+
+/// Bytes of what is painted, or looked at, during passes: the picture in its size, and as a tensor.
+fn held(size: Size) -> usize {
+    2 * picture(size)
+}
+
+/// What a graph reads, of pictures of some size.
+fn reads(graph: &dyn Graph, size: Size) -> Vec<Shape> {
+    let inputs = graph.spec().inputs.iter();
+    let shapes = inputs.map(|port| match port.kind {
+        Kind::Map(channels) => Shape::Map { channels, size },
+        Kind::Vector(n) => Shape::Vector(n),
+    });
+    shapes.collect()
 }
 
 impl Seen {
@@ -307,16 +349,16 @@ fn add(sum: &mut Vec<Vec<f32>>, factor: f32, vectors: &[Vec<f32>]) {
 }
 
 /// The vectors that a graph makes of a picture.
-fn vectors(device: &dyn Device, graph: &dyn Graph, picture: &Picture) -> Result<Vec<Vec<f32>>> {
-    let image = tensor_of(device, picture, 1)?;
-    let made = graph.run(&[&image], None)?;
-    let made = made.iter().map(|vector| device.download(vector));
+fn vectors(means: Means<'_>, graph: &dyn Graph, picture: &Picture) -> Result<Vec<Vec<f32>>> {
+    let image = tensor_of(means.device, picture, 1)?;
+    let made = pass(means, graph, &[&image])?;
+    let made = made.iter().map(|vector| means.device.download(vector));
     Ok(made.collect::<Result<_, _>>()?)
 }
 
 /// The picture that a graph makes of an image and vectors, in the size of the content.
 fn run(
-    device: &dyn Device,
+    means: Means<'_>,
     graph: &dyn Graph,
     image: Tensor,
     vectors: &[Vec<f32>],
@@ -324,16 +366,24 @@ fn run(
 ) -> Result<Picture> {
     let vectors = vectors
         .iter()
-        .map(|vector| device.upload(vector, &[vector.len()]));
+        .map(|vector| means.device.upload(vector, &[vector.len()]));
     let vectors = vectors.collect::<Result<Vec<_>, _>>()?;
     let inputs: Vec<&Tensor> = [&image].into_iter().chain(&vectors).collect();
-    let made = only(graph.run(&inputs, None)?)?;
-    picture_of(device, &made, content)
+    let made = only(pass(means, graph, &inputs)?)?;
+    drop(image);
+    picture_of(means.device, &made, content)
+}
+
+/// Runs a graph, in strips if it does not fit.
+fn pass(means: Means<'_>, graph: &dyn Graph, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
+    let shapes = inputs.iter().filter_map(|tensor| Shape::of(tensor.shape()));
+    let need = means.graph(graph, &shapes.collect::<Vec<_>>())?;
+    Ok(graph.run(inputs, need.strips.as_ref())?)
 }
 
 /// Paints by a cascade.
 fn paint_by_levels(
-    device: &dyn Device,
+    means: Means<'_>,
     cascade: &Cascade,
     settings: &MethodSettings,
     content: &Picture,
@@ -377,7 +427,7 @@ fn paint_by_levels(
             clamped: false,
         },
     };
-    let paint = |picture: &Picture| cascade.paint(device, picture, &styles, &passes);
+    let paint = |picture: &Picture| cascade.paint(means, picture, &styles, &passes);
     match settings {
         MethodSettings::Paint(settings) => in_scales(content, settings.scales, &paint),
         _ => paint(content),

@@ -2,7 +2,7 @@
 
 use super::Session;
 use super::state::State;
-use crate::method::feedforward::painted;
+use crate::method::feedforward::{Means, painted};
 use crate::named::Named;
 use crate::observer::Scale;
 use crate::picture::{Filter, Picture};
@@ -42,9 +42,10 @@ impl Session<'_> {
             let problem = Problem::new("init", method.name(), "needs a network that paints");
             return Err(Error::Invalid(vec![problem]));
         };
+        // The first scale is the smallest.
+        let (means, settings) = (Means::of(self.device()), MethodSettings::of(method));
         let content = content.resized(first.width, first.height, Filter::Bicubic);
-        let settings = MethodSettings::of(method);
-        let (picture, _) = painted(setup, painter, &settings, &content, None)?;
+        let (picture, _) = painted(setup, means, painter, &settings, &content, None)?;
         Ok(Some(picture))
     }
 

@@ -1,0 +1,55 @@
+//! Times one network of `benches/graphs.rs` by the clock and by the time of its threads, which alone compares on a machine that
+//! others use too: `cargo run --release --manifest-path bench/micro/Cargo.toml --example graph_time -- predictor 256 256 15`.
+
+use impasto_micro::graphs::{johnson, microast, predictor};
+use impasto_micro::{device, tensor};
+use std::error::Error;
+use std::fs;
+use std::time::Instant;
+
+/// Seconds that all threads have run so far, as Linux counts them.
+fn threads() -> f64 {
+    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten();
+    let of = |task: std::io::Result<fs::DirEntry>| {
+        let text = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
+        text.split(' ').next()?.parse::<f64>().ok()
+    };
+    tasks.filter_map(of).sum::<f64>() / 1e9
+}
+
+fn median(mut seconds: Vec<f64>) -> f64 {
+    seconds.sort_by(f64::total_cmp);
+    seconds.get(seconds.len() / 2).copied().unwrap_or(0.0)
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [name, width, height, count] = &arguments[..] else {
+        return Err("NAME WIDTH HEIGHT COUNT".into());
+    };
+    let spec = match &name[..] {
+        "johnson_4_8_16" => johnson([4, 8, 16], 5),
+        "johnson_8_16_32" => johnson([8, 16, 32], 5),
+        "johnson_32_64_128" => johnson([32, 64, 128], 5),
+        "microast_content" => microast(),
+        "predictor_mobilenet" => predictor(),
+        other => return Err(format!("there is no network {other}").into()),
+    };
+    let device = device()?;
+    let graph = device.graph(&spec)?;
+    let image = tensor(&*device, &[3, height.parse()?, width.parse()?])?;
+    drop(graph.run(&[&image], None)?);
+    let (mut clock, mut processor) = (Vec::new(), Vec::new());
+    for _ in 0..count.parse()? {
+        let start = (Instant::now(), threads());
+        drop(graph.run(&[&image], None)?);
+        clock.push(start.0.elapsed().as_secs_f64());
+        processor.push(threads() - start.1);
+    }
+    println!(
+        "impasto {name} {width}x{height}: {:.1} ms, of processors {:.1} ms",
+        1e3 * median(clock),
+        1e3 * median(processor)
+    );
+    Ok(())
+}
