@@ -31,7 +31,7 @@ pub(super) fn transfer(
                     (low.min(value), high.max(value))
                 });
             // All colours are one.
-            if !(high > low) {
+            if high.partial_cmp(&low) != Some(std::cmp::Ordering::Greater) {
                 continue;
             }
             let range = (low, high);
