@@ -245,10 +245,8 @@ mod tests {
                     let size = Size { width, height };
                     let shape = Shape::Map { channels: 3, size };
                     let mut ways = vec![None];
-                    for rows in [1, 40] {
-                        let plans = graph.strips(&[shape], Some(rows))?;
-                        ways.extend(plans.into_iter().map(|plan| Some(plan.strips)));
-                    }
+                    let plans = graph.strips(&[shape], Some(40))?;
+                    ways.extend(plans.into_iter().take(1).map(|plan| Some(plan.strips)));
                     for strips in &ways {
                         let case = format!("{channels} {width}×{height} in {strips:?}");
                         let bound = graph.memory(&[shape], strips.as_ref())?;
