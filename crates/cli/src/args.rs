@@ -7,6 +7,7 @@ use crate::gallery;
 use crate::models::args::{Models, ModelsFolder};
 use crate::options::{self, LossSettings, RunSettings};
 use crate::recipe::RecipeCommand;
+use crate::regions;
 use crate::value::{self, Given};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
@@ -204,7 +205,7 @@ pub struct Run {
 
     /// Where it is painted.
     #[command(flatten)]
-    pub regions: Regions,
+    pub regions: regions::Arguments,
 
     /// Take the colours of this picture instead of the content's: --colors content, or as --colors says
     #[arg(long, value_name = "IMAGE", value_hint = ValueHint::FilePath, help_heading = "Colours")]
@@ -235,39 +236,6 @@ pub struct Run {
         help_heading = "Output"
     )]
     pub progress: Option<Given<Progress>>,
-}
-
-/// Where it is painted, and in which styles.
-#[derive(Args)]
-pub struct Regions {
-    /// Paint where this picture is white, and keep the photo where it is black; stretched to the photo
-    #[arg(long, value_name = "IMAGE", value_hint = ValueHint::FilePath, help_heading = "Regions")]
-    pub mask: Option<OsString>,
-
-    /// Draw towards the style where this picture is white, less where it is grey, and not at all where it is black
-    #[arg(long = "style-strength", value_name = "IMAGE", value_hint = ValueHint::FilePath, help_heading = "Regions")]
-    pub strength: Option<OsString>,
-
-    /// Hold on to the photo where this picture is white, less where it is grey, and not at all where it is black
-    #[arg(long = "content-mask", value_name = "IMAGE", value_hint = ValueHint::FilePath, help_heading = "Regions")]
-    pub content_mask: Option<OsString>,
-
-    /// Paint where MASK is white in a style of its own; may be given several times. The rest is painted in the --style, or
-    /// kept if there is none. With --regions, MASK is a colour such as #ff0000
-    #[arg(
-        long = "region",
-        value_name = "MASK=STYLE[:WEIGHT]",
-        help_heading = "Regions"
-    )]
-    pub in_regions: Vec<OsString>,
-
-    /// A picture with a colour for each region
-    #[arg(long = "regions", value_name = "IMAGE", value_hint = ValueHint::FilePath, help_heading = "Regions")]
-    pub map: Option<OsString>,
-
-    /// Look at the first --style where this picture is white; given again, at the second, and so on
-    #[arg(long = "style-mask", value_name = "IMAGE", value_hint = ValueHint::FilePath, help_heading = "Regions")]
-    pub style_masks: Vec<OsString>,
 }
 
 /// What was typed, with `--style -:WEIGHT` as `--style=-:WEIGHT`: the standard input with a weight begins as options do,

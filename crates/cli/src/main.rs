@@ -27,6 +27,7 @@ mod plan;
 mod problems;
 mod progress;
 mod recipe;
+mod regions;
 mod settings;
 mod styles;
 mod stylize;

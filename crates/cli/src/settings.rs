@@ -2,9 +2,8 @@
 
 use crate::args;
 use crate::problems::Problems;
-use impasto::job::{
-    self, DeviceChoice, EncoderChoice, Place, Problem, RegionOrder, RegionStyle, Run, Source,
-};
+use crate::regions;
+use impasto::job::{self, DeviceChoice, EncoderChoice, Problem, Run, Source};
 use impasto::named::Named;
 use impasto::picture::colors::ColorMode;
 use impasto::recipe::{Field, Init, Value, book, field};
@@ -79,7 +78,7 @@ pub fn run_with(
         recipe_file: recipe_file.map(Into::into),
         chosen,
         start,
-        regions: regions(&args.regions, problems),
+        regions: regions::read(&args.regions, problems),
         palette: palette(args, problems),
         model,
         encoder: encoder(&args.objective.encoder, problems),
@@ -157,79 +156,6 @@ fn start(given: &OsStr, problems: &mut Problems) -> Option<Source> {
             None
         }
         _ => Some(source),
-    }
-}
-
-/// Where it is painted, and in which styles.
-fn regions(args: &args::Regions, problems: &mut Problems) -> RegionOrder {
-    let mut named = |name: &OsString| standard(Source::new(name), problems);
-    let mask = args.mask.as_ref().and_then(&mut named);
-    let strength = args.strength.as_ref().and_then(&mut named);
-    let content = args.content_mask.as_ref().and_then(&mut named);
-    let map = args.map.as_ref().and_then(&mut named);
-    let style_masks = args.style_masks.iter().filter_map(named).collect();
-    let styles = args
-        .in_regions
-        .iter()
-        .filter_map(|text| region(text, problems));
-    RegionOrder {
-        mask,
-        strength,
-        content,
-        map,
-        styles: styles.collect(),
-        style_masks,
-    }
-}
-
-/// Reads `MASK=STYLE[:WEIGHT]`. Names may hold `=`: what is before the first one behind which both are there, or else the
-/// first, is the mask.
-fn region(text: &OsStr, problems: &mut Problems) -> Option<RegionStyle> {
-    let whole = text.to_string_lossy();
-    let cuts = || {
-        whole
-            .match_indices('=')
-            .map(|(at, _)| (&whole[..at], &whole[at + 1..]))
-    };
-    let place = |mask: &str| match color(mask) {
-        Some(color) => Place::Color(color),
-        None => Place::Mask(Source::new(mask.as_ref())),
-    };
-    let is_there = |(mask, style): &(&str, &str)| {
-        let mask = color(mask).is_some() || mask.starts_with('@') || Path::new(mask).exists();
-        let style = Source::weighted(style.as_ref());
-        mask && style.is_ok_and(|(style, _)| style.file().is_none_or(Path::exists))
-    };
-    let Some((mask, style)) = cuts().find(is_there).or_else(|| cuts().next()) else {
-        problems.usage(format!(
-            "--region is {whole}: must be MASK=STYLE[:WEIGHT], such as sky.png=@swirls"
-        ));
-        return None;
-    };
-    match Source::weighted(style.as_ref()) {
-        Ok((style, weight)) => Some(RegionStyle {
-            place: place(mask),
-            style,
-            weight,
-        }),
-        Err(weight) => {
-            problems.job(&[Problem::StyleWeight(weight)], &[]);
-            None
-        }
-    }
-}
-
-/// A colour such as `#ff8000`, or `#f80`.
-fn color(text: &str) -> Option<[u8; 3]> {
-    let digits = text.strip_prefix('#')?;
-    let digit = |at: usize| u8::from_str_radix(digits.get(at..at + 1)?, 16).ok();
-    match digits.len() {
-        3 => Some([digit(0)? * 17, digit(1)? * 17, digit(2)? * 17]),
-        6 => {
-            let pair = |at: usize| Some(digit(at)? * 16 + digit(at + 1)?);
-            Some([pair(0)?, pair(2)?, pair(4)?])
-        }
-        _ => None,
     }
 }
 

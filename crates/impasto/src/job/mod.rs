@@ -378,7 +378,7 @@ impl Order {
         let made_from = match (&self.record, &self.outputs) {
             (Some(at), Outputs::Folder { folder, .. }) if problems.is_empty() => {
                 let names = record::names(contents.iter().chain(style_sources.clone()));
-                let made_from = made_from(&run, &contents, &self.styles);
+                let made_from = record::made_from(&run, &contents, &self.styles);
                 made_from.map(|made_from| (Record::open(at, folder, &names), made_from))
             }
             _ => None,
@@ -429,25 +429,6 @@ impl Order {
             problems,
         }
     }
-}
-
-/// SHA-256 of what the result of each content is made from; nothing if a file cannot be read any more.
-fn made_from(
-    checked: &CheckedRun,
-    contents: &[Source],
-    styles: &[(Source, f32)],
-) -> Option<Vec<String>> {
-    let run = checked.fingerprint().ok()?;
-    let styles = styles
-        .iter()
-        .map(|(source, weight)| Some((source.digest().ok()?, *weight)));
-    let styles = styles.collect::<Option<Vec<_>>>()?;
-    let of = |content: &Source| {
-        let content = content.digest().ok()?;
-        let made_from = json!({"run": run, "content": content, "styles": styles});
-        Some(sha256(made_from.to_string().as_bytes()))
-    };
-    contents.iter().map(of).collect()
 }
 
 impl Draft {

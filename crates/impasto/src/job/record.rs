@@ -8,12 +8,31 @@
 //! its file. It is replaced, whole, after each content, and removed after the last one. Only jobs whose results get their names
 //! from us have one.
 
-use super::{Source, sha256};
+use super::{CheckedRun, Source, sha256};
 use crate::picture::write_whole;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// SHA-256 of what the result of each content is made from; nothing if a file cannot be read any more.
+pub(super) fn made_from(
+    checked: &CheckedRun,
+    contents: &[Source],
+    styles: &[(Source, f32)],
+) -> Option<Vec<String>> {
+    let run = checked.fingerprint().ok()?;
+    let styles = styles
+        .iter()
+        .map(|(source, weight)| Some((source.digest().ok()?, *weight)));
+    let styles = styles.collect::<Option<Vec<_>>>()?;
+    let of = |content: &Source| {
+        let content = content.digest().ok()?;
+        let made_from = json!({"run": run, "content": content, "styles": styles});
+        Some(sha256(made_from.to_string().as_bytes()))
+    };
+    contents.iter().map(of).collect()
+}
 
 /// Where records are kept, and whether the job goes on from its own.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -14,6 +14,7 @@
 
 mod calibration;
 mod inspect;
+mod layers;
 mod mirror;
 mod pace;
 mod parameterization;
@@ -41,12 +42,13 @@ use crate::tiling::{CutNetwork, NetworkView};
 use crate::{Error, Result};
 pub use calibration::CalibratedLayer;
 use impasto_compute::{Device, Input, NetSpec, Network, Size, StageTime};
+use layers::Layers;
 use parameterization::PixelParameters;
 use run::{End, Evaluator, Run};
 use state::State;
 use std::sync::Arc;
 use std::time::Instant;
-use targets::{Layers, StyleCache, Targets};
+use targets::{StyleCache, Targets};
 use unit::unit_activations;
 
 /// A network that is prepared on the device, the layers that are looked at, and what they show of the styles.
