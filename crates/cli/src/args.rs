@@ -7,7 +7,7 @@ use crate::gallery;
 use crate::models::args::{Models, ModelsFolder};
 use crate::options::{self, LossSettings, RunSettings};
 use crate::recipe::RecipeCommand;
-use crate::regions;
+use crate::regions::Regions;
 use crate::value::{self, Given};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
@@ -205,7 +205,7 @@ pub struct Run {
 
     /// Where it is painted.
     #[command(flatten)]
-    pub regions: regions::Arguments,
+    pub regions: Regions,
 
     /// Take the colours of this picture instead of the content's: --colors content, or as --colors says
     #[arg(long, value_name = "IMAGE", value_hint = ValueHint::FilePath, help_heading = "Colours")]

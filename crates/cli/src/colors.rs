@@ -4,7 +4,7 @@ use crate::problems::Problems;
 use crate::value::{self, Given};
 use crate::{Exit, Failure, note, settings};
 use clap::{Args, ValueHint};
-use impasto::job::{self, Files, Problem, Source};
+use impasto::job::{self, Files, Problem, RegionProblem, Source};
 use impasto::named::Named;
 use impasto::picture::colors::{ColorMode, ColorSpace, Colors};
 use impasto::picture::{Format, SaveOptions};
@@ -67,6 +67,12 @@ pub fn run(args: &Arguments) -> Result<Exit, Failure> {
             .each_ref()
             .map(|source| job::open(source.as_ref()?, found))
     });
+    if let [_, Some(like)] = &opened
+        && like.is_clear()
+    {
+        let name = args.like.to_string_lossy().into_owned();
+        problems.job(&[Problem::Region(RegionProblem::NothingSeen(name))], &[]);
+    }
     let ([Some(picture), Some(like)], true) = (opened, problems.is_empty()) else {
         return Err(problems.into());
     };

@@ -3,13 +3,13 @@
 use crate::problems::Problems;
 use crate::settings::standard;
 use clap::{Args, ValueHint};
-use impasto::job::{Place, Problem, RegionOrder, RegionStyle, Source};
+use impasto::job::{BadWeight, Place, RegionOrder, RegionStyle, Source};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 /// Where it is painted, and in which styles.
 #[derive(Args)]
-pub struct Arguments {
+pub struct Regions {
     /// Paint where this picture is white, and keep the photo where it is black; stretched to the photo
     #[arg(long, value_name = "IMAGE", value_hint = ValueHint::FilePath, help_heading = "Regions")]
     pub mask: Option<OsString>,
@@ -41,7 +41,7 @@ pub struct Arguments {
 }
 
 /// What the options say.
-pub fn read(args: &Arguments, problems: &mut Problems) -> RegionOrder {
+pub fn read(args: &Regions, problems: &mut Problems) -> RegionOrder {
     let mut named = |name: &OsString| standard(Source::new(name), problems);
     let mask = args.mask.as_ref().and_then(&mut named);
     let strength = args.strength.as_ref().and_then(&mut named);
@@ -71,29 +71,39 @@ fn region(text: &OsStr, problems: &mut Problems) -> Option<RegionStyle> {
             .match_indices('=')
             .map(|(at, _)| (&whole[..at], &whole[at + 1..]))
     };
-    let place = |mask: &str| match color(mask) {
-        Some(color) => Place::Color(color),
-        None => Place::Mask(Source::new(mask.as_ref())),
-    };
     let is_there = |(mask, style): &(&str, &str)| {
         let mask = color(mask).is_some() || mask.starts_with('@') || Path::new(mask).exists();
         let style = Source::weighted(style.as_ref());
         mask && style.is_ok_and(|(style, _)| style.file().is_none_or(Path::exists))
     };
-    let Some((mask, style)) = cuts().find(is_there).or_else(|| cuts().next()) else {
+    let found = cuts().find(is_there).or_else(|| cuts().next());
+    let Some((mask, style)) = found.filter(|(mask, style)| !mask.is_empty() && !style.is_empty())
+    else {
         problems.usage(format!(
             "--region is {whole}: must be MASK=STYLE[:WEIGHT], such as sky.png=@swirls"
         ));
         return None;
     };
+    let place = match color(mask) {
+        Some(color) => Place::Color(color),
+        None if mask.starts_with('#') && !Path::new(mask).exists() => {
+            problems.usage(format!(
+                "--region is {whole}: a colour must be as #ff8000 or #f80; there is no file {mask} either"
+            ));
+            return None;
+        }
+        None => Place::Mask(standard(Source::new(mask.as_ref()), problems)?),
+    };
     match Source::weighted(style.as_ref()) {
         Ok((style, weight)) => Some(RegionStyle {
-            place: place(mask),
-            style,
+            place,
+            style: standard(style, problems)?,
             weight,
         }),
-        Err(weight) => {
-            problems.job(&[Problem::StyleWeight(weight)], &[]);
+        Err(BadWeight { weight, .. }) => {
+            problems.usage(format!(
+                "the weight of --region {whole} is {weight}: must be a number greater than 0"
+            ));
             None
         }
     }

@@ -201,7 +201,9 @@ const NO_STYLE: &str = "--style is missing: name a painting, or one of `impasto 
 
 /// The styles of a run, each with its weight; that there are none for a recipe that cannot do without is noted.
 pub fn styles(args: &args::Run, recipe: &Recipe, problems: &mut Problems) -> Vec<(Source, f32)> {
-    let is_missing = args.objective.styles.is_empty() && args.regions.in_regions.is_empty();
+    let regions = &args.regions;
+    let is_missing =
+        args.objective.styles.is_empty() && regions.in_regions.is_empty() && regions.map.is_none();
     if is_missing && recipe.method.needs_styles() {
         problems.usage(NO_STYLE);
     }

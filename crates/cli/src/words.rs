@@ -251,7 +251,7 @@ fn of_region(problem: &RegionProblem) -> String {
             "--regions goes with --region '#RRGGBB=STYLE' for each colour of it".into()
         }
         RegionProblem::StyleMasks { masks, styles } => format!(
-            "--style-mask is given {masks} times, but there are {styles} of --style: the first mask is of the first style"
+            "there are {masks} of --style-mask and {styles} of --style: each mask is of the style in its place"
         ),
         other => other.to_string(),
     }

@@ -110,7 +110,7 @@ fn regions_that_cannot_be_are_told() {
         ("--region left.png=@swirls:0", "greater than 0"),
         (
             "--style-mask left.png --style-mask left.png",
-            "is given 2 times, but there are 1",
+            "there are 2 of --style-mask and 1 of --style",
         ),
         ("--style-mask black.png", "leaves nothing of it"),
         ("--feather 2", "--feather is 2"),

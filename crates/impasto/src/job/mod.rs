@@ -132,6 +132,11 @@ impl Run {
         };
         let palette = self.palette.as_ref();
         let palette = palette.and_then(|source| open(source, problems));
+        if palette.as_ref().is_some_and(Picture::is_clear) {
+            let name = self.palette.as_ref().map(Source::name);
+            let problem = RegionProblem::NothingSeen(name.unwrap_or_default());
+            problems.push(Problem::Region(problem));
+        }
         if palette.is_some() && !self.recipe.colors.mode.maps() {
             problems.push(Problem::Palette(self.recipe.colors.mode));
         }
@@ -389,7 +394,8 @@ impl Order {
             let same = made_from.iter().take(index).filter(|other| *other == here);
             record.output(here, same.count())
         };
-        let style_sources: Vec<_> = style_sources.cloned().collect();
+        let of_regions = run.ordered.regions.styles.iter().map(|style| &style.style);
+        let style_sources: Vec<_> = style_sources.chain(of_regions).cloned().collect();
         let outputs = &self.outputs;
         let outputs = outputs.files(&contents, &style_sources, before, &mut files, &mut problems);
         if let Some(page) = &self.page {

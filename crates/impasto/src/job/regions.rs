@@ -56,6 +56,8 @@ pub enum RegionProblem {
         /// Styles.
         styles: usize,
     },
+    /// Nothing is to be seen of a picture that gives colours: it is transparent.
+    NothingSeen(String),
     /// Nothing of a style is left by its mask.
     NothingLeft(String),
 }
@@ -81,6 +83,12 @@ impl std::fmt::Display for RegionProblem {
                 f,
                 "there are {masks} masks of styles, but {styles} styles: the first mask is of the first style"
             ),
+            RegionProblem::NothingSeen(name) => {
+                write!(
+                    f,
+                    "{name} is transparent throughout, and so has no colours to give"
+                )
+            }
             RegionProblem::NothingLeft(style) => {
                 write!(f, "the mask of style {style} leaves nothing of it")
             }

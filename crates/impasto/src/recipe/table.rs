@@ -459,7 +459,7 @@ fn network() -> Vec<Field> {
         required,
     };
     vec![
-        row("network.alpha", number(Range::between(0.0, 1.0)), alpha, "How strongly a feed-forward network paints: 0 the photo, 1 the style in full")
+        row("network.alpha", number(Range::between(0.0, 1.0)), alpha, "How strongly a feed-forward network paints: 1 the style in full, 0 the photo as well as the network can draw it")
             .everyday(),
         row("network.levels", numbers(Some("must be levels of the network, deepest first, such as 3,2,1")), levels, "Levels at which features get the style's statistics, deepest first")
             .everyday(),

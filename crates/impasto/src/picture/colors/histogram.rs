@@ -11,6 +11,8 @@ use crate::random::Random;
 const ROUNDS: usize = 12;
 /// Values that are told apart along an axis; between them the distribution is a straight line.
 const BINS: usize = 2048;
+/// How far values of one bin are spread at most, in terms of its width: those of a flat area are not.
+const STEEPEST: f64 = 2.0;
 /// Of the axes, which are the same for all pictures.
 const SEED: u64 = 0x5EED;
 
@@ -41,9 +43,10 @@ pub(super) fn transfer(
                 like.iter().map(along).zip(like_weights.iter().copied()),
                 range,
             );
+            let moves = here.moves(&there);
             for color in colors.iter_mut() {
                 let value = dot(color, &axis);
-                let step = there.value(here.share(value)) - value;
+                let step = moves[bin(value, range)].of(value) - value;
                 for (coordinate, axis) in color.iter_mut().zip(axis) {
                     *coordinate += step * axis;
                 }
@@ -85,55 +88,90 @@ fn unit(vector: Color) -> Color {
 
 /// How values are distributed over a range.
 struct Distribution {
-    low: f64,
-    step: f64,
     /// `[BINS + 1]`: the share of values below each edge of a bin, 0 to 1.
     below: Vec<f64>,
+    /// `[BINS]`: the mean of the values of each.
+    means: Vec<f64>,
+}
+
+/// Where the values of a bin go.
+#[derive(Clone, Copy, Default)]
+struct Move {
+    from: f64,
+    to: f64,
+    slope: f64,
+}
+
+impl Move {
+    fn of(&self, value: f64) -> f64 {
+        self.to + self.slope * (value - self.from)
+    }
 }
 
 impl Distribution {
-    fn of(values: impl Iterator<Item = (f64, f64)>, (low, high): (f64, f64)) -> Self {
-        let step = (high - low) / BINS as f64;
-        let mut below = vec![0.0; BINS + 1];
+    fn of(values: impl Iterator<Item = (f64, f64)>, range: (f64, f64)) -> Self {
+        let (mut counts, mut sums) = (vec![0.0; BINS], vec![0.0; BINS]);
         for (value, weight) in values {
-            below[bin(value, low, step) + 1] += weight;
+            let bin = bin(value, range);
+            counts[bin] += weight;
+            sums[bin] += weight * value;
         }
-        let total: f64 = below.iter().sum();
-        let mut sum = 0.0;
-        for share in &mut below {
-            sum += *share / if total > 0.0 { total } else { 1.0 };
-            *share = sum;
+        let total: f64 = counts.iter().sum();
+        let total = if total > 0.0 { total } else { 1.0 };
+        let mut below = vec![0.0; BINS + 1];
+        for (bin, count) in counts.iter().enumerate() {
+            below[bin + 1] = below[bin] + count / total;
         }
-        Self { low, step, below }
+        let means = sums.iter().zip(&counts);
+        let means = means.map(|(sum, count)| if *count > 0.0 { sum / count } else { 0.0 });
+        Self {
+            below,
+            means: means.collect(),
+        }
     }
 
-    /// The share of values below one.
-    fn share(&self, value: f64) -> f64 {
-        let bin = bin(value, self.low, self.step);
-        let into = ((value - self.low) / self.step - bin as f64).clamp(0.0, 1.0);
-        self.below[bin] + into * (self.below[bin + 1] - self.below[bin])
-    }
-
-    /// The value below which a share lies.
-    fn value(&self, share: f64) -> f64 {
-        // The first bin that ends above the share; bins without values are none.
-        let bin = self.below[1..].partition_point(|&below| below <= share);
-        let bin = match bin < BINS {
-            true => bin,
-            // All of them lie below: the last that has some.
-            false => self.below[1..].partition_point(|&below| below < share.min(self.below[BINS])),
+    /// Where the values of each bin go so that they are distributed as others: on average to the mean of those of the same
+    /// shares, so that many equal values, as flat areas have, stay together in their middle.
+    fn moves(&self, other: &Self) -> Vec<Move> {
+        // ∫ of the other's values over shares, up to each of its edges.
+        let mut integrals = vec![0.0; BINS + 1];
+        for bin in 0..BINS {
+            let share = other.below[bin + 1] - other.below[bin];
+            integrals[bin + 1] = integrals[bin] + share * other.means[bin];
+        }
+        let ends = &other.below[1..];
+        // The bin in which a share ends, and the one in which what is above it begins.
+        let ending = |share: f64| ends.partition_point(|&end| end < share).min(BINS - 1);
+        let beginning = |share: f64| ends.partition_point(|&end| end <= share).min(BINS - 1);
+        let integral = |share: f64| {
+            let bin = ending(share);
+            integrals[bin] + (share - other.below[bin]) * other.means[bin]
         };
-        let bin = bin.min(BINS - 1);
-        let (from, to) = (self.below[bin], self.below[bin + 1]);
-        let into = if to > from {
-            ((share - from) / (to - from)).clamp(0.0, 1.0)
-        } else {
-            0.0
+        let place = |share: f64, bin: usize| {
+            let (from, to) = (other.below[bin], other.below[bin + 1]);
+            let into = if to > from {
+                (share - from) / (to - from)
+            } else {
+                0.0
+            };
+            bin as f64 + into.clamp(0.0, 1.0)
         };
-        self.low + self.step * (bin as f64 + into)
+        let of = |bin: usize| {
+            let (first, last) = (self.below[bin], self.below[bin + 1]);
+            if last <= first {
+                return Move::default();
+            }
+            let width = place(last, ending(last)) - place(first, beginning(first));
+            Move {
+                from: self.means[bin],
+                to: (integral(last) - integral(first)) / (last - first),
+                slope: width.clamp(0.0, STEEPEST),
+            }
+        };
+        (0..BINS).map(of).collect()
     }
 }
 
-fn bin(value: f64, low: f64, step: f64) -> usize {
-    (((value - low) / step) as usize).min(BINS - 1)
+fn bin(value: f64, (low, high): (f64, f64)) -> usize {
+    ((BINS as f64 * (value - low) / (high - low)) as usize).min(BINS - 1)
 }

@@ -36,6 +36,24 @@ impl Luma {
     }
 }
 
+impl Luma {
+    /// A colour with its lightness and, as far as `strength` says, another's chroma. Its own chroma leaves it as it is.
+    pub(super) fn with_chroma(self, own: Color, other: Color, strength: f64) -> Color {
+        let (from, to) = (self.enter(own), self.enter(other));
+        let [_, a, b]: Color = std::array::from_fn(|axis| strength * (to[axis] - from[axis]));
+        match self {
+            Luma::Oklab => self.leave([from[0], from[1] + a, from[2] + b]),
+            // The printed numbers are inverse to three digits alone: what they change is added.
+            Luma::Yuv => [
+                own[0] + 1.139 * b,
+                own[1] - 0.395 * a - 0.580 * b,
+                own[2] + 2.03 * a,
+            ]
+            .map(|value| value.clamp(0.0, 1.0)),
+        }
+    }
+}
+
 /// The picture without chroma.
 pub(super) fn grey(luma: Luma, picture: &Picture) -> Picture {
     let greys = picture

@@ -37,6 +37,9 @@ use gaussian::{AffineMap, Moments, space_of};
 use luma::Luma;
 use oklab::Color;
 
+/// Pixels that are looked at of a picture that gives colours.
+const MOST: usize = 1 << 21;
+
 /// What is done about colours, and how.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Colors {
@@ -227,20 +230,24 @@ impl Colors {
         let like = like.resized(picture.width, picture.height, Filter::Bicubic);
         let strength = f64::from(self.strength);
         let others = like.colors();
-        picture.recolored(picture.colors().zip(others).map(|(own, other)| {
-            let (own, other) = (luma.enter(own), luma.enter(other));
-            let mix = |axis: usize| own[axis] + strength * (other[axis] - own[axis]);
-            luma.leave([own[0], mix(1), mix(2)])
-        }))
+        picture.recolored(
+            picture
+                .colors()
+                .zip(others)
+                .map(|(own, other)| luma.with_chroma(own, other, strength)),
+        )
     }
 
     fn map(&self, picture: &Picture, like: &Picture) -> Picture {
         let (space, strength) = (space_of(self.mode, self.space), f64::from(self.strength));
-        let seen = |picture: &Picture| -> Vec<(Color, f64)> {
-            let colors = picture.colors().map(|rgb| space.enter(rgb));
-            colors.zip(picture.weights()).collect()
+        let seen = |picture: &Picture, step: usize| -> Vec<(Color, f64)> {
+            let seen = picture.colors().zip(picture.weights()).step_by(step);
+            seen.map(|(rgb, weight)| (space.enter(rgb), weight))
+                .collect()
         };
-        let (own, others) = (seen(picture), seen(like));
+        // What gives the colours of a large picture are some of its pixels.
+        let step = (like.width * like.height).div_ceil(MOST).max(1);
+        let (own, others) = (seen(picture, 1), seen(like, step));
         let moved: Vec<Color> = if self.mode == ColorMode::Histogram {
             let split =
                 |seen: &[(Color, f64)]| -> (Vec<Color>, Vec<f64>) { seen.iter().copied().unzip() };

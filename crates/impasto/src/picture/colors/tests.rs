@@ -54,12 +54,7 @@ fn the_same_colours_stay_as_they_are() {
                 ..colors(mode)
             }
             .give(&same, &same);
-            // The numbers of Y, U and V are inverse to three digits.
-            let tolerance = if mode == ColorMode::Luminance {
-                3e-3
-            } else {
-                2e-5
-            };
+            let tolerance = 2e-5;
             assert_close(
                 mode.name(),
                 given.rgb(),
@@ -229,4 +224,41 @@ fn what_is_hidden_does_not_count_and_depth_stays() {
         );
         assert_eq!(given.depth(), Depth::Sixteen);
     }
+}
+
+/// Flat areas get the other's mean colour where they are all there is, and no colours that nothing has elsewhere.
+#[test]
+fn flat_areas_have_no_colours_of_their_own() {
+    let other = picture(11, [0.6, 0.5, 0.5], 0.2);
+    let mean = |picture: &Picture| -> Vec<f32> {
+        let pixels = picture.width() * picture.height();
+        let planes = picture.rgb().chunks_exact(pixels);
+        planes
+            .map(|plane| plane.iter().sum::<f32>() / pixels as f32)
+            .collect()
+    };
+    for flat in [[0.5, 0.5, 0.5], [0.8, 0.1, 0.1], [1.0, 1.0, 1.0]] {
+        let flat = Picture::new(8, 8, flat.iter().flat_map(|&x| [x; 64]).collect()).unwrap();
+        let given = colors(ColorMode::Histogram).give(&flat, &other);
+        assert_close(
+            "flat",
+            &mean(&given),
+            &mean(&other),
+            Tolerance::absolute(0.02),
+        );
+    }
+    // Half of it flat: the whole has the other's mean still.
+    let own = picture(12, [0.4, 0.4, 0.4], 0.2);
+    let rgb = own.rgb().chunks_exact(23 * 17).flat_map(|plane| {
+        let values = plane.iter().enumerate();
+        values.map(|(at, value)| if at % 2 == 0 { 0.9 } else { *value })
+    });
+    let half = Picture::new(23, 17, rgb.collect()).unwrap();
+    let given = colors(ColorMode::Histogram).give(&half, &other);
+    assert_close(
+        "half",
+        &mean(&given),
+        &mean(&other),
+        Tolerance::absolute(0.04),
+    );
 }
