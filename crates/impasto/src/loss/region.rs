@@ -5,7 +5,7 @@
 //! dL/dF_p = w_p·(dL/dμ + (dL/dS + dL/dSᵀ)·F_p)
 //! ```
 //!
-//! The weights `w` of places are those of the region ([`Region`](crate::region::Region)); Gatys et al. 2017 (Controlling
+//! The weights `w` of places are those of the region (as those of styles with transparency are); Gatys et al. 2017 (Controlling
 //! Perceptual Factors in Neural Style Transfer, section 4) have Gram matrices of guided features, which are the second
 //! moments here.
 
