@@ -120,3 +120,60 @@ fn whole(share: f32) -> f32 {
         share => share,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn picture(pixels: &[[f32; 3]], alpha: Option<&[f32]>) -> Picture {
+        let plane = |plane: usize| pixels.iter().map(move |pixel| pixel[plane]);
+        let planes = (0..3).flat_map(plane).collect();
+        let picture = Picture::new(pixels.len(), 1, planes).unwrap();
+        match alpha {
+            Some(alpha) => picture.with_alpha(alpha.to_vec()).unwrap(),
+            None => picture,
+        }
+    }
+
+    #[test]
+    fn brightness_and_opacity_are_shares() {
+        let greys = [[0.0; 3], [0.5; 3], [1.0; 3]];
+        assert_eq!(Mask::of(&picture(&greys, None)).shares(), [0.0, 0.5, 1.0]);
+        let half = Mask::of(&picture(&greys, Some(&[1.0, 1.0, 0.5])));
+        assert_eq!(half.shares(), [0.0, 0.5, 0.5]);
+        // Of one colour, whichever: the opacity alone.
+        for color in [[0.0; 3], [1.0, 0.0, 0.0], [1.0; 3]] {
+            let alone = Mask::of(&picture(&[color; 3], Some(&[0.0, 0.25, 1.0])));
+            assert_eq!(alone.shares(), [0.0, 0.25, 1.0]);
+        }
+        assert!(Mask::of(&picture(&[[1.0; 3]; 2], None)).is_all());
+    }
+
+    #[test]
+    fn a_colour_has_its_places_and_its_side_of_soft_borders() {
+        let (red, blue) = ([1.0, 0.0, 0.0], [0.0, 0.0, 1.0]);
+        let between = |share: f32| [1.0 - share, 0.0, share];
+        let green = [0.0, 1.0, 0.0];
+        let map = picture(&[red, between(0.25), between(0.75), blue, green], None);
+        let of = |color| Mask::of_color(&map, color, &[red, blue]);
+        assert_eq!(of(red).shares(), [1.0, 1.0, 0.0, 0.0, 0.0]);
+        assert_eq!(of(blue).shares(), [0.0, 0.0, 1.0, 1.0, 0.0]);
+        // Alone, a colour is itself.
+        let alone = Mask::of_color(&map, green, &[green]);
+        assert_eq!(alone.shares(), [0.0, 0.0, 0.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn masks_are_stretched_and_stay_shares() {
+        let mask = Mask::of(&picture(&[[0.0; 3], [1.0; 3]], None));
+        for (width, height) in [(1, 1), (2, 1), (7, 3), (64, 2)] {
+            let shares = mask.stretched(Size { width, height });
+            assert_eq!(shares.len(), width * height);
+            assert!(shares.iter().all(|share| (0.0..=1.0).contains(share)));
+            assert!(
+                width == 1 || shares[0] == 0.0 && shares[width - 1] == 1.0,
+                "{shares:?}"
+            );
+        }
+    }
+}

@@ -476,7 +476,12 @@ impl Draft {
 pub fn describe(stylizer: &Stylizer) -> String {
     let styles = stylizer.styles().iter();
     let styles: Vec<_> = styles
-        .map(|style| json!({"name": style.name, "weight": style.weight}))
+        .map(|style| match style.region {
+            None => json!({"name": style.name, "weight": style.weight}),
+            Some(region) => {
+                json!({"name": style.name, "weight": style.weight, "region": region + 1})
+            }
+        })
         .collect();
     json!({
         "program": "impasto",
