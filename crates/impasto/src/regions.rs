@@ -10,7 +10,7 @@
 //! softened inwards, so that nothing is painted outside of it.
 
 use crate::mask::Mask;
-use crate::picture::{Filter, Picture};
+use crate::picture::{Filter, Picture, means};
 use crate::recipe::Problem;
 use crate::style::Style;
 use impasto_compute::Size;
@@ -94,9 +94,19 @@ impl Regions {
         let mut parts: Vec<Part> = Vec::new();
         let mut left = vec![1.0f32; pixels];
         let masks: Vec<_> = self.parts.iter().map(|mask| mask.stretched(size)).collect();
-        let totals = |pixel: usize| masks.iter().map(|mask| mask[pixel]).sum::<f32>().max(1.0);
+        let mut totals = vec![0.0f32; pixels];
+        for mask in &masks {
+            totals
+                .iter_mut()
+                .zip(mask)
+                .for_each(|(total, share)| *total += share);
+        }
         for (index, mask) in masks.iter().enumerate() {
-            let share: Vec<f32> = (0..pixels).map(|at| mask[at] / totals(at)).collect();
+            let share: Vec<f32> = mask
+                .iter()
+                .zip(&totals)
+                .map(|(share, total)| share / total.max(1.0))
+                .collect();
             left.iter_mut()
                 .zip(&share)
                 .for_each(|(left, share)| *left = (*left - share).max(0.0));
@@ -254,50 +264,14 @@ impl Shares {
 /// A plane whose borders are as wide as twice a radius in pixels: means over squares, twice.
 fn softened(plane: &[f32], size: Size, radius: f32) -> Vec<f32> {
     let reach = (radius / ROUNDS as f32).round() as usize;
-    let mut soft = plane.to_vec();
     if reach == 0 {
-        return soft;
+        return plane.to_vec();
     }
+    let mut soft: Vec<f64> = plane.iter().map(|&share| f64::from(share)).collect();
     for _ in 0..ROUNDS {
-        for row in soft.chunks_exact_mut(size.width.max(1)) {
-            means(row, reach);
-        }
-        let mut column = vec![0.0; size.height];
-        for x in 0..size.width {
-            let places = (0..size.height).map(|y| y * size.width + x);
-            column
-                .iter_mut()
-                .zip(places.clone())
-                .for_each(|(value, at)| *value = soft[at]);
-            means(&mut column, reach);
-            column
-                .iter()
-                .zip(places)
-                .for_each(|(value, at)| soft[at] = *value);
-        }
+        soft = means(&soft, (size.width, size.height), reach);
     }
-    soft
-}
-
-/// The means of a line over `reach` neighbours on both sides; beyond its ends it goes on as it ends.
-fn means(line: &mut [f32], reach: usize) {
-    let (Some(&first), Some(&last)) = (line.first(), line.last()) else {
-        return;
-    };
-    let n = line.len();
-    let given = line.to_vec();
-    let at = |place: isize| match place {
-        ..0 => first,
-        place if place as usize >= n => last,
-        place => given[place as usize],
-    };
-    let reach = reach as isize;
-    let mut sum: f64 = (-reach..=reach).map(|place| f64::from(at(place))).sum();
-    for (place, value) in line.iter_mut().enumerate() {
-        let place = place as isize;
-        *value = (sum / (2 * reach + 1) as f64) as f32;
-        sum += f64::from(at(place + reach + 1)) - f64::from(at(place - reach));
-    }
+    soft.into_iter().map(|share| share as f32).collect()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::workshop::Workshop;
 use impasto::picture::{Depth, SaveOptions};
+use impasto_testing::{Tolerance, assert_close};
 
 const CALL: &str = "photo.png --style painting.png --size 32";
 
@@ -73,13 +74,8 @@ fn colours_are_given_without_painting() {
     shop.run("colors photo.png --like photo.png -o same.png")
         .done();
     let (same, photo) = (shop.open("same.png"), shop.open("photo.png"));
-    let furthest = same
-        .rgb()
-        .iter()
-        .zip(photo.rgb())
-        .map(|(a, b)| (a - b).abs())
-        .fold(0.0, f32::max);
-    assert!(furthest <= 1.0 / 255.0, "{furthest}");
+    let step = Tolerance::absolute(1.0 / 255.0);
+    assert_close("same", same.rgb(), photo.rgb(), step);
     shop.run("colors photo.png --like painting.png -o photo.png")
         .refused(2, &["one of the pictures to read"]);
     shop.run("colors photo.png --like painting.png -o out.gif")

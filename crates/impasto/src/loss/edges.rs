@@ -20,8 +20,8 @@ const LUMINANCE: [f32; 3] = [0.299, 0.587, 0.114];
 pub struct EdgesLoss {
     /// `D̂`, `[1, h, w]`.
     target: Tensor,
-    /// `[h, w]`: how many of its four neighbours each pixel has.
-    neighbours: Tensor,
+    /// `[h, w]`: how many of its four neighbours each pixel has, negative.
+    own: Tensor,
     /// The matrix from colours to luminance, and back.
     luminance: [Tensor; 2],
     nothing: [Tensor; 2],
@@ -44,12 +44,12 @@ impl EdgesLoss {
         let count = |place: usize, n: usize| {
             usize::from(place >= distance) + usize::from(place + distance < n)
         };
-        let neighbours: Vec<f32> = (0..h * w)
-            .map(|at| (count(at / w, h) + count(at % w, w)) as f32)
+        let own: Vec<f32> = (0..h * w)
+            .map(|at| -((count(at / w, h) + count(at % w, w)) as f32))
             .collect();
         let mut loss = Self {
             target: device.zeros(&[1, h, w])?,
-            neighbours: device.upload(&neighbours, &[h, w])?,
+            own: device.upload(&own, &[h, w])?,
             luminance: [
                 device.upload(&LUMINANCE, &[1, 3])?,
                 device.upload(&LUMINANCE, &[3, 1])?,
@@ -71,10 +71,7 @@ impl EdgesLoss {
     /// `D` of a plane `[1, h, w]`. It is symmetric: its adjoint as well.
     fn edges(&self, device: &dyn Device, plane: &Tensor) -> Result<Tensor> {
         let mut edges = device.copy(plane)?;
-        device.scale_places(&mut edges, &self.neighbours)?;
-        let mut negative = device.zeros(plane.shape())?;
-        device.axpby(-1.0, &edges, 0.0, &mut negative)?;
-        let mut edges = negative;
+        device.scale_places(&mut edges, &self.own)?;
         let (h, w, d) = (plane.shape()[1], plane.shape()[2], self.distance);
         let mut add = |top: usize, left: usize, height: usize, width: usize, to: (usize, usize)| {
             let from = Window {

@@ -231,8 +231,9 @@ impl Session<'_> {
             height: scale.height,
         };
         let (margin, shares) = (self.margin(scale), self.setup.shares(size));
-        let Some(mut shares) = shares.filter(|_| margin > 0) else {
-            return Ok(self.setup.shares(size));
+        let mut shares = match shares {
+            Some(shares) if margin > 0 => shares,
+            shares => return Ok(shares),
         };
         let planes = shares.parts.iter_mut().map(|part| &mut part.share);
         for plane in planes.chain([&mut shares.kept]).chain(&mut shares.strength) {
