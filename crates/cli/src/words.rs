@@ -4,7 +4,7 @@ use crate::options;
 use impasto::checkpoint::CheckpointError;
 use impasto::compute::{Advice as ComputeAdvice, ComputeError};
 use impasto::encoder::EncoderError;
-use impasto::job::{BadWeight, OutputProblem, Problem, RegionProblem, hexadecimal};
+use impasto::job::{BadWeight, Needs, OutputProblem, Problem, RegionProblem, hexadecimal};
 use impasto::named::Named;
 use impasto::recipe::MadeFor;
 use impasto::{Advice, Error};
@@ -234,6 +234,16 @@ pub fn of_problem(problem: &Problem, used: &[String]) -> String {
             mode.name()
         ),
         Problem::Region(problem) => of_region(problem),
+        Problem::Idle { field, needs } => {
+            let needs = match needs {
+                Needs::Colors => "--colors or --palette",
+                Needs::Places => "--mask or --region",
+            };
+            format!(
+                "{} has an effect with {needs} only",
+                options::name(field, used)
+            )
+        }
         Problem::Encoder(error) => error.told(),
         Problem::Output(problem) => of_output(problem),
         Problem::Failed(error) | Problem::Limits(error) => error.told(),

@@ -11,6 +11,7 @@ const NEAR: f32 = 1.5 / 255.0;
 /// is stretched.
 #[derive(Clone, PartialEq)]
 pub struct Mask {
+    name: String,
     size: Size,
     share: Vec<f32>,
 }
@@ -41,6 +42,7 @@ impl Mask {
             None => brightness(pixel),
         });
         Self {
+            name: String::new(),
             size: Size {
                 width: picture.width(),
                 height: picture.height(),
@@ -75,12 +77,24 @@ impl Mask {
             f32::from(u8::from(found && known && !hidden))
         });
         Self {
+            name: String::new(),
             size: Size {
                 width: map.width(),
                 height: map.height(),
             },
             share: share.collect(),
         }
+    }
+
+    /// The same under a name, for people.
+    pub fn named(self, name: impl Into<String>) -> Self {
+        let name = name.into();
+        Self { name, ..self }
+    }
+
+    /// What it is called; empty for those without a name.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// Whether everything belongs to it.

@@ -60,8 +60,9 @@ impl Regions {
         self.mask.is_none() && self.parts.is_empty() && self.strength.is_none()
     }
 
-    /// Every mask, with what it is for.
-    pub(crate) fn masks(&self) -> impl Iterator<Item = (&'static str, &Mask)> {
+    /// Every mask, with what it is for: the whole (`mask`), a `region`, in their order, the style's `strength`, and the
+    /// content (`content mask`).
+    pub fn masks(&self) -> impl Iterator<Item = (&'static str, &Mask)> {
         let named = |name| move |mask| (name, mask);
         let whole = self.mask.iter().map(named("mask"));
         let parts = self.parts.iter().map(named("region"));

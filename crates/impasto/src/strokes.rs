@@ -11,21 +11,31 @@ use crate::style::Style;
 /// Directions that stand for all.
 const QUARTERS: [f32; 4] = [0.0, 90.0, 180.0, 270.0];
 
+fn turns(resize: &StyleResize) -> &[f32] {
+    match &resize.rotate {
+        Rotate::Degrees(degrees) => std::slice::from_ref(degrees),
+        Rotate::Any => &QUARTERS,
+    }
+}
+
+fn spread(resize: &StyleResize) -> &[usize] {
+    match resize.spread.as_slice() {
+        [] => &[100],
+        spread => spread,
+    }
+}
+
+/// How many views there are of each style; `None` if they are looked at as they are.
+pub(crate) fn views_of_each(resize: &StyleResize) -> Option<usize> {
+    let (turns, spread) = (turns(resize), spread(resize));
+    (*turns != [0.0] || *spread != [100]).then(|| turns.len() * spread.len())
+}
+
 /// The styles that are looked at instead of some: each turned and in the sizes that the recipe says. `None` if they are
 /// looked at as they are.
 pub(crate) fn views(styles: &[Style], resize: &StyleResize) -> Option<Vec<Style>> {
-    let turns: &[f32] = match &resize.rotate {
-        Rotate::Degrees(degrees) => std::slice::from_ref(degrees),
-        Rotate::Any => &QUARTERS,
-    };
-    let spread: &[usize] = match resize.spread.as_slice() {
-        [] => &[100],
-        spread => spread,
-    };
-    if *turns == [0.0] && *spread == [100] {
-        return None;
-    }
-    let mut views = Vec::with_capacity(styles.len() * turns.len() * spread.len());
+    let mut views = Vec::with_capacity(styles.len() * views_of_each(resize)?);
+    let (turns, spread) = (turns(resize), spread(resize));
     for style in styles {
         for &degrees in turns {
             let picture = turned(&style.picture, degrees);

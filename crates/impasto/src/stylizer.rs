@@ -212,6 +212,11 @@ impl Stylizer {
         self.given.as_deref().unwrap_or(&self.setup.styles)
     }
 
+    /// Where it is painted, and where in which styles.
+    pub fn regions(&self) -> &Regions {
+        &self.setup.regions
+    }
+
     /// The device of the job.
     pub fn device(&self) -> &dyn Device {
         self.setup.device.as_ref()

@@ -5,7 +5,7 @@
 use impasto::encoder::{EncoderOptions, Preprocessing};
 use impasto::loss::gram::{GramLoss, GramNorm, StyleMoments};
 use impasto::loss::mean_std::MeanStdLoss;
-use impasto::loss::region::RegionLoss;
+use impasto::loss::region::{Places, RegionLoss};
 use impasto::loss::{Gradient, GradientScale, Loss, Scaling, Seen, Term};
 use impasto::named::Named;
 use impasto::picture::colors::{ColorMode, ColorSpace, Colors};
@@ -230,33 +230,36 @@ fn losses_in_a_region_agree_with_pytorch() {
         ];
         for (name, loss, entries) in losses {
             let expected = &recorded["losses"][name];
-            let loss = RegionLoss::new(loss, tap, upload("weights", &[h, w]));
+            let (width, height) = (w, h);
+            let size = Size { width, height };
+            let places = Places::new(device, numbers(&recorded["weights"]), size).unwrap();
+            let loss = RegionLoss::new(loss, places);
             let term = Term {
                 name: name.into(),
                 weight: 1.0,
                 scaling: Scaling::NONE,
                 loss: Box::new(loss),
             };
-            let seen = Seen::Features {
-                features: &features,
-                place: Window::whole(Size {
-                    width: w,
-                    height: h,
-                }),
-            };
+            let places = term.loss.places().unwrap();
+            let place = Window::whole(size);
+            let moments = places.moments(device, &features, &place).unwrap();
+            let seen = Seen::Moments(&moments);
             // The raw loss is a sum over entries; the recorded one is their mean.
             let (value, gradients) = term
                 .loss
                 .evaluate(device, &[seen], GradientScale::ONE)
                 .unwrap();
-            let [Gradient::Tensor(gradient)] = &gradients[..] else {
-                panic!("a region looks at features")
+            let [Gradient::Moments(towards)] = &gradients[..] else {
+                panic!("a region looks at moments")
             };
+            let gradient = places
+                .towards_features(device, (&features, &place), towards)
+                .unwrap();
             let case = format!("{name} on {}", device.describe());
             let value = value.value().unwrap() / entries;
             let wanted = expected["value"].as_f64().unwrap();
             assert_near(&case, value, wanted, Tolerance::relative(1e-4));
-            let gradient: Vec<f32> = device.download(gradient).unwrap();
+            let gradient: Vec<f32> = device.download(&gradient).unwrap();
             let gradient: Vec<f32> = gradient.iter().map(|g| g / entries as f32).collect();
             let wanted = numbers(&expected["gradient"]);
             assert_close(

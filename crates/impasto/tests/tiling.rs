@@ -166,6 +166,68 @@ fn gradients_of_tiles_are_those_of_the_whole() {
     against_the_whole(in_tiles, same);
 }
 
+/// A region for the first style, what is kept, and a content that counts less on one side.
+fn regions() -> Regions {
+    let mask = |share: fn(usize, usize) -> f32| {
+        let places = (0..24).flat_map(|y| (0..30).map(move |x| (y, x)));
+        let plane: Vec<f32> = places.map(|(y, x)| share(y, x)).collect();
+        let rgb = [&plane[..], &plane, &plane].concat();
+        Mask::of(&Picture::new(30, 24, rgb).unwrap())
+    };
+    let part = mask(|y, x| f32::from(u8::from((x + y) % 17 < 11)));
+    let painted = mask(|y, _| if y < 20 { 1.0 } else { 0.3 });
+    Regions::new(Some(painted), vec![part])
+        .with_content(Some(mask(|_, x| x as f32 / 29.0)))
+        .with_strength(Some(mask(|y, _| 1.0 - y as f32 / 40.0)))
+}
+
+#[test]
+fn regions_can_be_cut() {
+    let (content, image) = (picture(1, 213, 170), picture(2, 213, 170));
+    for (name, encoder) in [("lite", Encoder::lite().unwrap()), ("narrow", narrow())] {
+        for (loss, normalize) in [
+            (StyleLoss::Gram, Normalize::Gradient),
+            (StyleLoss::Wasserstein, Normalize::Target),
+            (StyleLoss::MeanStd, Normalize::None),
+        ] {
+            for make in [recipe, in_tiles] {
+                let recipe = make(loss, normalize);
+                let strips = recipe.encoder.pooling != PoolKind::L2;
+                let inspect = |limits, of_one: bool| {
+                    let device = open(&Choice::default()).unwrap();
+                    let region = (!of_one).then_some(0);
+                    let styles = vec![
+                        Style {
+                            region,
+                            ..Style::new("one", picture(3, 150, 210), 1.0)
+                        },
+                        Style::new("two", picture(5, 260, 90), 0.5),
+                    ];
+                    let made = Stylizer::new(device, &encoder, styles, recipe.clone()).unwrap();
+                    let made = made.with_limits(limits).unwrap();
+                    let mut made = made.in_regions(regions()).unwrap();
+                    made.inspect(&content, &image).unwrap()
+                };
+                let expected = inspect(no_limits(), false);
+                let other = inspect(no_limits(), true);
+                assert_ne!(
+                    expected.terms.len(),
+                    other.terms.len(),
+                    "regions have terms"
+                );
+                for side in [64, 128] {
+                    let case = format!("{name} {loss:?} {normalize:?} in regions, cut at {side}");
+                    let got = inspect(tiles(side), false);
+                    match strips {
+                        true => assert_same(&case, &got.gradient, &expected.gradient),
+                        false => same(&case, &got, &expected),
+                    }
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn every_padding_pool_and_layer_can_be_tiled() {
     let (content, image) = (picture(1, 131, 140), picture(2, 131, 140));

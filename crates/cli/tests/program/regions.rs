@@ -90,6 +90,18 @@ fn regions_have_styles_of_their_own() {
     let (two, kept) = (shop.open("two.png"), shop.open("kept.png"));
     assert_ne!(two.rgb(), kept.rgb());
     assert_ne!(shop.open("masked.png").rgb(), two.rgb());
+    // Metadata say what was painted where.
+    shop.stylize("photo.png --size 16 --mask a=b.png --region left.png=@swirls -o out.tif")
+        .done();
+    let bytes = shop.bytes("out.tif");
+    let text = String::from_utf8_lossy(&bytes);
+    for words in [
+        r#"{"for":"mask","name":"a=b.png"}"#,
+        r#"{"for":"region","name":"left.png"}"#,
+        r#""region":1"#,
+    ] {
+        assert!(text.contains(words), "{words}");
+    }
 }
 
 #[test]
@@ -106,7 +118,7 @@ fn regions_that_cannot_be_are_told() {
         ("--regions left.png", "--regions goes with --region"),
         (
             "--regions left.png --region #123456=@swirls",
-            "has no #123456",
+            "has no #123456; most of it is #000000, #ffffff",
         ),
         ("--region left.png=@swirls:0", "greater than 0"),
         (
@@ -114,7 +126,15 @@ fn regions_that_cannot_be_are_told() {
             "there are 2 of --style-mask and 1 of --style",
         ),
         ("--style-mask black.png", "leaves nothing of it"),
-        ("--feather 2", "--feather is 2"),
+        ("--mask left.png --feather 2", "--feather is 2"),
+        (
+            "--feather 0.1",
+            "--feather has an effect with --mask or --region only",
+        ),
+        (
+            "--colors-strength 0.5",
+            "--colors-strength has an effect with --colors or --palette only",
+        ),
     ] {
         shop.stylize(&format!("{CALL} {more} -o out.png"))
             .refused(2, &[words]);

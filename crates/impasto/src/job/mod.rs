@@ -21,7 +21,7 @@ pub use networks::{find_encoder, open_device};
 pub use output::{
     OutputProblem, Outputs, Saved, check_folder, joined, save_elsewhere, save_result, short,
 };
-pub use problem::{Problem, open};
+pub use problem::{Needs, Problem, open};
 pub use record::{Record, RecordAt};
 use regions::OpenRegions;
 pub use regions::{Place, RegionOrder, RegionProblem, RegionStyle, hexadecimal};
@@ -31,6 +31,7 @@ use crate::checkpoint::Checkpoints;
 use crate::device::{self, Kind};
 use crate::encoder::{Encoder, Preprocessing};
 use crate::picture::Picture;
+use crate::picture::colors::ColorMode;
 use crate::recipe::{Init, Optimize, Recipe, Value, fields};
 use crate::stylizer::Networks;
 use crate::{Error, PainterSpec, RunLimits, Style, Stylizer};
@@ -141,6 +142,7 @@ impl Run {
             problems.push(Problem::Palette(self.recipe.colors.mode));
         }
         let regions = self.regions.open(problems);
+        self.check_idle(problems);
         let optimises = settings.is_some();
         let encoder = match optimises {
             true => find_encoder(&self.encoder, problems),
@@ -159,6 +161,22 @@ impl Run {
             encoder,
             painter,
             device,
+        }
+    }
+
+    /// Notes what somebody chose and what cannot have an effect.
+    fn check_idle(&self, problems: &mut Vec<Problem>) {
+        let colors = self.recipe.colors.mode != ColorMode::Style;
+        let places = self.regions.sources().next().is_some();
+        for (field, has_effect, needs) in [
+            ("colors.strength", colors, Needs::Colors),
+            ("colors.when", colors, Needs::Colors),
+            ("colors.space", colors, Needs::Colors),
+            ("feather", places, Needs::Places),
+        ] {
+            if self.chosen.contains(&field) && !has_effect {
+                problems.push(Problem::Idle { field, needs });
+            }
         }
     }
 
@@ -483,12 +501,19 @@ pub fn describe(stylizer: &Stylizer) -> String {
             }
         })
         .collect();
-    json!({
+    let mut told = json!({
         "program": "impasto",
         "version": env!("CARGO_PKG_VERSION"),
         "encoder": stylizer.encoder(),
         "styles": styles,
         "recipe": stylizer.recipe(),
-    })
-    .to_string()
+    });
+    let masks = stylizer.regions().masks();
+    let masks: Vec<_> = masks
+        .map(|(purpose, mask)| json!({"for": purpose, "name": mask.name()}))
+        .collect();
+    if !masks.is_empty() {
+        told["masks"] = masks.into();
+    }
+    told.to_string()
 }

@@ -46,6 +46,13 @@ pub enum Problem {
     Palette(ColorMode),
     /// Masks or regions that cannot be.
     Region(RegionProblem),
+    /// A setting was chosen that has no effect in this job.
+    Idle {
+        /// The setting's path.
+        field: &'static str,
+        /// What it goes with.
+        needs: Needs,
+    },
     /// A network that paints was chosen for a recipe that has no work for one.
     Model,
     /// The device cannot be opened.
@@ -56,6 +63,15 @@ pub enum Problem {
     Failed(Error),
     /// What the job may use cannot be.
     Limits(Error),
+}
+
+/// What some settings go with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Colours other than the style's.
+    Colors,
+    /// A mask or regions.
+    Places,
 }
 
 impl Problem {
@@ -116,6 +132,13 @@ impl fmt::Display for Problem {
                 mode.name()
             ),
             Problem::Region(problem) => write!(f, "{problem}"),
+            Problem::Idle { field, needs } => {
+                let needs = match needs {
+                    Needs::Colors => "colours other than the style's",
+                    Needs::Places => "a mask or regions",
+                };
+                write!(f, "{field} has an effect with {needs} only")
+            }
             Problem::Device(error) => write!(f, "{error}"),
             Problem::Output(problem) => write!(f, "{problem}"),
             Problem::Failed(error) | Problem::Limits(error) => write!(f, "{error}"),

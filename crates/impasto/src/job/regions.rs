@@ -2,6 +2,11 @@
 
 use super::{Problem, Source, open};
 use crate::{Mask, Picture, Style};
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+/// Colours of a map that are told, if one is not in it.
+const COLORS_TOLD: usize = 6;
 
 /// Where a picture is painted, and in which styles beside those of the order.
 #[derive(Clone, Debug, Default)]
@@ -46,7 +51,12 @@ pub enum RegionProblem {
     /// A region is a colour of a map that there is not.
     NoMap([u8; 3]),
     /// No pixel of the map has the colour.
-    NoSuchColor([u8; 3]),
+    NoSuchColor {
+        /// The colour.
+        color: [u8; 3],
+        /// Those that most of the map has.
+        most: Vec<[u8; 3]>,
+    },
     /// A map was given, and no region of a colour.
     NoColors,
     /// There are more masks of styles than styles.
@@ -73,8 +83,10 @@ impl std::fmt::Display for RegionProblem {
             RegionProblem::NoMap(color) => {
                 write!(f, "region {} needs a map of regions", hexadecimal(*color))
             }
-            RegionProblem::NoSuchColor(color) => {
-                write!(f, "the map of regions has no {}", hexadecimal(*color))
+            RegionProblem::NoSuchColor { color, most } => {
+                let most: Vec<_> = most.iter().copied().map(hexadecimal).collect();
+                let (color, most) = (hexadecimal(*color), most.join(", "));
+                write!(f, "the map of regions has no {color}; most of it is {most}")
             }
             RegionProblem::NoColors => {
                 f.write_str("a map of regions goes with regions that are colours of it")
@@ -148,8 +160,11 @@ impl RegionOrder {
         }
         let mut picture = |source: &Source| open(source, problems);
         let given = [&self.mask, &self.strength, &self.content];
-        let given = given.map(|source| source.as_ref().and_then(&mut picture));
-        let [mask, strength, content] = given.map(|picture| picture.as_ref().map(Mask::of));
+        let given = given.map(|source| {
+            let source = source.as_ref()?;
+            Some(Mask::of(&picture(source)?).named(source.name()))
+        });
+        let [mask, strength, content] = given;
         let map = self.map.as_ref().and_then(&mut picture);
         let style_masks: Vec<_> = self.style_masks.iter().filter_map(&mut picture).collect();
         let (mut places, mut masks, mut styles) = (Vec::new(), Vec::new(), Vec::new());
@@ -191,17 +206,33 @@ fn find(
     problems: &mut Vec<Problem>,
 ) -> Option<Mask> {
     match place {
-        Place::Mask(source) => Some(Mask::of(&open(source, problems)?)),
+        Place::Mask(source) => Some(Mask::of(&open(source, problems)?).named(source.name())),
         Place::Color(color) => {
             let of = |color: &[u8; 3]| color.map(|value| f32::from(value) / 255.0);
             let all: Vec<_> = colors.iter().map(of).collect();
             let mask = Mask::of_color(map?, of(color), &all);
             if mask.shares().iter().all(|share| *share == 0.0) {
-                problems.push(Problem::Region(RegionProblem::NoSuchColor(*color)));
+                let (color, most) = (*color, commonest(map?));
+                let problem = RegionProblem::NoSuchColor { color, most };
+                problems.push(Problem::Region(problem));
             }
-            Some(mask)
+            Some(mask.named(hexadecimal(*color)))
         }
     }
+}
+
+/// The colours that most of a map has, the commonest first.
+fn commonest(map: &Picture) -> Vec<[u8; 3]> {
+    let pixels = map.width() * map.height();
+    let mut counts: HashMap<[u8; 3], usize> = HashMap::new();
+    for pixel in 0..pixels {
+        let value = |plane: usize| (map.rgb()[plane * pixels + pixel] * 255.0).round() as u8;
+        *counts.entry([0, 1, 2].map(value)).or_default() += 1;
+    }
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|(color, count)| (Reverse(*count), *color));
+    counts.truncate(COLORS_TOLD);
+    counts.into_iter().map(|(color, _)| color).collect()
 }
 
 impl OpenRegions {

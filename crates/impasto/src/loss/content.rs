@@ -8,8 +8,9 @@
 //! `½ Σ`: a factor of ½ and a sum instead of the mean). Normalised by its target it is divided by the variance of `P` over all entries, so that 1 is what a
 //! constant picture would score.
 
+use super::region::Places;
 use super::{Extent, Gradient, GradientScale, Loss, LossValue, Seen, View};
-use impasto_compute::{Device, Moments, Patch, Result, Tap, Tensor};
+use impasto_compute::{Device, Moments, Patch, Result, Size, Tap, Tensor, Window};
 
 /// The content loss at one tap.
 #[derive(Debug)]
@@ -18,8 +19,8 @@ pub struct ContentLoss {
     target: Tensor,
     /// Its variance over all entries.
     variance: f64,
-    /// The roots of the weights of places, `[h, w]`, by which the target is multiplied already; `None` if all count alike.
-    roots: Option<Tensor>,
+    /// The roots of the weights of places, by which the target is multiplied already; `None` if all count alike.
+    roots: Option<Places>,
 }
 
 impl ContentLoss {
@@ -53,8 +54,10 @@ impl ContentLoss {
             return Ok(self);
         };
         let roots: Vec<f32> = weights.iter().map(|weight| weight.sqrt()).collect();
-        let roots = device.upload(&roots, &[h, w])?;
-        device.scale_places(&mut self.target, &roots)?;
+        let (height, width) = (h, w);
+        let roots = Places::new(device, roots, Size { width, height })?;
+        let (whole, mut slot) = (Window::whole(Size { width, height }), None);
+        device.scale_places(&mut self.target, roots.part(device, &whole, &mut slot)?)?;
         self.roots = Some(roots);
         Ok(self)
     }
@@ -79,14 +82,6 @@ impl Loss for ContentLoss {
         scale: GradientScale,
     ) -> Result<(LossValue, Vec<Gradient>)> {
         let (features, place) = Seen::only(seen)?.features()?;
-        if let Some(roots) = &self.roots {
-            let mut scaled = device.copy(features)?;
-            device.scale_places(&mut scaled, roots)?;
-            let (sum, mut gradient) =
-                device.squared_error(&scaled, &self.target, scale.times(2.0))?;
-            device.scale_places(&mut gradient, roots)?;
-            return Ok((LossValue::of(1.0, sum), vec![Gradient::Tensor(gradient)]));
-        }
         let mut part = None;
         if features.shape() != self.target.shape() {
             let part = part.insert(device.zeros(features.shape())?);
@@ -97,11 +92,20 @@ impl Loss for ContentLoss {
             device.paste(&self.target, &patch, 0.0, part)?;
         }
         let target = part.as_ref().unwrap_or(&self.target);
+        if let Some(roots) = &self.roots {
+            let mut slot = None;
+            let roots = roots.part(device, &place, &mut slot)?;
+            let mut scaled = device.copy(features)?;
+            device.scale_places(&mut scaled, roots)?;
+            let (sum, mut gradient) = device.squared_error(&scaled, target, scale.times(2.0))?;
+            device.scale_places(&mut gradient, roots)?;
+            return Ok((LossValue::of(1.0, sum), vec![Gradient::Tensor(gradient)]));
+        }
         let (sum, gradient) = device.squared_error(features, target, scale.times(2.0))?;
         Ok((LossValue::of(1.0, sum), vec![Gradient::Tensor(gradient)]))
     }
 
     fn is_sum_over_places(&self) -> bool {
-        self.roots.is_none()
+        true
     }
 }

@@ -10,7 +10,7 @@
 //! | [`gram`] | Gram matrices | moments |
 //! | [`wasserstein`] | Gaussians, by Wasserstein-2 distance | moments |
 //! | [`mean_std`] | mean and standard deviation | moments |
-//! | [`region`] | what a loss of moments does, in a region | features |
+//! | [`region`] | what a loss of moments does, in a region | moments of the region |
 //! | [`variation`] | neighbouring pixels | image |
 //!
 //! Values stay on the device until somebody asks ([`LossValue::value`]).
@@ -213,6 +213,11 @@ pub trait Loss: Send + Sync + fmt::Debug {
         seen: &[Seen<'_>],
         scale: GradientScale,
     ) -> Result<(LossValue, Vec<Gradient>)>;
+
+    /// The weights of the places whose moments it is shown, if it looks at those of one tap; `None` if all count the same.
+    fn places(&self) -> Option<&region::Places> {
+        None
+    }
 
     /// Whether it looks at the features of one tap alone, and its raw value is a sum over their places, so that it can
     /// be shown a part of them at a time. Pictures are worked on tile by tile only if all losses of features are such

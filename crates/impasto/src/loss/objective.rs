@@ -1,6 +1,7 @@
 //! The weighted sum that is minimised.
 
 use super::evaluation::Progress;
+use super::region::Places;
 use super::{Evaluation, Gradient, GradientScale, Loss, LossValue, Normalize, Scaling, Seen, View};
 use crate::random::StepSeed;
 use impasto_compute::{
@@ -33,6 +34,14 @@ impl Term {
     /// Whether it is divided by the norm of its gradient.
     pub(super) fn is_normalized_by_gradient(&self) -> bool {
         self.scaling.normalize == Normalize::Gradient
+    }
+
+    /// The tap at whose moments in a region it looks, and the region.
+    pub(crate) fn region(&self) -> Option<(Tap, &Places)> {
+        match (self.loss.views(), self.loss.places()) {
+            (&[View::Moments(tap)], Some(places)) => Some((tap, places)),
+            _ => None,
+        }
     }
 
     /// Whether it looks at the features of some tap.
@@ -69,17 +78,22 @@ pub struct Objective {
     requests: Vec<TapRequest>,
 }
 
+/// Where features of a whole picture lie.
+fn whole(features: &Tensor) -> Window {
+    let (height, width) = match *features.shape() {
+        [_, height, width] => (height, width),
+        _ => (0, 0),
+    };
+    Window::whole(Size { width, height })
+}
+
 /// What a whole picture shows of a view.
 fn seen<'a>(view: View, image: &'a Tensor, tape: &'a dyn Tape) -> Result<Seen<'a>> {
     Ok(match view {
         View::Image => Seen::Image(image),
         View::Features(tap) => {
             let features = tape.features(tap)?;
-            let (height, width) = match *features.shape() {
-                [_, height, width] => (height, width),
-                _ => (0, 0),
-            };
-            let place = Window::whole(Size { width, height });
+            let place = whole(features);
             Seen::Features { features, place }
         }
         View::Moments(tap) => Seen::Moments(tape.moments(tap)?),
@@ -102,14 +116,16 @@ impl Objective {
     pub fn new(mut terms: Vec<Term>) -> Self {
         terms.retain(|term| term.weight != 0.0);
         let mut requests: Vec<TapRequest> = Vec::new();
-        for view in terms.iter().flat_map(|term| term.loss.views()) {
-            let request = match *view {
-                View::Image => continue,
-                View::Features(tap) => TapRequest::features(tap),
-                View::Moments(tap) => TapRequest::moments(tap),
-            };
-            if !requests.contains(&request) {
-                requests.push(request);
+        for Term { loss, .. } in &terms {
+            for view in loss.views() {
+                let request = match *view {
+                    View::Image => continue,
+                    View::Moments(tap) if loss.places().is_none() => TapRequest::moments(tap),
+                    View::Features(tap) | View::Moments(tap) => TapRequest::features(tap),
+                };
+                if !requests.contains(&request) {
+                    requests.push(request);
+                }
             }
         }
         Self {
@@ -247,6 +263,20 @@ impl Objective {
             if later {
                 continue;
             }
+            if let Some((tap, places)) = term.region() {
+                let features = tape.features(tap)?;
+                let place = whole(features);
+                let moments = places.moments(device, features, &place)?;
+                let seen = [Seen::Moments(&moments)];
+                for towards in progress.whole(index, &seen)? {
+                    if let Gradient::Moments(towards) = towards {
+                        let seen = (features, &place);
+                        let towards = places.towards_features(device, seen, &towards)?;
+                        cotangents.push(Cotangent::features(tap, towards));
+                    }
+                }
+                continue;
+            }
             let seen = views.iter().map(|view| seen(*view, image, &*tape));
             let gradients = progress.whole(index, &seen.collect::<Result<Vec<_>>>()?)?;
             for (view, towards) in views.iter().zip(gradients) {
@@ -288,7 +318,11 @@ impl Objective {
     /// is divided by what is known only when all have been seen.
     fn is_seen_in_parts(&self, tap: Tap) -> bool {
         let here = self.terms.iter();
-        let mut here = here.filter(|term| term.loss.views().contains(&View::Features(tap)));
+        let sees = |term: &&Term| {
+            term.loss.views().contains(&View::Features(tap))
+                || term.region().is_some_and(|(of, _)| of == tap)
+        };
+        let mut here = here.filter(sees);
         here.all(|term| term.is_sum_over_places_of(tap) && !term.is_normalized_by_gradient())
     }
 

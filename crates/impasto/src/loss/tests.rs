@@ -5,7 +5,7 @@ use super::edges::EdgesLoss;
 use super::gram::GramNorm;
 use super::gram::{GramLoss, StyleMoments};
 use super::mean_std::MeanStdLoss;
-use super::region::RegionLoss;
+use super::region::{Places, RegionLoss};
 use super::variation::VariationLoss;
 use super::wasserstein::WassersteinLoss;
 use super::*;
@@ -63,11 +63,18 @@ fn unflat(values: &[f64], like: &[&Tensor]) -> Vec<Tensor> {
     tensors
 }
 
-/// Evaluates a loss, scaled and weighted, at the values of some tensors: one, or the mean and second of moments.
+/// Evaluates a loss, scaled and weighted, at the values of some tensors: one, or the mean and second of moments. Of a
+/// region, at features.
 fn evaluate(objective: &Objective, values: &[f64], like: &[&Tensor]) -> (LossValue, Vec<Gradient>) {
     let mut tensors = unflat(values, like);
     let moments;
-    let seen = match objective.terms()[0].loss.views() {
+    let term = &objective.terms()[0];
+    let places = term.loss.places();
+    let seen = match term.loss.views() {
+        [View::Moments(_)] if places.is_some() => {
+            moments = of_places(places.unwrap(), &tensors[0]);
+            Seen::Moments(&moments)
+        }
         [View::Moments(_)] => {
             let (second, mean) = (tensors.remove(1), tensors.remove(0));
             moments = Moments { mean, second };
@@ -81,10 +88,50 @@ fn evaluate(objective: &Objective, values: &[f64], like: &[&Tensor]) -> (LossVal
         _ => Seen::Image(&tensors[0]),
     };
     let mut progress = Progress::new(&DEVICE, objective);
-    let gradients = progress.whole(0, &[seen]).unwrap();
+    let mut gradients = progress.whole(0, &[seen]).unwrap();
+    if let (Some(places), [Gradient::Moments(towards)]) = (places, &gradients[..]) {
+        let seen = (&tensors[0], &everywhere(&tensors[0]));
+        let towards = places.towards_features(&DEVICE, seen, towards);
+        gradients = vec![Gradient::Tensor(towards.unwrap())];
+    }
     let nothing = DEVICE.upload(&[0.0], &[1]).unwrap();
     let mut values = progress.finish(nothing).values;
     (values.remove(0), gradients)
+}
+
+fn everywhere(features: &Tensor) -> Window {
+    let (height, width) = (features.shape()[1], features.shape()[2]);
+    Window::whole(Size { width, height })
+}
+
+/// The moments of a region, in two parts.
+fn of_places(places: &Places, features: &Tensor) -> Moments {
+    let (c, whole) = (features.shape()[0], everywhere(features));
+    let mut moments: Option<Moments> = None;
+    for (left, width) in [(0, 2), (2, whole.width - 2)] {
+        let place = Window {
+            left,
+            width,
+            ..whole
+        };
+        let mut part = DEVICE.zeros(&[c, place.height, place.width]).unwrap();
+        let patch = Patch {
+            from: place,
+            to: (0, 0),
+        };
+        DEVICE.paste(features, &patch, 0.0, &mut part).unwrap();
+        let part = places.moments(&DEVICE, &part, &place).unwrap();
+        match &mut moments {
+            Some(sum) => {
+                DEVICE.axpby(1.0, &part.mean, 1.0, &mut sum.mean).unwrap();
+                DEVICE
+                    .axpby(1.0, &part.second, 1.0, &mut sum.second)
+                    .unwrap();
+            }
+            none => *none = Some(part),
+        }
+    }
+    moments.unwrap()
 }
 
 /// Directional derivatives along random directions and every single entry of a few.
@@ -339,12 +386,20 @@ fn a_target_that_is_reached_scores_zero() {
 }
 
 /// Features of 5 channels at 4×6 places, and weights that leave some places out.
-fn region() -> (Tensor, Vec<f64>) {
-    let mut weights: Vec<f64> = fine_noise(14, 24).iter().map(|x| x.max(0.0)).collect();
+fn region() -> (Tensor, Vec<f32>) {
+    let weights: Vec<f64> = fine_noise(14, 24).iter().map(|x| x.max(0.0)).collect();
     let total: f64 = weights.iter().sum();
-    weights.iter_mut().for_each(|weight| *weight /= total);
     assert!(weights.contains(&0.0));
-    (tensor(15, &[5, 4, 6]), weights)
+    let weights = weights.iter().map(|weight| (weight / total) as f32);
+    (tensor(15, &[5, 4, 6]), weights.collect())
+}
+
+fn in_places(loss: Box<dyn Loss>, weights: &[f32]) -> RegionLoss {
+    let size = Size {
+        width: 6,
+        height: 4,
+    };
+    RegionLoss::new(loss, Places::new(&DEVICE, weights.to_vec(), size).unwrap())
 }
 
 fn style_losses(styles: &[StyleMoments<'_>]) -> [Box<dyn Loss>; 3] {
@@ -361,8 +416,7 @@ fn in_a_region() {
     for (name, scaling) in scalings() {
         for loss in style_losses(&[alone(&style)]) {
             let name = format!("{loss:?} in a region, {name}");
-            let weights = ReferenceDevice::tensor(weights.clone(), &[4, 6]).unwrap();
-            let loss = RegionLoss::new(loss, TAP, weights);
+            let loss = in_places(loss, &weights);
             check(&name, loss, scaling, &[&features]);
         }
     }
@@ -380,7 +434,8 @@ fn a_region_sees_its_places_alone() {
             loss,
         }])
     };
-    let all = ReferenceDevice::tensor(vec![1.0 / 24.0; 24], &[4, 6]).unwrap();
+    let equal = [1.0 / 24.0; 24];
+    let all = DEVICE.upload(&equal, &[4, 6]).unwrap();
     let whole = DEVICE.weighted_moments(&features, &all).unwrap();
     let whole = [&whole.mean, &whole.second];
     let styles = [alone(&style)];
@@ -388,8 +443,7 @@ fn a_region_sees_its_places_alone() {
     for (plain, wrapped) in losses {
         let name = format!("{plain:?}");
         let (expected, _) = evaluate(&objective(plain), &flat(&whole), &whole);
-        let equal = ReferenceDevice::tensor(vec![1.0 / 24.0; 24], &[4, 6]).unwrap();
-        let of_all = objective(Box::new(RegionLoss::new(wrapped, TAP, equal)));
+        let of_all = objective(Box::new(in_places(wrapped, &equal)));
         let (value, _) = evaluate(&of_all, &flat(&[&features]), &[&features]);
         let tolerance = Tolerance::relative(1e-9);
         assert_near(
@@ -400,8 +454,7 @@ fn a_region_sees_its_places_alone() {
         );
     }
     for loss in style_losses(&styles) {
-        let part = ReferenceDevice::tensor(weights.clone(), &[4, 6]).unwrap();
-        let in_part = objective(Box::new(RegionLoss::new(loss, TAP, part)));
+        let in_part = objective(Box::new(in_places(loss, &weights)));
         let (_, gradients) = evaluate(&in_part, &flat(&[&features]), &[&features]);
         let [Gradient::Tensor(gradient)] = &gradients[..] else {
             panic!("a region looks at features")

@@ -6,6 +6,9 @@
 //! second pass   each tile, last first:  backward, gradient added to the picture's
 //! ```
 //!
+//! The moments of regions are summed from features, and the gradient towards those is taken from the features once more:
+//! where there are regions, no tapes are kept.
+//!
 //! Sums are over tiles in their order, and each tile is the work of all threads, so results do not depend on threads.
 
 use super::TapValues;
@@ -110,15 +113,18 @@ impl TiledNetwork {
             objective,
             requests,
             progress: Progress::new(device, objective),
+            regions: objective.terms().iter().map(|_| None).collect(),
         };
+        let in_regions = objective.terms().iter().any(|term| term.region().is_some());
         let (mut sums, mut kept) = (Vec::new(), Vec::new());
         sums.resize_with(requests.len(), || None);
         let count = tiles.tiles.len();
         for (place, tile) in tiles.tiles.iter().enumerate() {
-            let keep = place >= count.saturating_sub(self.plan.kept.max(1));
+            let keep = place >= count.saturating_sub(self.plan.kept.max(1)) && !in_regions;
             let mut features = Vec::new();
             let mut tapes = tiles.forward(image, tile, keep, &mut |part| {
                 sum(device, &part, &mut sums[part.request])?;
+                passes.sum_regions(&part)?;
                 let gradients = passes.of_features(&part, true)?;
                 if keep && !tiles.is_front(part.request) {
                     features.extend(gradients);
@@ -131,31 +137,24 @@ impl TiledNetwork {
         let (mut gradient, moments) = passes.once(image, &sums)?;
         drop(sums);
         for tile in tiles.tiles.iter().rev() {
-            let kept = match kept.pop().flatten() {
-                Some(kept) => kept,
-                None => passes.again(&tiles, image, tile)?,
-            };
             let mut gradients = of_moments(&moments, |request| !tiles.is_front(request));
-            for features in kept.features {
-                gradients.push(passes.normalized(features)?);
-            }
+            let tapes = match kept.pop().flatten() {
+                Some(kept) => {
+                    for features in kept.features {
+                        gradients.push(passes.normalized(features)?);
+                    }
+                    kept.tapes
+                }
+                None => passes.again(&tiles, image, tile, &mut gradients)?,
+            };
             let mut answer = |parts: Vec<TilePart<'_>>| -> Result<Vec<PartGradient<'_>>> {
                 let mut gradients = of_moments(&moments, |request| tiles.is_front(request));
                 for part in &parts {
-                    for features in passes.of_features(part, false)? {
-                        gradients.push(passes.normalized(features)?);
-                    }
+                    passes.shown_again(part, &mut gradients)?;
                 }
                 Ok(gradients)
             };
-            tiles.backward(
-                image,
-                tile,
-                kept.tapes,
-                gradients,
-                &mut answer,
-                &mut gradient,
-            )?;
+            tiles.backward(image, tile, tapes, gradients, &mut answer, &mut gradient)?;
         }
         Ok(passes.progress.finish(gradient))
     }
@@ -180,6 +179,8 @@ struct Passes<'o> {
     objective: &'o Objective,
     requests: &'o [TapRequest],
     progress: Progress<'o>,
+    /// By term: the moments of its region; between the passes they become the gradient towards them.
+    regions: Vec<Option<Moments>>,
 }
 
 /// The gradient of a term towards a part of the features of a request, not yet normalised by all of them.
@@ -190,6 +191,57 @@ struct FeatureGradient {
 }
 
 impl Passes<'_> {
+    /// Adds a part to the moments of all regions.
+    fn sum_regions(&mut self, part: &TilePart<'_>) -> Result<()> {
+        let Some(features) = &part.features else {
+            return Ok(());
+        };
+        let device = self.progress.device();
+        let tap = self.requests[part.request].tap;
+        for (term, total) in self.objective.terms().iter().zip(&mut self.regions) {
+            let Some((of, places)) = term.region() else {
+                continue;
+            };
+            if of != tap {
+                continue;
+            }
+            let here = places.moments(device, features, &part.place)?;
+            match total {
+                Some(total) => {
+                    device.axpby(1.0, &here.mean, 1.0, &mut total.mean)?;
+                    device.axpby(1.0, &here.second, 1.0, &mut total.second)?;
+                }
+                none => *none = Some(here),
+            }
+        }
+        Ok(())
+    }
+
+    /// The gradients towards a part that is shown once more: of losses of features and of those of regions.
+    fn shown_again(
+        &mut self,
+        part: &TilePart<'_>,
+        gradients: &mut Vec<PartGradient<'_>>,
+    ) -> Result<()> {
+        for features in self.of_features(part, false)? {
+            gradients.push(self.normalized(features)?);
+        }
+        let Some(features) = &part.features else {
+            return Ok(());
+        };
+        let (request, tap) = (part.request, self.requests[part.request].tap);
+        for (term, towards) in self.objective.terms().iter().zip(&self.regions) {
+            if let (Some((of, places)), Some(towards)) = (term.region(), towards)
+                && of == tap
+            {
+                let seen = (features, &part.place);
+                let gradient = places.towards_features(self.progress.device(), seen, towards)?;
+                gradients.push(PartGradient::Features { request, gradient });
+            }
+        }
+        Ok(())
+    }
+
     /// The gradients of losses of features towards a part. Values and norms are added up the first time.
     fn of_features(&mut self, part: &TilePart<'_>, first: bool) -> Result<Vec<FeatureGradient>> {
         let Some(features) = &part.features else {
@@ -231,19 +283,24 @@ impl Passes<'_> {
             }
             let seen = views.iter().map(|view| match *view {
                 View::Image => Ok(Seen::Image(image)),
-                View::Moments(tap) | View::Features(tap) => request(tap)
-                    .and_then(|request| sums[request].as_ref())
-                    .map(Seen::Moments)
-                    .ok_or_else(|| ComputeError::NoSuchTap {
-                        tap: tap.to_string(),
-                        problem: "no tile has shown its moments".into(),
-                    }),
+                View::Moments(tap) | View::Features(tap) => match term.region() {
+                    Some(_) => self.regions[index].as_ref(),
+                    None => request(tap).and_then(|request| sums[request].as_ref()),
+                }
+                .map(Seen::Moments)
+                .ok_or_else(|| ComputeError::NoSuchTap {
+                    tap: tap.to_string(),
+                    problem: "no tile has shown its moments".into(),
+                }),
             });
             let gradients = self
                 .progress
                 .whole(index, &seen.collect::<Result<Vec<_>>>()?)?;
             for (view, towards) in views.iter().zip(gradients) {
                 match (*view, towards) {
+                    (_, Gradient::Moments(towards)) if term.region().is_some() => {
+                        self.regions[index] = Some(towards);
+                    }
                     (View::Moments(tap), Gradient::Moments(towards)) => {
                         let Some(request) = request(tap) else {
                             continue;
@@ -271,22 +328,22 @@ impl Passes<'_> {
         Ok((gradient, moments))
     }
 
-    /// The first pass over a tile once more, moments left out.
+    /// The first pass over a tile once more, moments left out, and the gradients towards what the back shows.
     fn again<'a>(
         &mut self,
         tiles: &Traversal<'a>,
         image: &Tensor,
         tile: &Tile,
-    ) -> Result<Kept<'a>> {
+        gradients: &mut Vec<PartGradient<'_>>,
+    ) -> Result<Tapes<'a>> {
         let mut tapes = tiles.again(image, tile)?;
-        let mut features = Vec::new();
         if let Some(tape) = &tapes.back {
             for part in tiles.back_parts(&**tape, tile)? {
-                features.extend(self.of_features(&part, false)?);
+                self.shown_again(&part, gradients)?;
             }
         }
         tapes.release();
-        Ok(Kept { tapes, features })
+        Ok(tapes)
     }
 
     /// The gradient of a term towards a part of its features, normalised by all of them.

@@ -130,9 +130,15 @@ impl Method for FeedForwardMethod {
             Some(limit) => Some(limit),
             None => setup.device.free_memory().or_else(free_memory),
         };
-        let need = |size| {
+        let need = |size: Size| {
             let means = self.means(setup, content, limit);
-            self.painter.need(means, &setup.recipe, &setup.styles, size)
+            let mut need = self
+                .painter
+                .need(means, &setup.recipe, &setup.styles, size)?;
+            let finish = super::surroundings::of_finish(setup, size.pixels());
+            need.bytes = need.bytes.max(finish);
+            need.bytes += super::surroundings::of_regions(setup, size.pixels());
+            Ok::<_, Error>(need)
         };
         let here = need(size)?;
         let bytes = (around + here.bytes) as u64;

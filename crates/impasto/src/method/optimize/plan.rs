@@ -161,12 +161,16 @@ impl Session<'_> {
         let targets = feature_bytes(spec, size, &requests)?;
         // With a margin, what the networks see and its gradient are images of their own.
         let seen = 2 * PIXEL * (size.pixels() - pixels);
-        let fixed = around.base + state + targets + seen;
+        let regions = surroundings::of_regions(self.setup, pixels);
+        let fixed = around.base + state + targets + seen + regions;
         let fit = |size: Size, requests: &[_], fixed: usize, gradient: bool| {
             self.fit(size, requests, fixed, gradient, around)
         };
         let need = fit(size, &requests, fixed, true)?;
         let mut bytes = fixed + need.bytes;
+        // Previews are finished as well.
+        let finish = surroundings::of_finish(self.setup, pixels);
+        bytes = bytes.max(around.base + state + targets + regions + finish);
         // The state of the coarser scale, as it is enlarged: nearly twice the new one, and the host's copies.
         let coarser = 5 * PIXEL * before;
         if before > 0 {
@@ -223,7 +227,8 @@ impl Session<'_> {
             bytes,
             tile,
             gradient,
-            in_parts: self.settings.normalize != Normalize::Gradient,
+            in_parts: self.settings.normalize != Normalize::Gradient
+                && self.setup.regions.is_whole(),
         };
         Ok(choose(self.device(), network, size, requests, &budget)?)
     }

@@ -7,7 +7,7 @@ use crate::loss::content::ContentLoss;
 use crate::loss::edges::EdgesLoss;
 use crate::loss::gram::{GramLoss, StyleMoments};
 use crate::loss::mean_std::MeanStdLoss;
-use crate::loss::region::RegionLoss;
+use crate::loss::region::{Places, RegionLoss};
 use crate::loss::variation::VariationLoss;
 use crate::loss::wasserstein::WassersteinLoss;
 use crate::loss::{Loss, Scaling, Term};
@@ -185,13 +185,14 @@ impl Targets<'_> {
                     continue;
                 };
                 let [_, h, w] = self.network.spec().shape_at(layer.tap, shares.size)?;
-                let weights = self.device.upload(&weights, &[h, w])?;
+                let (height, width) = (h, w);
+                let places = Places::new(self.device, weights, Size { width, height })?;
                 let mut term = self.style_term(content, layer, &seen)?;
                 term.weight *= strength(part, styles) * mean as f32;
                 if let Some(index) = part.region {
                     term.name = format!("{}, region {}", term.name, index + 1);
                 }
-                term.loss = Box::new(RegionLoss::new(term.loss, layer.tap, weights));
+                term.loss = Box::new(RegionLoss::new(term.loss, places));
                 terms.push(term);
             }
         }
