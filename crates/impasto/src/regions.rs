@@ -126,6 +126,7 @@ impl Regions {
             _ => part.styles(styles).next().is_some(),
         };
         parts.retain(is_painted);
+        parts = united(parts, styles);
         let mut painted = vec![0.0f32; pixels];
         for part in &parts {
             let sums = painted.iter_mut().zip(&part.share);
@@ -181,6 +182,21 @@ pub(crate) struct Shares {
     pub(crate) strength: Option<Vec<f32>>,
 }
 
+/// Parts in the same styles are one: its style is that of all of it together.
+fn united(parts: Vec<Part>, styles: &[Style]) -> Vec<Part> {
+    let mut united: Vec<Part> = Vec::with_capacity(parts.len());
+    for part in parts {
+        match united.iter_mut().find(|other| other.is_like(&part, styles)) {
+            Some(other) => {
+                let shares = other.share.iter_mut().zip(&part.share);
+                shares.for_each(|(sum, share)| *sum += share);
+            }
+            None => united.push(part),
+        }
+    }
+    united
+}
+
 /// What belongs to the styles of a region.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Part {
@@ -191,6 +207,29 @@ pub(crate) struct Part {
 }
 
 impl Part {
+    /// How strong its styles are beside those of others: times the share of the picture, each pixel is drawn as strongly as
+    /// in one that is all in one style.
+    pub(crate) fn strength(&self, styles: &[Style]) -> f32 {
+        let weights: Vec<f32> = self.styles(styles).map(|style| style.weight).collect();
+        match self.region {
+            Some(_) => weights.iter().sum::<f32>() / weights.len().max(1) as f32,
+            None => 1.0,
+        }
+    }
+
+    /// Whether it is painted as another.
+    fn is_like(&self, other: &Self, styles: &[Style]) -> bool {
+        let same = |a: &Style, b: &Style| {
+            (a.weight, a.scale) == (b.weight, b.scale) && a.picture == b.picture
+        };
+        self.strength(styles) == other.strength(styles)
+            && self.styles(styles).count() == other.styles(styles).count()
+            && self
+                .styles(styles)
+                .zip(other.styles(styles))
+                .all(|(a, b)| same(a, b))
+    }
+
     /// Its styles.
     pub(crate) fn styles<'a>(&self, styles: &'a [Style]) -> impl Iterator<Item = &'a Style> {
         let region = self.region;
@@ -293,12 +332,20 @@ mod tests {
         Mask::of(&Picture::new(SIZE.width, SIZE.height, rgb).unwrap())
     }
 
-    fn style(region: Option<usize>) -> Style {
-        let picture = Picture::new(1, 1, vec![0.5; 3]).unwrap();
+    fn painted_in(region: Option<usize>, grey: f32) -> Style {
+        let picture = Picture::new(1, 1, vec![grey; 3]).unwrap();
         Style {
             region,
             ..Style::new("painting", picture, 1.0)
         }
+    }
+
+    /// A style of its own for each region.
+    fn style(region: Option<usize>) -> Style {
+        painted_in(
+            region,
+            region.map_or(0.0, |region| 0.25 + 0.25 * region as f32),
+        )
     }
 
     #[test]
@@ -342,6 +389,34 @@ mod tests {
             (shares.kept[30], shares.kept[22], shares.kept[38]),
             (0.0, 1.0, 0.75)
         );
+    }
+
+    #[test]
+    fn regions_in_the_same_style_are_one() {
+        let halves = || {
+            vec![
+                mask(|x| f32::from(u8::from(x < 20))),
+                mask(|x| f32::from(u8::from(x >= 20))),
+            ]
+        };
+        let one = Regions::new(None, vec![]).shares(SIZE, &[style(None)], 0.1);
+        let shares = |styles: &[Style]| Regions::new(None, halves()).shares(SIZE, styles, 0.1);
+        let with = |other: Style| shares(&[painted_in(Some(0), 0.5), other]).parts;
+        let two = with(painted_in(Some(1), 0.5));
+        assert_eq!(two.len(), 1);
+        assert_eq!(two[0].share, one.parts[0].share);
+        // Another weight, picture or size is another style.
+        let same = painted_in(Some(1), 0.5);
+        for other in [
+            painted_in(Some(1), 0.25),
+            Style {
+                weight: 0.5,
+                ..same.clone()
+            },
+            Style { scale: 0.5, ..same },
+        ] {
+            assert_eq!(with(other).len(), 2);
+        }
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::loss::{Loss, Scaling, Term};
 use crate::picture::{Filter, Picture};
 use crate::recipe::{LayerNorm, Optimize, StyleLoss};
 use crate::region::{Border, Region};
-use crate::regions::{Part, Shares};
+use crate::regions::Shares;
 use crate::style::Style;
 use crate::tiling::NetworkView;
 use impasto_compute::{Device, Moments, Size, TapRequest, Tensor};
@@ -188,7 +188,7 @@ impl Targets<'_> {
                 let (height, width) = (h, w);
                 let places = Places::new(self.device, weights, Size { width, height })?;
                 let mut term = self.style_term(content, layer, &seen)?;
-                term.weight *= strength(part, styles) * mean as f32;
+                term.weight *= part.strength(styles) * mean as f32;
                 if let Some(index) = part.region {
                     term.name = format!("{}, region {}", term.name, index + 1);
                 }
@@ -249,16 +249,6 @@ impl Targets<'_> {
             view.push((moments, h * w));
         }
         Ok(view)
-    }
-}
-
-/// How strong the styles of a part of the picture are beside those of others. Times the share of the picture, each pixel is
-/// drawn as strongly as in one that is all in one style.
-fn strength(part: &Part, styles: &[Style]) -> f32 {
-    let weights: Vec<f32> = part.styles(styles).map(|style| style.weight).collect();
-    match part.region {
-        Some(_) => weights.iter().sum::<f32>() / weights.len().max(1) as f32,
-        None => 1.0,
     }
 }
 
