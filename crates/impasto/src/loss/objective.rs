@@ -254,6 +254,8 @@ impl Objective {
             Some(strips) => network.forward_strips(image, strips, &self.strip_requests())?,
         };
         let (mut cotangents, mut of_image) = (Vec::new(), None);
+        // Of a tap with several regions the gradients are one: they are as large as its features.
+        let mut of_regions: Vec<(Tap, Option<Tensor>)> = Vec::new();
         for (index, term) in self.terms.iter().enumerate() {
             let views = term.loss.views();
             let later = match *views {
@@ -272,7 +274,10 @@ impl Objective {
                     if let Gradient::Moments(towards) = towards {
                         let seen = (features, &place);
                         let towards = places.towards_features(device, seen, &towards)?;
-                        cotangents.push(Cotangent::features(tap, towards));
+                        match of_regions.iter_mut().find(|(of, _)| *of == tap) {
+                            Some((_, sum)) => add(device, towards, sum)?,
+                            None => of_regions.push((tap, Some(towards))),
+                        }
                     }
                 }
                 continue;
@@ -291,6 +296,9 @@ impl Objective {
                     (_, Gradient::Moments(_)) => {}
                 }
             }
+        }
+        for (tap, towards) in of_regions {
+            cotangents.extend(towards.map(|towards| Cotangent::features(tap, towards)));
         }
         tape.release();
         let mut gradient =

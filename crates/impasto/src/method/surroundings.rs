@@ -9,8 +9,9 @@ pub(super) const PROGRAM: usize = 96 << 20;
 
 /// Bytes a pixel of the sums of a region.
 const SUMS: usize = size_of::<f64>();
-/// Bytes a pixel while colours are given: those there are with their weights, those they become, and the picture.
-const COLORS: usize = 7 * size_of::<f64>() + 3 * size_of::<f32>();
+/// Bytes a pixel while colours are given: those there are with their weights, those they become, what is sorted of them,
+/// and the picture.
+const COLORS: usize = 12 * size_of::<f64>() + 3 * size_of::<f32>();
 /// Bytes a pixel while a picture gets the tones of another: the photo in its size, and the result.
 const PHOTO: usize = 6 * size_of::<f32>();
 

@@ -161,16 +161,16 @@ impl Session<'_> {
         let targets = feature_bytes(spec, size, &requests)?;
         // With a margin, what the networks see and its gradient are images of their own.
         let seen = 2 * PIXEL * (size.pixels() - pixels);
-        let regions = surroundings::of_regions(self.setup, pixels);
-        let fixed = around.base + state + targets + seen + regions;
+        let regions = surroundings::of_regions(self.setup, pixels)
+            + self.of_other_regions(size, &requests)?;
+        // Previews are finished as well, while the device keeps what passes take.
+        let finish = surroundings::of_finish(self.setup, pixels);
+        let fixed = around.base + state + targets + seen + regions + finish;
         let fit = |size: Size, requests: &[_], fixed: usize, gradient: bool| {
             self.fit(size, requests, fixed, gradient, around)
         };
         let need = fit(size, &requests, fixed, true)?;
         let mut bytes = fixed + need.bytes;
-        // Previews are finished as well.
-        let finish = surroundings::of_finish(self.setup, pixels);
-        bytes = bytes.max(around.base + state + targets + regions + finish);
         // The state of the coarser scale, as it is enlarged: nearly twice the new one, and the host's copies.
         let coarser = 5 * PIXEL * before;
         if before > 0 {
@@ -200,6 +200,20 @@ impl Session<'_> {
             bytes: bytes as u64,
             work: need.work * size.pixels() as f64 / pixels as f64,
         })
+    }
+
+    /// The gradient towards the largest features that a region takes, before it is added to that of other regions.
+    fn of_other_regions(&self, size: Size, requests: &[TapRequest]) -> Result<usize> {
+        let mut regions = self.setup.styles.iter().map(|style| style.region);
+        let first = regions.next();
+        if regions.all(|region| Some(region) == first) {
+            return Ok(0);
+        }
+        let mut most = 0;
+        for request in requests {
+            most = most.max(feature_bytes(self.network.spec(), size, &[*request])?);
+        }
+        Ok(most)
     }
 
     /// What a picture needs: as a whole if it fits, else cut.
