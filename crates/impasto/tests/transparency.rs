@@ -182,6 +182,36 @@ fn network_sees_what_is_seen(case: &str, painter: &PainterSpec, method: &MethodS
 }
 
 #[test]
+fn what_is_hidden_of_a_content_changes_nothing_of_what_a_network_paints() {
+    let painter = PainterSpec::find(MethodName::Paint, None, None).unwrap();
+    let networks = Networks {
+        encoder: None,
+        painter: Some(&painter),
+    };
+    let recipe = Recipe {
+        size: OutputSize::Original,
+        method: MethodSettings::of(MethodName::Paint),
+        ..Recipe::default()
+    };
+    let device = open(&Choice::default()).unwrap();
+    let styles = vec![Style::new("style", content(), 1.0)];
+    let mut stylizer = Stylizer::with_networks(device, networks, styles, recipe).unwrap();
+    let mut painted = |content: &Picture| {
+        let stylized = stylizer.stylize(content, &mut Ignore).unwrap();
+        stylized.picture
+    };
+    let (red, blue) = (
+        painted(&half([1.0, 0.0, 0.0])),
+        painted(&half([0.0, 0.0, 1.0])),
+    );
+    assert_eq!(red, blue);
+    assert_eq!(red.alpha(), half([0.0; 3]).alpha());
+    // The right half of the same stripes, opaque and red, would have changed the left one.
+    let opaque = painted(&stripes(is_right, [1.0, 0.0, 0.0]));
+    assert_ne!(opaque.rgb()[..SIDE / 4], red.rgb()[..SIDE / 4]);
+}
+
+#[test]
 fn networks_that_paint_do_not_see_what_is_hidden() {
     let embedded = PainterSpec::find(MethodName::Paint, None, None).unwrap();
     let method = MethodSettings::of(MethodName::Paint);

@@ -1,16 +1,16 @@
 //! Networks that paint each region of a picture in its own styles.
 //!
-//! Each region is painted by itself, with some of what lies around it, so that the statistics that a network takes of a
-//! content are about those of the region; the pictures are blended over borders as wide as the recipe's feather.
+//! Each region is painted by itself, with some of what lies around it. The statistics that cascades take of a content are
+//! those of the region; those of networks that normalise inside are about that. The pictures are blended over borders as wide as the recipe's feather.
 
 use super::means::Means;
 use super::painter::{Painter, Seen};
+use crate::Result;
 use crate::method::Setup;
-use crate::picture::Picture;
+use crate::picture::{Filter, Picture, resize_planes};
 use crate::recipe::MethodSettings;
 use crate::regions::Shares;
 use crate::style::Style;
-use crate::{Error, Result};
 use impasto_compute::{Size, Window};
 
 /// Pixels around a region that are painted with it: a multiple of the strides of all networks.
@@ -35,7 +35,7 @@ pub(crate) fn painted(
     };
     let Some(shares) = setup.shares(size) else {
         let seen = painter.look(means, &setup.recipe, &setup.styles, size, known)?;
-        let picture = painter.paint(means, settings, content, &seen)?;
+        let picture = painter.paint(means, settings, (content, None), &seen)?;
         return Ok((picture, Some(seen)));
     };
     let radius = setup.recipe.feather * size.width.max(size.height) as f32;
@@ -49,7 +49,8 @@ pub(crate) fn painted(
         let styles: Vec<Style> = shares.parts[place].styles(&setup.styles).cloned().collect();
         let seen = painter.look(means, &setup.recipe, &styles, size, None)?;
         let here = cropped(content, &window)?;
-        let picture = painter.paint(means, settings, &here, &seen)?;
+        let counts = part(&shares.parts[place].share, size.width, &window);
+        let picture = painter.paint(means, settings, (&here, Some(&counts)), &seen)?;
         for row in 0..window.height {
             let (from, to) = (
                 row * window.width,
@@ -95,13 +96,32 @@ fn window(share: &[f32], shares: &Shares, radius: f32) -> Option<Window> {
 }
 
 fn cropped(picture: &Picture, window: &Window) -> Result<Picture> {
-    let (width, pixels) = (picture.width(), picture.width() * picture.height());
-    let mut planes = Vec::with_capacity(3 * window.pixels());
-    for plane in 0..3 {
-        for row in window.top..window.bottom() {
-            let from = plane * pixels + row * width + window.left;
-            planes.extend_from_slice(&picture.rgb()[from..][..window.width]);
+    let planes = picture
+        .rgb()
+        .chunks_exact(picture.width() * picture.height());
+    let planes = planes.flat_map(|plane| part(plane, picture.width(), window));
+    let cropped = Picture::new(window.width, window.height, planes.collect())?;
+    match picture.alpha() {
+        Some(alpha) => Ok(cropped.with_alpha(part(alpha, picture.width(), window))?),
+        None => Ok(cropped),
+    }
+}
+
+/// The part of a plane whose rows have so many columns.
+fn part(plane: &[f32], width: usize, window: &Window) -> Vec<f32> {
+    let rows = plane.chunks_exact(width).skip(window.top);
+    let rows = rows.take(window.height);
+    rows.flat_map(|row| row[window.left..][..window.width].iter().copied())
+        .collect()
+}
+
+/// A plane of one size in another.
+pub(super) fn stretched(plane: &[f32], from: Size, to: Size) -> Vec<f32> {
+    match from == to {
+        true => plane.to_vec(),
+        false => {
+            let (from, to) = ((from.height, from.width), (to.height, to.width));
+            resize_planes(plane, 1, from, to, Filter::Bilinear)
         }
     }
-    Picture::new(window.width, window.height, planes).map_err(Error::from)
 }

@@ -135,23 +135,32 @@ impl Cascade {
             width: picture.width(),
             height: picture.height(),
         };
-        let alpha = picture.alpha().unwrap_or_default();
-        let (alpha, size) = padded(alpha, size, self.multiple);
-        Region::new(&alpha, size)
+        self.shown(picture.alpha().unwrap_or_default(), size)
     }
 
-    /// Paints a content in the size that it has.
+    fn shown(&self, share: &[f32], size: Size) -> Region {
+        let (share, size) = padded(share, size, self.multiple);
+        Region::new(&share, size)
+    }
+
+    /// Paints a content in the size that it has. Of its statistics each pixel has a part as large as `counts` says, 0..1, all
+    /// the same if there is none.
     ///
     /// # Errors
     /// Whatever the device reports.
     pub(super) fn paint(
         &self,
         means: Means<'_>,
-        content: &Picture,
+        (content, counts): (&Picture, Option<&[f32]>),
         styles: &[Look<&StyleStatistics>],
         passes: &Passes<'_>,
     ) -> Result<Picture> {
         let device = means.device;
+        let size = Size {
+            width: content.width(),
+            height: content.height(),
+        };
+        let region = counts.map(|counts| self.shown(counts, size));
         let mut image = tensor_of(device, content, self.multiple)?;
         let alpha = f64::from(passes.alpha);
         let levels = self.levels.iter().enumerate();
@@ -160,7 +169,7 @@ impl Cascade {
             let encoder = self.encoders[level.encoder].as_ref();
             let exact = matches!(passes.statistic, Statistic::Whitening(_));
             let mut taps = vec![TapRequest::features(level.tap)];
-            if !exact {
+            if !exact && region.is_none() {
                 taps.push(TapRequest::moments(level.tap));
             }
             let tape = encode(means, encoder, &image, &taps)?;
@@ -169,7 +178,11 @@ impl Cascade {
                 tap: level.tap,
                 places: places(encoder, level.tap, image.shape())?,
             };
-            let seen = view.gaussian(device, exact, None)?;
+            let weights = match &region {
+                Some(region) => region.weights(encoder.spec(), level.tap, Border::Shared)?,
+                None => None,
+            };
+            let seen = view.gaussian(device, exact, weights.as_deref())?;
             let mut map = Affine::identity(seen.mean.len()).scaled(1.0 - alpha);
             for style in styles {
                 let own = Affine::between(device, &seen, &style.seen[index], passes.statistic)?;

@@ -1,6 +1,8 @@
 //! What painters work with: a device, and as much memory as there is.
 
 use crate::Result;
+use crate::method::{Setup, surroundings};
+use crate::picture::Picture;
 use impasto_compute::graph::{Graph, Shape};
 use impasto_compute::{Device, Network, Size, Strips, StripsPlan, TapRequest};
 
@@ -20,9 +22,9 @@ pub(crate) struct Means<'a> {
 
 /// How passes are run, and what they take.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Need {
+pub(crate) struct Need {
     /// Most at a time.
-    pub(super) bytes: usize,
+    pub(crate) bytes: usize,
     /// The strips; `None` for as a whole.
     pub(super) strips: Option<Strips>,
     /// Work, in terms of that on a whole.
@@ -49,6 +51,21 @@ impl Need {
 }
 
 impl<'a> Means<'a> {
+    /// The device of a job on a content, and what passes have within a limit.
+    pub(crate) fn within(setup: &'a Setup, content: &Picture, limit: Option<u64>) -> Self {
+        let around = surroundings::bytes(setup, content);
+        let left = |limit: u64| {
+            usize::try_from(limit)
+                .unwrap_or(usize::MAX)
+                .saturating_sub(around)
+        };
+        Self {
+            device: setup.device.as_ref(),
+            bytes: limit.map(left),
+            rows: setup.limits.tile,
+        }
+    }
+
     /// A device without limits.
     pub(crate) fn of(device: &'a dyn Device) -> Self {
         Self {

@@ -90,21 +90,6 @@ impl FeedForwardMethod {
         }
     }
 
-    /// What passes have, within a limit.
-    fn means<'a>(&self, setup: &'a Setup, content: &Picture, limit: Option<u64>) -> Means<'a> {
-        let around = super::surroundings::bytes(setup, content);
-        let left = |limit: u64| {
-            usize::try_from(limit)
-                .unwrap_or(usize::MAX)
-                .saturating_sub(around)
-        };
-        Means {
-            device: setup.device.as_ref(),
-            bytes: limit.map(left),
-            rows: setup.limits.tile,
-        }
-    }
-
     fn scale(&self, setup: &Setup, content: &Picture) -> Scale {
         let long_side = setup.long_side(content);
         let (width, height) = fit_long_side(content.width(), content.height(), long_side);
@@ -131,7 +116,7 @@ impl Method for FeedForwardMethod {
             None => setup.device.free_memory().or_else(free_memory),
         };
         let need = |size: Size| {
-            let means = self.means(setup, content, limit);
+            let means = Means::within(setup, content, limit);
             let mut need = self
                 .painter
                 .need(means, &setup.recipe, &setup.styles, size)?;
@@ -186,7 +171,7 @@ impl Method for FeedForwardMethod {
             .painter
             .look(means, &setup.recipe, &setup.styles, size, None)?;
         self.painter
-            .paint(means, &setup.recipe.method, &content, &seen)?;
+            .paint(means, &setup.recipe.method, (&content, None), &seen)?;
         Ok(Pace {
             constant: 0.0,
             per_pixel: clock.elapsed().as_secs_f64() / size.pixels() as f64,
@@ -200,7 +185,7 @@ impl Method for FeedForwardMethod {
         observer: &mut dyn Observer,
     ) -> Result<Stylized> {
         let plan = self.plan(setup, content)?;
-        let means = self.means(setup, content, plan.limit);
+        let means = Means::within(setup, content, plan.limit);
         let clock = Instant::now();
         let scale = self.scale(setup, content);
         let device = setup.device.as_ref();

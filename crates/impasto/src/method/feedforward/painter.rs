@@ -1,5 +1,6 @@
 //! Networks that paint, each by its own rule, behind one door.
 
+use super::by_regions::stretched;
 use super::cascade::{Cascade, Passes, StyleStatistics};
 use super::means::{Means, Need};
 use super::spec::PainterSpec;
@@ -192,14 +193,26 @@ impl Painter {
         &self,
         means: Means<'_>,
         settings: &MethodSettings,
-        content: &Picture,
+        (content, counts): (&Picture, Option<&[f32]>),
         seen: &Seen,
     ) -> Result<Picture> {
+        let hidden = content.alpha().filter(|_| content.is_partly_hidden());
+        let seen_of_it = hidden.map(|alpha| {
+            let counts = match counts {
+                Some(counts) => alpha.iter().zip(counts).map(|(a, b)| a * b).collect(),
+                None => alpha.to_vec(),
+            };
+            (content.filled(), counts)
+        });
+        let (content, counts) = match &seen_of_it {
+            Some((filled, counts)) => (filled, Some(&counts[..])),
+            None => (content, counts),
+        };
         let device = means.device;
         let means = means.beside(held(extent(content)));
         match (&self.network, settings) {
             (Prepared::Cascade(cascade), settings) => {
-                paint_by_levels(means, cascade, settings, content, seen)
+                paint_by_levels(means, cascade, settings, (content, counts), seen)
             }
             (Prepared::Fast { spec, graph }, MethodSettings::Fast(settings)) => {
                 let chosen = match settings.styles.as_slice() {
@@ -251,7 +264,7 @@ impl Painter {
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub(super) fn need(
+    pub(crate) fn need(
         &self,
         means: Means<'_>,
         recipe: &Recipe,
@@ -386,7 +399,7 @@ fn paint_by_levels(
     means: Means<'_>,
     cascade: &Cascade,
     settings: &MethodSettings,
-    content: &Picture,
+    (content, counts): (&Picture, Option<&[f32]>),
     seen: &Seen,
 ) -> Result<Picture> {
     let styles = seen.styles.iter().filter_map(|look| match &look.seen {
@@ -427,7 +440,10 @@ fn paint_by_levels(
             clamped: false,
         },
     };
-    let paint = |picture: &Picture| cascade.paint(means, picture, &styles, &passes);
+    let paint = |picture: &Picture| {
+        let counts = counts.map(|counts| stretched(counts, extent(content), extent(picture)));
+        cascade.paint(means, (picture, counts.as_deref()), &styles, &passes)
+    };
     match settings {
         MethodSettings::Paint(settings) => in_scales(content, settings.scales, &paint),
         _ => paint(content),

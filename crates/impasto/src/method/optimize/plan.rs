@@ -8,6 +8,7 @@
 
 use super::state::may_rise;
 use super::{Session, shown};
+use crate::method::feedforward::Means;
 use crate::method::surroundings::{self, amount};
 use crate::method::{RunPlan, ScalePlan};
 use crate::observer::Scale;
@@ -50,7 +51,10 @@ impl Session<'_> {
         let mut plans: Vec<ScalePlan> = Vec::new();
         for scale in scales {
             let before = plans.last().map_or(0, |plan| plan.width * plan.height);
-            let plan = self.plan_scale(scale, before, &around)?;
+            let mut plan = self.plan_scale(scale, before, &around)?;
+            if plans.is_empty() {
+                plan.bytes = plan.bytes.max(self.start_bytes(content, scale, &around)?);
+            }
             if let Some(limit) = around.limit
                 && plan.bytes > limit as u64
             {
@@ -83,6 +87,21 @@ impl Session<'_> {
             scales: plans,
             limit: around.limit.map(|limit| limit as u64),
         })
+    }
+
+    /// What it takes to paint the start of a run, in strips where it must.
+    fn start_bytes(&self, content: &Picture, first: Scale, around: &Surroundings) -> Result<u64> {
+        let setup = self.setup;
+        let (Some(_), Some(painter)) = (self.settings.init.method(), &setup.painter) else {
+            return Ok(0);
+        };
+        let size = Size {
+            width: first.width,
+            height: first.height,
+        };
+        let means = Means::within(setup, content, around.limit.map(|limit| limit as u64));
+        let need = painter.need(means, &setup.recipe, &setup.styles, size)?;
+        Ok((around.base + need.bytes) as u64)
     }
 
     /// How a picture of some size is cut, on its own: to be inspected.

@@ -43,7 +43,10 @@ impl Session<'_> {
             return Err(Error::Invalid(vec![problem]));
         };
         // The first scale is the smallest.
-        let (means, settings) = (Means::of(self.device()), MethodSettings::of(method));
+        let (means, settings) = (
+            Means::within(setup, content, setup.limits.memory),
+            MethodSettings::of(method),
+        );
         let content = content.resized(first.width, first.height, Filter::Bicubic);
         let (picture, _) = painted(setup, means, painter, &settings, &content, None)?;
         Ok(Some(picture))
