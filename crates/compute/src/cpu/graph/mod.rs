@@ -28,7 +28,7 @@ mod view;
 mod winograd;
 
 use super::{Context, CpuDevice, Precision};
-use crate::graph::{Graph, GraphSpec, Graphs, Shape};
+use crate::graph::{Graph, GraphSpec, Graphs, Learner, LearnerElsewhere, Learning, Shape, Wanted};
 use crate::{Memory, Result, Strips, StripsPlan, Tensor};
 use geometry::Geometry;
 use plan::Plan;
@@ -46,6 +46,18 @@ impl Graphs for CpuDevice {
             plan: Plan::new(spec, winograd),
             spec: spec.clone(),
         }))
+    }
+}
+
+impl Learning for CpuDevice {
+    fn learner(&self, spec: &GraphSpec, wanted: &Wanted) -> Result<Box<dyn Learner>> {
+        let host = Box::new(crate::reference::ReferenceDevice);
+        Ok(Box::new(LearnerElsewhere::new(
+            self.clone(),
+            host,
+            spec,
+            wanted,
+        )?))
     }
 }
 
