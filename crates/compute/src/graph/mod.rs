@@ -35,12 +35,14 @@
 //! # }
 //! ```
 
+#[cfg(feature = "gpu")]
 mod elsewhere;
 mod learning;
 mod op;
 mod shape;
 mod spec;
 
+#[cfg(feature = "gpu")]
 pub(crate) use elsewhere::{Elsewhere, LearnerElsewhere};
 pub use learning::{Gradients, GraphTape, Learner, Learning, Wanted};
 pub(crate) use learning::{check_backward, check_numbers};

@@ -15,6 +15,16 @@ pub enum Value {
     Node(usize),
 }
 
+impl Value {
+    /// Its index among all values of a graph with so many inputs, which are the first.
+    pub(crate) fn id(self, inputs: usize) -> usize {
+        match self {
+            Value::Input(index) => index,
+            Value::Node(index) => inputs + index,
+        }
+    }
+}
+
 /// What a graph reads.
 #[derive(Clone, Debug)]
 pub struct Port {

@@ -66,10 +66,7 @@ impl Graph for ReferenceGraph {
     fn run(&self, inputs: &[&Tensor], _: Option<&Strips>) -> Result<Vec<Tensor>> {
         let made = run(&self.spec, inputs)?;
         let hand_out = |&output: &Value| {
-            let value = match output {
-                Value::Input(index) => &made[index],
-                Value::Node(index) => &made[self.spec.inputs.len() + index],
-            };
+            let value = &made[output.id(inputs.len())];
             put(value.data.clone(), &value.shape.dims())
         };
         Ok(self.spec.outputs.iter().map(hand_out).collect())
@@ -103,11 +100,8 @@ pub(super) fn run(spec: &GraphSpec, inputs: &[&Tensor]) -> Result<Vec<Made>> {
     let given = inputs.iter().zip(&shapes.inputs).map(given);
     let mut made = given.collect::<Result<Vec<_>>>()?;
     for (node, &shape) in spec.nodes.iter().zip(&shapes.nodes) {
-        let read = |&value: &Value| match value {
-            Value::Input(index) => &made[index],
-            Value::Node(index) => &made[inputs.len() + index],
-        };
-        let reads: Vec<&Made> = node.reads.iter().map(read).collect();
+        let reads = node.reads.iter().map(|value| &made[value.id(inputs.len())]);
+        let reads: Vec<&Made> = reads.collect();
         let data = compute(&node.op, &reads, shape);
         made.push(Made { shape, data });
     }

@@ -4,8 +4,8 @@ use super::graph::{Made, deviation, each_place, mean, seen, start};
 use super::{ReferenceDevice, get, get_mut, graph, put};
 use crate::graph::{
     Activation, Affine, Convolution, Gradients, GraphSpec, GraphTape, InstanceNorm, Learner,
-    Learning, Linear, Op, Pooling, PoolingKind, Shape, TransposedConvolution, Upsampling, Value,
-    Variance, Wanted, check_backward, check_numbers,
+    Learning, Linear, Op, Pooling, PoolingKind, Shape, TransposedConvolution, Upsampling, Variance,
+    Wanted, check_backward, check_numbers,
 };
 use crate::{Result, Tensor};
 
@@ -68,7 +68,7 @@ impl Learner for ReferenceLearner {
         let values = graph::run(&self.spec, inputs)?;
         let inputs = self.spec.inputs.len();
         let outputs = self.spec.outputs.iter().map(|&output| {
-            let value = &values[id(inputs, output)];
+            let value = &values[output.id(inputs)];
             put(value.data.clone(), &value.shape.dims())
         });
         Ok(Box::new(ReferenceTape {
@@ -86,14 +86,6 @@ impl Learner for ReferenceLearner {
         let lists = self.wanted.lists(&self.spec);
         let largest = lists.map(|(_, list)| list.len()).max().unwrap_or(0);
         Ok((3 * made + 2 * largest) * size_of::<f64>())
-    }
-}
-
-/// The index of a value among all: the inputs first.
-fn id(inputs: usize, value: Value) -> usize {
-    match value {
-        Value::Input(index) => index,
-        Value::Node(index) => inputs + index,
     }
 }
 
@@ -123,15 +115,12 @@ impl GraphTape for ReferenceTape<'_> {
         let mut towards: Vec<Vec<f64>> = self.values.iter().map(zeros).collect();
         for (&output, cotangent) in spec.outputs.iter().zip(cotangents) {
             if let Some(cotangent) = cotangent {
-                add(
-                    &mut towards[id(inputs, output)],
-                    get("backward", cotangent)?,
-                );
+                add(&mut towards[output.id(inputs)], get("backward", cotangent)?);
             }
         }
         let mut list = into.numbers.len();
         for (index, node) in spec.nodes.iter().enumerate().rev() {
-            let ids: Vec<_> = node.reads.iter().map(|&value| id(inputs, value)).collect();
+            let ids: Vec<_> = node.reads.iter().map(|&value| value.id(inputs)).collect();
             let reads: Vec<_> = ids.iter().map(|&id| &self.values[id]).collect();
             let made = &self.values[inputs + index];
             let mut slopes = Slopes {
