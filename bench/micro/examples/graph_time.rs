@@ -2,25 +2,9 @@
 //! others use too: `cargo run --release --manifest-path bench/micro/Cargo.toml --example graph_time -- predictor 256 256 15`.
 
 use impasto_micro::graphs::{johnson, microast, predictor};
-use impasto_micro::{device, tensor};
+use impasto_micro::{device, median, tensor, threads};
 use std::error::Error;
-use std::fs;
 use std::time::Instant;
-
-/// Seconds that all threads have run so far, as Linux counts them.
-fn threads() -> f64 {
-    let tasks = fs::read_dir("/proc/self/task").into_iter().flatten();
-    let of = |task: std::io::Result<fs::DirEntry>| {
-        let text = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
-        text.split(' ').next()?.parse::<f64>().ok()
-    };
-    tasks.filter_map(of).sum::<f64>() / 1e9
-}
-
-fn median(mut seconds: Vec<f64>) -> f64 {
-    seconds.sort_by(f64::total_cmp);
-    seconds.get(seconds.len() / 2).copied().unwrap_or(0.0)
-}
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

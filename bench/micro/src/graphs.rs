@@ -3,8 +3,8 @@
 use crate::noise;
 use impasto_compute::Padding;
 use impasto_compute::graph::{
-    Activation, Affine, Border, Convolution, GraphSpec, InstanceNorm, Kind, Op, Scaling,
-    Upsampling, Value, Variance,
+    Activation, Affine, Border, Convolution, GraphSpec, InstanceNorm, Kind, Op, Pooling,
+    PoolingKind, Scaling, Upsampling, Value, Variance,
 };
 
 /// Reflected at the border, as transformation networks are.
@@ -86,6 +86,41 @@ pub fn johnson([a, b, c]: [usize; 3], blocks: usize) -> GraphSpec {
     x = net.convolve(x, (a, 3), (9, 1, 1), REFLECT);
     x = net.activate(x, Activation::Sigmoid);
     net.spec.output(x);
+    net.spec
+}
+
+/// The small encoder `lite` as it is trained: a VGG of seven convolutions, and a linear head behind four of them
+/// (`train/lite.toml`).
+pub fn lite() -> GraphSpec {
+    let zero = Border::Centred(Padding::Zero);
+    let mut net = Builder::default();
+    let mut x = net.spec.input("crop", Kind::Map(3));
+    let (mut from, mut border) = (3, Border::Centred(Padding::Replicate));
+    for (block, widths) in [&[32, 32][..], &[64, 64], &[128; 3]].into_iter().enumerate() {
+        if block > 0 {
+            let pool = Pooling {
+                kind: PoolingKind::Max,
+                kernel: 2,
+                stride: 2,
+                border: Border::Valid,
+            };
+            x = net.spec.push(Op::Pool(pool), &[x]);
+        }
+        for (index, &to) in widths.iter().enumerate() {
+            x = net.convolve(x, (from, to), (3, 1, 1), border);
+            x = net.activate(x, Activation::Relu);
+            (from, border) = (to, zero);
+            let head = match (block, index) {
+                (0, 0) => 32,
+                (1, 0) => 64,
+                (2, 0) => 96,
+                (2, 2) => 128,
+                _ => continue,
+            };
+            let head = net.convolve(x, (to, head), (1, 1, 1), zero);
+            net.spec.output(head);
+        }
+    }
     net.spec
 }
 

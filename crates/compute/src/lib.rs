@@ -14,8 +14,8 @@
 //!
 //! Devices: [`mod@reference`] (naive loops in f64: the oracle), [`cpu`] (Winograd convolutions in SIMD) and, with the feature
 //! `gpu`, `wgpu` (compute shaders).
-//! Beside the encoder's sequence of layers, networks of any shape run forward as graphs ([`mod@graph`]).
-//! Gradients reach the image only: there is no training here.
+//! Beside the encoder's sequence of layers, whose gradients reach the image only, networks of any shape are graphs
+//! ([`mod@graph`]), which learn: gradients reach what they read and the numbers that they are made from.
 //!
 //! # Example
 //!
@@ -70,7 +70,7 @@ pub use device::{
 };
 /// The traits of devices, for whoever holds one by its own type; a [`Device`] that is `dyn` has all their methods.
 pub mod prelude {
-    pub use crate::graph::Graphs;
+    pub use crate::graph::{Graphs, Learning};
     pub use crate::{Device, Hardware, MatrixOps, Networks, SpatialOps, Statistics, VectorOps};
 }
 

@@ -11,10 +11,11 @@
 //! | [`Statistics`] | moments of features | `statistics.rs` |
 //! | [`MatrixOps`] | square matrices, and features by matrices | `matrix.rs` |
 //! | [`Networks`] | | `network.rs` |
-//! | [`Graphs`] | | `graph.rs` |
+//! | [`Graphs`](crate::graph::Graphs) | | `graph.rs` |
+//! | [`Learning`] | | `learning.rs` |
 //!
-//! Every operation of these traits but those of [`Hardware`], [`Networks`] and [`Graphs`] has a default: the reference
-//! computes it (`fallback`), which is slow and says so.
+//! Every operation of these traits but those of [`Hardware`], [`Networks`], [`Graphs`](crate::graph::Graphs) and
+//! [`Learning`] has a default: the reference computes it (`fallback`), which is slow and says so.
 
 mod fallback;
 mod hardware;
@@ -34,7 +35,7 @@ pub(crate) use statistics::weighted;
 pub(crate) use vector::{greatest, same};
 
 use crate::Networks;
-use crate::graph::Graphs;
+use crate::graph::Learning;
 
 /// Where tensors live and networks run.
 ///
@@ -49,6 +50,6 @@ use crate::graph::Graphs;
 /// Every operation returns [`ComputeError::Shape`](crate::ComputeError::Shape) for operands that do not fit,
 /// [`ComputeError::ForeignTensor`](crate::ComputeError::ForeignTensor) for tensors of another device, and
 /// whatever the hardware may report.
-pub trait Device: VectorOps + SpatialOps + Statistics + MatrixOps + Networks + Graphs {}
+pub trait Device: VectorOps + SpatialOps + Statistics + MatrixOps + Networks + Learning {}
 
-impl<D: VectorOps + SpatialOps + Statistics + MatrixOps + Networks + Graphs> Device for D {}
+impl<D: VectorOps + SpatialOps + Statistics + MatrixOps + Networks + Learning> Device for D {}

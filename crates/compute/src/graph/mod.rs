@@ -2,7 +2,8 @@
 //!
 //! Feed-forward networks are made of these: what they read are pictures, features and vectors, what they make are
 //! some of the values inside. A [`GraphSpec`] is a list of [`Node`]s, each an [`Op`] and what it reads; a device
-//! prepares it once ([`Graphs::graph`]) and runs it at any size ([`Graph::run`]).
+//! prepares it once ([`Graphs::graph`]) and runs it at any size ([`Graph::run`]). What is to learn its numbers, or to send
+//! gradients to what it reads, is a [`Learner`].
 //!
 //! ```
 //! use impasto_compute::graph::*;
@@ -36,12 +37,15 @@
 
 #[cfg(feature = "gpu")]
 mod elsewhere;
+mod learning;
 mod op;
 mod shape;
 mod spec;
 
 #[cfg(feature = "gpu")]
-pub(crate) use elsewhere::Elsewhere;
+pub(crate) use elsewhere::{Elsewhere, LearnerElsewhere};
+pub use learning::{Gradients, GraphTape, Learner, Learning, Wanted};
+pub(crate) use learning::{check_backward, check_numbers};
 pub use op::{
     Activation, Affine, Border, Convolution, InstanceNorm, Linear, Op, Pooling, PoolingKind,
     Scaling, TransposedConvolution, Upsampling, Variance,

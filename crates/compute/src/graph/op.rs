@@ -432,6 +432,21 @@ impl Op {
             _ => vec![],
         }
     }
+
+    /// The same, to be replaced by as many others.
+    pub(crate) fn numbers_mut(&mut self) -> Vec<&mut Arc<[f32]>> {
+        match self {
+            Op::Convolution(op) => vec![&mut op.weight, &mut op.bias],
+            Op::TransposedConvolution(op) => vec![&mut op.weight, &mut op.bias],
+            Op::Linear(op) => vec![&mut op.weight, &mut op.bias],
+            Op::Scale(op)
+            | Op::InstanceNorm(InstanceNorm {
+                affine: Affine::Fixed(op),
+                ..
+            }) => vec![&mut op.scale, &mut op.shift],
+            _ => vec![],
+        }
+    }
 }
 
 impl Convolution {

@@ -1,8 +1,10 @@
 //! A graph as data.
 
+use super::learning::Wanted;
 use super::op::Op;
 use super::shape::{Kind, Shape};
 use crate::{ComputeError, Result, Tensor};
+use std::sync::Arc;
 
 /// A value in a graph.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -11,6 +13,16 @@ pub enum Value {
     Input(usize),
     /// What the node of this index makes.
     Node(usize),
+}
+
+impl Value {
+    /// Its index among all values of a graph with so many inputs, which are the first.
+    pub(crate) fn id(self, inputs: usize) -> usize {
+        match self {
+            Value::Input(index) => index,
+            Value::Node(index) => inputs + index,
+        }
+    }
 }
 
 /// What a graph reads.
@@ -91,6 +103,16 @@ impl GraphSpec {
     /// Hands out a value.
     pub fn output(&mut self, value: Value) {
         self.outputs.push(value);
+    }
+
+    /// Replaces numbers by as many others, in the order of [`Wanted::lists`].
+    pub(crate) fn replace(&mut self, wanted: &Wanted, mut lists: impl Iterator<Item = Arc<[f32]>>) {
+        let nodes = self.nodes.iter_mut().zip(&wanted.nodes);
+        for (node, _) in nodes.filter(|(_, wanted)| **wanted) {
+            for (numbers, list) in node.op.numbers_mut().into_iter().zip(&mut lists) {
+                *numbers = list;
+            }
+        }
     }
 
     /// Checks that every node reads what was made before and what its operation takes.

@@ -21,14 +21,15 @@ impl Graphs for ReferenceDevice {
 }
 
 /// A value, row-major.
-struct Made {
-    shape: Shape,
-    data: Vec<f64>,
+#[derive(Debug)]
+pub(super) struct Made {
+    pub(super) shape: Shape,
+    pub(super) data: Vec<f64>,
 }
 
 impl Made {
     /// Channels and size; a vector is a map of single places.
-    fn dims(&self) -> (usize, Size) {
+    pub(super) fn dims(&self) -> (usize, Size) {
         match self.shape {
             Shape::Map { channels, size } => (channels, size),
             Shape::Vector(n) => (n, Size::square(1)),
@@ -36,12 +37,17 @@ impl Made {
     }
 
     /// Numbers of a channel.
-    fn pixels(&self) -> usize {
+    pub(super) fn pixels(&self) -> usize {
         self.dims().1.pixels()
     }
 
-    fn plane(&self, channel: usize) -> &[f64] {
+    pub(super) fn plane(&self, channel: usize) -> &[f64] {
         &self.data[channel * self.pixels()..][..self.pixels()]
+    }
+
+    /// Where a number lies.
+    pub(super) fn index(&self, channel: usize, y: usize, x: usize) -> usize {
+        channel * self.pixels() + y * self.dims().1.width + x
     }
 
     /// A number, or what lies beyond the border.
@@ -58,31 +64,9 @@ impl Graph for ReferenceGraph {
     }
 
     fn run(&self, inputs: &[&Tensor], _: Option<&Strips>) -> Result<Vec<Tensor>> {
-        let shapes = self.spec.shapes_of(inputs)?;
-        let given = |(tensor, shape): (&&Tensor, &Shape)| {
-            let data = get("run", tensor)?.to_vec();
-            Ok(Made {
-                shape: *shape,
-                data,
-            })
-        };
-        let inputs = inputs.iter().zip(&shapes.inputs).map(given);
-        let inputs = inputs.collect::<Result<Vec<_>>>()?;
-        let mut made: Vec<Made> = Vec::new();
-        for (node, &shape) in self.spec.nodes.iter().zip(&shapes.nodes) {
-            let read = |&value: &Value| match value {
-                Value::Input(index) => &inputs[index],
-                Value::Node(index) => &made[index],
-            };
-            let reads: Vec<&Made> = node.reads.iter().map(read).collect();
-            let data = compute(&node.op, &reads, shape);
-            made.push(Made { shape, data });
-        }
+        let made = run(&self.spec, inputs)?;
         let hand_out = |&output: &Value| {
-            let value = match output {
-                Value::Input(index) => &inputs[index],
-                Value::Node(index) => &made[index],
-            };
+            let value = &made[output.id(inputs.len())];
             put(value.data.clone(), &value.shape.dims())
         };
         Ok(self.spec.outputs.iter().map(hand_out).collect())
@@ -103,6 +87,27 @@ impl Graph for ReferenceGraph {
     }
 }
 
+/// All values: the inputs, then what every node makes.
+pub(super) fn run(spec: &GraphSpec, inputs: &[&Tensor]) -> Result<Vec<Made>> {
+    let shapes = spec.shapes_of(inputs)?;
+    let given = |(tensor, shape): (&&Tensor, &Shape)| {
+        let data = get("run", tensor)?.to_vec();
+        Ok(Made {
+            shape: *shape,
+            data,
+        })
+    };
+    let given = inputs.iter().zip(&shapes.inputs).map(given);
+    let mut made = given.collect::<Result<Vec<_>>>()?;
+    for (node, &shape) in spec.nodes.iter().zip(&shapes.nodes) {
+        let reads = node.reads.iter().map(|value| &made[value.id(inputs.len())]);
+        let reads: Vec<&Made> = reads.collect();
+        let data = compute(&node.op, &reads, shape);
+        made.push(Made { shape, data });
+    }
+    Ok(made)
+}
+
 /// What a node makes of what it reads, which fits.
 fn compute(op: &Op, reads: &[&Made], shape: Shape) -> Vec<f64> {
     let x = reads[0];
@@ -113,7 +118,12 @@ fn compute(op: &Op, reads: &[&Made], shape: Shape) -> Vec<f64> {
         Op::Upsample(kind) => {
             let place = |c: usize, y: usize, x_: usize| match kind {
                 Upsampling::Nearest => x.at(c, y as isize / 2, x_ as isize / 2, Padding::Replicate),
-                Upsampling::Bilinear => bilinear(x, c, y, x_),
+                Upsampling::Bilinear => {
+                    let near = between(x, c, y, x_);
+                    near.iter()
+                        .map(|&(place, share)| share * x.data[place])
+                        .sum()
+                }
             };
             each(shape, place)
         }
@@ -157,6 +167,17 @@ fn each(shape: Shape, of: impl Fn(usize, usize, usize) -> f64) -> Vec<f64> {
     data
 }
 
+/// Visits the channels, rows and columns of a map.
+pub(super) fn each_place(shape: Shape, mut visit: impl FnMut(usize, usize, usize)) {
+    if let Shape::Map { channels, size } = shape {
+        for c in 0..channels {
+            for place in 0..size.pixels() {
+                visit(c, place / size.width, place % size.width);
+            }
+        }
+    }
+}
+
 /// A function of each number and its channel.
 fn each_channel(x: &Made, of: impl Fn(usize, f64) -> f64) -> Vec<f64> {
     let pixels = x.pixels();
@@ -172,7 +193,7 @@ fn binary(a: &Made, b: &Made, of: impl Fn(f64, f64) -> f64) -> Vec<f64> {
 }
 
 /// What lies at a place of the result, counted from the first place that is read.
-fn start(border: Border, place: usize, n: usize, k: usize, stride: usize) -> isize {
+pub(super) fn start(border: Border, place: usize, n: usize, k: usize, stride: usize) -> isize {
     (place * stride) as isize - border.before(n, k, stride) as isize
 }
 
@@ -228,40 +249,56 @@ fn transposed(op: &TransposedConvolution, x: &Made, shape: Shape) -> Vec<f64> {
     data
 }
 
-/// A place between four.
-fn bilinear(map: &Made, c: usize, y: usize, x: usize) -> f64 {
-    let near = |i: usize| {
+/// Where a place of a map that is twice as high and wide lies: between four, with the share of each.
+pub(super) fn between(map: &Made, c: usize, y: usize, x: usize) -> [(usize, f64); 4] {
+    let (_, size) = map.dims();
+    let near = |i: usize, n: usize| {
         let position = (i as f64 + 0.5) / 2.0 - 0.5;
-        (position.floor() as isize, position - position.floor())
+        let first = position.floor();
+        let inside = |i: isize| i.clamp(0, n as isize - 1) as usize;
+        let share = position - first;
+        [
+            (inside(first as isize), 1.0 - share),
+            (inside(first as isize + 1), share),
+        ]
     };
-    let ((top, down), (left, right)) = (near(y), near(x));
-    let at = |i: isize, j: isize| map.at(c, top + i, left + j, Padding::Replicate);
-    (at(0, 0) * (1.0 - right) + at(0, 1) * right) * (1.0 - down)
-        + (at(1, 0) * (1.0 - right) + at(1, 1) * right) * down
+    let (rows, columns) = (near(y, size.height), near(x, size.width));
+    [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(i, j)| {
+        let ((y, down), (x, right)) = (rows[i], columns[j]);
+        (map.index(c, y, x), down * right)
+    })
+}
+
+/// Where the numbers of a neighbourhood lie.
+pub(super) fn seen<'a>(
+    op: &Pooling,
+    map: &'a Made,
+    (c, y, x): (usize, usize, usize),
+) -> impl Iterator<Item = usize> + use<'a> {
+    let (_, size) = map.dims();
+    let op = *op;
+    let inside = move |place: usize, n: usize| {
+        let first = start(op.border, place, n, op.kernel, op.stride);
+        let behind = (first + op.kernel as isize).min(n as isize);
+        first.max(0) as usize..behind as usize
+    };
+    let columns = inside(x, size.width);
+    inside(y, size.height).flat_map(move |y| columns.clone().map(move |x| map.index(c, y, x)))
 }
 
 fn pool(op: &Pooling, map: &Made, c: usize, y: usize, x: usize) -> f64 {
-    let (_, size) = map.dims();
-    let inside = |place: usize, n: usize| {
-        let first = start(op.border, place, n, op.kernel, op.stride);
-        let behind = (first + op.kernel as isize).min(n as isize);
-        first.max(0)..behind
-    };
-    let mut seen = Vec::new();
-    for y in inside(y, size.height) {
-        seen.extend(inside(x, size.width).map(|x| map.at(c, y, x, Padding::Zero)));
-    }
+    let seen = seen(op, map, (c, y, x)).map(|place| map.data[place]);
     match op.kind {
-        PoolingKind::Max => seen.into_iter().fold(f64::NEG_INFINITY, f64::max),
-        PoolingKind::Average => mean(&seen),
+        PoolingKind::Max => seen.fold(f64::NEG_INFINITY, f64::max),
+        PoolingKind::Average => mean(&seen.collect::<Vec<_>>()),
     }
 }
 
-fn mean(x: &[f64]) -> f64 {
+pub(super) fn mean(x: &[f64]) -> f64 {
     x.iter().sum::<f64>() / x.len() as f64
 }
 
-fn deviation(x: &[f64], variance: Variance, epsilon: f32) -> f64 {
+pub(super) fn deviation(x: &[f64], variance: Variance, epsilon: f32) -> f64 {
     let mean = mean(x);
     let squares: f64 = x.iter().map(|v| (v - mean) * (v - mean)).sum();
     let count = match variance {

@@ -4,6 +4,7 @@
 //! them against it, and finite differences hold it against itself.
 
 mod graph;
+mod learning;
 mod matrix;
 mod network;
 mod spatial;

@@ -54,7 +54,9 @@ pub use bounds::Bounds;
 pub use tuning::{Convolutions, Precision};
 
 use crate::cpu::{CpuDevice, CpuSettings};
-use crate::graph::{Elsewhere, Graph, GraphSpec, Graphs};
+use crate::graph::{
+    Elsewhere, Graph, GraphSpec, Graphs, Learner, LearnerElsewhere, Learning, Wanted,
+};
 use crate::{Device, Hardware, NetSpec, Network, Networks, Result, Tensor};
 use context::Context;
 use std::sync::Arc;
@@ -198,5 +200,14 @@ impl Graphs for GpuDevice {
     fn graph(&self, spec: &GraphSpec) -> Result<Box<dyn Graph>> {
         let host = Box::new(CpuDevice::new(CpuSettings::default())?);
         Ok(Box::new(Elsewhere::new(self.clone(), host, spec)?))
+    }
+}
+
+/// The processor learns them, too.
+impl Learning for GpuDevice {
+    fn learner(&self, spec: &GraphSpec, wanted: &Wanted) -> Result<Box<dyn Learner>> {
+        let host = Box::new(CpuDevice::new(CpuSettings::default())?);
+        let learner = LearnerElsewhere::new(self.clone(), host, spec, wanted)?;
+        Ok(Box::new(learner))
     }
 }

@@ -5,13 +5,13 @@ use impasto_compute::Hardware;
 use impasto_compute::graph::Graphs;
 
 /// As in `make.py`.
-fn numbers(seed: usize, count: usize) -> Vec<f32> {
+pub(super) fn numbers(seed: usize, count: usize) -> Vec<f32> {
     let number = |i: usize| ((i * 7919 + seed * 104_729) % 2001) as f64 - 1000.0;
     (0..count).map(|i| (number(i) / 1000.0) as f32).collect()
 }
 
 /// The operations of `make.py`, by their names.
-fn operation(name: &str) -> Option<Op> {
+pub(super) fn operation(name: &str) -> Option<Op> {
     let convolution = |groups: usize, k: usize, stride: usize, border: Border| {
         Op::Convolution(Convolution {
             inputs: 4,

@@ -4,6 +4,7 @@
 #[path = "../devices/mod.rs"]
 mod devices;
 mod golden;
+mod gradients;
 mod networks;
 mod operations;
 mod refusals;
@@ -12,7 +13,7 @@ use devices::{cpu, devices};
 use impasto_compute::graph::*;
 use impasto_compute::reference::ReferenceDevice;
 use impasto_compute::{Device, Padding, Result, Size, Strips};
-use impasto_testing::{Tolerance, assert_close, assert_same, noise};
+use impasto_testing::{Tolerance, assert_close, assert_near, assert_same, noise};
 
 /// Rounding of sums of a few hundred products in f32, by F(4×4, 3×3) where they may be.
 const SUMS: f64 = 2e-5;

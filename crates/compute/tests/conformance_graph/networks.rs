@@ -22,7 +22,7 @@ fn normed(spec: &mut GraphSpec, x: Value, filters: &Filters, relu: bool) -> Valu
 }
 
 /// The network of Johnson, Alahi and Fei-Fei (2016) with nearest upsampling, of some widths.
-fn johnson([a, b, c]: [usize; 3], border: Border, scaled: bool) -> GraphSpec {
+pub(super) fn johnson([a, b, c]: [usize; 3], border: Border, scaled: bool) -> GraphSpec {
     let mut spec = GraphSpec::new();
     let image = spec.input("image", Kind::Map(3));
     let square = |i, o, k, s| Filters::square(i, o, k, s, border);
@@ -49,7 +49,7 @@ fn johnson([a, b, c]: [usize; 3], border: Border, scaled: bool) -> GraphSpec {
 }
 
 /// Part of MobileNetV2 (Sandler et al. 2018), and a predictor behind it.
-fn mobile() -> GraphSpec {
+pub(super) fn mobile() -> GraphSpec {
     let mut spec = GraphSpec::new();
     let image = spec.input("image", Kind::Map(3));
     let same = Border::Same(Padding::Zero);
@@ -85,7 +85,7 @@ fn mobile() -> GraphSpec {
 }
 
 /// Modulation by another picture's statistics, mixtures, skips, values that are read several times.
-fn modulated() -> GraphSpec {
+pub(super) fn modulated() -> GraphSpec {
     let mut spec = GraphSpec::new();
     let content = spec.input("content", Kind::Map(3));
     let style = spec.input("style", Kind::Map(3));

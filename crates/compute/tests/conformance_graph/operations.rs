@@ -4,11 +4,11 @@ use super::*;
 
 /// Sides of maps: nothing, a vector, a tile begin and end between them.
 const SIDES: [usize; 14] = [1, 2, 3, 4, 5, 7, 8, 9, 15, 16, 17, 23, 25, 33];
-const PADDINGS: [Padding; 3] = [Padding::Zero, Padding::Replicate, Padding::Reflect];
+pub(super) const PADDINGS: [Padding; 3] = [Padding::Zero, Padding::Replicate, Padding::Reflect];
 /// Rounding of a few operations.
 const ROUNDING: f64 = 2e-6;
 
-fn borders() -> Vec<Border> {
+pub(super) fn borders() -> Vec<Border> {
     let mut borders = vec![Border::Valid];
     borders.extend(PADDINGS.map(Border::Centred));
     borders.extend(PADDINGS.map(Border::Same));
@@ -248,7 +248,7 @@ fn statistics_of_channels() {
     same_for_any_threads("instance norm", &single(norm(1, 17), &inputs), &inputs);
 }
 
-const ACTIVATIONS: [Activation; 5] = [
+pub(super) const ACTIVATIONS: [Activation; 5] = [
     Activation::Relu,
     Activation::Relu6,
     Activation::Sigmoid,

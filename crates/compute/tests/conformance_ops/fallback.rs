@@ -1,7 +1,7 @@
 //! A device that lacks operations gives what the reference gives, and the log says so once for each.
 
 use super::{ROUNDING, Results, each, images, matrices, refusals, values, vectors};
-use impasto_compute::graph::{Graph, GraphSpec};
+use impasto_compute::graph::{Graph, GraphSpec, Learner, Wanted};
 use impasto_compute::prelude::*;
 use impasto_compute::reference::ReferenceDevice;
 use impasto_compute::{
@@ -76,6 +76,15 @@ impl Graphs for Bare {
         Err(ComputeError::Unsupported {
             device: self.name.into(),
             operation: "graphs",
+        })
+    }
+}
+
+impl Learning for Bare {
+    fn learner(&self, _: &GraphSpec, _: &Wanted) -> Result<Box<dyn Learner>> {
+        Err(ComputeError::Unsupported {
+            device: self.name.into(),
+            operation: "learning of graphs",
         })
     }
 }

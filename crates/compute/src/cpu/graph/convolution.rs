@@ -16,7 +16,16 @@ use std::ops::Range;
 /// 16 results directly.
 const TRANSFORMS: [usize; 2] = [280, 230];
 /// What is computed of a map at most in tiles that lie partly beyond its end, over what counts.
-const WASTE: f64 = 2.0;
+pub(super) const WASTE: f64 = 2.0;
+/// Products for a vector of tiles of every pair of channels, directly: of a doubled map, and of others.
+const DOUBLED: usize = 64;
+pub(super) const DIRECTLY: usize = 144;
+
+/// Whether F(4×4, 3×3) pays for so many channels, where each pair takes so many products directly.
+pub(super) fn pays(inputs: usize, outputs: usize, directly: usize) -> bool {
+    let gain = (directly - 36) * inputs * outputs;
+    gain > TRANSFORMS[0] * inputs + TRANSFORMS[1] * outputs
+}
 
 /// Filters of a convolution, as they are applied.
 #[derive(Debug)]
@@ -32,16 +41,13 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    /// Those of a convolution, which reads a doubled map or not; and whether what it reads is to be doubled still.
-    pub(super) fn new(op: &Convolution, doubled: bool, winograd: bool) -> (bool, Self) {
+    /// Those of a convolution, which reads a doubled map or not.
+    pub(super) fn new(op: &Convolution, doubled: bool, winograd: bool) -> Self {
         let small = op.kernel == [3, 3] && op.stride == 1 && op.groups == 1;
         let doubles = doubled && small && op.border != Border::Valid;
-        // Products for a vector of tiles of every pair of channels, directly and by points.
-        let directly = if doubles { 64 } else { 144 };
-        let (inputs, outputs) = (op.inputs, op.outputs);
-        let gain = (directly - 36) * inputs * outputs;
-        let worth = gain > TRANSFORMS[0] * inputs + TRANSFORMS[1] * outputs;
-        let prepared = Self {
+        let directly = if doubles { DOUBLED } else { DIRECTLY };
+        let worth = pays(op.inputs, op.outputs, directly);
+        Self {
             direct: match doubles {
                 true => Filters::doubled(op),
                 false => Filters::ordinary(op),
@@ -49,8 +55,7 @@ impl Prepared {
             doubles,
             winograd: (winograd && small && worth).then(|| winograd::Filters::new(op)),
             products: op.weight.len(),
-        };
-        (doubled, prepared)
+        }
     }
 
     /// Those of the transpose of one.
@@ -171,8 +176,8 @@ impl Way<'_> {
         };
         let (reads, padding, doubled) = match self {
             Way::Winograd { filters, .. } => {
-                let reads = winograd::reads(filters, here(doubled).height, rows);
-                (reads, filters.border.padding(), doubled)
+                let reads = winograd::reads(filters, rows);
+                (reads, filters.padding, doubled)
             }
             Way::Pointwise(_) => return rows.clone(),
             Way::Depthwise(filters) => {

@@ -9,8 +9,8 @@ use crate::{Padding, Size};
 pub(super) enum Reach {
     /// As much as the border of a convolution with filters of these sides says.
     Border(Border, [usize; 2]),
-    /// So many places each way.
-    Fixed(usize, Padding),
+    /// So many places downwards and to the right.
+    Fixed([usize; 2], Padding),
 }
 
 impl Reach {
@@ -21,7 +21,7 @@ impl Reach {
                 border.before(size.height, h, stride),
                 border.before(size.width, w, stride),
             ],
-            Reach::Fixed(before, _) => [before; 2],
+            Reach::Fixed(before, _) => before,
         }
     }
 
@@ -96,7 +96,7 @@ impl Filters {
             inputs: op.inputs,
             groups: 1,
             stride: 1,
-            reach: Reach::Fixed(1, padding),
+            reach: Reach::Fixed([1; 2], padding),
             phases: 2,
             span: [3, 3],
             taps,
@@ -141,7 +141,7 @@ impl Filters {
             inputs: op.inputs,
             groups: 1,
             stride: 1,
-            reach: Reach::Fixed(before as usize, Padding::Zero),
+            reach: Reach::Fixed([before as usize; 2], Padding::Zero),
             phases: s,
             span: [span; 2],
             taps,
@@ -153,6 +153,83 @@ impl Filters {
             // Which tap of the filter reads that place.
             let tap = |a: usize, y: usize| (a + op.before + s * before as usize) - s * y;
             op.weight[((input * op.outputs + out) * k + tap(a, y)) * k + tap(b, x)]
+        });
+        filters
+    }
+
+    /// Those of the gradient of a convolution towards all that it reads, also beyond the border, from that towards what it
+    /// makes: over each place of the latter there are as many as the stride has phases.
+    pub(super) fn adjoint(op: &Convolution) -> Self {
+        let s = op.stride;
+        // Places that lie before, each way, at most.
+        let [top, left] = op.kernel.map(|k| (k - 1) / s);
+        // Along one direction: the place within the span of every tap for a phase.
+        let line = |a: usize, k: usize, last: usize| (a..k).step_by(s).map(move |t| last - t / s);
+        let mut taps = Vec::new();
+        for (a, b) in (0..s).flat_map(|a| (0..s).map(move |b| (a, b))) {
+            let rows = line(a, op.kernel[0], top);
+            let places = rows.flat_map(|y| line(b, op.kernel[1], left).map(move |x| (y, x)));
+            taps.push(places.collect());
+        }
+        let mut filters = Self {
+            outputs: op.inputs,
+            inputs: op.outputs,
+            groups: op.groups,
+            stride: 1,
+            reach: Reach::Fixed([top, left], Padding::Zero),
+            phases: s,
+            span: [top + 1, left + 1],
+            taps,
+            weights: Vec::new(),
+            bias: vec![0.0; op.inputs],
+        };
+        let [from, to] = [op.inputs, op.outputs].map(|channels| channels / op.groups);
+        filters.lay_out(|phase, (y, x), channel, of_group| {
+            let (row, column) = (phase / s + s * (top - y), phase % s + s * (left - x));
+            let out = channel / from * to + of_group;
+            let filter = (out * from + channel % from) * op.kernel[0];
+            op.weight[(filter + row) * op.kernel[1] + column]
+        });
+        filters
+    }
+
+    /// Those of the gradient of a 3×3 convolution towards what lies beyond one edge of what it reads, along which there are
+    /// taps `of` of its filters; so many places lie before the first one.
+    pub(super) fn edge(op: &Convolution, before: usize, of: impl Fn(usize) -> usize) -> Self {
+        let mut filters = Self {
+            outputs: op.inputs,
+            inputs: op.outputs,
+            groups: 1,
+            stride: 1,
+            reach: Reach::Fixed([0, before], Padding::Zero),
+            phases: 1,
+            span: [1, 3],
+            taps: vec![(0..3).map(|x| (0, x)).collect()],
+            weights: Vec::new(),
+            bias: vec![0.0; op.inputs],
+        };
+        filters
+            .lay_out(|_, (_, x), input, out| op.weight[(out * op.inputs + input) * 9 + of(2 - x)]);
+        filters
+    }
+
+    /// Those of the gradient of a transposed convolution towards what it reads: the convolution.
+    pub(super) fn straight(op: &TransposedConvolution) -> Self {
+        let k = op.kernel;
+        let mut filters = Self {
+            outputs: op.inputs,
+            inputs: op.outputs,
+            groups: 1,
+            stride: op.stride,
+            reach: Reach::Fixed([op.before; 2], Padding::Zero),
+            phases: 1,
+            span: [k; 2],
+            taps: vec![(0..k).flat_map(|y| (0..k).map(move |x| (y, x))).collect()],
+            weights: Vec::new(),
+            bias: vec![0.0; op.inputs],
+        };
+        filters.lay_out(|_, (y, x), input, out| {
+            op.weight[((input * op.outputs + out) * k + y) * k + x]
         });
         filters
     }

@@ -15,7 +15,7 @@ use std::ops::Range;
 pub(super) const PIECE: usize = 16 << 10;
 
 /// Numbers that are summed in f32.
-const PART: usize = 2048;
+pub(super) const PART: usize = 2048;
 
 /// How a map is made of others.
 pub(super) struct Job<'a> {

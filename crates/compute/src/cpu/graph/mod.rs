@@ -7,7 +7,8 @@
 //! * `view` is how maps are read, `target` how they are written, with what is done on the way;
 //! * `convolution` chooses how convolutions are computed: `direct`ly, `pointwise`, `depthwise` or by
 //!   `winograd`; most stand on the kernel of `product`, and on `filters` that are laid out for it;
-//! * `maps` and `vectors` are the rest, `activation` the functions of single numbers.
+//! * `maps` and `vectors` are the rest, `activation` the functions of single numbers;
+//! * `learning` is the way back.
 
 mod activation;
 mod convolution;
@@ -15,6 +16,7 @@ mod depthwise;
 mod direct;
 mod filters;
 mod geometry;
+mod learning;
 mod maps;
 mod plan;
 mod pointwise;

@@ -19,14 +19,33 @@ use crate::graph::{
 pub(super) struct Plan {
     pub(super) stages: Vec<Stage>,
     pub(super) convolutions: Vec<Prepared>,
+    /// By convolution: its node.
+    nodes: Vec<usize>,
     pub(super) inputs: usize,
     pub(super) outputs: Vec<Id>,
+    /// By value: how it is read once all is made, as far as it is a map that is there.
+    pub(super) views: Vec<Option<View>>,
 }
 
 impl Plan {
     /// Of a graph that is valid; `winograd` if convolutions may be computed so.
     pub(super) fn new(spec: &GraphSpec, winograd: bool) -> Self {
-        let mut planner = Planner::new(spec, winograd);
+        Self::with(spec, winograd, Vec::new())
+    }
+
+    /// Of the same graph with other numbers in some nodes; filters of others are not laid out again.
+    pub(super) fn renew(&mut self, spec: &GraphSpec, winograd: bool, changed: &[bool]) {
+        let mut known: Vec<Option<Prepared>> = spec.nodes.iter().map(|_| None).collect();
+        let prepared = self.convolutions.drain(..).zip(&self.nodes);
+        for (prepared, &node) in prepared.filter(|(_, node)| !changed[**node]) {
+            known[node] = Some(prepared);
+        }
+        *self = Self::with(spec, winograd, known);
+    }
+
+    /// With the convolutions of some nodes.
+    fn with(spec: &GraphSpec, winograd: bool, known: Vec<Option<Prepared>>) -> Self {
+        let mut planner = Planner::new(spec, winograd, known);
         for (index, node) in spec.nodes.iter().enumerate() {
             if !planner.absorbed[index] {
                 planner.node(index, node);
@@ -45,8 +64,10 @@ impl Plan {
         Self {
             stages: planner.stages,
             convolutions: planner.convolutions,
+            nodes: planner.nodes,
             inputs: spec.inputs.len(),
             outputs,
+            views: planner.views,
         }
     }
 }
@@ -68,17 +89,18 @@ struct Planner<'a> {
     absorbed: Vec<bool>,
     stages: Vec<Stage>,
     convolutions: Vec<Prepared>,
+    /// By convolution: its node.
+    nodes: Vec<usize>,
+    /// By node: its convolution, if it is prepared already.
+    known: Vec<Option<Prepared>>,
 }
 
 impl<'a> Planner<'a> {
-    fn new(spec: &'a GraphSpec, winograd: bool) -> Self {
+    fn new(spec: &'a GraphSpec, winograd: bool, known: Vec<Option<Prepared>>) -> Self {
         let inputs = spec.inputs.len();
         let all = inputs + spec.nodes.len();
         let mut kinds: Vec<_> = spec.inputs.iter().map(|port| port.kind).collect();
-        let id = |value: Value| match value {
-            Value::Input(index) => index,
-            Value::Node(index) => inputs + index,
-        };
+        let id = |value: Value| value.id(inputs);
         let mut readers = vec![Vec::new(); all];
         for (index, node) in spec.nodes.iter().enumerate() {
             let reads: Vec<_> = node.reads.iter().map(|&value| kinds[id(value)]).collect();
@@ -116,14 +138,13 @@ impl<'a> Planner<'a> {
             summed: vec![false; all],
             absorbed: vec![false; spec.nodes.len()],
             convolutions: Vec::new(),
+            nodes: Vec::new(),
+            known,
         }
     }
 
     fn id(&self, value: Value) -> Id {
-        match value {
-            Value::Input(index) => index,
-            Value::Node(index) => self.spec.inputs.len() + index,
-        }
+        value.id(self.spec.inputs.len())
     }
 
     fn push(&mut self, to: Id, work: Work) {
@@ -227,6 +248,7 @@ impl<'a> Planner<'a> {
     /// Adds a convolution, and what follows it.
     fn convolve(&mut self, id: Id, view: View, convolution: Prepared) {
         self.convolutions.push(convolution);
+        self.nodes.push(id - self.spec.inputs.len());
         let (add, to) = self.added(id);
         let (activation, to) = self.followed(to);
         let work = Work::Convolve {
@@ -244,8 +266,16 @@ impl<'a> Planner<'a> {
     fn convolution(&mut self, id: Id, from: Id, op: &Convolution) {
         let view = self.views[from].clone();
         let view = view.unwrap_or_else(|| View::plain(from));
-        let (doubled, prepared) = Prepared::new(op, view.doubled, self.winograd);
-        self.convolve(id, View { doubled, ..view }, prepared);
+        let prepared = match self.known(id) {
+            Some(prepared) => prepared,
+            None => Prepared::new(op, view.doubled, self.winograd),
+        };
+        self.convolve(id, view, prepared);
+    }
+
+    /// The convolution of a node that is prepared already.
+    fn known(&mut self, id: Id) -> Option<Prepared> {
+        self.known.get_mut(id - self.spec.inputs.len())?.take()
     }
 
     /// Whether a value is read by convolutions alone.
@@ -267,7 +297,9 @@ impl<'a> Planner<'a> {
             Op::Convolution(op) => self.convolution(id, from, op),
             Op::TransposedConvolution(op) => {
                 let view = self.single(from);
-                self.convolve(id, view, Prepared::transposed(op));
+                let prepared = self.known(id);
+                let prepared = prepared.unwrap_or_else(|| Prepared::transposed(op));
+                self.convolve(id, view, prepared);
             }
             Op::Upsample(kind) => {
                 let view = self.single(from);

@@ -69,6 +69,15 @@ impl Schedule {
         Writer::write(geometry, &[segment], &|_| true)
     }
 
+    /// Lets go of nothing that is kept, by slot.
+    pub(super) fn keep(&mut self, kept: &[bool]) {
+        let stays = |action: &Action| match action {
+            Action::Drop(slot) => !kept[slot.index()],
+            _ => true,
+        };
+        self.actions.retain(stays);
+    }
+
     /// In strips of some rows of the highest maps, about; maps that several segments read are kept if `keeps` says so.
     pub(super) fn strips(
         geometry: Geometry<'_>,

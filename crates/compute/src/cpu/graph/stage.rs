@@ -44,7 +44,7 @@ impl View {
     }
 
     /// What has to be there.
-    fn reads(&self) -> impl Iterator<Item = Slot> {
+    pub(super) fn reads(&self) -> impl Iterator<Item = Slot> {
         let made = match self.scales {
             Scales::Made(id) => Some(Slot::numbers(id)),
             Scales::None | Scales::Fixed(_) => None,

@@ -71,8 +71,7 @@ enum Outside {
 
 impl<'a> Source<'a> {
     /// A map as it is.
-    #[cfg(test)]
-    fn plain(data: &'a [f32], channels: usize, size: Size) -> Self {
+    pub(super) fn plain(data: &'a [f32], channels: usize, size: Size) -> Self {
         let lines = Lines {
             data,
             plane: size.pixels(),

@@ -16,8 +16,8 @@ use crate::cpu::Context;
 use crate::cpu::shared::Shared;
 use crate::cpu::simd::{Isa, with_simd};
 use crate::cpu::tile::{F4, Tile};
-use crate::graph::{Border, Convolution};
-use crate::{Result, Size};
+use crate::graph::Convolution;
+use crate::{Padding, Result, Size};
 use fearless_simd::prelude::*;
 use rayon::prelude::*;
 use std::ops::Range;
@@ -39,7 +39,9 @@ const ROW: usize = (M + 1) * MOST_LANES;
 pub(super) struct Filters {
     pub(super) inputs: usize,
     pub(super) outputs: usize,
-    pub(super) border: Border,
+    /// Places before the first one that are read, each way, and what lies beyond the border.
+    before: usize,
+    pub(super) padding: Padding,
     /// `[point][block of outputs][input][output]`.
     weights: Vec<f32>,
     bias: Vec<f32>,
@@ -69,9 +71,33 @@ impl Filters {
         Self {
             inputs,
             outputs,
-            border: op.border,
+            before: op.border.before(1, 3, 1),
+            padding: op.border.padding(),
             weights,
             bias: op.bias.to_vec(),
+        }
+    }
+
+    /// Those of the gradient of a 3×3 convolution towards the places inside what it reads, from that towards what it makes:
+    /// transposed, and turned by half a circle.
+    pub(super) fn adjoint(op: &Convolution) -> Self {
+        let (inputs, outputs) = (op.inputs, op.outputs);
+        let weight = |index: usize| {
+            let (pair, tap) = (index / 9, index % 9);
+            let (input, out) = (pair / outputs, pair % outputs);
+            op.weight[(out * inputs + input) * 9 + 8 - tap]
+        };
+        let turned = Convolution {
+            inputs: outputs,
+            outputs: inputs,
+            weight: (0..op.weight.len()).map(weight).collect(),
+            bias: vec![0.0; inputs].into(),
+            ..*op
+        };
+        Self {
+            before: 2 - op.border.before(1, 3, 1),
+            padding: Padding::Zero,
+            ..Self::new(&turned)
         }
     }
 
@@ -138,8 +164,8 @@ impl Pieces {
 }
 
 /// The rows that are read for some rows, which may lie beyond the border.
-pub(super) fn reads(filters: &Filters, height: usize, rows: &Range<usize>) -> Range<isize> {
-    let before = filters.border.before(height, 3, 1) as isize;
+pub(super) fn reads(filters: &Filters, rows: &Range<usize>) -> Range<isize> {
+    let before = filters.before as isize;
     let (first, behind) = (rows.start / M * M, rows.end.next_multiple_of(M));
     first as isize - before..(behind + A - M) as isize - before
 }
@@ -158,8 +184,6 @@ pub(super) fn run(
     target: &Target<'_>,
 ) -> Result<()> {
     let lanes = context.token.lanes();
-    let size = source.size();
-    let before = |n: usize| filters.border.before(n, 3, 1);
     let room: usize = filters.room(lanes).iter().sum();
     let pieces = Pieces::new(filters, lanes, target.size);
     let job = Job {
@@ -167,7 +191,6 @@ pub(super) fn run(
         source,
         target,
         pieces,
-        before: [before(size.height), before(size.width)],
     };
     let tiles = target.rows.len().div_ceil(M);
     (0..tiles.div_ceil(pieces.tall) * pieces.beside)
@@ -203,7 +226,6 @@ struct Job<'a> {
     source: &'a Source<'a>,
     target: &'a Target<'a>,
     pieces: Pieces,
-    before: [usize; 2],
 }
 
 impl Job<'_> {
@@ -238,15 +260,14 @@ impl Job<'_> {
         let (v, m) = room.split_at_mut(of_v);
         let (m, rows) = m.split_at_mut(of_m);
         let v = Shared::new(v);
-        let left = block.left as isize - self.before[1] as isize;
+        let before = self.filters.before as isize;
+        let left = block.left as isize - before;
         let read = block.wide * M * lanes + A - M;
-        let columns = self
-            .source
-            .columns(left, read, self.filters.border.padding());
+        let columns = self.source.columns(left, read, self.filters.padding);
         for (index, tile) in block.rows.clone().enumerate() {
             // Units of one row of tiles are read together.
             let run = Run {
-                top: (tile * M) as isize - self.before[0] as isize,
+                top: (tile * M) as isize - before,
                 units: block.wide,
                 index: index * block.wide,
             };
