@@ -8,6 +8,7 @@ use crate::models::args::{Models, ModelsFolder};
 use crate::options::{self, LossSettings, RunSettings};
 use crate::recipe::RecipeCommand;
 use crate::regions::Regions;
+use crate::train;
 use crate::value::{self, Given};
 use clap::{Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
@@ -57,6 +58,9 @@ pub enum Command {
     Inspect(Inspect),
     /// Give the colours of one picture to another, without painting
     Colors(colors::Arguments),
+    /// Make networks of your own
+    #[command(subcommand)]
+    Train(train::Train),
     /// Get, keep and check the networks that look at pictures
     #[command(subcommand)]
     Models(Models),
@@ -92,6 +96,7 @@ impl Command {
             Command::Gallery(args) => Some(&args.run.device.cpu),
             Command::Inspect(Inspect::Loss(args)) => Some(&args.device.cpu),
             Command::Bench(Bench::Step(args)) => Some(&args.device.cpu),
+            Command::Train(train::Train::Style(args)) => Some(&args.cpu),
             _ => None,
         }
     }

@@ -31,6 +31,7 @@ mod regions;
 mod settings;
 mod styles;
 mod stylize;
+mod train;
 mod value;
 mod words;
 
@@ -139,6 +140,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Inspect(Inspect::Loss(args)) => inspect::loss(&args),
         Command::Inspect(Inspect::Encoder(args)) => inspect::encoder(&args),
         Command::Colors(args) => colors::run(&args),
+        Command::Train(command) => train::run(&command),
         Command::Models(command) => models::run(&command),
         Command::Recipe(command) => recipe::run(&command),
         Command::Devices => Ok(devices::list()?),

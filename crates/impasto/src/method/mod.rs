@@ -16,6 +16,7 @@ mod surroundings;
 
 pub use extra::{ExtraTerms, TermContext};
 pub use feedforward::{Painter, PainterSpec};
+pub(crate) use optimize::OptimizeMethod;
 pub use optimize::{CalibratedLayer, calibration};
 pub use plan::{LEAST_TILE, Pace, RunLimits, RunPlan, ScalePlan};
 

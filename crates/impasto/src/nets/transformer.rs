@@ -249,6 +249,110 @@ impl TransformerSpec {
         Ok(vectors.flatten().collect())
     }
 
+    /// The network in one of its styles alone: what it chooses from is fixed. One without a choice is left as it is.
+    ///
+    /// # Errors
+    /// [`NetError::NoSuchStyle`].
+    pub fn only(&self, index: usize) -> Result<Self, NetError> {
+        let mut pairs = match self.styles() {
+            1 if self.conditional().next().is_none() => return Ok(self.clone()),
+            _ => self.style(&[(index, 1.0)])?.into_iter(),
+        };
+        let mut only = self.clone();
+        for layer in only.layers_mut() {
+            if let Norm::Conditional { epsilon, .. } = layer.norm {
+                let mut next = || pairs.next().unwrap_or_default().into();
+                let (scale, shift) = (next(), next());
+                let scaling = Scaling { scale, shift };
+                layer.norm = Norm::Instance { epsilon, scaling };
+            }
+        }
+        Ok(only)
+    }
+
+    /// The network with the numbers of a graph that [`TransformerSpec::graph`] made of it, and that has learned since.
+    pub fn with_numbers_of(&self, graph: &GraphSpec) -> Self {
+        let mut learned = self.clone();
+        let mut operations = graph.nodes.iter().map(|node| &node.op);
+        for layer in learned.layers_mut() {
+            match &mut layer.filters {
+                Filters::Convolution { convolution, .. } => {
+                    let next = operations.find_map(|op| match op {
+                        Op::Convolution(learned) => Some(learned),
+                        _ => None,
+                    });
+                    next.into_iter()
+                        .for_each(|learned| convolution.clone_from(learned));
+                }
+                Filters::Transposed(convolution) => {
+                    let next = operations.find_map(|op| match op {
+                        Op::TransposedConvolution(learned) => Some(learned),
+                        _ => None,
+                    });
+                    next.into_iter()
+                        .for_each(|learned| convolution.clone_from(learned));
+                }
+            }
+            if let Norm::Instance { scaling, .. } = &mut layer.norm {
+                let next = operations.find_map(|op| match op {
+                    Op::InstanceNorm(InstanceNorm {
+                        affine: Affine::Fixed(learned),
+                        ..
+                    }) => Some(learned),
+                    _ => None,
+                });
+                next.into_iter()
+                    .for_each(|learned| scaling.clone_from(learned));
+            }
+        }
+        learned
+    }
+
+    /// Its layers as one line for people and programs: `9x9 3>8, 3x3 8>16 /2, …`.
+    pub fn outline(&self) -> String {
+        let layers = self.layers().map(|layer| match &layer.filters {
+            Filters::Convolution {
+                enlarge,
+                convolution,
+            } => {
+                let Convolution {
+                    inputs,
+                    outputs,
+                    kernel: [h, w],
+                    stride,
+                    ..
+                } = convolution;
+                let size = match (enlarge, stride) {
+                    (Some(_), _) => " x2".to_string(),
+                    (None, 1) => String::new(),
+                    (None, stride) => format!(" /{stride}"),
+                };
+                format!("{h}x{w} {inputs}>{outputs}{size}")
+            }
+            Filters::Transposed(convolution) => {
+                let k = convolution.kernel;
+                let (inputs, outputs) = (convolution.inputs, convolution.outputs);
+                format!("{k}x{k} {inputs}>{outputs} x{}", convolution.stride)
+            }
+        });
+        layers.collect::<Vec<_>>().join(", ")
+    }
+
+    fn layers_mut(&mut self) -> impl Iterator<Item = &mut Layer> {
+        self.stages.iter_mut().flat_map(|stage| match stage {
+            Stage::Layer(layer) => std::slice::from_mut(layer),
+            Stage::Residual(layers) => layers.as_mut_slice(),
+        })
+    }
+
+    /// Layers in order, each with whether it is one of a residual block.
+    pub(super) fn placed_layers(&self) -> impl Iterator<Item = (&Layer, bool)> {
+        self.stages.iter().flat_map(|stage| match stage {
+            Stage::Layer(layer) => vec![(layer, false)],
+            Stage::Residual(layers) => layers.iter().map(|layer| (layer, true)).collect(),
+        })
+    }
+
     /// The numbers that it was made from, those of all styles.
     pub(crate) fn numbers(&self) -> Vec<&[f32]> {
         let mut numbers: Vec<&[f32]> = Vec::new();

@@ -46,6 +46,11 @@ impl Adam {
         })
     }
 
+    /// Changes the size of the steps to come.
+    pub fn set_learning_rate(&mut self, rate: f32) {
+        self.settings.learning_rate = rate;
+    }
+
     /// The state as plain data.
     pub fn parts(&self) -> Parts<&Tensor> {
         let mut parts = Parts::default();

@@ -25,6 +25,7 @@ mod profile;
 mod resize;
 mod save;
 
+use impasto_compute::Size;
 use std::path::Path;
 
 pub use decode::Limits;
@@ -58,6 +59,14 @@ pub struct Picture {
 }
 
 impl Picture {
+    /// Columns and rows.
+    pub fn size(&self) -> Size {
+        Size {
+            width: self.width,
+            height: self.height,
+        }
+    }
+
     /// A picture of 8 bits without alpha from planes `[3, height, width]` (red, green, blue),
     /// sRGB-coded 0..1. Values outside that range are kept, and clamped when written.
     ///
@@ -130,7 +139,7 @@ impl Picture {
 
     /// The same picture with its opacity times a mask's shares, so that nothing is to be seen where the mask is black.
     pub fn masked(&self, mask: &crate::Mask) -> Picture {
-        let mut alpha = mask.stretched(impasto_compute::Size {
+        let mut alpha = mask.stretched(Size {
             width: self.width,
             height: self.height,
         });

@@ -14,6 +14,7 @@ mod tests;
 pub use compare::{Comparison, Contender};
 pub use gallery::{Cell, Gallery, Plate};
 pub use html::Page;
+pub(crate) use text::base64;
 
 use crate::recipe::Recipe;
 use crate::style::Style;

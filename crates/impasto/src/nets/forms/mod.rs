@@ -16,6 +16,7 @@
 //! Running means beside instance norms, which old files of pytorch/examples have, are not used by that network.
 
 mod read;
+mod write;
 
 use super::tensors::{Layout, Tensors};
 use super::transformer::{Colours, End};
