@@ -157,8 +157,8 @@ pub trait Learner: Send + Sync + fmt::Debug {
     /// As [`Graph::run`](super::Graph::run).
     fn forward(&self, inputs: &[&Tensor]) -> Result<Box<dyn GraphTape + '_>>;
 
-    /// Bytes that a run there and back on inputs of these shapes takes at most at a time: its outputs included; inputs,
-    /// gradients towards outputs and [`Gradients`] not.
+    /// Bytes that a run there and back on inputs of these shapes takes at most at a time: its outputs and gradients towards
+    /// inputs included; inputs, gradients towards outputs and those towards numbers not.
     ///
     /// # Errors
     /// [`ComputeError::Shape`], as for [`Learner::forward`].

@@ -38,6 +38,7 @@
 #[cfg(feature = "gpu")]
 mod elsewhere;
 mod learning;
+mod numbers;
 mod op;
 mod shape;
 mod spec;

@@ -166,3 +166,145 @@ impl Back<'_> {
         bytes(floats)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cpu::{CpuDevice, CpuSettings};
+    use crate::graph::{
+        Activation, Affine, Border, Convolution, GraphSpec, InstanceNorm, Kind, Learning, Pooling,
+        PoolingKind, Scaling, TransposedConvolution, Upsampling, Value, Variance, Wanted,
+    };
+    use crate::{Hardware, Padding, Size};
+
+    fn convolution(inputs: usize, outputs: usize, kernel: usize, stride: usize) -> Op {
+        Op::Convolution(Convolution {
+            inputs,
+            outputs,
+            groups: 1,
+            kernel: [kernel; 2],
+            stride,
+            border: Border::Centred(Padding::Reflect),
+            weight: vec![0.01; inputs * outputs * kernel * kernel].into(),
+            bias: vec![0.5; outputs].into(),
+        })
+    }
+
+    /// Some of everything, at two sizes.
+    fn network(channels: usize) -> GraphSpec {
+        let mut spec = GraphSpec::new();
+        let c = channels;
+        let image = spec.input("image", Kind::Map(3));
+        let x = spec.push(convolution(3, c, 9, 1), &[image]);
+        let x = spec.push(convolution(c, c, 3, 2), &[x]);
+        let norm = InstanceNorm {
+            epsilon: 1e-3,
+            variance: Variance::Biased,
+            affine: Affine::Fixed(Scaling {
+                scale: vec![1.0; c].into(),
+                shift: vec![0.1; c].into(),
+            }),
+        };
+        let y = spec.push(Op::InstanceNorm(norm), &[x]);
+        let y = spec.push(Op::Activation(Activation::Relu), &[y]);
+        let y = spec.push(convolution(c, c, 3, 1), &[y]);
+        let x = spec.push(Op::Add, &[x, y]);
+        let y = spec.push(Op::Multiply, &[x, y]);
+        let mean = spec.push(Op::ChannelMean, &[x]);
+        let y = spec.push(Op::Multiply, &[y, mean]);
+        let x = spec.push(Op::Concat, &[x, y]);
+        let large = spec.push(Op::Upsample(Upsampling::Nearest), &[x]);
+        let y = spec.push(convolution(2 * c, c, 3, 1), &[large]);
+        let pool = Pooling {
+            kind: PoolingKind::Max,
+            kernel: 2,
+            stride: 2,
+            border: Border::Centred(Padding::Zero),
+        };
+        let y = spec.push(Op::Pool(pool), &[y]);
+        let back = TransposedConvolution {
+            inputs: c,
+            outputs: 3,
+            kernel: 4,
+            stride: 2,
+            before: 1,
+            weight: vec![0.01; c * 3 * 16].into(),
+            bias: vec![0.0; 3].into(),
+        };
+        let y = spec.push(Op::TransposedConvolution(back), &[y]);
+        spec.output(y);
+        spec.output(x);
+        spec
+    }
+
+    fn wishes(spec: &GraphSpec) -> Vec<Wanted> {
+        let norms = |op: &Op| matches!(op, Op::InstanceNorm(_));
+        vec![
+            Wanted::numbers(spec, |_| true).with_input(0),
+            Wanted::numbers(spec, norms),
+            Wanted::numbers(spec, |_| false).with_input(0),
+        ]
+    }
+
+    /// What a learner says, and what it takes.
+    fn measured(spec: &GraphSpec, wanted: &Wanted, size: Size) -> Result<(usize, usize)> {
+        let device = CpuDevice::new(CpuSettings {
+            threads: Some(2),
+            ..CpuSettings::default()
+        })?;
+        let learner = device.learner(spec, wanted)?;
+        let Size { width, height } = size;
+        let image = device.upload(&vec![0.5; 3 * size.pixels()], &[3, height, width])?;
+        let shape = Shape::Map { channels: 3, size };
+        let shapes = spec.shapes(&[shape])?;
+        let outputs = spec.outputs.iter().map(|&output| match output {
+            Value::Input(_) => shape.dims(),
+            Value::Node(index) => shapes[index].dims(),
+        });
+        let towards = outputs.map(|dims| device.upload(&vec![1.0; dims.iter().product()], &dims));
+        let towards = towards.collect::<Result<Vec<_>>>()?;
+        let towards: Vec<_> = towards.iter().map(Some).collect();
+        let mut gradients = learner.gradients()?;
+        let (before, _) = device.context.pool.in_use();
+        // As many as the pool remembers.
+        for _ in 0..4 {
+            let tape = learner.forward(&[&image])?;
+            tape.backward(&towards, &mut gradients)?;
+            gradients.inputs[0] = None;
+        }
+        let (_, most) = device.context.pool.in_use();
+        Ok((learner.memory(&[shape])?, most - before))
+    }
+
+    #[test]
+    fn learning_takes_no_more_memory_than_it_says() -> Result<()> {
+        for channels in [4, 16, 48] {
+            let spec = network(channels);
+            for (width, height) in [(2, 2), (34, 20), (256, 192), (700, 300)] {
+                for (index, wanted) in wishes(&spec).iter().enumerate() {
+                    let size = Size { width, height };
+                    let (bound, used) = measured(&spec, wanted, size)?;
+                    let case = format!("{channels} {width}×{height}, wish {index}");
+                    assert!(used <= bound, "{case}: {used} > {bound}");
+                    let loose = 2 * used + (4 << 20);
+                    assert!(bound <= loose, "{case}: {used} ≪ {bound}");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever wants less keeps less.
+    #[test]
+    fn what_is_not_wanted_is_not_kept() -> Result<()> {
+        let spec = network(16);
+        let size = Size::square(256);
+        let [all, norms, image] = &wishes(&spec)[..] else {
+            panic!("there are three wishes");
+        };
+        let taken = |wanted| Ok::<_, crate::ComputeError>(measured(&spec, wanted, size)?.1);
+        assert!(taken(norms)? < taken(all)?);
+        assert!(taken(image)? < taken(all)?);
+        Ok(())
+    }
+}

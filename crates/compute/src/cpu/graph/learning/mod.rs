@@ -4,9 +4,10 @@
 //! before what is done number by number while they are read, and the moments of norms. A ReLU's slope is read from what it
 //! made.
 //!
-//! * `back` goes back node by node, and adds up;
-//! * `adjoint` is the way back through convolutions, on the kernels of the way there; `correlation` are the gradients
-//!   towards filters; `places` is what moves numbers from place to place, `change` what is done number by number, and sums
+//! * `back` goes back node by node, and adds up, `vectors` through those of vectors;
+//! * `adjoint` is the way back through convolutions, on the kernels of the way there;
+//! * `correlation` are the gradients towards filters, by `products` or `dots`;
+//! * `places` is what moves numbers from place to place, `change` what is done number by number, and sums
 //!   over places;
 //! * `memory` says what that takes.
 
@@ -14,8 +15,11 @@ mod adjoint;
 mod back;
 mod change;
 mod correlation;
+mod dots;
 mod memory;
 mod places;
+mod products;
+mod vectors;
 
 use super::geometry::Geometry;
 use super::plan::Plan;
