@@ -31,6 +31,7 @@ pub enum Train {
 
 /// `impasto train style`.
 #[derive(Args)]
+#[command(allow_negative_numbers = true)]
 pub struct Arguments {
     /// The painting: a file, or @NAME of a built-in one
     #[arg(value_name = "PAINTING", value_hint = ValueHint::FilePath)]
@@ -233,7 +234,7 @@ pub fn run(command: &Train) -> Result<Exit, Failure> {
     };
     let encoder = Encoder::lite()?;
     note(&format!(
-        "{} steps of {} crops, {} photos, {}",
+        "{} steps of {} crops, photos: {}, {}",
         lesson.steps,
         lesson.batch,
         material.contents.len(),
@@ -258,6 +259,8 @@ struct Learning<'a> {
     state: PathBuf,
     started: Instant,
     from: usize,
+    /// Whether a saving failed, and that was told.
+    told_unsaved: bool,
 }
 
 impl<'a> Learning<'a> {
@@ -270,6 +273,7 @@ impl<'a> Learning<'a> {
             state: state.into(),
             started: Instant::now(),
             from: 0,
+            told_unsaved: false,
         }
     }
 
@@ -284,7 +288,7 @@ impl<'a> Learning<'a> {
                 told = Some(Instant::now());
             }
             if saved.elapsed() > SAVED_EVERY {
-                self.save()?;
+                self.save();
                 saved = Instant::now();
             }
         }
@@ -325,8 +329,19 @@ impl<'a> Learning<'a> {
         ));
     }
 
-    /// Saves the run, and a preview.
-    fn save(&mut self) -> Result<(), Failure> {
+    /// Saves the run, and a preview. Where that fails, learning goes on.
+    fn save(&mut self) {
+        if let Err(error) = self.try_to_save()
+            && !self.told_unsaved
+        {
+            self.told_unsaved = true;
+            note(&format!(
+                "the run is not saved, and goes on without: {error}"
+            ));
+        }
+    }
+
+    fn try_to_save(&mut self) -> impasto::Result<()> {
         self.learner.state()?.write(&self.state)?;
         if let Some(preview) = &self.args.preview
             && let Some(content) = self.learner.contents().first().cloned()
@@ -340,9 +355,14 @@ impl<'a> Learning<'a> {
     /// Writes what was learned. A run that was stopped can go on later.
     fn finish(mut self) -> Result<Exit, Failure> {
         let stopped = !self.learner.is_finished();
-        self.save()?;
+        self.save();
         let learned = self.learner.learned(&self.args.licence)?;
-        learned.write(&self.args.output)?;
+        if let Err(error) = learned.write(&self.args.output) {
+            if self.state.exists() {
+                note("what was learned is kept: the same call goes on from there");
+            }
+            return Err(error.into());
+        }
         let (steps, of) = (self.learner.steps_taken(), self.learner.lesson().steps);
         let seconds = self.started.elapsed().as_secs_f64();
         let output = self.args.output.display();

@@ -21,4 +21,5 @@ mod recipe;
 mod regions;
 mod safety;
 mod stylize;
+mod train;
 mod workshop;

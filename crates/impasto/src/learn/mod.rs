@@ -40,11 +40,14 @@ use crate::style::Style;
 use crate::{Error, Result};
 use crops::Crops;
 use impasto_compute::graph::{Learner, Op, Wanted};
-use impasto_compute::{Device, Size};
+use impasto_compute::{Device, Size, Tensor};
 use std::sync::Arc;
 
 /// The long side at which the style is looked at; photos are as large, or down to half of that.
 const LOOKED_AT: usize = 384;
+
+/// Crops that there are: what the encoder sees of each is looked at once.
+const CROPS: usize = 128;
 
 /// What a network is to learn from.
 #[derive(Debug)]
@@ -65,12 +68,21 @@ pub struct StyleLearner {
     objective: OptimizeMethod,
     style_size: (usize, usize),
     crops: Crops,
+    /// By crop, once it was looked at.
+    targets: Vec<Option<Target>>,
     lesson: Lesson,
     network: TransformerSpec,
     learner: Box<dyn Learner>,
     numbers: Parameters,
     optimizer: AdamW,
     step: usize,
+}
+
+/// A crop on the device, and what a picture of it should be like.
+#[derive(Debug)]
+struct Target {
+    crop: Tensor,
+    objective: Objective,
 }
 
 /// A step of learning.
@@ -161,6 +173,7 @@ impl StyleLearner {
             objective,
             style_size,
             crops,
+            targets: (0..CROPS).map(|_| None).collect(),
             lesson,
             network,
             learner,
@@ -196,19 +209,27 @@ impl StyleLearner {
         let mut total = 0.0;
         let mut terms: Vec<TermValue> = Vec::new();
         for item in 0..self.lesson.batch {
-            let crop = self.crops.of(self.step * self.lesson.batch + item);
-            let objective = self
-                .objective
-                .of_crop(&self.setup, &crop, &[self.style_size])?;
-            let (h, w) = (crop.height(), crop.width());
-            let image = device.upload(crop.rgb(), &[3, h, w])?;
-            let tape = self.learner.forward(&[&image])?;
+            let number = (self.step * self.lesson.batch + item) % CROPS;
+            let target = match &mut self.targets[number] {
+                Some(target) => target,
+                none => {
+                    let crop = self.crops.of(number);
+                    let (h, w) = (crop.height(), crop.width());
+                    let sizes = [self.style_size];
+                    none.insert(Target {
+                        objective: self.objective.of_crop(&self.setup, &crop, &sizes)?,
+                        crop: device.upload(crop.rgb(), &[3, h, w])?,
+                    })
+                }
+            };
+            let Target { crop, objective } = &*target;
+            let tape = self.learner.forward(&[crop])?;
             let [made] = tape.outputs() else {
                 return Err(not_a_picture(&self.network));
             };
-            let seen = self.objective.evaluate(&self.setup, &objective, made)?;
+            let seen = self.objective.evaluate(&self.setup, objective, made)?;
             total += objective.total(&seen.values)? * f64::from(share);
-            add_terms(&mut terms, &objective, &seen.values, share)?;
+            add_terms(&mut terms, objective, &seen.values, share)?;
             let mut towards = device.zeros(made.shape())?;
             device.axpby(share, &seen.gradient, 0.0, &mut towards)?;
             tape.backward(&[Some(&towards)], &mut gradients)?;
