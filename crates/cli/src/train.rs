@@ -6,7 +6,9 @@ use crate::{Exit, Failure, args, interrupt, note, settings};
 use clap::{Args, Subcommand, ValueHint};
 use impasto::encoder::Encoder;
 use impasto::job::{self, Files, Problem, Source};
-use impasto::learn::{Course, LearnerState, Lesson, LessonStep, Material, StyleLearner, fresh};
+use impasto::learn::{
+    Course, LearnerState, Lesson, LessonStep, Material, StyleLearner, fresh, start,
+};
 use impasto::named::Named;
 use impasto::nets::{Model, TransformerSpec};
 use impasto::picture::{Format, SaveOptions};
@@ -41,7 +43,7 @@ pub struct Arguments {
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
     output: PathBuf,
 
-    /// Learn scales and shifts alone, of a network that paints already (--from): about a minute
+    /// Learn scales and shifts alone, of a network that paints already: about a minute
     #[arg(long, conflicts_with_all = ["thorough", "tiny"])]
     quick: bool,
 
@@ -53,7 +55,8 @@ pub struct Arguments {
     #[arg(long)]
     tiny: bool,
 
-    /// The network to start from: one that was learned here, or one of Magenta's image stylization
+    /// The network to start from: one that was learned here, or one of Magenta's image stylization; nothing for random
+    /// numbers [default: the one that is part of the program; nothing with --tiny]
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     from: Option<PathBuf>,
 
@@ -105,7 +108,11 @@ impl Arguments {
     }
 
     fn lesson(&self, problems: &mut Problems) -> Lesson {
-        let mut lesson = self.course().lesson(self.from.is_none());
+        let from_nothing = match &self.from {
+            Some(path) => is_nothing(path),
+            None => self.tiny,
+        };
+        let mut lesson = self.course().lesson(from_nothing);
         if let Some(steps) = problems.take(&self.steps) {
             lesson.steps = steps;
         }
@@ -129,8 +136,11 @@ impl Arguments {
 
     /// The network that learning starts from.
     fn start(&self, seed: u64, problems: &mut Problems) -> Option<TransformerSpec> {
-        match (&self.from, self.course().channels()) {
-            (Some(path), _) => match Model::open(path) {
+        match &self.from {
+            Some(path) if is_nothing(path) && !self.quick => {
+                Some(fresh(self.course().channels(), seed))
+            }
+            Some(path) => match Model::open(path) {
                 Ok(Model::Transformer(network)) => Some(network),
                 Ok(other) => {
                     problems.file(format!(
@@ -145,11 +155,13 @@ impl Arguments {
                     None
                 }
             },
-            (None, Some(channels)) => Some(fresh(channels, seed)),
-            (None, None) => {
-                problems.usage("--quick needs a network that paints already: name its file with --from, or learn one with --thorough");
-                None
-            }
+            None => match start(self.course(), seed) {
+                Ok(network) => Some(network),
+                Err(error) => {
+                    problems.file(error);
+                    None
+                }
+            },
         }
     }
 
@@ -242,6 +254,11 @@ pub fn run(command: &Train) -> Result<Exit, Failure> {
     ));
     let learner = StyleLearner::new(device.into(), &encoder, material, lesson)?;
     Learning::new(args, learner).run()
+}
+
+/// Whether `--from` asks for random numbers.
+fn is_nothing(path: &Path) -> bool {
+    path == Path::new("nothing") && !path.exists()
 }
 
 fn value_of<T: Clone>(given: &Option<Given<T>>) -> Option<T> {

@@ -2,7 +2,7 @@
 
 use impasto::compute::Device;
 use impasto::device::{Choice, open};
-use impasto::learn::{Course, LearnerState, Lesson, Material, StyleLearner, fresh};
+use impasto::learn::{Course, LearnerState, Lesson, Material, StyleLearner, fresh, start};
 use impasto::nets::{Model, TransformerSpec};
 use impasto::recipe::{MethodName, MethodSettings};
 use impasto::*;
@@ -38,7 +38,7 @@ fn lesson(course: Course) -> Lesson {
     }
 }
 
-fn start() -> TransformerSpec {
+fn small() -> TransformerSpec {
     fresh([4, 4, 8], 3)
 }
 
@@ -46,7 +46,7 @@ fn learner(threads: usize, lesson: Lesson) -> StyleLearner {
     let material = Material {
         style: Style::new("waves", picture(2, 90, 70), 1.0),
         contents: vec![picture(5, 120, 80), picture(6, 70, 100)],
-        start: start(),
+        start: small(),
     };
     let encoder = Encoder::lite().unwrap();
     StyleLearner::new(device(threads), &encoder, material, lesson).unwrap()
@@ -83,7 +83,7 @@ fn a_quick_course_moves_norms_alone() {
     for _ in 0..2 {
         learner.step().unwrap();
     }
-    let (before, after) = (start().tensors().unwrap(), learner.network().unwrap());
+    let (before, after) = (small().tensors().unwrap(), learner.network().unwrap());
     let after = after.tensors().unwrap();
     assert_eq!(before.len(), after.len());
     for (name, tensor) in &before {
@@ -216,13 +216,13 @@ fn what_cannot_be_learned_is_told() {
     let fine = || lesson(Course::Tiny);
     for (made, words) in [
         (
-            new(vec![], start(), fine()),
+            new(vec![], small(), fine()),
             "contents is none: needs at least one photo",
         ),
         (
             new(
                 vec![picture(1, 9, 9)],
-                start(),
+                small(),
                 Lesson { side: 66, ..fine() },
             ),
             "side is 66: must be a multiple of 4",
@@ -230,7 +230,7 @@ fn what_cannot_be_learned_is_told() {
         (
             new(
                 vec![picture(1, 9, 9)],
-                start(),
+                small(),
                 Lesson { steps: 0, ..fine() },
             ),
             "steps is 0",
@@ -253,10 +253,30 @@ fn what_cannot_be_learned_is_told() {
         let material = Material {
             style: Style::new("style", style, 1.0),
             contents: vec![content],
-            start: start(),
+            start: small(),
         };
         let made = StyleLearner::new(device(1), &encoder, material, fine());
         let step = made.and_then(|mut learner| learner.step());
         assert!(step.unwrap().total.is_finite());
     }
+}
+
+/// The network that is part of the program paints already, and is one that can be learned on.
+#[test]
+fn the_embedded_start_paints() {
+    let network = start(Course::Thorough, 1).unwrap();
+    assert!(
+        network
+            .outline()
+            .starts_with("9x9 3>8, 3x3 8>16 /2, 3x3 16>32 /2")
+    );
+    assert!(network.tensors().is_some());
+    let count: usize = numbers(&network).len();
+    assert!((100_000..120_000).contains(&count), "{count}");
+    assert!(
+        start(Course::Tiny, 1)
+            .unwrap()
+            .outline()
+            .starts_with("9x9 3>4, 3x3 4>8 /2")
+    );
 }

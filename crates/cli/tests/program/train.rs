@@ -28,7 +28,8 @@ fn a_style_is_learned_and_painted_with() {
         ["out.safetensors", "painting.png", "photos", "seen.png"]
     );
     assert!(shop.open("seen.png").width() >= 64);
-    let paint = "stylize photos/a.png --method fast --model out.safetensors --size 24 -o painted.png";
+    let paint =
+        "stylize photos/a.png --method fast --model out.safetensors --size 24 -o painted.png";
     shop.run(paint).done();
     assert_eq!(shop.open("painted.png").width(), 24);
     // It can be learned further, norms alone.
@@ -55,8 +56,6 @@ fn what_cannot_be_learned_is_told_before_any_work() {
         let said = shop.run(&format!("{CALL} {call}"));
         said.refused(status, &[words]);
     }
-    shop.run("train style painting.png --quick -o out.safetensors")
-        .refused(2, &["--quick needs a network that paints already"]);
     shop.run("train style painting.png --batch 100 -o out.safetensors")
         .refused(2, &["--batch is 100"]);
     shop.run("train style painting.png -o out.png")

@@ -19,12 +19,14 @@ mod crops;
 mod file;
 mod fresh;
 mod optimizer;
+mod start;
 mod state;
 
 pub use course::{Course, Lesson};
 pub use file::LearnedStyle;
 pub use fresh::fresh;
 pub use optimizer::{AdamW, Schedule};
+pub use start::start;
 pub use state::LearnerState;
 
 use crate::encoder::Encoder;
