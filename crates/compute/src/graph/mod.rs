@@ -34,14 +34,10 @@
 //! # }
 //! ```
 
-#[cfg(feature = "gpu")]
-mod elsewhere;
 mod op;
 mod shape;
 mod spec;
 
-#[cfg(feature = "gpu")]
-pub(crate) use elsewhere::Elsewhere;
 pub use op::{
     Activation, Affine, Border, Convolution, InstanceNorm, Linear, Op, Pooling, PoolingKind,
     Scaling, TransposedConvolution, Upsampling, Variance,

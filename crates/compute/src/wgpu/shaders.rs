@@ -118,6 +118,10 @@ fn operations(device: &dyn Device) -> Result<()> {
     ] {
         device.total_variation(&x, kind, Reduction::Mean, 1.0)?;
     }
+    let weights = device.zeros(&shape[1..])?;
+    device.scale_places(image, &weights)?;
+    device.weighted_moments(&x, &weights)?;
+    device.mix_channels(&x, &device.zeros(&[5, 3])?, &device.zeros(&[5])?)?;
     let step = AdamStep {
         learning_rate: 0.1,
         beta1: 0.9,
@@ -154,6 +158,114 @@ fn operations(device: &dyn Device) -> Result<()> {
     Ok(())
 }
 
+/// Graphs of every operation, with every function behind and everything that may lie beyond a border.
+fn graphs(device: &dyn Device, side: usize) -> Result<()> {
+    use crate::graph::*;
+    let tanh = Activation::Tanh {
+        scale: 2.0,
+        shift: 1.0,
+    };
+    let clamp = Activation::Clamp {
+        low: 0.0,
+        high: 1.0,
+    };
+    let functions = [
+        Activation::Relu,
+        Activation::Relu6,
+        Activation::Sigmoid,
+        tanh,
+        clamp,
+    ];
+    let scaling = || Scaling {
+        scale: vec![1.0; 8].into(),
+        shift: vec![0.0; 8].into(),
+    };
+    let numbers = |n: usize| vec![0.5; n].into();
+    let convolution = |groups: usize, border| Convolution {
+        inputs: 8,
+        outputs: 8,
+        groups,
+        kernel: [3, 3],
+        stride: 1,
+        border,
+        weight: numbers(72 * 8 / groups),
+        bias: numbers(8),
+    };
+    for (padding, function) in [Padding::Zero, Padding::Replicate, Padding::Reflect]
+        .into_iter()
+        .cycle()
+        .zip(functions)
+    {
+        let mut spec = GraphSpec::new();
+        let x = spec.input("x", Kind::Map(8));
+        let t = spec.input("t", Kind::Vector(1));
+        let centred = Border::Centred(padding);
+        let (epsilon, variance) = (1e-5, Variance::Biased);
+        let norm = |affine| {
+            Op::InstanceNorm(InstanceNorm {
+                epsilon,
+                variance,
+                affine,
+            })
+        };
+        let pool = |kind| {
+            Op::Pool(Pooling {
+                kind,
+                kernel: 3,
+                stride: 1,
+                border: centred,
+            })
+        };
+        let mut made = vec![x];
+        for op in [
+            Op::Convolution(convolution(1, centred)),
+            Op::Convolution(convolution(8, centred)),
+            Op::TransposedConvolution(TransposedConvolution {
+                inputs: 8,
+                outputs: 8,
+                kernel: 3,
+                stride: 1,
+                before: 1,
+                weight: numbers(72 * 8),
+                bias: numbers(8),
+            }),
+            pool(PoolingKind::Max),
+            pool(PoolingKind::Average),
+            norm(Affine::Plain),
+            norm(Affine::Fixed(scaling())),
+            Op::Scale(scaling()),
+        ] {
+            let y = spec.push(op, &[x]);
+            made.push(spec.push(Op::Activation(function), &[y]));
+        }
+        let mean = spec.push(Op::ChannelMean, &[x]);
+        let deviation = spec.push(Op::ChannelDeviation { epsilon, variance }, &[x]);
+        let linear = Linear {
+            weight: numbers(64),
+            bias: numbers(8),
+        };
+        let mean = spec.push(Op::Linear(linear), &[mean]);
+        let y = spec.push(norm(Affine::Given), &[x, deviation, mean]);
+        let y = spec.push(Op::Mix, &[x, y, t]);
+        let y = spec.push(Op::Multiply, &[y, mean]);
+        made.push(spec.push(Op::Add, &[y, x]));
+        let all = spec.push(Op::Concat, &made);
+        let y = spec.push(Op::Upsample(Upsampling::Nearest), &[x]);
+        spec.output(y);
+        let amount = 2;
+        let y = spec.push(Op::Pad { amount, padding }, &[y]);
+        let y = spec.push(Op::Convolution(convolution(1, Border::Valid)), &[y]);
+        let y = spec.push(Op::Crop { amount }, &[y]);
+        let y = spec.push(Op::Upsample(Upsampling::Bilinear), &[y]);
+        spec.output(y);
+        spec.output(all);
+        let graph = device.graph(&spec)?;
+        let tensors = [device.zeros(&[8, side, side])?, device.zeros(&[1])?];
+        graph.run(&tensors.each_ref(), None)?;
+    }
+    Ok(())
+}
+
 /// Validates what a device would have run.
 fn validate(device: &GpuDevice, capabilities: Capabilities) {
     let mut validator = Validator::new(ValidationFlags::all(), capabilities);
@@ -182,6 +294,7 @@ fn every_shader_is_valid() -> Result<()> {
             ..Bounds::default()
         })?;
         operations(&device)?;
+        graphs(&device, 23)?;
         if buffer > 1 << 20 {
             networks(&device)?;
         } else {

@@ -1,6 +1,8 @@
 //! Graphs on every device, held against the reference device: every operation at sizes where loops, vectors and blocks
 //! begin and end, and networks as people have them. What the reference computes is held against PyTorch in [`golden`].
 
+#[cfg(feature = "gpu")]
+mod card;
 #[path = "../devices/mod.rs"]
 mod devices;
 mod golden;
