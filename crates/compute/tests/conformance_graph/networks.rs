@@ -85,7 +85,7 @@ fn mobile() -> GraphSpec {
 }
 
 /// Modulation by another picture's statistics, mixtures, skips, values that are read several times.
-pub(super) fn modulated() -> GraphSpec {
+fn modulated() -> GraphSpec {
     let mut spec = GraphSpec::new();
     let content = spec.input("content", Kind::Map(3));
     let style = spec.input("style", Kind::Map(3));

@@ -9,7 +9,7 @@ pub(super) struct Behind(pub(super) Option<Activation>);
 
 impl Behind {
     /// Its number in the shaders, and the two numbers that it is given.
-    fn row(self) -> (u32, [f32; 2]) {
+    fn row(self) -> (usize, [f32; 2]) {
         match self.0 {
             None => (0, [0.0; 2]),
             Some(Activation::Relu) => (1, [0.0; 2]),
@@ -20,13 +20,9 @@ impl Behind {
         }
     }
 
-    /// The constant of shaders that apply it.
-    pub(super) fn constant(self) -> (&'static str, u32) {
-        ("ACTIVATION", self.row().0)
-    }
-
-    /// The last two of their parameters.
-    pub(super) fn params(self) -> [Param; 2] {
-        self.row().1.map(Param::F)
+    /// The last parameters of shaders that apply it.
+    pub(super) fn params(self) -> [Param; 3] {
+        let (number, [u, v]) = self.row();
+        [Param::U(number), Param::F(u), Param::F(v)]
     }
 }

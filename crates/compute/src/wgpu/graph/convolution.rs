@@ -9,7 +9,6 @@ use super::super::context::Context;
 use super::super::gemm::{Along, Multiply, Product, Tile};
 use super::super::kernel::{Kernel, Launch, Param, Slot, reads, writes};
 use super::super::memory::Array;
-use super::super::pointwise::padding;
 use super::super::vector::GROUP;
 use super::activation::Behind;
 use super::geometry::{Frame, View};
@@ -150,9 +149,6 @@ impl Convolution {
             ("KERNEL_H", kh as u32),
             ("KERNEL_W", kw as u32),
             ("TRANSPOSED", u32::from(transposed)),
-            ("PADDING", padding(beyond)),
-            self.view.constant(),
-            behind.constant(),
         ];
         let places = if transposed { from } else { to };
         let mut params = vec![
@@ -164,6 +160,7 @@ impl Convolution {
             Param::I(before[0]),
             Param::I(before[1]),
         ];
+        params.extend(self.view.params(beyond));
         params.extend(behind.params());
         let operands = [Some(&self.filters), Some(&self.bias), Some(x), Some(out)];
         let (places, depth) = (places.pixels(), kh * kw * self.inputs);

@@ -14,7 +14,8 @@ struct Params {
     stride: u32,
     // Places before the first one that the first filter reads; of a transpose, that are cut off.
     top: i32, left: i32,
-    u: f32, v: f32,
+    doubled: u32, padding: u32,
+    activation: u32, u: f32, v: f32,
 }
 
 struct Place { y: vec4i, x: vec4i }
@@ -67,12 +68,11 @@ fn load_b(place: Place, k: u32, end: u32, z: u32) -> vec4f {
         y = y + i32(tap / KERNEL_W);
         x = x + i32(tap % KERNEL_W);
     }
-    return vec4f(
-        seen(channel, y.x, x.x),
-        seen(channel, y.y, x.y),
-        seen(channel, y.z, x.z),
-        seen(channel, y.w, x.w),
-    );
+    var four = vec4f();
+    for (var i = 0u; i < 4u; i++) {
+        four[i] = seen(channel, y[i], x[i]);
+    }
+    return four;
 }
 
 fn unwanted(m: u32, n: u32, z: u32) -> bool {
@@ -112,7 +112,8 @@ struct Params {
     // Numbers made, places, channels made by a group.
     n: u32, places: u32, m: u32,
     h: u32, w: u32, channels: u32, across: u32, stride: u32, top: i32, left: i32,
-    u: f32, v: f32,
+    doubled: u32, padding: u32,
+    activation: u32, u: f32, v: f32,
 }
 
 @compute @workgroup_size(256)

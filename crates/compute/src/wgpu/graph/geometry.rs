@@ -58,9 +58,12 @@ impl View {
         }
     }
 
-    /// The constant of shaders that read so.
-    pub(super) fn constant(&self) -> (&'static str, u32) {
-        ("DOUBLED", u32::from(self.doubled))
+    /// The parameters of shaders that read so, with what lies beyond the border.
+    pub(super) fn params(&self, beyond: Padding) -> [Param; 2] {
+        [
+            Param::U(usize::from(self.doubled)),
+            Param::U(padding(beyond) as usize),
+        ]
     }
 }
 
@@ -88,33 +91,33 @@ impl Resize {
         let sides = |size: Size| [size.height, size.width].map(Param::U);
         let mut params = vec![Param::U(numbers)];
         let plain = View::default();
-        let mut constants = vec![behind.constant()];
+        let mut constants = vec![];
+        params.extend(sides(match self {
+            Resize::Window(view) => view.size(from),
+            Resize::Bilinear | Resize::Pool(_) => from,
+        }));
         let kernel = match self {
             Resize::Window(view) => {
                 let frame = view.frame.unwrap_or(Frame {
                     before: 0,
                     padding: Padding::Zero,
                 });
-                constants.extend([view.constant(), ("PADDING", padding(frame.padding))]);
-                params.extend(sides(view.size(from)));
                 params.extend(sides(to));
                 params.push(Param::I(frame.before));
+                params.extend(view.params(frame.padding));
                 &WINDOW
             }
             Resize::Bilinear => {
-                constants.extend([plain.constant(), ("PADDING", padding(Padding::Replicate))]);
-                params.extend(sides(from));
+                params.extend(plain.params(Padding::Replicate));
                 &BILINEAR
             }
             Resize::Pool(pool) => {
-                let mean = u32::from(pool.kind == PoolingKind::Average);
-                let inside = ("PADDING", padding(Padding::Replicate));
-                constants.extend([plain.constant(), inside, ("MEAN", mean)]);
+                constants.push(("MEAN", u32::from(pool.kind == PoolingKind::Average)));
                 let before = |n| pool.border.before(n, pool.kernel, pool.stride);
-                params.extend(sides(from));
                 params.extend(sides(to));
                 params.extend([pool.kernel, pool.stride].map(Param::U));
                 params.extend([before(from.height), before(from.width)].map(Param::U));
+                params.extend(plain.params(Padding::Zero));
                 &POOL
             }
         };

@@ -2,7 +2,7 @@
 
 //# window
 // A map as it is seen, from some places before the first on.
-struct Params { n: u32, h: u32, w: u32, high: u32, wide: u32, before: i32, u: f32, v: f32 }
+struct Params { n: u32, h: u32, w: u32, high: u32, wide: u32, before: i32, doubled: u32, padding: u32, activation: u32, u: f32, v: f32 }
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -17,7 +17,7 @@ fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u
 
 //# bilinear
 // Twice as high and wide: a place lies a quarter of the way from the nearest one that is read to the next.
-struct Params { n: u32, h: u32, w: u32, u: f32, v: f32 }
+struct Params { n: u32, h: u32, w: u32, doubled: u32, padding: u32, activation: u32, u: f32, v: f32 }
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
@@ -42,7 +42,7 @@ fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u
 // MEAN: 0 the greatest, 1 the mean of those that are inside.
 struct Params {
     n: u32, h: u32, w: u32, high: u32, wide: u32, kernel: i32, stride: i32, top: i32, left: i32,
-    u: f32, v: f32,
+    doubled: u32, padding: u32, activation: u32, u: f32, v: f32,
 }
 
 @compute @workgroup_size(256)

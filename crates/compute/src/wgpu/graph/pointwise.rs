@@ -63,11 +63,7 @@ impl Each<'_> {
 
     pub(super) fn run(&self, context: &Context, behind: Behind, on: Numbers<'_>) -> Result<()> {
         let (kind, [a, b]) = self.row();
-        let constants = [
-            ("KIND", kind),
-            ("IN_PLACE", u32::from(on.x.is_none())),
-            behind.constant(),
-        ];
+        let constants = [("KIND", kind), ("IN_PLACE", u32::from(on.x.is_none()))];
         let mut params = [on.count, on.places, on.step, on.first]
             .map(Param::U)
             .to_vec();

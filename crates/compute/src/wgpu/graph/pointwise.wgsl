@@ -1,7 +1,7 @@
 //# number_by_number
 // KIND: 0 x; 1 x·a + b by channel; 2 (x − mean)·factor + shift, which `a` has of each channel; 3 x + a; 4 x·a; 5 x + b·(a − x).
 // IN_PLACE 1: x is what is written. Of `a` in 3 and 4, each number serves for `step` of x.
-struct Params { n: u32, places: u32, step: u32, to: u32, u: f32, v: f32 }
+struct Params { n: u32, places: u32, step: u32, to: u32, activation: u32, u: f32, v: f32 }
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {

@@ -98,11 +98,7 @@ impl Statistic<'_> {
         params.extend(behind.params());
         context.run(&Launch {
             kernel: &CHANNEL_MOMENTS,
-            constants: &[
-                ("WANT", want),
-                ("AFFINE", u32::from(affine.is_some())),
-                behind.constant(),
-            ],
+            constants: &[("WANT", want), ("AFFINE", u32::from(affine.is_some()))],
             more: None,
             operands: &[
                 Some(moments),
@@ -131,7 +127,7 @@ pub(super) fn linear(
     params.extend(behind.params());
     context.run(&Launch {
         kernel: &LINEAR,
-        constants: &[behind.constant()],
+        constants: &[],
         more: None,
         operands: &[Some(weight), Some(bias), Some(x), Some(&out)],
         params: &params,

@@ -35,7 +35,7 @@ fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u
 // A channel's from those of its chunks (Chan, Golub and LeVeque 1979): squares around the common mean are those around the
 // chunk's and the distance of the means, once for each place.
 // WANT: 0 mean, 1 deviation, 2 mean, scale / deviation and shift. AFFINE: whether scale and shift are given.
-struct Params { channels: u32, chunks: u32, places: u32, divisor: f32, epsilon: f32, u: f32, v: f32 }
+struct Params { channels: u32, chunks: u32, places: u32, divisor: f32, epsilon: f32, activation: u32, u: f32, v: f32 }
 
 fn places_of(chunk: u32) -> f32 {
     return f32(min(p.places - chunk * 4096u, 4096u));
@@ -84,7 +84,7 @@ fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u
 
 //# graph_linear
 // A row of a matrix times a vector, and a number.
-struct Params { rows: u32, columns: u32, u: f32, v: f32 }
+struct Params { rows: u32, columns: u32, activation: u32, u: f32, v: f32 }
 
 @compute @workgroup_size(256)
 fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {

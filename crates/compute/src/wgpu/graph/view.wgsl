@@ -1,15 +1,15 @@
-// How a map is seen: DOUBLED 1: every place four times; beyond its border PADDING: 0 zeros, 1 the nearest pixel, 2 mirrored,
-// as often as it takes. Height and width, `h` and `w`, are as seen.
+// How a map is seen. `doubled` of the parameters is 1 for every place four times; `padding` is what lies beyond its border:
+// 0 zeros, 1 the nearest pixel, 2 mirrored, as often as it takes. Height and width, `h` and `w`, are as seen.
 
 // The index that a position reads; -1 for a zero.
 fn padded(i: i32, n: i32) -> i32 {
     if (i >= 0 && i < n) {
         return i;
     }
-    if (PADDING == 1u) {
+    if (p.padding == 1u) {
         return clamp(i, 0, n - 1);
     }
-    if (PADDING == 2u) {
+    if (p.padding == 2u) {
         if (n == 1) {
             return 0;
         }
@@ -26,6 +26,6 @@ fn seen(channel: u32, y: i32, x: i32) -> f32 {
     if (row < 0 || column < 0) {
         return 0.0;
     }
-    let line = channel * (p.h >> DOUBLED) + (u32(row) >> DOUBLED);
-    return get_x(line * (p.w >> DOUBLED) + (u32(column) >> DOUBLED));
+    let line = channel * (p.h >> p.doubled) + (u32(row) >> p.doubled);
+    return get_x(line * (p.w >> p.doubled) + (u32(column) >> p.doubled));
 }
