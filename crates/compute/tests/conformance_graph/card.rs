@@ -39,7 +39,7 @@ fn agrees(case: &str, device: &GpuDevice, spec: &GraphSpec, inputs: &[Shape]) ->
 fn large_maps_lie_in_several_buffers() -> Result<()> {
     let Some(device) = bounded(|bounds| {
         bounds.buffer = 32 << 10;
-        bounds.groups = 8;
+        bounds.groups = 12;
     }) else {
         return Ok(());
     };
