@@ -96,7 +96,10 @@ pub fn lite() -> GraphSpec {
     let mut net = Builder::default();
     let mut x = net.spec.input("crop", Kind::Map(3));
     let (mut from, mut border) = (3, Border::Centred(Padding::Replicate));
-    for (block, widths) in [&[32, 32][..], &[64, 64], &[128; 3]].into_iter().enumerate() {
+    for (block, widths) in [&[32, 32][..], &[64, 64], &[128; 3]]
+        .into_iter()
+        .enumerate()
+    {
         if block > 0 {
             let pool = Pooling {
                 kind: PoolingKind::Max,

@@ -17,6 +17,22 @@ pub fn device() -> Result<Box<dyn Device>> {
     Ok(Box::new(CpuDevice::new(settings)?))
 }
 
+/// The best card, in builds with the feature `gpu`.
+#[cfg(feature = "gpu")]
+pub fn card() -> Result<Box<dyn Device>> {
+    use impasto_compute::wgpu::{GpuDevice, GpuSettings};
+    Ok(Box::new(GpuDevice::new(GpuSettings::default())?))
+}
+
+/// The best card, in builds with the feature `gpu`.
+#[cfg(not(feature = "gpu"))]
+pub fn card() -> Result<Box<dyn Device>> {
+    Err(impasto_compute::ComputeError::Unavailable {
+        device: "gpu".into(),
+        problem: "it is not in this build, which takes --features gpu".into(),
+    })
+}
+
 /// Numbers in -1..1 that look random, the same for the same length.
 pub fn noise(len: usize) -> Vec<f32> {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;

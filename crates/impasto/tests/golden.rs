@@ -2,6 +2,9 @@
 //!
 //! The numbers and the script that made them are in `tests/golden/`.
 
+mod devices;
+
+use devices::devices;
 use impasto::encoder::{EncoderOptions, Preprocessing};
 use impasto::loss::gram::{GramLoss, GramNorm, StyleMoments};
 use impasto::loss::mean_std::MeanStdLoss;
@@ -18,6 +21,7 @@ use impasto_testing::{Failures, Tolerance, assert_close, assert_near};
 use impasto_weights::Checkpoint;
 use serde_json::Value;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 fn golden(file: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "tests/golden", file]
@@ -181,7 +185,7 @@ fn colours_are_mapped_as_others_map_them() {
     }
 }
 
-/// Losses of a region against autograd in PyTorch, on the reference device and on the cpu.
+/// Losses of a region against autograd in PyTorch, on every device.
 #[test]
 fn losses_in_a_region_agree_with_pytorch() {
     let text = std::fs::read_to_string(golden("regions/regions.json")).unwrap();
@@ -197,11 +201,9 @@ fn losses_in_a_region_agree_with_pytorch() {
     let [c, h, w] = shape[..] else {
         panic!("{shape:?}")
     };
-    let devices: [Box<dyn Device>; 2] = [
-        Box::new(ReferenceDevice::new()),
-        impasto::device::open(&impasto::device::Choice::default()).unwrap(),
-    ];
-    for device in devices {
+    let mut all = devices();
+    all.push(Arc::new(ReferenceDevice::new()));
+    for device in all {
         let device = device.as_ref();
         let upload =
             |name: &str, shape: &[usize]| device.upload(&numbers(&recorded[name]), shape).unwrap();

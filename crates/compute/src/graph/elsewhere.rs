@@ -1,9 +1,9 @@
-//! Graphs of a device that has none of its own: another device runs them, and learns them.
+//! Learning on a device that has none of its own: another device does it.
 
-use super::{Gradients, Graph, GraphSpec, GraphTape, Learner, Learning, Shape, Wanted};
-use crate::{Hardware, Result, Strips, StripsPlan, Tensor};
+use super::{Gradients, GraphSpec, GraphTape, Learner, Learning, Shape, Wanted};
+use crate::{Hardware, Result, Tensor};
 
-/// A device that has no graphs, and the one that has.
+/// A device that learns no graphs, and the one that does.
 #[derive(Debug)]
 struct Way<D> {
     device: D,
@@ -33,42 +33,6 @@ impl<D: Hardware> Way<D> {
 
     fn all_back(&self, tensors: &[Tensor]) -> Result<Vec<Tensor>> {
         tensors.iter().map(|tensor| self.back(tensor)).collect()
-    }
-}
-
-/// A graph that another device runs: what it reads is downloaded, what it makes is uploaded.
-#[derive(Debug)]
-pub(crate) struct Elsewhere<D> {
-    way: Way<D>,
-    graph: Box<dyn Graph>,
-}
-
-impl<D: Hardware> Elsewhere<D> {
-    /// Prepares a graph on another device, of which the log is told.
-    pub(crate) fn new(device: D, host: Box<dyn Learning>, spec: &GraphSpec) -> Result<Self> {
-        let way = Way::new(device, host, "graphs")?;
-        let graph = way.host.graph(spec)?;
-        Ok(Self { way, graph })
-    }
-}
-
-impl<D: Hardware> Graph for Elsewhere<D> {
-    fn spec(&self) -> &GraphSpec {
-        self.graph.spec()
-    }
-
-    fn run(&self, inputs: &[&Tensor], strips: Option<&Strips>) -> Result<Vec<Tensor>> {
-        let inputs = self.way.all_there(inputs)?;
-        let inputs: Vec<_> = inputs.iter().collect();
-        self.way.all_back(&self.graph.run(&inputs, strips)?)
-    }
-
-    fn memory(&self, inputs: &[Shape], strips: Option<&Strips>) -> Result<usize> {
-        self.graph.memory(inputs, strips)
-    }
-
-    fn strips(&self, inputs: &[Shape], rows: Option<usize>) -> Result<Vec<StripsPlan>> {
-        self.graph.strips(inputs, rows)
     }
 }
 

@@ -44,7 +44,7 @@ mod shape;
 mod spec;
 
 #[cfg(feature = "gpu")]
-pub(crate) use elsewhere::{Elsewhere, LearnerElsewhere};
+pub(crate) use elsewhere::LearnerElsewhere;
 pub use learning::{Gradients, GraphTape, Learner, Learning, Wanted};
 pub(crate) use learning::{check_backward, check_numbers};
 pub use op::{

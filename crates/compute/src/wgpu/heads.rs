@@ -66,6 +66,7 @@ impl HeadMatrices {
         let out = context.pool.take(size.len())?;
         let mixing = Mixing {
             matrix: &self.transposed,
+            as_it_is: false,
             bias: Some((&self.bias, 1.0)),
             inputs: self.inputs,
             outputs: self.outputs,
@@ -81,6 +82,7 @@ impl HeadMatrices {
     pub(super) fn gradient(&self, size: Shape) -> Mixing<'_> {
         Mixing {
             matrix: &self.matrix,
+            as_it_is: false,
             bias: None,
             inputs: self.outputs,
             outputs: self.inputs,

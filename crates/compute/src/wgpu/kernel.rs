@@ -103,6 +103,7 @@ pub(super) struct Launch<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Param {
     U(usize),
+    I(isize),
     F(f32),
 }
 
@@ -110,6 +111,7 @@ impl Param {
     pub(super) fn bits(self) -> u32 {
         match self {
             Param::U(value) => u32::try_from(value).unwrap_or(u32::MAX),
+            Param::I(value) => i32::try_from(value).unwrap_or(i32::MAX).cast_unsigned(),
             Param::F(value) => value.to_bits(),
         }
     }

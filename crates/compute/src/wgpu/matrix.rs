@@ -1,12 +1,14 @@
 //! Functions of square matrices, and the product of a matrix and a vector.
 
-use super::array::get;
+use super::array::{get, put};
 use super::context::Context;
 use super::kernel::{Kernel, Launch, Param, reads, writes};
 use super::memory::Array;
+use super::moments::{From, Mixing};
+use super::network::Shape;
 use super::vector::summed;
 use super::{GpuDevice, fidelity};
-use crate::device::side;
+use crate::device::{Mixture, side};
 use crate::{MatrixOps, Result, Scalar, Tensor};
 
 pub(super) const FILE: &str = include_str!("matrix.wgsl");
@@ -95,5 +97,29 @@ impl MatrixOps for GpuDevice {
 
     fn fidelity(&self, covariance: &Tensor, target_factor: &Tensor) -> Result<(Scalar, Tensor)> {
         fidelity::fidelity(&self.context, covariance, target_factor)
+    }
+
+    fn mix_channels(&self, features: &Tensor, matrix: &Tensor, bias: &Tensor) -> Result<Tensor> {
+        let (context, what) = (&self.context, "mix_channels");
+        let mixture = Mixture::of(features, matrix, bias)?;
+        let [h, w] = mixture.size;
+        let size = Shape {
+            channels: mixture.outputs,
+            h,
+            w,
+        };
+        let out = context.pool.take(size.len())?;
+        let mixing = Mixing {
+            matrix: get(context, what, matrix)?,
+            as_it_is: true,
+            bias: Some((get(context, what, bias)?, 1.0)),
+            inputs: mixture.inputs,
+            outputs: mixture.outputs,
+            w,
+            pixels: size.area(),
+            window: size.window(),
+        };
+        mixing.run(context, From::Map(get(context, what, features)?), &out)?;
+        Ok(put(out, &size.shape()))
     }
 }

@@ -5,6 +5,7 @@
 //! * `network` and `tape` run a network forward and backward, with `convolution` (directly or by `winograd`, as `tuning`
 //!   has measured), `moments`, `heads`, and `pointwise` between them; `gemm` is the one product of matrices that all of them
 //!   share, for numbers of 16 bits with what `half` knows of their range and, on some adapters, by `cooperative` matrices;
+//! * `graph` is graphs, on the same product;
 //! * `vector`, `spatial`, `statistics` and `matrix` are the operations of the traits of these names; `fidelity` stands on
 //!   `product`s, `factor`s of covariances and the `polar` decomposition.
 //!
@@ -26,6 +27,7 @@ mod factor;
 mod fault;
 mod fidelity;
 mod gemm;
+mod graph;
 mod half;
 mod heads;
 mod kernel;
@@ -54,9 +56,7 @@ pub use bounds::Bounds;
 pub use tuning::{Convolutions, Precision};
 
 use crate::cpu::{CpuDevice, CpuSettings};
-use crate::graph::{
-    Elsewhere, Graph, GraphSpec, Graphs, Learner, LearnerElsewhere, Learning, Wanted,
-};
+use crate::graph::{GraphSpec, Learner, LearnerElsewhere, Learning, Wanted};
 use crate::{Device, Hardware, NetSpec, Network, Networks, Result, Tensor};
 use context::Context;
 use std::sync::Arc;
@@ -195,15 +195,7 @@ impl Networks for GpuDevice {
     }
 }
 
-/// The processor runs them, so far.
-impl Graphs for GpuDevice {
-    fn graph(&self, spec: &GraphSpec) -> Result<Box<dyn Graph>> {
-        let host = Box::new(CpuDevice::new(CpuSettings::default())?);
-        Ok(Box::new(Elsewhere::new(self.clone(), host, spec)?))
-    }
-}
-
-/// The processor learns them, too.
+/// The processor learns graphs, so far.
 impl Learning for GpuDevice {
     fn learner(&self, spec: &GraphSpec, wanted: &Wanted) -> Result<Box<dyn Learner>> {
         let host = Box::new(CpuDevice::new(CpuSettings::default())?);

@@ -20,7 +20,7 @@ const FILE: &str = include_str!("moments.wgsl");
 const MEAN_PARTS: Kernel = Kernel {
     name: "mean_parts",
     file: FILE,
-    operands: &[reads("x"), writes("out")],
+    operands: &[reads("x"), reads("weights"), writes("out")],
 };
 const MEAN: Kernel = Kernel {
     name: "mean",
@@ -30,7 +30,7 @@ const MEAN: Kernel = Kernel {
 const SECOND_PARTS: Kernel = Kernel {
     name: "second_parts",
     file: FILE,
-    operands: &[reads("x"), writes("out")],
+    operands: &[reads("x"), reads("weights"), writes("out")],
 };
 const SECOND: Kernel = Kernel {
     name: "second",
@@ -61,14 +61,17 @@ const SECOND_GROUPS: usize = 512;
 /// The least pixels that are worth a part of their own.
 const SECOND_PART: usize = 512;
 
-/// Moments of the part of a map that lies in a window.
+/// Moments of the part of a map that lies in a window: means over it, or sums under weights of all places of the map.
 pub(super) fn forward(
     context: &Context,
     size: Shape,
     window: &Window,
     map: &Array,
+    weights: Option<&Array>,
 ) -> Result<Moments> {
     let (c, area) = (size.channels, window.pixels());
+    let weighted = [("WEIGHTED", u32::from(weights.is_some()))];
+    let divisor = Param::F(weights.map_or(area as f32, |_| 1.0));
     let place = [
         Param::U(size.w),
         Param::U(window.top * size.w + window.left),
@@ -81,20 +84,20 @@ pub(super) fn forward(
     params.extend(place);
     context.run(&Launch {
         kernel: &MEAN_PARTS,
-        constants: &[],
+        constants: &weighted,
         more: None,
-        operands: &[Some(map), Some(&sums)],
+        operands: &[Some(map), weights, Some(&sums)],
         params: &params,
         groups: c * parts,
         batches: 1,
     })?;
     let mean = context.pool.take(c)?;
-    let params = [Param::U(c), Param::U(parts), Param::F(area as f32)];
+    let params = [Param::U(c), Param::U(parts), divisor];
     each(context, &MEAN, c, &[Some(&sums), Some(&mean)], &params)?;
 
     let tile = Tile::SMALL;
     let side = c.div_ceil(tile.rows());
-    let splits = (SECOND_GROUPS / (side * (side + 1) / 2))
+    let splits = (SECOND_GROUPS / (side * (side + 1) / 2).max(1))
         .min(area.div_ceil(SECOND_PART))
         .clamp(1, context.bounds.groups as usize);
     let products = context.pool.take(splits * c * c)?;
@@ -106,18 +109,13 @@ pub(super) fn forward(
         size: [c, c, area],
         splits,
         batches: 1,
-        constants: &[],
-        operands: &[Some(map), Some(&products)],
+        constants: &weighted,
+        operands: &[Some(map), weights, Some(&products)],
         params: &place,
     }
     .run(context)?;
     let second = context.pool.take(c * c)?;
-    let params = [
-        Param::U(c * c),
-        Param::U(c),
-        Param::U(splits),
-        Param::F(area as f32),
-    ];
+    let params = [Param::U(c * c), Param::U(c), Param::U(splits), divisor];
     let operands = [Some(&products), Some(&second)];
     each(context, &SECOND, c * c, &operands, &params)?;
     Ok(Moments {
@@ -129,8 +127,9 @@ pub(super) fn forward(
 /// A linear function of every pixel's channels, `A·x + k·bias`.
 #[derive(Debug)]
 pub(super) struct Mixing<'a> {
-    /// `Aᵀ`, `[inputs, outputs]`.
+    /// `Aᵀ`, `[inputs, outputs]`, or `A` itself.
     pub(super) matrix: &'a Array,
+    pub(super) as_it_is: bool,
     pub(super) bias: Option<(&'a Array, f32)>,
     pub(super) inputs: usize,
     pub(super) outputs: usize,
@@ -181,11 +180,18 @@ impl Mixing<'_> {
             kernel: &MIX,
             tile,
             multiply: Multiply::Single,
-            along: [Along::Side; 2],
+            along: match self.as_it_is {
+                true => [Along::Depth, Along::Side],
+                false => [Along::Side; 2],
+            },
             size: [self.outputs, self.pixels, self.inputs],
             splits: 1,
             batches: 1,
-            constants: &[("IN_PLACE", in_place), ("ADD", add)],
+            constants: &[
+                ("IN_PLACE", in_place),
+                ("ADD", add),
+                ("AS_IT_IS", u32::from(self.as_it_is)),
+            ],
             operands: &[
                 Some(self.matrix),
                 self.bias.map(|(bias, _)| bias),
@@ -223,6 +229,7 @@ pub(super) fn backward(
     each(context, &GRADIENT_MATRIX, c * c, &operands, &params)?;
     let mixing = Mixing {
         matrix: &matrix,
+        as_it_is: false,
         bias: Some((get(context, what, &towards.mean)?, 1.0 / area as f32)),
         inputs: c,
         outputs: c,

@@ -1,5 +1,5 @@
 //# mean_parts
-// Sums over parts of each channel.
+// Sums over parts of each channel, under weights if WEIGHTED is 1.
 struct Params { groups: u32, area: u32, parts: u32, w: u32, first: u32, width: u32, plane: u32 }
 
 @compute @workgroup_size(256)
@@ -10,7 +10,12 @@ fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u
     var sum = 0.0;
     if (g < p.groups) {
         for (var i = start + lane; i < end; i = i + 256u) {
-            sum = sum + get_x(g / p.parts * p.plane + p.first + i / p.width * p.w + i % p.width);
+            let pixel = p.first + i / p.width * p.w + i % p.width;
+            var value = get_x(g / p.parts * p.plane + pixel);
+            if (WEIGHTED == 1u) {
+                value = value * get_weights(pixel);
+            }
+            sum = sum + value;
         }
     }
     let total = reduce(lane, sum);
@@ -36,7 +41,7 @@ fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u
 }
 
 //# second_parts
-// `F·Fᵀ` over parts of the pixels, tiles on and below the diagonal.
+// `F·Fᵀ` over parts of the pixels, tiles on and below the diagonal, under weights if WEIGHTED is 1.
 struct Params {
     m: u32, n: u32, k: u32, tiles_m: u32, tiles: u32, slice: u32, splits: u32,
     // Of the map, and the window in which pixels count.
@@ -61,7 +66,11 @@ fn load_a(m: u32, k: u32, end: u32, z: u32) -> vec4f {
 }
 
 fn load_b(n: u32, k: u32, end: u32, z: u32) -> vec4f {
-    return load_a(n, k, end, z);
+    var four = load_a(n, k, end, z);
+    if (WEIGHTED == 1u && k < end) {
+        four = four * get_weights(p.first + k / p.width * p.w + k % p.width);
+    }
+    return four;
 }
 
 fn unwanted(m: u32, n: u32, z: u32) -> bool {
@@ -113,7 +122,7 @@ fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u
 }
 
 //# mix
-// `out = A·x + k·bias`, a linear function of every pixel's channels; `A` is given transposed.
+// `out = A·x + k·bias`, a linear function of every pixel's channels; `A` is given transposed, unless AS_IT_IS is 1.
 // IN_PLACE: `x` is `out`. ADD: 1 onto what is there, 2 onto `more`. Pixels outside the window have zero.
 struct Params {
     m: u32, n: u32, k: u32, tiles_m: u32, tiles: u32, slice: u32, splits: u32,
@@ -130,7 +139,11 @@ fn load_a(m: u32, k: u32, end: u32, z: u32) -> vec4f {
     var four = vec4f();
     for (var i = 0u; i < 4u; i++) {
         if (m + i < p.m) {
-            four[i] = get_matrix(k * p.m + m + i);
+            if (AS_IT_IS == 1u) {
+                four[i] = get_matrix((m + i) * p.k + k);
+            } else {
+                four[i] = get_matrix(k * p.m + m + i);
+            }
         }
     }
     return four;

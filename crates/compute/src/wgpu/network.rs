@@ -249,7 +249,7 @@ impl GpuNetwork {
         let context = &self.context;
         let map = node.array(context)?;
         let window = tape.window_at(index);
-        let of_trunk = || moments::forward(context, node.size, &window, map);
+        let of_trunk = || moments::forward(context, node.size, &window, map, None);
         let (features, moments) = match request.tap {
             Tap::Layer(_) => (None, request.moments.then(of_trunk).transpose()?),
             Tap::Head(head) => {

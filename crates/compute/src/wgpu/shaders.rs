@@ -6,6 +6,10 @@ use super::context::Context;
 use super::cooperative::Matrices;
 use super::tuning::Tuning;
 use super::{Bounds, Convolutions, GpuDevice, Precision};
+use crate::graph::{
+    self, Activation, Affine, Border, GraphSpec, InstanceNorm, Kind, Linear, Op, Pooling,
+    PoolingKind, Scaling, TransposedConvolution, Upsampling, Variance,
+};
 use crate::{
     AdamBuffers, AdamStep, Conv3x3, Cotangent, Device, Head, Input, InputNorm, Layer, Moments,
     NetSpec, Padding, Patch, Pool, PoolKind, Reduction, Result, Size, Tap, TapRequest,
@@ -118,6 +122,10 @@ fn operations(device: &dyn Device) -> Result<()> {
     ] {
         device.total_variation(&x, kind, Reduction::Mean, 1.0)?;
     }
+    let weights = device.zeros(&shape[1..])?;
+    device.scale_places(image, &weights)?;
+    device.weighted_moments(&x, &weights)?;
+    device.mix_channels(&x, &device.zeros(&[5, 3])?, &device.zeros(&[5])?)?;
     let step = AdamStep {
         learning_rate: 0.1,
         beta1: 0.9,
@@ -154,6 +162,121 @@ fn operations(device: &dyn Device) -> Result<()> {
     Ok(())
 }
 
+/// Graphs of every operation, with every function behind and everything that may lie beyond a border.
+fn graphs(device: &dyn Device, side: usize) -> Result<()> {
+    let tanh = Activation::Tanh {
+        scale: 2.0,
+        shift: 1.0,
+    };
+    for (padding, function) in [
+        (Padding::Zero, Activation::Relu),
+        (Padding::Replicate, Activation::Sigmoid),
+        (Padding::Reflect, tanh),
+    ] {
+        let graph = device.graph(&graph_of_all(padding, function))?;
+        let tensors = [device.zeros(&[8, side, side])?, device.zeros(&[1])?];
+        graph.run(&tensors.each_ref(), None)?;
+    }
+    Ok(())
+}
+
+fn numbers(n: usize) -> Arc<[f32]> {
+    vec![0.5; n].into()
+}
+
+/// A convolution of 8 channels.
+fn filters(groups: usize, border: Border) -> Op {
+    Op::Convolution(graph::Convolution {
+        inputs: 8,
+        outputs: 8,
+        groups,
+        kernel: [3, 3],
+        stride: 1,
+        border,
+        weight: numbers(72 * 8 / groups),
+        bias: numbers(8),
+    })
+}
+
+/// What reads one map of 8 channels and makes another of its size.
+fn operations_of_maps(border: Border) -> Vec<Op> {
+    let scaling = || Scaling {
+        scale: numbers(8),
+        shift: numbers(8),
+    };
+    let pool = |kind| {
+        Op::Pool(Pooling {
+            kind,
+            kernel: 3,
+            stride: 1,
+            border,
+        })
+    };
+    vec![
+        filters(1, border),
+        filters(8, border),
+        Op::TransposedConvolution(TransposedConvolution {
+            inputs: 8,
+            outputs: 8,
+            kernel: 3,
+            stride: 1,
+            before: 1,
+            weight: numbers(72 * 8),
+            bias: numbers(8),
+        }),
+        pool(PoolingKind::Max),
+        pool(PoolingKind::Average),
+        norm(Affine::Plain),
+        norm(Affine::Fixed(scaling())),
+        Op::Scale(scaling()),
+    ]
+}
+
+fn norm(affine: Affine) -> Op {
+    Op::InstanceNorm(InstanceNorm {
+        epsilon: 1e-5,
+        variance: Variance::Biased,
+        affine,
+    })
+}
+
+fn graph_of_all(padding: Padding, function: Activation) -> GraphSpec {
+    let mut spec = GraphSpec::new();
+    let x = spec.input("x", Kind::Map(8));
+    let t = spec.input("t", Kind::Vector(1));
+    let mut made = vec![x];
+    for op in operations_of_maps(Border::Centred(padding)) {
+        let y = spec.push(op, &[x]);
+        made.push(spec.push(Op::Activation(function), &[y]));
+    }
+    let mean = spec.push(Op::ChannelMean, &[x]);
+    let deviation = Op::ChannelDeviation {
+        epsilon: 1e-5,
+        variance: Variance::Biased,
+    };
+    let deviation = spec.push(deviation, &[x]);
+    let linear = Linear {
+        weight: numbers(64),
+        bias: numbers(8),
+    };
+    let mean = spec.push(Op::Linear(linear), &[mean]);
+    let y = spec.push(norm(Affine::Given), &[x, deviation, mean]);
+    let y = spec.push(Op::Mix, &[x, y, t]);
+    let y = spec.push(Op::Multiply, &[y, mean]);
+    made.push(spec.push(Op::Add, &[y, x]));
+    let all = spec.push(Op::Concat, &made);
+    let y = spec.push(Op::Upsample(Upsampling::Nearest), &[x]);
+    spec.output(y);
+    let amount = 2;
+    let y = spec.push(Op::Pad { amount, padding }, &[y]);
+    let y = spec.push(filters(1, Border::Valid), &[y]);
+    let y = spec.push(Op::Crop { amount }, &[y]);
+    let y = spec.push(Op::Upsample(Upsampling::Bilinear), &[y]);
+    spec.output(y);
+    spec.output(all);
+    spec
+}
+
 /// Validates what a device would have run.
 fn validate(device: &GpuDevice, capabilities: Capabilities) {
     let mut validator = Validator::new(ValidationFlags::all(), capabilities);
@@ -182,6 +305,7 @@ fn every_shader_is_valid() -> Result<()> {
             ..Bounds::default()
         })?;
         operations(&device)?;
+        graphs(&device, 23)?;
         if buffer > 1 << 20 {
             networks(&device)?;
         } else {

@@ -4,12 +4,19 @@ use super::array::{get, get_mut};
 use super::kernel::{Kernel, Param, reads, writes};
 use super::vector::each;
 use super::{GpuDevice, variation};
+use crate::device::weighted;
 use crate::{Patch, Reduction, Result, Scalar, SpatialOps, Tensor, TotalVariation, Window};
 
 const PASTE: Kernel = Kernel {
     name: "paste",
     file: include_str!("spatial.wgsl"),
     operands: &[reads("x"), writes("y")],
+};
+
+const SCALE_PLACES: Kernel = Kernel {
+    name: "scale_places",
+    file: include_str!("spatial.wgsl"),
+    operands: &[writes("x"), reads("factors")],
 };
 
 impl SpatialOps for GpuDevice {
@@ -39,6 +46,22 @@ impl SpatialOps for GpuDevice {
         let x = get(context, "paste", x)?;
         let y = get_mut(context, "paste", y)?;
         each(context, &PASTE, n, &[Some(x), Some(y)], &params)
+    }
+
+    fn scale_places(&self, x: &mut Tensor, factors: &Tensor) -> Result<()> {
+        let (context, what) = (&self.context, "scale_places");
+        let [channels, height, width] = weighted(what, x, factors)?;
+        let (n, places) = (channels * height * width, height * width);
+        let factors = get(context, what, factors)?;
+        let x = get_mut(context, what, x)?;
+        let params = [n, places].map(Param::U);
+        each(
+            context,
+            &SCALE_PLACES,
+            n,
+            &[Some(x), Some(factors)],
+            &params,
+        )
     }
 
     fn total_variation(

@@ -18,3 +18,15 @@ fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u
     }
     set_y(place, value);
 }
+
+//# scale_places
+// Every channel of a map, multiplied place by place.
+struct Params { n: u32, places: u32 }
+
+@compute @workgroup_size(256)
+fn main(@builtin(workgroup_id) at: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+    let i = group(at, groups) * 256u + lane;
+    if (i < p.n) {
+        set_x(i, get_x(i) * get_factors(i % p.places));
+    }
+}

@@ -6,7 +6,10 @@ use super::context::Context;
 use super::kernel::{Kernel, Param, reads, writes};
 use super::matrix::Strided;
 use super::memory::Array;
+use super::moments;
+use super::network::Shape;
 use super::vector::each;
+use crate::device::weighted;
 use crate::{Moments, Result, Statistics, Tensor};
 
 const FILE: &str = include_str!("statistics.wgsl");
@@ -52,6 +55,14 @@ fn parts<'a>(
 }
 
 impl Statistics for GpuDevice {
+    fn weighted_moments(&self, features: &Tensor, weights: &Tensor) -> Result<Moments> {
+        let (context, what) = (&self.context, "weighted_moments");
+        let [channels, h, w] = weighted(what, features, weights)?;
+        let size = Shape { channels, h, w };
+        let (map, weights) = (get(context, what, features)?, get(context, what, weights)?);
+        moments::forward(context, size, &size.window(), map, Some(weights))
+    }
+
     fn covariance(&self, moments: &Moments, ridge: f32) -> Result<Tensor> {
         let context = &self.context;
         let (mean, second, c) = parts(context, "covariance", moments)?;

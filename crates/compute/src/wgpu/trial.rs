@@ -1,8 +1,11 @@
 //! Whether an adapter computes right: drivers differ, and a picture that is wrong is worse than none.
 //!
-//! A small network, its gradient and a fidelity are computed here and on another device; both have to agree.
+//! A small network, its gradient, a fidelity and a graph are computed here and on another device; both have to agree.
 
 use super::Precision;
+use crate::graph::{
+    self, Activation, Affine, Border, GraphSpec, InstanceNorm, Kind, Op, Upsampling, Variance,
+};
 use crate::{
     ComputeError, Conv3x3, Cotangent, Device, Input, InputNorm, Layer, NetSpec, Padding, Pool,
     PoolKind, Result, Tap, TapRequest,
@@ -60,6 +63,43 @@ fn spec() -> Result<NetSpec> {
     })
 }
 
+/// A convolution by strides, a norm, and another convolution at twice the size.
+fn graph() -> GraphSpec {
+    let convolution = |inputs: usize, outputs: usize, side: usize, stride: usize| {
+        let scale = (3.0 / (side * side * inputs) as f32).sqrt();
+        let mut weight = noise(side as u64, side * side * inputs * outputs);
+        weight.iter_mut().for_each(|w| *w *= scale);
+        Op::Convolution(graph::Convolution {
+            inputs,
+            outputs,
+            groups: 1,
+            kernel: [side; 2],
+            stride,
+            border: Border::Centred(Padding::Reflect),
+            weight: weight.into(),
+            bias: noise(outputs as u64, outputs).into(),
+        })
+    };
+    let mut spec = GraphSpec::new();
+    let mut x = spec.input("image", Kind::Map(3));
+    for op in [
+        convolution(3, 20, 5, 2),
+        Op::InstanceNorm(InstanceNorm {
+            epsilon: 1e-3,
+            variance: Variance::Biased,
+            affine: Affine::Plain,
+        }),
+        Op::Activation(Activation::Relu),
+        Op::Upsample(Upsampling::Nearest),
+        convolution(20, 3, 3, 1),
+        Op::Activation(Activation::Sigmoid),
+    ] {
+        x = spec.push(op, &[x]);
+    }
+    spec.output(x);
+    spec
+}
+
 /// What a device makes of it, by name.
 fn run(device: &dyn Device) -> Result<Vec<(&'static str, Vec<f32>)>> {
     let (h, w) = SIZE;
@@ -99,6 +139,8 @@ fn run(device: &dyn Device) -> Result<Vec<(&'static str, Vec<f32>)>> {
         Cotangent::features(deep, gradient),
     ];
     results.push(("a gradient", device.download(&tape.backward(cotangents)?)?));
+    let painted = device.graph(&graph())?.run(&[&image], None)?;
+    results.push(("a graph", device.download(&painted[0])?));
     Ok(results)
 }
 

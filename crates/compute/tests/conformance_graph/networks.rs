@@ -3,7 +3,7 @@
 use super::*;
 use impasto_compute::StripsPlan;
 
-const REFLECT: Border = Border::Centred(Padding::Reflect);
+pub(super) const REFLECT: Border = Border::Centred(Padding::Reflect);
 const RELU: Op = Op::Activation(Activation::Relu);
 const END: Activation = Activation::Tanh {
     scale: 0.5,
@@ -127,6 +127,40 @@ pub(super) fn modulated() -> GraphSpec {
     spec
 }
 
+/// What devices may look through or leave out: frames and doubling before convolutions, with one reader and with several,
+/// functions that are read alone and beside what they are of, sums of a value with itself, what nobody asks for, and what is
+/// handed out twice.
+fn fused() -> GraphSpec {
+    let mut spec = GraphSpec::new();
+    let image = spec.input("image", Kind::Map(3));
+    let t = spec.input("t", Kind::Vector(1));
+    let valid = |i, o, k, s| Filters::square(i, o, k, s, Border::Valid);
+    let pad = |amount, padding| Op::Pad { amount, padding };
+    let x = spec.push(pad(4, Padding::Reflect), &[image]);
+    let x = spec.push(valid(3, 8, 3, 1).op(1), &[x]);
+    let x = spec.push(RELU, &[x]);
+    let doubled = spec.push(Op::Upsample(Upsampling::Nearest), &[x]);
+    let framed = spec.push(pad(1, Padding::Replicate), &[doubled]);
+    let y = spec.push(valid(8, 8, 3, 2).op(2), &[framed]);
+    let y = spec.push(Op::Crop { amount: 1 }, &[y]);
+    let y = spec.push(valid(8, 5, 3, 1).op(3), &[y]);
+    let high = spec.push(Op::Activation(Activation::Relu6), &[y]);
+    let low = spec.push(Op::Activation(Activation::Sigmoid), &[y]);
+    let low = spec.push(RELU, &[low]);
+    let sum = spec.push(Op::Add, &[high, low]);
+    let sum = spec.push(Op::Add, &[sum, sum]);
+    let mixed = spec.push(Op::Mix, &[sum, y, t]);
+    let end = spec.push(Op::Activation(END), &[mixed]);
+    let z = spec.push(valid(8, 4, 1, 1).op(4), &[doubled]);
+    let z = spec.push(norm(5, 4), &[z]);
+    let z = spec.push(Op::Scale(scaling(6, 4)), &[z]);
+    spec.push(valid(3, 4, 1, 1).op(7), &[image]);
+    for value in [end, high, doubled, image, doubled, z] {
+        spec.output(value);
+    }
+    spec
+}
+
 #[test]
 fn networks_agree() {
     for (height, width) in [(1, 1), (4, 8), (7, 5), (33, 50)] {
@@ -139,6 +173,7 @@ fn networks_agree() {
                 agree("johnson", 1e-3, &spec, &inputs);
             }
         }
+        agree("fused", 1e-4, &fused(), &[inputs[0], Shape::Vector(1)]);
         let inputs = [inputs[0], map(3, 9, 16), Shape::Vector(1)];
         agree("modulated", 1e-3, &modulated(), &inputs);
     }
