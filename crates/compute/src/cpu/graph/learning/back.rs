@@ -180,11 +180,14 @@ impl<'a> Way<'a> {
                 let towards = surround(context, &made(&g), *amount, self.size(from))?;
                 self.give(from, towards)
             }
-            Op::InstanceNorm(op) => self.norm(op, reads, g, numbers),
+            Op::InstanceNorm(op) => self.norm(id, op, reads, g, numbers),
             Op::Scale(op) => self.scale(op, from, g, numbers),
             Op::Activation(activation) => {
-                let change = Change::Through(*activation, self.source(id)?);
-                change.run(context, &mut g, size.pixels())?;
+                // A norm before it looks at its slopes itself.
+                if !self.learner.is_behind(from) {
+                    let change = Change::Through((*activation, self.source(id)?));
+                    change.run(context, &mut g, size.pixels())?;
+                }
                 self.give(from, g)
             }
             Op::Add | Op::Multiply | Op::Mix => self.binary(op, reads, g),
@@ -217,7 +220,7 @@ impl<'a> Way<'a> {
         if let [weight, bias] = numbers {
             let correlation = Correlation::new(filters, *g, self.source(from)?);
             correlation.add(context, array::get_mut("backward", weight)?)?;
-            let sums = products(context, g, None)?;
+            let sums = products(context, g, None, None)?;
             add(bias, sums.iter().map(|sums| sums.sum))?;
         }
         if !self.wants(from) {
@@ -237,6 +240,7 @@ impl<'a> Way<'a> {
     /// picture).
     fn norm(
         &mut self,
+        id: Id,
         op: &InstanceNorm,
         reads: &[Id],
         mut g: Buffer,
@@ -249,7 +253,11 @@ impl<'a> Way<'a> {
         let moments: Vec<_> = self.moments(from, op.epsilon, op.variance)?.collect();
         let means: Vec<f64> = moments.iter().map(|(mean, _)| *mean).collect();
         let made = Source::plain(&g, x.channels, size);
-        let mut sums = products(context, &made, Some((&x, &means)))?;
+        let behind = match self.learner.behind[id - self.geometry.plan.inputs] {
+            Some((activation, made)) => Some((activation, self.source(made)?)),
+            None => None,
+        };
+        let mut sums = products(context, &made, Some((&x, &means)), behind.as_ref())?;
         for (sums, (_, deviation)) in sums.iter_mut().zip(&moments) {
             sums.product /= deviation;
         }
@@ -285,7 +293,11 @@ impl<'a> Way<'a> {
         };
         let slopes = sums.iter().zip(&moments).enumerate().map(of);
         let slopes = slopes.collect::<Result<Vec<_>>>()?;
-        Change::Slopes(&slopes, Some(x)).run(context, &mut g, n)?;
+        let change = match behind {
+            Some(function) => Change::Behind(&slopes, x, function),
+            None => Change::Slopes(&slopes, Some(x)),
+        };
+        change.run(context, &mut g, n)?;
         self.give(from, g)
     }
 
@@ -313,7 +325,7 @@ impl<'a> Way<'a> {
         if let [scale, shift] = numbers {
             let x = self.source(from)?;
             let made = Source::plain(&g, channels, size);
-            let sums = products(context, &made, Some((&x, &vec![0.0; channels])))?;
+            let sums = products(context, &made, Some((&x, &vec![0.0; channels])), None)?;
             add(scale, sums.iter().map(|sums| sums.product))?;
             add(shift, sums.iter().map(|sums| sums.sum))?;
         }
@@ -340,7 +352,7 @@ impl<'a> Way<'a> {
             }
             (Op::Add, false) => {
                 if self.wants(b) {
-                    let sums = products(context, &made(&g), None)?;
+                    let sums = products(context, &made(&g), None, None)?;
                     self.give_vector(b, sums.iter().map(|sums| sums.sum));
                 }
             }
@@ -357,7 +369,7 @@ impl<'a> Way<'a> {
             (Op::Multiply, false) => {
                 if self.wants(b) {
                     let x = self.source(a)?;
-                    let sums = products(context, &made(&g), Some((&x, &centers)))?;
+                    let sums = products(context, &made(&g), Some((&x, &centers)), None)?;
                     self.give_vector(b, sums.iter().map(|sums| sums.product));
                 }
                 if self.wants(a) {
@@ -370,7 +382,7 @@ impl<'a> Way<'a> {
                     let mut total = 0.0;
                     for (read, sign) in [(a, -1.0), (b, 1.0)] {
                         let x = self.source(read)?;
-                        let sums = products(context, &made(&g), Some((&x, &centers)))?;
+                        let sums = products(context, &made(&g), Some((&x, &centers)), None)?;
                         total += sign * sums.iter().map(|sums| sums.product).sum::<f64>();
                     }
                     self.give_vector(reads[2], std::iter::once(total));

@@ -17,10 +17,15 @@ pub(super) enum Change<'a> {
     /// Each number times that of a map.
     Times(Source<'a>),
     /// Each number times the slope of a function that has made this map.
-    Through(Activation, Source<'a>),
+    Through(Function<'a>),
     /// By channel.
     Slopes(&'a [Slope], Option<Source<'a>>),
+    /// The same, after [`Change::Through`].
+    Behind(&'a [Slope], Source<'a>, Function<'a>),
 }
+
+/// A function, and the map that it has made.
+pub(super) type Function<'a> = (Activation, Source<'a>);
 
 /// `factor · g + distance · (x − center) + shift`, of a gradient `g` and, if there is one, a map `x`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -72,31 +77,35 @@ impl Change<'_> {
                     *to *= *value;
                 }
             }
-            Change::Through(activation, map) => {
+            Change::Through((activation, map)) => {
                 read(simd, map, channel, start, room);
                 through(*activation, to, room);
             }
-            Change::Slopes(slopes, map) => {
-                let Slope {
-                    factor,
-                    distance,
-                    center,
-                    shift,
-                } = slopes[channel];
-                match map {
-                    Some(map) => {
-                        read(simd, map, channel, start, room);
-                        for (to, value) in to.iter_mut().zip(room) {
-                            *to = *to * factor + ((*value - center) * distance + shift);
-                        }
-                    }
-                    None => {
-                        for to in to {
-                            *to = *to * factor + shift;
-                        }
-                    }
+            Change::Slopes(slopes, Some(map)) => {
+                read(simd, map, channel, start, room);
+                slopes[channel].apply(to, room);
+            }
+            Change::Slopes(slopes, None) => {
+                let Slope { factor, shift, .. } = slopes[channel];
+                for to in to {
+                    *to = *to * factor + shift;
                 }
             }
+            Change::Behind(slopes, map, (activation, made)) => {
+                read(simd, made, channel, start, room);
+                through(*activation, to, room);
+                read(simd, map, channel, start, room);
+                slopes[channel].apply(to, room);
+            }
+        }
+    }
+}
+
+impl Slope {
+    #[inline(always)]
+    fn apply(self, g: &mut [f32], x: &[f32]) {
+        for (g, x) in g.iter_mut().zip(x) {
+            *g = *g * self.factor + ((*x - self.center) * self.distance + self.shift);
         }
     }
 }
@@ -150,24 +159,30 @@ pub(super) struct Products {
     pub(super) product: f64,
 }
 
-/// Takes both of every channel: of parts in f32, of these in f64, in a fixed order. Without `x`, there are no products.
+/// Takes both of every channel: of parts in f32, of these in f64, in a fixed order. Without `x`, there are no products; with
+/// a function, `g` is times its slopes.
 pub(super) fn products(
     context: &Context,
     g: &Source<'_>,
     x: Option<(&Source<'_>, &[f64])>,
+    behind: Option<&Function<'_>>,
 ) -> Result<Vec<Products>> {
     let pixels = g.size.pixels();
     let pieces = pixels.div_ceil(PIECE);
     let piece = |index: usize| {
         let (channel, first) = (index / pieces, index % pieces * PIECE);
-        let behind = (first + PIECE).min(pixels);
+        let end = (first + PIECE).min(pixels);
         let mut room = context.pool.take::<f32>(2 * PART)?;
         let mut all = Products::default();
         with_simd!(context.token, simd => {
             let (g_room, x_room) = room.split_at_mut(PART);
-            for start in (first..behind).step_by(PART) {
-                let count = PART.min(behind - start);
+            for start in (first..end).step_by(PART) {
+                let count = PART.min(end - start);
                 read(simd, g, channel, start, &mut g_room[..count]);
+                if let Some((activation, made)) = behind {
+                    read(simd, made, channel, start, &mut x_room[..count]);
+                    through(*activation, &mut g_room[..count], &x_room[..count]);
+                }
                 if let Some((x, centers)) = x {
                     read(simd, x, channel, start, &mut x_room[..count]);
                     let center = centers[channel];

@@ -32,8 +32,8 @@ use crate::cpu::memory::Buffer;
 use crate::cpu::{Context, CpuDevice, Precision};
 use crate::device::same;
 use crate::graph::{
-    Gradients, GraphSpec, GraphTape, Learner, Learning, Node, Op, PoolingKind, Shape, Wanted,
-    check_backward, check_numbers,
+    Activation, Gradients, GraphSpec, GraphTape, Learner, Learning, Node, Op, PoolingKind, Shape,
+    Value, Wanted, check_backward, check_numbers,
 };
 use crate::{Result, Tensor};
 use adjoint::{Adjoint, Straight};
@@ -65,6 +65,8 @@ struct CpuLearner {
     filters: Vec<Option<Filters>>,
     /// By value: whether a gradient has to reach it.
     wants: Vec<bool>,
+    /// By node: the function behind a norm, and its value, if nothing else reads the norm.
+    behind: Vec<Option<(Activation, Id)>>,
     /// By node: which lists of [`Gradients::numbers`] are its own, if they are wanted.
     lists: Vec<Range<usize>>,
 }
@@ -91,6 +93,7 @@ impl CpuLearner {
         let mut learner = Self {
             plan: Plan::new(&spec, winograd),
             filters: spec.nodes.iter().map(|_| None).collect(),
+            behind: behind(&spec),
             context,
             spec,
             wanted,
@@ -101,6 +104,12 @@ impl CpuLearner {
             learner.lay_out(node);
         }
         learner
+    }
+
+    /// Whether a value is a norm that looks at the slopes of the function behind it.
+    fn is_behind(&self, id: Id) -> bool {
+        let node = id.checked_sub(self.spec.inputs.len());
+        node.is_some_and(|node| self.behind[node].is_some())
     }
 
     fn winograd(&self) -> bool {
@@ -186,6 +195,26 @@ impl CpuLearner {
         schedule.keep(kept);
         schedule
     }
+}
+
+/// By node: the function behind a norm, and its value, if nothing else reads the norm.
+fn behind(spec: &GraphSpec) -> Vec<Option<(Activation, Id)>> {
+    let mut behind = vec![None; spec.nodes.len()];
+    let reads = spec.nodes.iter().flat_map(|node| &node.reads);
+    let reads: Vec<Value> = reads.chain(&spec.outputs).copied().collect();
+    for (index, node) in spec.nodes.iter().enumerate() {
+        if let (Op::Activation(activation), &[Value::Node(norm)]) = (&node.op, &node.reads[..])
+            && matches!(spec.nodes[norm].op, Op::InstanceNorm(_))
+            && reads
+                .iter()
+                .filter(|&&read| read == Value::Node(norm))
+                .count()
+                == 1
+        {
+            behind[norm] = Some((*activation, spec.inputs.len() + index));
+        }
+    }
+    behind
 }
 
 impl Learner for CpuLearner {

@@ -17,7 +17,7 @@ const READ: usize = 64 << 10;
 /// Lanes of the longest vectors.
 const MOST_LANES: usize = 16;
 /// Pieces of work that are wanted, so that threads are busy to the end.
-const PIECES: usize = 16;
+const PIECES: usize = 8;
 
 /// The shape of the products: what a call of the kernel makes.
 struct Panel<'a> {
