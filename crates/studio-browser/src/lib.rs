@@ -4,7 +4,7 @@
 //! Clients of other crates bring a hundred packages with them, and normalise what these tests are about.
 
 use serde_json::{Value, json};
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -34,10 +34,13 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// Starts one with a profile in a folder; `None`, and why, where there is none.
+    /// Starts one with a profile in a folder.
     ///
     /// # Errors
-    /// Why there is none.
+    /// Why there is none on this machine.
+    ///
+    /// # Panics
+    /// If there is one and it does not start.
     pub fn start(profile: &Path) -> Result<Self, String> {
         let free = TcpListener::bind("127.0.0.1:0").map_err(|error| error.to_string())?;
         let port = free.local_addr().map_err(|error| error.to_string())?.port();
@@ -66,7 +69,8 @@ impl Browser {
             "goog:chromeOptions": {"args": flags},
             "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"},
         }}});
-        let session = browser.send("POST", "/session", &capabilities)?;
+        let session = browser.send("POST", "/session", &capabilities);
+        let session = session.unwrap_or_else(|error| panic!("the browser does not start: {error}"));
         browser.session = session["sessionId"].as_str().unwrap_or_default().into();
         Ok(browser)
     }
@@ -89,14 +93,9 @@ impl Browser {
             body.len()
         );
         stream.write_all(request.as_bytes()).map_err(failed)?;
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).map_err(failed)?;
-        let end = answer.windows(4).position(|four| four == b"\r\n\r\n");
-        let content = end
-            .and_then(|end| answer.get(end + 4..))
-            .unwrap_or_default();
+        let content = content(&mut stream).map_err(failed)?;
         let answer: Value =
-            serde_json::from_slice(content).map_err(|error| format!("{path}: {error}"))?;
+            serde_json::from_slice(&content).map_err(|error| format!("{path}: {error}"))?;
         match &answer["value"]["error"] {
             Value::String(error) => Err(format!("{path}: {error}: {}", answer["value"]["message"])),
             _ => Ok(answer["value"].clone()),
@@ -183,7 +182,7 @@ impl Browser {
         let scheme = if dark { "dark" } else { "light" };
         self.chromium(
             "Emulation.setEmulatedMedia",
-            json!({"features": [{"name": "prefers-color-scheme", "value": scheme}]}),
+            json!({"features": [{"name": "prefers-color-scheme", "value": scheme}, {"name": "prefers-reduced-motion", "value": "reduce"}]}),
         );
     }
 
@@ -247,6 +246,22 @@ impl Drop for Browser {
         let _ = self.driver.kill();
         let _ = self.driver.wait();
     }
+}
+
+/// The body of an answer, whose length its head tells: the driver keeps connections open.
+fn content(stream: &mut TcpStream) -> std::io::Result<Vec<u8>> {
+    let mut reader = BufReader::new(stream);
+    let (mut length, mut line) = (0, String::new());
+    while reader.read_line(&mut line)? > 2 {
+        let lower = line.to_ascii_lowercase();
+        if let Some(told) = lower.strip_prefix("content-length:") {
+            length = told.trim().parse().unwrap_or(0);
+        }
+        line.clear();
+    }
+    let mut bytes = vec![0; length];
+    reader.read_exact(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// RFC 4648, section 4; what is none of its letters is passed over.

@@ -103,7 +103,7 @@ fn an_artist_paints_a_picture() {
         "the photo is there",
         "document.querySelector('#content .name')?.textContent === 'photo.jpg'",
     );
-    browser.run("document.getElementById('size').value = '384'; document.getElementById('size').dispatchEvent(new Event('change'))");
+    browser.run("document.getElementById('size').value = '512'; document.getElementById('size').dispatchEvent(new Event('change'))");
     browser.keys("#file-style", &painting);
     browser.until(
         "a first look",
@@ -243,6 +243,10 @@ fn masks_and_exports(browser: &Browser) {
         "document.querySelector('#dialog[open] #use-settings')",
     );
     browser.click("#use-settings");
+    browser.until(
+        "the names are there",
+        "document.querySelector('#content .name').textContent === 'photo.jpg'",
+    );
     browser.until(
         "the settings are there",
         "document.getElementById('keep').value === '-40'",

@@ -118,9 +118,9 @@ function pick(as) {
 export function show() {
   const content = by("content");
   content.setAttribute("data-slot", "content");
-  content.replaceChildren(
-    order.content ? h("div", { class: "slot" }, h("img", { src: small(order.content.picture), alt: "" }), h("span", { class: "name" }, order.content.name),
-      h("button", { type: "button", "aria-label": "Take the photo out", onclick: () => change("pictures", { content: null, mask: null, regions: [] }) }, "✕")) : null,
+  content.replaceChildren(...(
+    order.content ? [ h("div", { class: "slot" }, h("img", { src: small(order.content.picture), alt: "" }), h("span", { class: "name" }, order.content.name),
+      h("button", { type: "button", "aria-label": "Take the photo out", onclick: () => change("pictures", { content: null, mask: null, regions: [] }) }, "✕"))] : []),
     h("div", { class: "choose" }, ...chooser("content")), pick("content"));
   const styles = by("styles");
   styles.setAttribute("data-slot", "style");

@@ -90,19 +90,10 @@ pub struct Preview {
 }
 
 /// Where what happens is told, and listened to.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Events {
     state: watch::Sender<State>,
     preview: Arc<Mutex<Preview>>,
-}
-
-impl Default for Events {
-    fn default() -> Self {
-        Self {
-            state: watch::Sender::default(),
-            preview: Arc::default(),
-        }
-    }
 }
 
 impl Events {

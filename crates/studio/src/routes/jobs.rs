@@ -105,7 +105,7 @@ pub async fn paint(State(shared): State<Shared>, headers: HeaderMap, content: Bo
         .ask(move |tables| tables.watch(&title, &text))
         .await?;
     let (id, left) = added;
-    shared.painter.watch();
+    shared.painter.watch(told.start.is_none());
     let starts = left
         .iter()
         .filter_map(|told| serde_json::from_str::<Told>(told).ok()?.start);
@@ -255,7 +255,7 @@ pub async fn go_on(
     let file = file.ok_or_else(Refused::missing)?;
     // Its picture so far would be taken for its result.
     let _ = std::fs::remove_file(shared.folder.result(&file, false));
-    shared.painter.watch();
+    shared.painter.watch(true);
     shared.events.results_changed();
     done()
 }

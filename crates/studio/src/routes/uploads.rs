@@ -1,6 +1,7 @@
 //! Pictures that are sent.
 
 use super::answer::{Answer, Failed, body, bytes, is_of, json, query};
+use crate::order::Told;
 use crate::pictures::{MOST_BYTES, Reference};
 use crate::told::{Refused, of_error};
 use crate::{Error, Shared};
@@ -48,13 +49,54 @@ pub async fn keep(
         let made = made(&file, &row.name);
         Ok((row, made))
     });
-    let (row, made) = kept.await?;
+    let (row, mut made) = kept.await?;
+    name_pictures(&shared, &mut made).await?;
     let again = row.clone();
     shared
         .database
         .ask(move |tables| tables.keep_picture(&again))
         .await?;
     Ok(json(&json!({"picture": row, "made": made})))
+}
+
+/// Gives an order that a file tells the names of its pictures; one whose photo is not here is none to be used as it is.
+async fn name_pictures(shared: &Shared, made: &mut Json) -> Result<(), Failed> {
+    let told = serde_json::from_value::<Told>(made["order"].clone());
+    let Ok(mut told) = told else {
+        return Ok(());
+    };
+    let mut missing = Vec::new();
+    let ids: Vec<String> = told.pictures().map(String::from).collect();
+    for id in ids {
+        let row = match Reference::read(&id) {
+            Some(Reference::BuiltIn(_)) => continue,
+            Some(Reference::Sent(id)) => {
+                shared
+                    .database
+                    .ask(move |tables| tables.picture(&id))
+                    .await?
+            }
+            None => None,
+        };
+        match row {
+            Some(row) => drop(told.names.insert(id, row.name)),
+            None => missing.push(id),
+        }
+    }
+    told.styles
+        .retain(|style| !missing.contains(&style.picture));
+    let whole = !missing.contains(&told.content)
+        && !told
+            .mask
+            .as_ref()
+            .is_some_and(|mask| missing.contains(mask));
+    told.regions
+        .retain(|region| !missing.contains(&region.mask) && !missing.contains(&region.picture));
+    made["order"] = match whole {
+        true => json!(told),
+        false => Json::Null,
+    };
+    Ok(())
 }
 
 /// Does what takes a while where it may.

@@ -330,7 +330,7 @@ fn orders_that_are_none_are_told_why() {
     for (order, words) in [
         ("", "EOF"),
         ("[]", "missing"),
-        (deep.as_str(), "recursion"),
+        (deep.as_str(), "invalid type"),
         (&with(r#""keep": NaN"#), "expected"),
         (&with(r#""keep": 1e400"#), "range"),
         (&with(r#""steps": -1"#), "expected u32"),

@@ -72,7 +72,7 @@ impl Open {
             token: token.into(),
             cookie: String::new(),
         };
-        let answer = open.raw(&format!(
+        let answer = open.raw(format!(
             "GET /?token={} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n",
             open.token
         ));

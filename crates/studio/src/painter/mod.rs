@@ -1,25 +1,23 @@
 //! The thread that paints: what is watched first, then the queue, one job at a time.
 
+mod watch;
+
 use crate::Error;
 use crate::database::{Database, Finished, JobRow, State};
 use crate::events::{Ended, Events, JobNow, Phase};
 use crate::folder::Folder;
-use crate::order::{Told, looked_at};
+use crate::order::{Told, ToldStyle, looked_at};
 use crate::pictures::{Pictures, Reference, jpeg};
 use crate::results::{self, file_name};
 use crate::told::of_error;
 use impasto::checkpoint::{Checkpoints, Resume};
 use impasto::job::{Job, Run};
-use impasto::{Event, Outcome, Picture, Recipe, Step, Style, Stylized, Stylizer};
-use std::ops::ControlFlow;
+use impasto::{Event, Outcome, Picture, Recipe, Style, Stylized, Stylizer};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use watch::{Leave, Watch};
 
-/// The least time from one preview to the next.
-const PREVIEW: Duration = Duration::from_millis(150);
-/// How many times as long as a preview takes it is until the next one.
-const PAUSE: u32 = 6;
 /// Watched jobs that take less are not saved: they are painted again before anybody notices.
 const WORTH_SAVING: Duration = Duration::from_secs(10);
 
@@ -110,9 +108,14 @@ impl Painter {
         self.wish(|_| {});
     }
 
-    /// Leaves what it paints for a watched job.
-    pub fn watch(&self) {
-        self.wish(|wishes| wishes.live = true);
+    /// Leaves what it paints for a watched job; one that does not start from the present picture makes its own.
+    pub fn watch(&self, fresh: bool) {
+        self.wish(|wishes| {
+            wishes.live = true;
+            if fresh {
+                wishes.present = None;
+            }
+        });
     }
 
     /// Ends a job after its step.
@@ -146,15 +149,6 @@ impl Painter {
     }
 }
 
-/// Why a job is left before its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Leave {
-    /// It goes on later from where it is.
-    Later,
-    /// Somebody stopped it.
-    Stopped(Stop),
-}
-
 /// A network that paints at once, kept from picture to picture.
 struct Quick {
     recipe: Recipe,
@@ -170,6 +164,7 @@ struct Easel {
 
 impl Easel {
     fn run(&mut self) {
+        let mut warm = false;
         loop {
             let paused = {
                 let mut wishes = self.control.wishes();
@@ -185,6 +180,10 @@ impl Easel {
                 .ask_now(move |tables| tables.next(!paused))
             {
                 Ok(Some(row)) => self.take(&row),
+                Ok(None) if !warm => {
+                    warm = true;
+                    self.warm_up();
+                }
                 Ok(None) => self.wait(),
                 Err(error) => {
                     log::error!("{error}");
@@ -397,8 +396,30 @@ impl Easel {
         Ok(true)
     }
 
+    /// Prepares the network that paints at once, so that the first picture does not wait for it.
+    fn warm_up(&mut self) {
+        let told = Told {
+            content: "@lake".into(),
+            styles: vec![ToldStyle {
+                picture: "@swirls".into(),
+                weight: 1.0,
+            }],
+            ..Told::default()
+        };
+        // Without it, the first picture waits.
+        let _ = self.quickly(&told);
+    }
+
     /// Shows what a network paints of it, small, while everything else is still to be prepared.
     fn paint_at_once(&mut self, told: &Told) -> Option<()> {
+        let painted = self.quickly(told)?;
+        self.world.events.show(jpeg(&painted).ok()?);
+        self.control.wishes().present = Some(Arc::new(painted));
+        Some(())
+    }
+
+    /// What a network paints of an order, small.
+    fn quickly(&mut self, told: &Told) -> Option<Picture> {
         let recipe = told.at_once(&told.recipe().ok()?.0)?;
         let small = |picture: &str| self.world.pictures.small(&Reference::read(picture)?);
         let content = small(&told.content)?;
@@ -429,85 +450,6 @@ impl Easel {
             .stylizer
             .stylize(&content, &mut impasto::Ignore)
             .ok()?;
-        self.world.events.show(jpeg(&painted.picture).ok()?);
-        self.control.wishes().present = Some(Arc::new(painted.picture));
-        Some(())
+        Some(painted.picture)
     }
 }
-
-/// Tells how a job goes, and asks whether it should.
-struct Watch<'a> {
-    control: &'a Control,
-    events: &'a Events,
-    row: &'a JobRow,
-    /// When the last preview was shown.
-    shown: Option<Instant>,
-    /// What that took.
-    cost: Duration,
-    leave: Option<Leave>,
-}
-
-impl Watch<'_> {
-    fn look(&mut self, event: &Event<'_>) -> ControlFlow<()> {
-        match event {
-            Event::ScaleStarted { .. } => self.events.tell(|state| {
-                if let Some(job) = &mut state.job {
-                    job.losses.clear();
-                }
-            }),
-            Event::Step(step) => self.tell(step),
-            _ => {}
-        }
-        self.leave = self.wish();
-        match self.leave {
-            Some(_) => ControlFlow::Break(()),
-            None => ControlFlow::Continue(()),
-        }
-    }
-
-    fn wish(&self) -> Option<Leave> {
-        let wishes = self.control.wishes();
-        match wishes.stop {
-            Some((id, stop)) if id == self.row.id => Some(Leave::Stopped(stop)),
-            _ if wishes.closing || wishes.live => Some(Leave::Later),
-            _ if wishes.paused && !self.row.live => Some(Leave::Later),
-            _ => None,
-        }
-    }
-
-    fn tell(&mut self, step: &Step<'_>) {
-        let total = step.total().unwrap_or(f64::NAN) as f32;
-        let is_due = self
-            .shown
-            .is_none_or(|at| at.elapsed() >= PREVIEW.max(PAUSE * self.cost));
-        self.events.tell(|state| {
-            let Some(job) = &mut state.job else {
-                return;
-            };
-            job.phase = Phase::Painting;
-            (job.scale, job.scales) = (step.scale + 1, step.scales);
-            (job.step, job.steps) = (step.step, step.plan.steps);
-            job.size = (step.plan.width, step.plan.height);
-            (job.progress, job.seconds) = (step.progress, step.seconds);
-            let rest = (1.0 - step.progress) / step.progress;
-            job.left = (step.progress > 0.0).then_some(step.seconds * rest);
-            job.losses.push(if total.is_finite() { total } else { 0.0 });
-        });
-        if is_due {
-            let began = Instant::now();
-            if let Ok(picture) = step.preview() {
-                if let Ok(bytes) = jpeg(&crate::pictures::reduced(&picture, PREVIEWED)) {
-                    self.events.show(bytes);
-                }
-                if self.row.live {
-                    self.control.wishes().present = Some(Arc::new(picture));
-                }
-            }
-            self.cost = began.elapsed();
-            self.shown = Some(Instant::now());
-        }
-    }
-}
-
-/// The longest side of a preview.
-const PREVIEWED: usize = 1280;
