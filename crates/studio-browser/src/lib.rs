@@ -11,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long something may take before it is taken to be broken.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(120);
 /// Flags by which Chromium needs no screen and asks nobody for anything.
 const FLAGS: [&str; 8] = [
     "--headless=new",

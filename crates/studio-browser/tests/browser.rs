@@ -103,7 +103,7 @@ fn an_artist_paints_a_picture() {
         "the photo is there",
         "document.querySelector('#content .name')?.textContent === 'photo.jpg'",
     );
-    browser.run("document.getElementById('size').value = '512'; document.getElementById('size').dispatchEvent(new Event('change'))");
+    browser.run("document.getElementById('size').value = '384'; document.getElementById('size').dispatchEvent(new Event('change'))");
     browser.keys("#file-style", &painting);
     browser.until(
         "a first look",
@@ -123,7 +123,7 @@ fn an_artist_paints_a_picture() {
     browser.run("document.getElementById('quality').value = 'fine'; document.getElementById('quality').dispatchEvent(new Event('change'))");
     browser.until(
         "it begins anew",
-        "document.getElementById('phase').textContent.includes('step')",
+        "document.getElementById('phase').textContent.includes('of 4, step')",
     );
     browser.run("const keep = document.getElementById('keep'); keep.value = -40; keep.dispatchEvent(new Event('input'))");
     browser.until("it is steered", "document.getElementById('keep-out').textContent === 'more style' && document.getElementById('phase').textContent.includes('size 1 of 1')");

@@ -124,8 +124,14 @@ function refresh() {
   }
 }
 
-const steer = quiet(200, () => { if (complete() && (live() || watched)) paint("present"); else if (complete()) paint(); });
-const again = quiet(250, () => { if (complete()) paint(); });
+/** Whether what was changed since it was painted last cannot go on from the present picture. */
+let fresh = false;
+const again = quiet(200, () => {
+  if (!complete()) return;
+  const from = fresh || !(live() || watched) ? "fresh" : "present";
+  fresh = false;
+  paint(from);
+});
 
 const WORDS = {
   keep: [[-60, "all style"], [-20, "more style"], [20, "balanced"], [60, "more photo"], [101, "mostly photo"]],
@@ -157,9 +163,9 @@ export function start() {
     if (what === "pictures") {
       result = null;
       if (order.content && !complete()) onEasel(small(order.content.picture), true);
-      again();
-    } else if (what === "work") again();
-    else steer();
+    }
+    if (what !== "knobs") fresh = true;
+    again();
   });
   for (const id of ["keep", "strokes"]) by(id).addEventListener("input", () => change("knobs", { [id]: Number(by(id).value) }));
   by("quality").addEventListener("change", () => change("work", { quality: by("quality").value, recipe: "", text: "" }));

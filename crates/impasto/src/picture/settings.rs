@@ -100,8 +100,8 @@ fn description(bytes: &[u8]) -> Option<&[u8]> {
         let at = directory.checked_add(2 + 12 * entry)?;
         if short(at)? == DESCRIPTION && short(at + 2)? == ASCII {
             let length = long(at + 4)?;
-            // Texts of up to four bytes stand in the entry itself, and are none of ours.
-            let start = long(at + 8)?;
+            // Texts of up to four bytes stand in the entry itself.
+            let start = if length <= 4 { at + 8 } else { long(at + 8)? };
             return bytes.get(start..start.checked_add(length)?);
         }
     }
