@@ -139,7 +139,13 @@ impl Told {
         if self.start.is_some() {
             start_from_picture(&mut recipe, self.steps as usize);
         }
-        problems.extend(recipe.problems().iter().map(of_setting));
+        let wrong = recipe.problems();
+        // A size that is none of ours is told of already.
+        let size_told = self.size != 0 && !SIDES.contains(&self.size);
+        let wrong = wrong
+            .iter()
+            .filter(|problem| !(size_told && problem.field == "size"));
+        problems.extend(wrong.map(of_setting));
         match problems.is_empty() {
             true => Ok((recipe, chosen)),
             false => Err(problems),
