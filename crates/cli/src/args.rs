@@ -4,6 +4,7 @@ use crate::bench_load::BenchLoad;
 use crate::checkpoint;
 use crate::colors;
 use crate::gallery;
+use crate::made;
 use crate::models::args::{Models, ModelsFolder};
 use crate::options::{self, LossSettings, RunSettings};
 use crate::recipe::RecipeCommand;
@@ -53,7 +54,10 @@ pub enum Command {
     Stylize(Box<Stylize>),
     /// Paint every content in every style: pictures, a labelled grid and a page
     Gallery(Box<gallery::Arguments>),
-    /// Look inside: losses and gradients, encoders
+    /// Serve a page for people who would rather look than type, and open it in the browser
+    #[cfg(feature = "studio")]
+    Studio(Box<crate::studio::Arguments>),
+    /// Look inside: losses and gradients, encoders, pictures
     #[command(subcommand)]
     Inspect(Inspect),
     /// Give the colours of one picture to another, without painting
@@ -94,6 +98,8 @@ impl Command {
         match self {
             Command::Stylize(args) => Some(&args.run.device.cpu),
             Command::Gallery(args) => Some(&args.run.device.cpu),
+            #[cfg(feature = "studio")]
+            Command::Studio(args) => Some(&args.device.cpu),
             Command::Inspect(Inspect::Loss(args)) => Some(&args.device.cpu),
             Command::Bench(Bench::Step(args)) => Some(&args.device.cpu),
             Command::Train(train::Train::Style(args)) => Some(&args.cpu),
@@ -109,6 +115,8 @@ pub enum Inspect {
     Loss(Box<InspectLoss>),
     /// Print the layers of an encoder
     Encoder(InspectEncoder),
+    /// Print the settings that a picture of impasto's was made with
+    Picture(made::InspectPicture),
 }
 
 /// The text of an option whose default is a setting's.
@@ -180,6 +188,10 @@ pub struct Run {
     /// Start from a published method or a recipe file; other options change it. `impasto recipe list` lists those
     #[arg(long, value_name = "NAME|FILE", value_hint = ValueHint::FilePath, help_heading = "Picture")]
     pub recipe: Option<OsString>,
+
+    /// Start from the settings that a picture of impasto's was made with; other options change them. Its styles are named anew
+    #[arg(long, value_name = "IMAGE", value_hint = ValueHint::FilePath, help_heading = "Picture")]
+    pub settings_from: Option<OsString>,
 
     /// How much work goes into the picture
     #[arg(

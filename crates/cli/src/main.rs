@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! args, options (clap) ─▶ settings ─▶ impasto::job, or all Problems in words ─▶ stylize, compare, gallery ⇄ progress, interrupt ─▶ files
-//!            └─▶ inspect, colors, models, recipe, styles, completions, bench
+//!            └─▶ studio, inspect, colors, models, recipe, styles, completions, bench
 //! ```
 //!
 //! What is for people goes to stderr, each line `impasto: …`; results that were asked for go to stdout.
@@ -19,6 +19,7 @@ mod inspect;
 mod interrupt;
 mod job;
 mod logger;
+mod made;
 mod manual;
 mod models;
 mod npy;
@@ -29,6 +30,8 @@ mod progress;
 mod recipe;
 mod regions;
 mod settings;
+#[cfg(feature = "studio")]
+mod studio;
 mod styles;
 mod stylize;
 mod train;
@@ -137,8 +140,11 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
             }
         }
         Command::Gallery(args) => gallery::run(&args, cli.quiet),
+        #[cfg(feature = "studio")]
+        Command::Studio(args) => studio::run(&args),
         Command::Inspect(Inspect::Loss(args)) => inspect::loss(&args),
         Command::Inspect(Inspect::Encoder(args)) => inspect::encoder(&args),
+        Command::Inspect(Inspect::Picture(args)) => made::inspect(&args),
         Command::Colors(args) => colors::run(&args),
         Command::Train(command) => train::run(&command),
         Command::Models(command) => models::run(&command),

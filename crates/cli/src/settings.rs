@@ -1,6 +1,7 @@
 //! From options to what the library takes: a run with its recipe, encoder and device.
 
 use crate::args;
+use crate::made;
 use crate::problems::Problems;
 use crate::regions;
 use impasto::job::{self, DeviceChoice, EncoderChoice, Problem, Run, Source};
@@ -39,7 +40,12 @@ pub fn run_with(
         }
     }
     let quality = problems.take(&args.quality);
+    let made = made::read(args, name, problems);
+    if let Some(made) = &made {
+        recipe = made.recipe.clone();
+    }
     match (name, args.init.as_deref().map(init)) {
+        _ if made.is_some() => {}
         (Some(_), _) if quality.is_some() => problems.usage(
             "--recipe and --quality are both given: choose one; --steps is the work that a recipe does",
         ),
@@ -75,13 +81,15 @@ pub fn run_with(
     let recipe_file = name.filter(|name| !name.to_str().is_some_and(built_in));
     Run {
         recipe,
-        recipe_file: recipe_file.map(Into::into),
+        recipe_file: recipe_file
+            .or(args.settings_from.as_deref())
+            .map(Into::into),
         chosen,
         start,
         regions: regions::read(&args.regions, problems),
         palette: palette(args, problems),
         model,
-        encoder: encoder(&args.objective.encoder, problems),
+        encoder: made::encoder(encoder(&args.objective.encoder, problems), made.as_ref()),
         device: device(&args.device, problems),
         limits: limits(&args.device, problems),
     }

@@ -23,6 +23,22 @@ pub enum Error {
     /// A feed-forward network could not be found, read or used.
     #[error(transparent)]
     Net(#[from] NetError),
+    /// A picture holds no settings of a run.
+    #[error(
+        "{name} holds no settings: another program made it, or they were left out when it was written"
+    )]
+    NoSettings {
+        /// The picture.
+        name: String,
+    },
+    /// The settings in a picture cannot be used.
+    #[error("the settings in {name} cannot be read: {what}")]
+    Settings {
+        /// The picture.
+        name: String,
+        /// Why not.
+        what: String,
+    },
     /// No example picture has this name.
     #[error(
         "there is no example picture @{name}; there are {known} (a file of that name is ./@{name})"

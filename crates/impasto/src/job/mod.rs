@@ -8,6 +8,7 @@
 //! all at once and before any work.
 
 mod files;
+mod made;
 mod networks;
 mod output;
 mod problem;
@@ -16,6 +17,7 @@ mod regions;
 mod source;
 
 pub use files::{Files, Input};
+pub use made::{Made, MadeStyle};
 use networks::find_painter;
 pub use networks::{find_encoder, open_device};
 pub use output::{

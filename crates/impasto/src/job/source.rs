@@ -132,12 +132,12 @@ impl Source {
         }
     }
 
-    /// The SHA-256 of its bytes, in hexadecimal.
+    /// The bytes of its file.
     ///
     /// # Errors
     /// If it cannot be read.
-    pub fn digest(&self) -> Result<String> {
-        let bytes = match self {
+    pub fn bytes(&self) -> Result<Cow<'_, [u8]>> {
+        Ok(match self {
             Source::File(path) => {
                 let read = std::fs::read(path).map_err(|source| PictureError::Read {
                     path: path.clone(),
@@ -149,8 +149,15 @@ impl Source {
                 Cow::Borrowed(examples::find(name).map_or(&[][..], |e| e.bytes))
             }
             Source::Bytes { bytes, .. } => Cow::Borrowed(&bytes[..]),
-        };
-        Ok(sha256(&bytes))
+        })
+    }
+
+    /// The SHA-256 of its bytes, in hexadecimal.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn digest(&self) -> Result<String> {
+        Ok(sha256(&self.bytes()?))
     }
 
     /// Its name without folder and extension.

@@ -29,9 +29,14 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageResult};
 use rayon::prelude::*;
 
-use self::sniff::Kind;
+pub(super) use self::sniff::Kind;
 use super::profile::{Calibration, Converter, Model, Profile};
 use super::{Depth, Picture, PictureError, orient};
+
+/// The format of a file, if it is one that is read.
+pub(super) fn sniff(bytes: &[u8]) -> Option<Kind> {
+    sniff::kind(bytes).ok()
+}
 
 /// How large a picture may be. What is beyond is refused before its pixels are allocated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

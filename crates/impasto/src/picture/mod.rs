@@ -24,6 +24,7 @@ mod orient;
 mod profile;
 mod resize;
 mod save;
+mod settings;
 
 use impasto_compute::Size;
 use std::path::Path;
@@ -35,6 +36,7 @@ pub(crate) use means::means;
 pub use resize::{Filter, fit_long_side, resize_planes};
 pub(crate) use save::{destination, flush_folder, folder_of};
 pub use save::{is_temporary, write_whole};
+pub use settings::settings_of;
 
 /// Bits per sample of the file a picture came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

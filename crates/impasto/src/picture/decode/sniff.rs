@@ -2,7 +2,7 @@
 
 /// A format that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::picture) enum Kind {
     Jpeg,
     Png,
     WebP,

@@ -1,0 +1,132 @@
+//! `impasto studio`: a page for people who would rather look than type.
+
+use crate::args;
+use crate::problems::Problems;
+use crate::value::{self, Given};
+use crate::{Exit, Failure, interrupt, note, print, say, settings};
+use clap::{Args, ValueHint};
+use impasto_studio::{Options, Started, Studio};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// How often it is looked whether Ctrl-C was pressed.
+const LOOK: Duration = Duration::from_millis(200);
+
+/// `impasto studio`.
+#[derive(Args)]
+pub struct Arguments {
+    /// The port of the page's address [default: any that is free]
+    #[arg(long, value_name = "N", value_parser = value::whole::<u16>())]
+    pub port: Option<Given<u16>>,
+
+    /// Let other machines in: the name or number of this one in the network, or 0.0.0.0 for all its addresses
+    #[arg(long, value_name = "HOST")]
+    pub host: Option<String>,
+
+    /// Print the address and open no browser
+    #[arg(long)]
+    pub no_open: bool,
+
+    /// The folder of pictures, queue and history [default: impasto-studio in the folder of your data]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub dir: Option<PathBuf>,
+
+    /// The network that looks at pictures.
+    #[command(flatten)]
+    pub encoder: args::EncoderChoice,
+
+    /// Where it runs.
+    #[command(flatten)]
+    pub device: args::Device,
+}
+
+/// Serves the page until Ctrl-C is pressed. The address with its token is the first line of the standard output.
+pub fn run(args: &Arguments) -> Result<Exit, Failure> {
+    let mut problems = Problems::default();
+    let options = Options {
+        host: args.host.clone(),
+        port: problems.take(&args.port).unwrap_or_default(),
+        folder: args.dir.clone().unwrap_or_else(folder),
+        encoder: settings::encoder(&args.encoder, &mut problems),
+        device: settings::device(&args.device, &mut problems),
+    };
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
+    interrupt::listen();
+    match Studio::start(&options)? {
+        Started::Elsewhere(address) => elsewhere(args, &options, address),
+        Started::Open(studio) => {
+            print(&format!("{}\n", studio.address()))?;
+            note(&format!(
+                "pictures are in {}",
+                studio.folder().join("results").display()
+            ));
+            if let Some(host) = &args.host {
+                say(&format!(
+                    "{host}: whoever reaches this address and has the token can use the studio, and what is sent can be read on the way"
+                ));
+            }
+            note("Ctrl-C closes the studio; what is being painted goes on the next time");
+            if !args.no_open {
+                open(studio.address());
+            }
+            while !interrupt::requested() {
+                std::thread::sleep(LOOK);
+            }
+            studio.close();
+            Ok(Exit::Done)
+        }
+    }
+}
+
+/// Another program has the folder: its page is opened instead of a second one on the same pictures.
+fn elsewhere(
+    args: &Arguments,
+    options: &Options,
+    address: Option<String>,
+) -> Result<Exit, Failure> {
+    let folder = options.folder.display();
+    let Some(address) = address else {
+        say(&format!(
+            "another program has {folder} open and has not said where its page is; try again, or name another folder by --dir"
+        ));
+        return Ok(Exit::Failed);
+    };
+    print(&format!("{address}\n"))?;
+    note(&format!(
+        "the studio of {folder} is open already: this is its page"
+    ));
+    if !args.no_open {
+        open(&address);
+    }
+    Ok(Exit::Done)
+}
+
+/// The folder unless one is named.
+fn folder() -> PathBuf {
+    let data = dirs::data_dir().map(|data| data.join("impasto"));
+    data.unwrap_or_default().join("impasto-studio")
+}
+
+/// Opens the page in the browser of the system. Without one, the address is printed.
+fn open(address: &str) {
+    let opener: &[&str] = match std::env::consts::OS {
+        "macos" => &["open"],
+        "windows" => &["explorer"],
+        _ => &["xdg-open"],
+    };
+    let Some((program, before)) = opener.split_first() else {
+        return;
+    };
+    let mut command = Command::new(program);
+    command.args(before).arg(address);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    if command.spawn().is_err() {
+        note("no browser could be opened: open the address above yourself");
+    }
+}

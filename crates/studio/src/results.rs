@@ -1,0 +1,218 @@
+//! Results: PNG files in a plain folder, with their settings in them, which the database is an index of.
+
+use crate::Error;
+use crate::database::Database;
+use crate::folder::Folder;
+use crate::order::Told;
+use crate::pictures::{SMALL, jpeg, reduced};
+use crate::told::Refused;
+use impasto::Picture;
+use impasto::picture::{Format, SaveOptions, settings_of, write_whole};
+use serde_json::{Value, json};
+use std::fs::{self, File};
+use std::io::Read;
+use std::path::Path;
+
+/// Seconds that what was deleted is kept.
+const WEEK: i64 = 7 * 24 * 3600;
+/// The most characters of a title in the name of a file.
+const STEM: usize = 50;
+
+/// The file of a job's result: letters and digits of its title, and its number.
+pub fn file_name(title: &str, id: i64) -> String {
+    let mut stem = String::new();
+    for letter in title.replace(" in ", " ").chars().take(STEM) {
+        match letter.is_alphanumeric() {
+            true => stem.push(letter),
+            false if !stem.is_empty() && !stem.ends_with('-') => stem.push('-'),
+            false => {}
+        }
+    }
+    match stem.trim_end_matches('-') {
+        "" => format!("picture-{id}.png"),
+        stem => format!("{stem}-{id}.png"),
+    }
+}
+
+/// What a result says about itself: what any program of impasto's says, and what was ordered, without names.
+pub fn settings(described: &str, told: &Told, id: i64) -> String {
+    let mut settings: Value = serde_json::from_str(described).unwrap_or_default();
+    let told = Told {
+        names: Default::default(),
+        start: None,
+        ..told.clone()
+    };
+    settings["studio"] = json!({"job": id, "order": told});
+    settings.to_string()
+}
+
+/// Writes a result.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn write(
+    folder: &Folder,
+    file: &str,
+    picture: &Picture,
+    settings: String,
+) -> Result<(), Error> {
+    let options = SaveOptions {
+        settings: Some(settings),
+        ..SaveOptions::default()
+    };
+    let small = jpeg(&reduced(picture, SMALL))?;
+    let thumb = folder.join("thumbs").join(format!("{file}.jpg"));
+    // It is made again where it is missing.
+    let _ = write_whole(&thumb, &small);
+    picture.save(&folder.result(file, false), &options)?;
+    Ok(())
+}
+
+/// The small JPEG of a result.
+pub fn thumbnail(folder: &Folder, file: &str) -> Option<Vec<u8>> {
+    let thumb = folder.join("thumbs").join(format!("{file}.jpg"));
+    if let Ok(bytes) = fs::read(&thumb) {
+        return Some(bytes);
+    }
+    let picture = Picture::open(&folder.result(file, false)).ok()?;
+    let bytes = jpeg(&reduced(&picture, SMALL)).ok()?;
+    let _ = write_whole(&thumb, &bytes);
+    Some(bytes)
+}
+
+/// The format and the type of a name on the page.
+pub fn format(name: &str) -> Option<(Format, &'static str, &'static str)> {
+    Some(match name {
+        "png" => (Format::Png, "image/png", "png"),
+        "jpeg" => (Format::Jpeg, "image/jpeg", "jpg"),
+        "webp" => (Format::WebP, "image/webp", "webp"),
+        "tiff" => (Format::Tiff, "image/tiff", "tif"),
+        _ => return None,
+    })
+}
+
+/// A result in a format, with its settings or without.
+///
+/// # Errors
+/// If its file is gone, or the format cannot hold it.
+pub fn export(
+    folder: &Folder,
+    file: &str,
+    format: Format,
+    with_settings: bool,
+) -> Result<Vec<u8>, Refused> {
+    let path = folder.result(file, false);
+    let bytes = fs::read(&path).map_err(|_| Refused::missing())?;
+    if with_settings && format == Format::Png {
+        return Ok(bytes);
+    }
+    let settings = settings_of(&bytes).filter(|_| with_settings);
+    let picture = Picture::open(&path).map_err(Error::from)?;
+    let options = SaveOptions {
+        settings,
+        ..SaveOptions::default()
+    };
+    Ok(picture.encode(format, &options).map_err(Error::from)?)
+}
+
+/// Width and height of a PNG, by its first bytes.
+///
+/// # Errors
+/// If there is none.
+pub fn size_of(path: &Path) -> std::io::Result<(usize, usize)> {
+    let mut head = [0u8; 24];
+    File::open(path)?.read_exact(&mut head)?;
+    let [.., w0, w1, w2, w3, h0, h1, h2, h3] = head;
+    let side = |bytes| u32::from_be_bytes(bytes) as usize;
+    match head.starts_with(b"\x89PNG") {
+        true => Ok((side([w0, w1, w2, w3]), side([h0, h1, h2, h3]))),
+        false => Err(std::io::ErrorKind::InvalidData.into()),
+    }
+}
+
+/// Makes the database agree with the folder: results that it does not know are taken in, those that are gone are forgotten,
+/// and what was deleted a week ago is removed.
+///
+/// # Errors
+/// [`Error::Database`], [`Error::File`].
+pub fn tidy(folder: &Folder, database: &Database) -> Result<(), Error> {
+    for file in database.ask_now(|tables| tables.purge(WEEK))? {
+        let _ = fs::remove_file(folder.result(&file, true));
+    }
+    let known = database.ask_now(|tables| tables.files())?;
+    for (id, file, deleted) in &known {
+        let (id, deleted) = (*id, *deleted);
+        if !folder.result(file, deleted).exists() {
+            match folder.result(file, !deleted).exists() {
+                true => database.ask_now(move |tables| tables.delete(id, !deleted))?,
+                false => database.ask_now(move |tables| tables.forget(id))?,
+            }
+        }
+    }
+    let path = folder.join("results");
+    let failed = |source| Error::File {
+        path: path.clone(),
+        source,
+    };
+    let mut found = Vec::new();
+    for entry in fs::read_dir(&path).map_err(failed)? {
+        let name = entry
+            .map_err(failed)?
+            .file_name()
+            .to_string_lossy()
+            .into_owned();
+        let is_known = known.iter().any(|(_, file, _)| *file == name);
+        if name.ends_with(".png") && !name.starts_with('.') && !is_known {
+            found.push(name);
+        }
+    }
+    found.sort();
+    for file in found {
+        take_in(folder, database, file)?;
+    }
+    Ok(())
+}
+
+fn take_in(folder: &Folder, database: &Database, file: String) -> Result<(), Error> {
+    let path = folder.result(&file, false);
+    let (Ok(size), Ok(bytes)) = (size_of(&path), fs::read(&path)) else {
+        return Ok(());
+    };
+    let settings: Value = settings_of(&bytes)
+        .and_then(|text| serde_json::from_str(&text).ok())
+        .unwrap_or_default();
+    let id = settings["studio"]["job"].as_i64();
+    let told = serde_json::from_value::<Told>(settings["studio"]["order"].clone());
+    let told = serde_json::to_string(&told.unwrap_or_default()).unwrap_or_default();
+    let stem = file.trim_end_matches(".png");
+    let title = stem
+        .rsplit_once('-')
+        .map_or(stem, |(title, _)| title)
+        .replace('-', " ");
+    database.ask_now(move |tables| {
+        // A job that is not noted as finished finds its result itself.
+        let waits = id.map(|id| tables.job(id)).transpose()?.flatten();
+        match waits.is_some_and(|job| job.file.is_none()) {
+            true => Ok(()),
+            false => tables.take_in(id, &title, &told, &file, size),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_results_are_of_letters_digits_and_a_number() {
+        for (title, name) in [
+            ("lake in swirls + waves", "lake-swirls-waves-7.png"),
+            ("../../etc/passwd in a", "etc-passwd-a-7.png"),
+            ("CON in <img onerror>", "CON-img-onerror-7.png"),
+            ("", "picture-7.png"),
+            ("Mülltonne\0\n in é", "Mülltonne-é-7.png"),
+        ] {
+            assert_eq!(file_name(title, 7), name);
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! What is ordered: painted at once, or put into the queue.
+
+use super::answer::{Answer, Failed, done, found, json, number, read};
+use super::uploads::blocking;
+use crate::Shared;
+use crate::database::JobRow;
+use crate::order::{Told, looked_at};
+use crate::painter::Stop;
+use crate::pictures::Reference;
+use crate::told::Refused;
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::HeaderMap;
+use impasto::Picture;
+use serde::Deserialize;
+use serde_json::json;
+
+/// The most jobs that wait.
+const MOST: i64 = 2_000;
+
+type Id = Result<Path<String>, PathRejection>;
+
+/// Looks at an order, and gives its pictures their names.
+async fn looked(shared: &Shared, mut told: Told) -> Result<Told, Failed> {
+    told.names.clear();
+    let ids: Vec<String> = told.pictures().map(String::from).collect();
+    for id in ids {
+        if let Some(Reference::Sent(id)) = Reference::read(&id) {
+            let asked = id.clone();
+            let row = shared
+                .database
+                .ask(move |tables| tables.picture(&asked))
+                .await?;
+            if let Some(row) = row {
+                told.names.insert(id, row.name);
+            }
+        }
+    }
+    told.start = started_from(shared, told.start.take()).await?;
+    let (pictures, run) = (shared.pictures.clone(), shared.run.clone());
+    blocking(move || match told.order(&pictures, &run) {
+        Ok(_) => Ok(told),
+        Err(problems) => Err(Refused {
+            status: 422,
+            problems,
+        }),
+    })
+    .await
+}
+
+/// Keeps the picture to start from: `present` is the one under way, `result:ID` one that is finished.
+async fn started_from(shared: &Shared, start: Option<String>) -> Result<Option<String>, Failed> {
+    let Some(start) = start else {
+        return Ok(None);
+    };
+    let (pictures, folder) = (shared.pictures.clone(), shared.folder.clone());
+    if start == "present" {
+        let Some(present) = shared.painter.present() else {
+            return Ok(None);
+        };
+        return blocking(move || Ok(Some(pictures.keep_start(&present)?))).await;
+    }
+    let Some(id) = start.strip_prefix("result:") else {
+        return Ok(Some(start));
+    };
+    let id: u32 = id.parse().map_err(|_| Refused::missing())?;
+    let row = shared
+        .database
+        .ask(move |tables| tables.job(id.into()))
+        .await?;
+    let file = row.and_then(|row| row.file).ok_or_else(Refused::missing)?;
+    blocking(move || {
+        let picture = Picture::open(&folder.result(&file, false));
+        let picture = picture.map_err(|_| Refused::missing())?;
+        Ok(Some(pictures.keep_start(&picture)?))
+    })
+    .await
+}
+
+async fn check_room(shared: &Shared, more: usize) -> Result<(), Failed> {
+    let waiting = shared.database.ask(|tables| tables.waiting()).await?;
+    match waiting + more as i64 > MOST {
+        true => {
+            let problem = format!("{waiting} jobs wait already, and {MOST} may: remove some first");
+            Err(Refused::new(429, problem).into())
+        }
+        false => Ok(()),
+    }
+}
+
+fn text(told: &Told) -> String {
+    // Maps of these have texts as keys: nothing can go wrong.
+    serde_json::to_string(told).unwrap_or_default()
+}
+
+/// `POST /api/paint`: paints at once, in the place of what is watched.
+pub async fn paint(State(shared): State<Shared>, headers: HeaderMap, content: Body) -> Answer {
+    let told: Told = read(&headers, content).await?;
+    check_room(&shared, 1).await?;
+    let told = looked(&shared, told).await?;
+    let (title, text) = (told.title(), text(&told));
+    let added = shared
+        .database
+        .ask(move |tables| tables.watch(&title, &text))
+        .await?;
+    let (id, left) = added;
+    shared.painter.watch(told.start.is_none());
+    let starts = left
+        .iter()
+        .filter_map(|told| serde_json::from_str::<Told>(told).ok()?.start);
+    for start in starts.filter(|start| told.start.as_ref() != Some(start)) {
+        shared.pictures.drop_start(&start);
+    }
+    Ok(json(&json!({"id": id})))
+}
+
+/// `POST /api/queue`: adds jobs.
+pub async fn add(State(shared): State<Shared>, headers: HeaderMap, content: Body) -> Answer {
+    let orders: Vec<Told> = read(&headers, content).await?;
+    check_room(&shared, orders.len()).await?;
+    let mut looked_over = Vec::new();
+    for told in orders {
+        looked_over.push(looked(&shared, told).await?);
+    }
+    let add = move |tables: &mut crate::database::Tables| {
+        let orders = looked_over.iter();
+        orders
+            .map(|told| tables.add(&told.title(), &text(told), false))
+            .collect::<Result<Vec<_>, _>>()
+    };
+    let ids = shared.database.ask(add).await?;
+    shared.events.queue_changed();
+    shared.painter.wake();
+    Ok(json(&json!({"ids": ids})))
+}
+
+/// `GET /api/queue`.
+pub async fn queue(State(shared): State<Shared>) -> Answer {
+    let rows = shared.database.ask(|tables| tables.queue()).await?;
+    let rows: Vec<_> = rows.iter().map(waiting).collect();
+    Ok(json(
+        &json!({"jobs": rows, "paused": shared.events.state().paused}),
+    ))
+}
+
+fn waiting(row: &JobRow) -> serde_json::Value {
+    let order: Option<Told> = serde_json::from_str(&row.told).ok();
+    json!({
+        "id": row.id,
+        "state": row.state.name(),
+        "title": row.title,
+        "problem": row.problem,
+        "content": order.map(|order| order.content),
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Ids {
+    ids: Vec<i64>,
+}
+
+/// `POST /api/queue/order`.
+pub async fn reorder(State(shared): State<Shared>, headers: HeaderMap, content: Body) -> Answer {
+    let Ids { ids } = read(&headers, content).await?;
+    shared
+        .database
+        .ask(move |tables| tables.reorder(&ids))
+        .await?;
+    shared.events.queue_changed();
+    done()
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Paused {
+    paused: bool,
+}
+
+/// `POST /api/queue/pause`.
+pub async fn pause_queue(
+    State(shared): State<Shared>,
+    headers: HeaderMap,
+    content: Body,
+) -> Answer {
+    let Paused { paused } = read(&headers, content).await?;
+    shared.events.tell(|state| state.paused = paused);
+    shared.painter.pause(paused);
+    shared.events.queue_changed();
+    done()
+}
+
+/// `POST /api/jobs/ID/pause`.
+pub async fn pause(
+    State(shared): State<Shared>,
+    id: Id,
+    headers: HeaderMap,
+    content: Body,
+) -> Answer {
+    let id = number(id)?;
+    let Paused { paused } = read(&headers, content).await?;
+    let changed = shared
+        .database
+        .ask(move |tables| tables.pause(id, paused))
+        .await?;
+    shared.events.queue_changed();
+    shared.painter.wake();
+    found(changed)
+}
+
+/// `DELETE /api/jobs/ID`: one that waits, or that is under way.
+pub async fn remove(State(shared): State<Shared>, id: Id) -> Answer {
+    let id = number(id)?;
+    let removed = shared.database.ask(move |tables| tables.remove(id)).await?;
+    shared.painter.stop(id, Stop::Drop);
+    shared.events.queue_changed();
+    found(removed)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Keep {
+    keep: bool,
+}
+
+/// `POST /api/jobs/ID/stop`.
+pub async fn stop(
+    State(shared): State<Shared>,
+    id: Id,
+    headers: HeaderMap,
+    content: Body,
+) -> Answer {
+    let id = number(id)?;
+    let Keep { keep } = read(&headers, content).await?;
+    let under_way = shared.events.state().job.is_some_and(|job| job.id == id);
+    if under_way {
+        shared
+            .painter
+            .stop(id, if keep { Stop::Keep } else { Stop::Drop });
+    }
+    found(under_way)
+}
+
+/// `POST /api/jobs/ID/on`: one that was stopped goes on where it was.
+pub async fn go_on(
+    State(shared): State<Shared>,
+    id: Id,
+    headers: HeaderMap,
+    content: Body,
+) -> Answer {
+    let id = number(id)?;
+    let _: serde_json::Map<String, serde_json::Value> = read(&headers, content).await?;
+    let file = shared.database.ask(move |tables| tables.go_on(id)).await?;
+    let file = file.ok_or_else(Refused::missing)?;
+    // Its picture so far would be taken for its result.
+    let _ = std::fs::remove_file(shared.folder.result(&file, false));
+    shared.painter.watch(true);
+    shared.events.results_changed();
+    done()
+}
+
+/// `POST /api/plan`: what an order will need.
+pub async fn plan(State(shared): State<Shared>, headers: HeaderMap, content: Body) -> Answer {
+    let told: Told = read(&headers, content).await?;
+    let told = looked(&shared, told).await?;
+    let plan = blocking(move || {
+        let refused = |problems| Refused {
+            status: 422,
+            problems,
+        };
+        let order = told.order(&shared.pictures, &shared.run).map_err(refused)?;
+        let mut draft = order.check();
+        let problems = draft.problems();
+        if !problems.is_empty() {
+            return Err(refused(looked_at(&problems)));
+        }
+        let prepared = draft.prepare(None);
+        let mut job = prepared.map_err(|problems| refused(looked_at(&problems)))?;
+        let content = job
+            .contents
+            .first_mut()
+            .and_then(|content| content.picture.take());
+        let content = content.ok_or_else(Refused::missing)?;
+        let plan = job.stylizer.plan(&content);
+        let plan = plan.map_err(|error| Refused::new(422, crate::told::of_error(&error)))?;
+        let pace = job.stylizer.pace(&content).ok();
+        let seconds = pace.map(|pace| {
+            plan.scales
+                .iter()
+                .map(|scale| pace.scale(scale))
+                .sum::<f64>()
+        });
+        let last = plan.scales.last();
+        let size = last.map(|scale| (scale.width, scale.height));
+        Ok(json!({"size": size, "bytes": plan.bytes(), "limit": plan.limit, "seconds": seconds}))
+    });
+    Ok(json(&plan.await?))
+}

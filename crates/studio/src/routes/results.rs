@@ -1,0 +1,176 @@
+//! Results: the history.
+
+use super::answer::{Answer, Failed, bytes, done, found, json, number, query, read};
+use super::uploads::{blocking, made};
+use crate::Shared;
+use crate::database::JobRow;
+use crate::order::Told;
+use crate::results::{export as exported, format, thumbnail};
+use crate::told::Refused;
+use axum::body::Body;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::header::{CONTENT_DISPOSITION, HeaderValue};
+use axum::http::{HeaderMap, Uri};
+use serde::Deserialize;
+use serde_json::json;
+
+/// Results of one answer.
+const PAGE: i64 = 60;
+
+type Id = Result<Path<String>, PathRejection>;
+
+/// A result that is there.
+async fn row(shared: &Shared, id: Id) -> Result<(JobRow, String), Failed> {
+    let id = number(id)?;
+    let row = shared.database.ask(move |tables| tables.job(id)).await?;
+    let row = row
+        .filter(|row| !row.deleted)
+        .ok_or_else(Refused::missing)?;
+    let file = row.file.clone().ok_or_else(Refused::missing)?;
+    Ok((row, file))
+}
+
+/// `GET /api/results?text=TEXT&starred=1&before=ID`.
+pub async fn list(State(shared): State<Shared>, uri: Uri) -> Answer {
+    let text = query(&uri, "text").unwrap_or_default();
+    let starred = query(&uri, "starred").as_deref() == Some("1");
+    let before = query(&uri, "before").and_then(|text| text.parse().ok());
+    let before: i64 = before.unwrap_or(i64::MAX);
+    let rows = shared
+        .database
+        .ask(move |tables| tables.results(&text, starred, before, PAGE));
+    let rows: Vec<_> = rows.await?.iter().map(told).collect();
+    Ok(json(&json!({"results": rows})))
+}
+
+fn told(row: &JobRow) -> serde_json::Value {
+    json!({
+        "id": row.id,
+        "title": row.title,
+        "state": row.state.name(),
+        "starred": row.starred,
+        "width": row.size.0,
+        "height": row.size.1,
+        "created": row.created,
+        "finished": row.finished,
+        "seconds": row.seconds,
+        "live": row.live,
+        "file": row.file,
+    })
+}
+
+/// `GET /api/results/ID/picture`.
+pub async fn picture(State(shared): State<Shared>, id: Id) -> Answer {
+    let (_, file) = row(&shared, id).await?;
+    let read = blocking(move || {
+        std::fs::read(shared.folder.result(&file, false)).map_err(|_| Refused::missing())
+    });
+    Ok(bytes("image/png", read.await?))
+}
+
+/// `GET /api/results/ID/small`.
+pub async fn small(State(shared): State<Shared>, id: Id) -> Answer {
+    let (_, file) = row(&shared, id).await?;
+    let read = blocking(move || thumbnail(&shared.folder, &file).ok_or_else(Refused::missing));
+    Ok(bytes("image/jpeg", read.await?))
+}
+
+/// `GET /api/results/ID/settings`: what was ordered, and what the file says.
+pub async fn settings(State(shared): State<Shared>, id: Id) -> Answer {
+    let (row, file) = row(&shared, id).await?;
+    let order: Option<Told> = serde_json::from_str(&row.told).ok();
+    let name = file.clone();
+    let read = blocking(move || {
+        let path = shared.folder.result(&file, false);
+        std::fs::read(path).map_err(|_| Refused::missing())
+    });
+    let made = made(&read.await?, &name);
+    Ok(json(
+        &json!({"order": order, "made": made, "result": told(&row)}),
+    ))
+}
+
+/// `GET /api/results/ID/export?format=png&settings=1`.
+pub async fn export(State(shared): State<Shared>, id: Id, uri: Uri) -> Answer {
+    let (_, file) = row(&shared, id).await?;
+    let asked = query(&uri, "format").unwrap_or_else(|| "png".into());
+    let unknown = || Refused::new(422, "the format must be png, jpeg, webp or tiff");
+    let (format, kind, end) = format(&asked).ok_or_else(unknown)?;
+    let with_settings = query(&uri, "settings").as_deref() != Some("0");
+    let stem = file.trim_end_matches(".png").to_string();
+    let read = blocking(move || exported(&shared.folder, &file, format, with_settings));
+    let mut answer = bytes(kind, read.await?);
+    // Names of results are letters, digits and dashes; what is not ASCII is told in its own way.
+    let plain: String = stem
+        .chars()
+        .map(|letter| if letter.is_ascii() { letter } else { '_' })
+        .collect();
+    let encoded: String = stem.bytes().map(encoded).collect();
+    let disposition =
+        format!("attachment; filename=\"{plain}.{end}\"; filename*=UTF-8''{encoded}.{end}");
+    if let Ok(value) = HeaderValue::from_str(&disposition) {
+        answer.headers_mut().insert(CONTENT_DISPOSITION, value);
+    }
+    Ok(answer)
+}
+
+fn encoded(byte: u8) -> String {
+    match byte.is_ascii_alphanumeric() || byte == b'-' {
+        true => char::from(byte).into(),
+        false => format!("%{byte:02X}"),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Starred {
+    starred: bool,
+}
+
+/// `POST /api/results/ID/star`.
+pub async fn star(
+    State(shared): State<Shared>,
+    id: Id,
+    headers: HeaderMap,
+    content: Body,
+) -> Answer {
+    let id = number(id)?;
+    let Starred { starred } = read(&headers, content).await?;
+    let changed = shared
+        .database
+        .ask(move |tables| tables.star(id, starred))
+        .await?;
+    shared.events.results_changed();
+    found(changed)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Deleted {
+    deleted: bool,
+}
+
+/// `POST /api/results/ID/delete`: moves it out of the folder of results, or back.
+pub async fn delete(
+    State(shared): State<Shared>,
+    id: Id,
+    headers: HeaderMap,
+    content: Body,
+) -> Answer {
+    let id = number(id)?;
+    let Deleted { deleted } = read(&headers, content).await?;
+    let row = shared.database.ask(move |tables| tables.job(id)).await?;
+    let file = row.and_then(|row| row.file).ok_or_else(Refused::missing)?;
+    let (from, to) = (
+        shared.folder.result(&file, !deleted),
+        shared.folder.result(&file, deleted),
+    );
+    let _ = std::fs::rename(from, to);
+    shared
+        .database
+        .ask(move |tables| tables.delete(id, deleted))
+        .await?;
+    shared.events.results_changed();
+    done()
+}
