@@ -2,11 +2,11 @@
 
 use super::Source;
 use crate::picture::settings_of;
-use crate::{Error, Recipe, Result};
+use crate::{Error, Recipe, Result, Stylizer};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-/// What the file of a result says about how it was made: what [`describe`](super::describe) wrote.
+/// What the file of a result says about how it was made: what [`describe`] wrote.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct Made {
     program: String,
@@ -62,6 +62,35 @@ impl Made {
     }
 }
 
+/// What the metadata of a result says about how it was made: nothing of the machine, so that the same job gives the
+/// same file everywhere.
+pub fn describe(stylizer: &Stylizer) -> String {
+    let styles = stylizer.styles().iter();
+    let styles: Vec<_> = styles
+        .map(|style| match style.region {
+            None => json!({"name": style.name, "weight": style.weight}),
+            Some(region) => {
+                json!({"name": style.name, "weight": style.weight, "region": region + 1})
+            }
+        })
+        .collect();
+    let mut told = json!({
+        "program": "impasto",
+        "version": env!("CARGO_PKG_VERSION"),
+        "encoder": stylizer.encoder(),
+        "styles": styles,
+        "recipe": stylizer.recipe(),
+    });
+    let masks = stylizer.regions().masks();
+    let masks: Vec<_> = masks
+        .map(|(purpose, mask)| json!({"for": purpose, "name": mask.name()}))
+        .collect();
+    if !masks.is_empty() {
+        told["masks"] = masks.into();
+    }
+    told.to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,7 +115,7 @@ mod tests {
         let styles = vec![Style::new("Überfluß.png", picture, 0.5)];
         let encoder = Encoder::lite().unwrap();
         let stylizer = Stylizer::new(device, &encoder, styles, recipe.clone()).unwrap();
-        let made = Made::read(&file(&super::super::describe(&stylizer)), "a.png").unwrap();
+        let made = Made::read(&file(&describe(&stylizer)), "a.png").unwrap();
         assert_eq!(made.recipe, recipe);
         let style = MadeStyle {
             name: "Überfluß.png".into(),

@@ -17,7 +17,7 @@ mod regions;
 mod source;
 
 pub use files::{Files, Input};
-pub use made::{Made, MadeStyle};
+pub use made::{Made, MadeStyle, describe};
 use networks::find_painter;
 pub use networks::{find_encoder, open_device};
 pub use output::{
@@ -489,33 +489,4 @@ impl Draft {
             record: self.record,
         })
     }
-}
-
-/// What the metadata of a result says about how it was made: nothing of the machine, so that the same job gives the
-/// same file everywhere.
-pub fn describe(stylizer: &Stylizer) -> String {
-    let styles = stylizer.styles().iter();
-    let styles: Vec<_> = styles
-        .map(|style| match style.region {
-            None => json!({"name": style.name, "weight": style.weight}),
-            Some(region) => {
-                json!({"name": style.name, "weight": style.weight, "region": region + 1})
-            }
-        })
-        .collect();
-    let mut told = json!({
-        "program": "impasto",
-        "version": env!("CARGO_PKG_VERSION"),
-        "encoder": stylizer.encoder(),
-        "styles": styles,
-        "recipe": stylizer.recipe(),
-    });
-    let masks = stylizer.regions().masks();
-    let masks: Vec<_> = masks
-        .map(|(purpose, mask)| json!({"for": purpose, "name": mask.name()}))
-        .collect();
-    if !masks.is_empty() {
-        told["masks"] = masks.into();
-    }
-    told.to_string()
 }

@@ -15,6 +15,7 @@
 mod calibration;
 mod inspect;
 mod layers;
+mod lesson;
 mod mirror;
 mod pace;
 mod parameterization;
@@ -32,7 +33,7 @@ mod unit;
 use super::{Inspection, Method, Outcome, Pace, RunPlan, Setup, Stylized, TermContext};
 use crate::checkpoint::{Keeper, RunInputs};
 use crate::encoder::{Encoder, Substitution};
-use crate::loss::{Evaluation, Objective, Term};
+use crate::loss::{Objective, Term};
 use crate::observer::{Event, Observer, Scale};
 use crate::picture::{Filter, Picture, fit_long_side};
 use crate::recipe::{Init, Optimize, Problem, Recipe, StyleSize};
@@ -41,7 +42,7 @@ use crate::style::Style;
 use crate::tiling::{CutNetwork, NetworkView};
 use crate::{Error, Result};
 pub use calibration::CalibratedLayer;
-use impasto_compute::{Device, Input, NetSpec, Network, Size, StageTime, Tensor};
+use impasto_compute::{Device, Input, NetSpec, Network, Size, StageTime};
 use layers::Layers;
 use parameterization::PixelParameters;
 use run::{End, Evaluator, Run};
@@ -110,43 +111,6 @@ impl OptimizeMethod {
             spec: &self.spec,
             layers: &self.layers,
         }
-    }
-
-    /// The objective of a crop of a photo, whose features are its content, with styles looked at in the sizes given.
-    ///
-    /// # Errors
-    /// Whatever the device reports.
-    pub(crate) fn of_crop(
-        &mut self,
-        setup: &Setup,
-        crop: &Picture,
-        sizes: &[(usize, usize)],
-    ) -> Result<Objective> {
-        let mut cache = std::mem::take(&mut self.cache);
-        let scale = Scale {
-            width: crop.width(),
-            height: crop.height(),
-            steps: 1,
-        };
-        let whole = NetworkView::Whole(self.network.as_ref());
-        let session = self.session(setup);
-        let objective = session.objective_at(crop, scale, sizes, (whole, whole), &mut cache);
-        self.cache = cache;
-        objective
-    }
-
-    /// Values and gradient of an objective at an image `[3, h, w]`, RGB in 0..1.
-    ///
-    /// # Errors
-    /// Whatever the device reports.
-    pub(crate) fn evaluate(
-        &self,
-        setup: &Setup,
-        objective: &Objective,
-        image: &Tensor,
-    ) -> Result<Evaluation> {
-        let device = setup.device.as_ref();
-        Ok(objective.evaluate(device, self.network.as_ref(), None, image)?)
     }
 
     /// Prepares the network anew if its weights depend on the pictures; styles in the sizes given.
