@@ -91,7 +91,7 @@ fn no_job_is_lost_or_painted_twice_when_the_program_is_killed() {
             "content": "@lake",
             "styles": [{"picture": "@swirls", "weight": 1}],
             "size": 24 + place % 8,
-            "quality": if place % 3 == 0 { "draft" } else { "instant" },
+            "quality": if place.is_multiple_of(3) { "draft" } else { "instant" },
             "settings": {"seed": place.to_string()},
         })
     };
