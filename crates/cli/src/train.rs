@@ -47,7 +47,7 @@ pub struct Arguments {
     #[arg(long, conflicts_with_all = ["thorough", "tiny"])]
     quick: bool,
 
-    /// Learn all of a small network [default]
+    /// Learn all of a small network; what is done unless another is chosen
     #[arg(long, conflicts_with = "tiny")]
     thorough: bool,
 
