@@ -40,7 +40,7 @@ impl Course {
     /// The usual lesson, of a network that knows something already or of one that knows nothing.
     pub fn lesson(self, from_nothing: bool) -> Lesson {
         let (steps, side, rates) = match (self, from_nothing) {
-            (Course::Quick, _) => (300, 192, (1e-2, 1e-3)),
+            (Course::Quick, _) => (260, 192, (1e-2, 1e-3)),
             (Course::Thorough, false) => (600, 160, (1e-3, 1e-5)),
             (Course::Thorough, true) => (3000, 160, (3e-3, 3e-5)),
             (Course::Tiny, false) => (1500, 160, (1e-3, 1e-5)),
