@@ -209,6 +209,11 @@ pub fn run(command: &Train) -> Result<Exit, Failure> {
             .iter()
             .chain(photos.iter().map(|(source, _)| source)),
     );
+    let choice = job::DeviceChoice {
+        threads: problems.take(&args.cpu.threads),
+        precision: problems.take(&args.cpu.precision),
+        ..job::DeviceChoice::default()
+    };
     let (style, device) = problems.gather(|found| {
         files.write(&args.output, found);
         if let Some(preview) = &args.preview {
@@ -221,11 +226,6 @@ pub fn run(command: &Train) -> Result<Exit, Failure> {
             let picture = job::open(source, found)?;
             Some(Style::new(source.name(), picture, 1.0))
         });
-        let choice = job::DeviceChoice {
-            threads: value_of(&args.cpu.threads),
-            precision: value_of(&args.cpu.precision),
-            ..job::DeviceChoice::default()
-        };
         (style, job::open_device(&choice, found))
     });
     if args.output.extension() != Some(OsStr::new("safetensors")) {
@@ -259,13 +259,6 @@ pub fn run(command: &Train) -> Result<Exit, Failure> {
 /// Whether `--from` asks for random numbers.
 fn is_nothing(path: &Path) -> bool {
     path == Path::new("nothing") && !path.exists()
-}
-
-fn value_of<T: Clone>(given: &Option<Given<T>>) -> Option<T> {
-    given
-        .as_ref()
-        .and_then(|given| given.as_ref().ok())
-        .cloned()
 }
 
 /// A run of learning, and where it is kept.

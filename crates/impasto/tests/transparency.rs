@@ -211,6 +211,34 @@ fn what_is_hidden_of_a_content_changes_nothing_of_what_a_network_paints() {
     assert_ne!(opaque.rgb()[..SIDE / 4], red.rgb()[..SIDE / 4]);
 }
 
+/// A region where nothing of a photo is to be seen is painted all the same.
+#[test]
+fn a_hidden_region_is_no_failure() {
+    let shares = (0..3 * SIDE * SIDE).map(|k| f32::from(u8::from(is_right(k % SIDE, 0))));
+    let mask = Mask::of(&Picture::new(SIDE, SIDE, shares.collect()).unwrap());
+    let style = Style {
+        region: Some(0),
+        ..Style::new("style", content(), 1.0)
+    };
+    let painter = PainterSpec::find(MethodName::Paint, None, None).unwrap();
+    let networks = Networks {
+        encoder: None,
+        painter: Some(&painter),
+    };
+    let recipe = Recipe {
+        size: OutputSize::Original,
+        method: MethodSettings::of(MethodName::Paint),
+        ..Recipe::default()
+    };
+    let device = open(&Choice::default()).unwrap();
+    let stylizer = Stylizer::with_networks(device, networks, vec![style], recipe).unwrap();
+    let mut stylizer = stylizer.in_regions(Regions::new(None, vec![mask])).unwrap();
+    let hidden = half([1.0, 0.0, 0.0]);
+    let painted = stylizer.stylize(&hidden, &mut Ignore).unwrap().picture;
+    assert!(painted.rgb().iter().all(|value| value.is_finite()));
+    assert_eq!(painted.alpha(), hidden.alpha());
+}
+
 #[test]
 fn networks_that_paint_do_not_see_what_is_hidden() {
     let embedded = PainterSpec::find(MethodName::Paint, None, None).unwrap();

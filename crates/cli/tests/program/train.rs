@@ -47,6 +47,7 @@ fn what_cannot_be_learned_is_told_before_any_work() {
     std::fs::create_dir(shop.path("none")).unwrap();
     std::fs::write(shop.path("text.safetensors"), "no weights").unwrap();
     for (status, call, words) in [
+        (2, "--threads many", "--threads"),
         (2, "--steps 0", "--steps is 0: must be at least 1"),
         (2, "--learning-rate -1", "--learning-rate is -1"),
         (1, "--contents none", "none"),

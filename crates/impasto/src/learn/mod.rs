@@ -232,11 +232,10 @@ impl StyleLearner {
             let seen = self.objective.evaluate(&self.setup, objective, made)?;
             total += objective.total(&seen.values)? * f64::from(share);
             add_terms(&mut terms, objective, &seen.values, share)?;
-            let mut towards = device.zeros(made.shape())?;
-            device.axpby(share, &seen.gradient, 0.0, &mut towards)?;
-            tape.backward(&[Some(&towards)], &mut gradients)?;
+            tape.backward(&[Some(&seen.gradient)], &mut gradients)?;
         }
-        let gradients = Parameters::new(gradients.numbers);
+        let mut gradients = Parameters::new(gradients.numbers);
+        gradients.axpby(device, 0.0, &self.numbers, share)?;
         if !(total.is_finite() && gradients.dot(device, &gradients)?.is_finite()) {
             let problem = Problem::new(
                 "learning_rate",

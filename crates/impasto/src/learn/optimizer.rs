@@ -108,11 +108,11 @@ impl AdamW {
     ) -> Result<()> {
         let norm = gradients.dot(device, &gradients)?.sqrt();
         if norm > self.clip {
-            gradients.scale(device, (self.clip / norm) as f32)?;
+            gradients.axpby(device, 0.0, numbers, (self.clip / norm) as f32)?;
         }
         let rate = self.schedule.at(step);
         if self.decay > 0.0 {
-            numbers.scale(device, 1.0 - rate * self.decay)?;
+            numbers.axpby(device, 0.0, &gradients, 1.0 - rate * self.decay)?;
         }
         self.adam.set_learning_rate(rate);
         self.adam.step(device, numbers, &gradients, None)

@@ -71,19 +71,6 @@ impl Parameters {
         pairs.try_for_each(|(x, y)| device.axpby(a, x, b, y))
     }
 
-    /// `self ← k·self`.
-    ///
-    /// # Errors
-    /// Whatever the device reports.
-    pub fn scale(&mut self, device: &dyn Device, k: f32) -> Result<()> {
-        for tensor in &mut self.0 {
-            let scaled = device.zeros(tensor.shape())?;
-            let unscaled = std::mem::replace(tensor, scaled);
-            device.axpby(k, &unscaled, 0.0, tensor)?;
-        }
-        Ok(())
-    }
-
     /// Brings every value into a range.
     ///
     /// # Errors

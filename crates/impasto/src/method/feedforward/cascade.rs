@@ -131,11 +131,7 @@ impl Cascade {
 
     /// What is to be seen of a picture, in the size in which it is shown to encoders.
     fn region(&self, picture: &Picture) -> Region {
-        let size = Size {
-            width: picture.width(),
-            height: picture.height(),
-        };
-        self.shown(picture.alpha().unwrap_or_default(), size)
+        self.shown(picture.alpha().unwrap_or_default(), picture.size())
     }
 
     fn shown(&self, share: &[f32], size: Size) -> Region {
@@ -156,11 +152,7 @@ impl Cascade {
         passes: &Passes<'_>,
     ) -> Result<Picture> {
         let device = means.device;
-        let size = Size {
-            width: content.width(),
-            height: content.height(),
-        };
-        let region = counts.map(|counts| self.shown(counts, size));
+        let region = counts.map(|counts| self.shown(counts, content.size()));
         let mut image = tensor_of(device, content, self.multiple)?;
         let alpha = f64::from(passes.alpha);
         let levels = self.levels.iter().enumerate();
@@ -179,9 +171,11 @@ impl Cascade {
                 places: places(encoder, level.tap, image.shape())?,
             };
             let weights = match &region {
-                Some(region) => region.weights(encoder.spec(), level.tap, Border::Shared)?,
+                Some(region) => Some(region.weights(encoder.spec(), level.tap, Border::Shared)?),
                 None => None,
             };
+            // Where nothing counts, as in a region that is hidden, all does.
+            let weights = weights.map(|some| some.unwrap_or_else(|| equal(view.places)));
             let seen = view.gaussian(device, exact, weights.as_deref())?;
             let mut map = Affine::identity(seen.mean.len()).scaled(1.0 - alpha);
             for style in styles {

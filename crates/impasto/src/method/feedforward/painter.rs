@@ -171,7 +171,7 @@ impl Painter {
 
     /// What is known of a style in its own size. Networks that look at it whole are shown the part that is to be seen.
     fn know(&self, means: Means<'_>, style: &Picture, exact: bool) -> Result<Known> {
-        let means = means.beside(held(extent(style)));
+        let means = means.beside(held(style.size()));
         match &self.network {
             Prepared::Cascade(cascade) => Ok(Known::Statistics(cascade.look(means, style, exact)?)),
             Prepared::Fast { .. } => Ok(Known::Vectors(vec![])),
@@ -209,7 +209,7 @@ impl Painter {
             None => (content, counts),
         };
         let device = means.device;
-        let means = means.beside(held(extent(content)));
+        let means = means.beside(held(content.size()));
         match (&self.network, settings) {
             (Prepared::Cascade(cascade), settings) => {
                 paint_by_levels(means, cascade, settings, (content, counts), seen)
@@ -307,13 +307,6 @@ impl Painter {
             need = need.and(look.beside(held));
         }
         Ok(need)
-    }
-}
-
-fn extent(picture: &Picture) -> Size {
-    Size {
-        width: picture.width(),
-        height: picture.height(),
     }
 }
 
@@ -441,7 +434,7 @@ fn paint_by_levels(
         },
     };
     let paint = |picture: &Picture| {
-        let counts = counts.map(|counts| stretched(counts, extent(content), extent(picture)));
+        let counts = counts.map(|counts| stretched(counts, content.size(), picture.size()));
         cascade.paint(means, (picture, counts.as_deref()), &styles, &passes)
     };
     match settings {
