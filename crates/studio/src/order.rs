@@ -17,6 +17,10 @@ use std::collections::BTreeMap;
 const MOST: usize = 16;
 /// How much a slider at its end changes the weight of the content, as a power of 10.
 const KEEP: f32 = 1.25;
+/// The long side of what is seen at once: a network paints that in a few tenths of a second.
+const FIRST_LOOK: usize = 320;
+/// Steps at each smaller size after a knob was turned.
+const STEERING: usize = 6;
 /// The least and the most long side.
 const SIDES: std::ops::RangeInclusive<u32> = 16..=16_384;
 
@@ -318,8 +322,8 @@ impl Told {
             return None;
         }
         let side = match recipe.size {
-            OutputSize::LongSide(side) => side.min(crate::pictures::SMALL),
-            OutputSize::Original => crate::pictures::SMALL,
+            OutputSize::LongSide(side) => side.min(FIRST_LOOK),
+            OutputSize::Original => FIRST_LOOK,
         };
         let mut small = Recipe {
             size: OutputSize::LongSide(side),
@@ -335,14 +339,24 @@ impl Told {
     }
 }
 
-/// Starts from a picture, at the size of the result alone: what is coarse about it is there.
+/// Starts from a picture. If steps are named, they are taken at the size of the result alone: what is coarse about it is
+/// there. Otherwise somebody has turned a knob, and sees what that does at a small size first.
 fn start_from_picture(recipe: &mut Recipe, steps: usize) {
+    let side = match recipe.size {
+        OutputSize::LongSide(side) if steps == 0 => side,
+        _ => 0,
+    };
     if let Some(settings) = recipe.optimize_mut() {
         settings.init = Init::Picture;
-        settings.schedule.finest = 1;
-        settings.schedule.scales.clear();
-        let last = settings.schedule.steps.last().copied().unwrap_or(16);
-        settings.schedule.steps = vec![if steps == 0 { last } else { steps }];
+        let schedule = &mut settings.schedule;
+        let last = schedule.steps.last().copied().unwrap_or(16);
+        let halved = |&side: &usize| (side > FIRST_LOOK).then_some(side / 2);
+        let mut scales: Vec<_> = std::iter::successors(Some(side), halved).collect();
+        scales.reverse();
+        schedule.steps = vec![STEERING; scales.len() - 1];
+        schedule.steps.push(if steps == 0 { last } else { steps });
+        schedule.finest = 1;
+        schedule.scales = if scales.len() == 1 { vec![] } else { scales };
     }
 }
 
@@ -419,11 +433,20 @@ mod tests {
         let start = told(r#"{"start": "present", "steps": 5}"#).unwrap();
         let (recipe, _) = start.recipe().unwrap();
         let settings = recipe.optimize().unwrap();
-        assert_eq!(
-            (settings.init, &settings.schedule.steps[..]),
-            (Init::Picture, &[5][..])
-        );
+        assert_eq!(settings.init, Init::Picture);
+        assert_eq!(settings.schedule.plan(512), [(512, 5)]);
         assert!(start.at_once(&recipe).is_none());
+        // A knob is seen at a small size first.
+        for (size, plan) in [
+            (200, vec![(200, 16)]),
+            (384, vec![(192, 6), (384, 16)]),
+            (512, vec![(256, 6), (512, 16)]),
+            (1024, vec![(256, 6), (512, 6), (1024, 16)]),
+        ] {
+            let start = told(&format!(r#"{{"start": "present", "size": {size}}}"#)).unwrap();
+            let (recipe, _) = start.recipe().unwrap();
+            assert_eq!(recipe.optimize().unwrap().schedule.plan(size), plan);
+        }
         let fresh = told("{}").unwrap();
         let small = fresh.at_once(&fresh.recipe().unwrap().0).unwrap();
         assert_eq!(small.method.name(), MethodName::Paint);
