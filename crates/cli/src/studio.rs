@@ -6,6 +6,7 @@ use crate::value::{self, Given};
 use crate::{Exit, Failure, interrupt, note, print, say, settings};
 use clap::{Args, ValueHint};
 use impasto_studio::{Options, Started, Studio};
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -67,6 +68,12 @@ pub fn run(args: &Arguments) -> Result<Exit, Failure> {
                 say(&format!(
                     "{host}: whoever reaches this address and has the token can use the studio, and what is sent can be read on the way"
                 ));
+            }
+            if let Some(invitation) = studio.invitation() {
+                note(&format!("other devices open {}", invitation.address));
+                if std::io::stderr().is_terminal() {
+                    note(&format!("or see it here:\n{}", invitation.text()));
+                }
             }
             note("Ctrl-C closes the studio; what is being painted goes on the next time");
             if !args.no_open {

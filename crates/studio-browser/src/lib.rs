@@ -202,6 +202,19 @@ impl Browser {
         event("mouseReleased", *last, 0);
     }
 
+    /// Draws from place to place with a finger, in pixels of the page.
+    pub fn touch(&self, places: &[(f64, f64)]) {
+        let event = |kind: &str, points: Value| {
+            let parameters = json!({"type": kind, "touchPoints": points});
+            self.chromium("Input.dispatchTouchEvent", parameters);
+        };
+        for (at, (x, y)) in places.iter().enumerate() {
+            let kind = if at == 0 { "touchStart" } else { "touchMove" };
+            event(kind, json!([{"x": x, "y": y}]));
+        }
+        event("touchEnd", json!([]));
+    }
+
     /// What the page looks like, as PNG.
     pub fn screenshot(&self) -> Vec<u8> {
         let text = self.command("GET", "/screenshot", Value::Null);

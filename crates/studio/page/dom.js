@@ -57,3 +57,23 @@ export function dialog(title, ...children) {
   box.showModal();
   return () => box.close();
 }
+
+/** Asks for a line of text; null if there is none. @param {string} title @param {string} label @param {string} value @returns {Promise<string | null>} */
+export function ask(title, label, value) {
+  return new Promise((told) => {
+    const input = h("input", { type: "text", id: "asked", value, maxLength: 40, autocomplete: "off" });
+    const done = (/** @type {string | null} */ text) => { close(); told(text); };
+    const close = dialog(title, h("label", { for: "asked" }, label), input,
+      h("div", { class: "row" }, h("button", { type: "button", class: "main", id: "asked-go", onclick: () => done(input.value.trim()) }, "Keep"),
+        h("button", { type: "button", onclick: () => done(null) }, "Cancel")));
+    input.addEventListener("keydown", (/** @type {KeyboardEvent} */ event) => { if (event.key === "Enter") { event.preventDefault(); done(input.value.trim()); } });
+    input.focus();
+  });
+}
+
+/** Saves a file as downloads are saved. @param {Blob} blob @param {string} name */
+export function save(blob, name) {
+  const url = URL.createObjectURL(blob);
+  h("a", { href: url, download: name }).click();
+  setTimeout(() => URL.revokeObjectURL(url), 10000);
+}

@@ -29,8 +29,17 @@ export function show(ways) {
   search.addEventListener("input", quiet(200, () => { wanted.text = search.value; load(false); }));
   const starred = h("button", { type: "button", "aria-pressed": String(wanted.starred) }, "★ only");
   starred.addEventListener("click", () => { wanted.starred = !wanted.starred; starred.setAttribute("aria-pressed", String(wanted.starred)); load(false); });
-  place.replaceChildren(h("div", { class: "bar" }, h("h2", {}, "History"), search, starred), h("div", { class: "grid", id: "results" }), h("p", { class: "empty", id: "no-results", hidden: true }, "Nothing here yet."), h("button", { type: "button", id: "older", hidden: true, onclick: () => load(true) }, "Older pictures"));
+  place.replaceChildren(h("div", { class: "bar" }, h("h2", {}, "History"), search, starred, h("button", { type: "button", id: "sheet", onclick: sheet }, "Contact sheet …")), h("div", { class: "grid", id: "results" }), h("p", { class: "empty", id: "no-results", hidden: true }, "Nothing here yet."), h("button", { type: "button", id: "older", hidden: true, onclick: () => load(true) }, "Older pictures"));
   load(false);
+}
+
+/** What is listed, on one sheet. */
+function sheet() {
+  const source = `/api/sheet?text=${encodeURIComponent(wanted.text)}&starred=${wanted.starred ? 1 : 0}`;
+  const image = h("img", { src: source, alt: "What is listed, with captions", class: "sheet" });
+  image.addEventListener("error", () => { close(); say("There is nothing to put on a sheet"); });
+  const close = dialog("Contact sheet", image, h("div", { class: "row" }, h("a", { class: "button", href: source, download: "sheet.png" }, "Save"),
+    h("button", { type: "button", onclick: () => close() }, "Close")));
 }
 
 let oldest = 0;
@@ -56,7 +65,7 @@ function card(row) {
   const day = row.finished ? new Date(1000 * row.finished).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "";
   return h("article", { class: "card" },
     h("button", { type: "button", class: "open", "aria-label": `Show: ${row.title}`, onclick: () => go.open(row.id) }, h("img", { src: `/api/results/${row.id}/small`, alt: "", loading: "lazy" })),
-    h("div", { class: "text" }, h("div", {}, row.title), h("small", {}, `${row.width} × ${row.height}, ${day}`)),
+    h("div", { class: "text" }, h("div", {}, row.title), h("small", {}, [row.how, `${row.width} × ${row.height}`, day].filter(Boolean).join(" · "))),
     h("div", { class: "row" }, star,
       h("button", { type: "button", class: "small-button", onclick: () => settings(row) }, "Settings"),
       h("button", { type: "button", class: "small-button", onclick: () => go.compare(row) }, "Compare"),

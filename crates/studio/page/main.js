@@ -4,6 +4,8 @@
 import * as compare from "./compare.js";
 import { by, complain } from "./dom.js";
 import * as history from "./history.js";
+import * as invite from "./invite.js";
+import * as many from "./many.js";
 import * as mask from "./mask.js";
 import * as paint from "./paint.js";
 import * as pictures from "./pictures.js";
@@ -28,6 +30,7 @@ function go(view, row) {
 
 for (const tab of document.querySelectorAll("nav [data-view]")) tab.addEventListener("click", () => go(tab.getAttribute("data-view") ?? "paint"));
 by("to-compare").addEventListener("click", () => go("compare", paint.current()));
+by("open-many").addEventListener("click", () => many.open());
 by("open-mask").addEventListener("click", () => mask.open());
 
 const theme = by("theme");
@@ -45,6 +48,7 @@ try {
   settings.start(start);
   paint.start();
   compare.start();
+  invite.start(start.invitation);
   listen((state) => { paint.tell(state); queue.tell(state); history.tell(state); },
     (linked) => { by("link").textContent = linked ? "" : "The program does not answer; what is painted goes on if it runs."; });
 } catch (error) {

@@ -12,6 +12,11 @@ let builtIn = [];
 export async function takeIn(files, as) {
   for (const file of files) {
     try {
+      if (file.name?.endsWith(".toml")) {
+        change("work", { text: await file.text(), recipe: "", settings: {}, keep: 0, strokes: 0 });
+        by("more-settings").open = true;
+        continue;
+      }
       const { picture, made } = await send(file, file.name || "pasted.png");
       if (made && !as) offer(picture, made);
       else place({ picture: picture.id, name: picture.name }, as);

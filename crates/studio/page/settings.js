@@ -1,12 +1,16 @@
 // @ts-check
-// Every setting, from the library's own table: folded away, and read anew whenever the order changes.
+// Every setting, from the library's own table: folded away, and read anew whenever the order changes. Recipes, one's own too.
 
-import { by, complain, h, quiet, say } from "./dom.js";
-import { change, complete, onchange, order, told } from "./order.js";
-import { post } from "./server.js";
+import { ask, by, complain, h, quiet, save, say } from "./dom.js";
+import { change, onchange, order, told } from "./order.js";
+import { get, post, remove } from "./server.js";
 
 /** @type {any[]} */
 let table = [];
+/** Recipes of one's own. @type {{name: string, text: string}[]} */
+let own = [];
+/** What options of those are called: no recipe of the program begins like this. */
+const OWN = "own:";
 const GROUPS = { Picture: "Picture", Style: "Style", Colors: "Colours", Content: "Photo", Encoder: "The network that looks", Optimisation: "How it is found", Network: "The network that paints" };
 
 /** @param {any} setting @param {string} value */
@@ -46,19 +50,68 @@ async function show() {
   }
 }
 
+/** Recipes of one's own; those of the program. @type {string[]} */
+let builtIn = [];
+
+/** Ways to paint: qualities, recipes of the program, one's own; what each changes about an order. @returns {{name: string, about: string, changes: Record<string, any>}[]} */
+export const ways = () => [
+  ...["instant", "draft", "normal", "fine"].map((quality) => ({ name: quality, about: "a quality", changes: { quality, recipe: "", text: "" } })),
+  ...own.map(({ name, text }) => ({ name, about: "my own", changes: { text, recipe: "" } })),
+  ...builtIn.map((recipe) => ({ name: recipe, about: "a recipe", changes: { recipe, text: "" } })),
+];
+
+async function readOwn() {
+  try { own = (await get("/api/recipes")).recipes; } catch (error) { complain(error); }
+  by("own-recipes").replaceChildren(...own.map(({ name }) => h("option", { value: OWN + name }, name)));
+  showRecipe();
+}
+
+function showRecipe() {
+  const mine = own.find(({ text }) => text === order.text);
+  by("recipe").value = mine ? OWN + mine.name : order.recipe;
+  by("forget-recipe").hidden = !mine;
+}
+
+/** @param {string} chosen */
+function choose(chosen) {
+  const mine = own.find(({ name }) => OWN + name === chosen);
+  change("work", { recipe: mine ? "" : chosen, text: mine?.text ?? "", settings: {}, ...(mine ? { keep: 0, strokes: 0 } : {}) });
+}
+
+async function keep() {
+  const mine = own.find(({ text }) => text === order.text);
+  const name = await ask("Keep as my own", "Name", mine?.name ?? "");
+  if (!name) return;
+  try {
+    await post("/api/recipes", { name, order: told() });
+    await readOwn();
+    choose(OWN + name);
+    say(`${name} is among your recipes, and a file in the studio's folder`);
+  } catch (error) { complain(error); }
+}
+
+async function forget() {
+  const mine = own.find(({ text }) => text === order.text);
+  if (!mine) return;
+  try {
+    await remove(`/api/recipes/${encodeURIComponent(mine.name)}`);
+    await readOwn();
+    say(`${mine.name} is forgotten`, "Undo", () => post("/api/recipes", { name: mine.name, order: { text: mine.text } }).then(readOwn, complain));
+  } catch (error) { complain(error); }
+}
+
 /** Makes the form. @param {any} start */
 export function start({ settings, recipes }) {
   table = settings;
-  by("recipe").append(...recipes.map((/** @type {any} */ one) => h("option", { value: one.name, title: one.about }, one.name)));
-  const refresh = quiet(120, () => { by("recipe").value = order.recipe; if (by("more-settings").open) show(); });
+  builtIn = recipes.map((/** @type {any} */ one) => one.name);
+  by("built-in-recipes").append(...recipes.map((/** @type {any} */ one) => h("option", { value: one.name, title: one.about }, one.name)));
+  const refresh = quiet(120, () => { showRecipe(); if (by("more-settings").open) show(); });
   by("more-settings").addEventListener("toggle", refresh);
-  by("recipe").addEventListener("change", () => change("work", { recipe: by("recipe").value, text: "", settings: {} }));
+  by("recipe").addEventListener("change", () => choose(by("recipe").value));
+  by("keep-recipe").addEventListener("click", keep);
+  by("forget-recipe").addEventListener("click", forget);
+  by("save-recipe").addEventListener("click", () => save(new Blob([by("toml").textContent], { type: "text/plain" }), "recipe.toml"));
   by("reset").addEventListener("click", () => change("work", { settings: {}, text: "", recipe: "", keep: 0, strokes: 0 }));
-  by("sheet").addEventListener("click", async () => {
-    if (!complete()) { say("Choose a photo and a painting first"); return; }
-    const qualities = ["instant", "draft", "normal", "fine"];
-    await post("/api/queue", qualities.map((quality) => told({ quality, recipe: "", text: "" }))).then(() => say("Four jobs are in the queue"), complain);
-  });
   onchange(refresh);
-  refresh();
+  readOwn();
 }

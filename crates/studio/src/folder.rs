@@ -5,6 +5,7 @@
 //! DIR/deleted/…                     those that were deleted, for a week
 //! DIR/pictures/ID.png               pictures to paint and to learn from, ID the beginning of the SHA-256 of what was sent
 //! DIR/pictures/ID.original          the very bytes, which are kept and never served
+//! DIR/recipes/NAME.toml             recipes of one's own
 //! DIR/thumbs/…jpg                   small ones of all these; made again where they are missing
 //! DIR/checkpoints/                  jobs under way
 //! DIR/studio.db                     queue, and an index of the results
@@ -48,6 +49,7 @@ impl Folder {
             "results",
             "deleted",
             "pictures",
+            "recipes",
             "thumbs",
             "checkpoints",
         ] {

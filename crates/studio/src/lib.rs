@@ -13,10 +13,12 @@ mod access;
 mod database;
 mod events;
 mod folder;
+mod invitation;
 mod order;
 mod page;
 mod painter;
 mod pictures;
+mod recipes;
 mod results;
 mod routes;
 mod server;
@@ -27,6 +29,7 @@ use database::Database;
 use events::Events;
 use folder::{Folder, Opened};
 use impasto::job::{DeviceChoice, EncoderChoice};
+pub use invitation::Invitation;
 use painter::Painter;
 use pictures::Pictures;
 use std::io;
@@ -105,6 +108,7 @@ pub enum Started {
 /// A studio that is open.
 pub struct Studio {
     address: String,
+    invitation: Option<Arc<Invitation>>,
     events: Events,
     painter: Painter,
     database: Database,
@@ -122,6 +126,8 @@ struct Shared {
     pictures: Arc<Pictures>,
     events: Events,
     painter: Painter,
+    /// How other devices find the page.
+    invitation: Option<Arc<Invitation>>,
     /// What is the same for every job.
     run: Arc<impasto::job::Run>,
 }
@@ -141,7 +147,9 @@ impl Studio {
         let (database, tables) = Database::open(&folder)?;
         results::tidy(&folder, &database)?;
         let shown = shown(address, options.host.as_deref());
-        let address = format!("http://{shown}/?token={}", access.token().digits());
+        let token = access.token().digits();
+        let invitation = Invitation::new(address, options.host.as_deref(), token).map(Arc::new);
+        let address = format!("http://{shown}/?token={token}");
         let told = folder.tell(&address);
         told.map_err(|source| Error::Folder {
             path: folder.path().into(),
@@ -168,11 +176,13 @@ impl Studio {
             pictures,
             events: events.clone(),
             painter: painter.clone(),
+            invitation: invitation.clone(),
             run,
         };
         let server = server::start(listener, shared)?;
         Ok(Started::Open(Self {
             address,
+            invitation,
             events,
             painter,
             database,
@@ -184,6 +194,11 @@ impl Studio {
     /// The address of the page, with its token.
     pub fn address(&self) -> &str {
         &self.address
+    }
+
+    /// How other devices find the page, if they may.
+    pub fn invitation(&self) -> Option<&Invitation> {
+        self.invitation.as_deref()
     }
 
     /// The folder that it keeps everything in.

@@ -113,6 +113,20 @@ impl Told {
         format!("{} in {}", stem(&self.content), styles.join(" + "))
     }
 
+    /// How it is painted, in a few words: `gatys2015, 512 px`.
+    pub fn how(&self) -> String {
+        let own = RecipeFile::parse(&self.text).ok().map(|file| file.about);
+        let recipe = match (own, self.recipe.as_str(), self.quality.as_str()) {
+            (Some(own), ..) if !own.is_empty() => own,
+            (Some(_), ..) => "settings of its own".into(),
+            (None, "", "") => Quality::default().name().into(),
+            (None, "", quality) => quality.into(),
+            (None, recipe, _) => recipe.into(),
+        };
+        let size = (self.size != 0).then(|| format!(", {} px", self.size));
+        recipe + &size.unwrap_or_default()
+    }
+
     /// The recipe, with every knob and setting.
     ///
     /// # Errors

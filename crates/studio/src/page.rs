@@ -25,7 +25,7 @@ macro_rules! asset {
     };
 }
 
-static ASSETS: [Asset; 15] = [
+static ASSETS: [Asset; 17] = [
     asset!("index.html", "text/html; charset=utf-8"),
     asset!("studio.css", "text/css; charset=utf-8"),
     asset!("icon.svg", "image/svg+xml"),
@@ -40,6 +40,8 @@ static ASSETS: [Asset; 15] = [
     asset!("view.js", "text/javascript; charset=utf-8"),
     asset!("compare.js", "text/javascript; charset=utf-8"),
     asset!("queue.js", "text/javascript; charset=utf-8"),
+    asset!("many.js", "text/javascript; charset=utf-8"),
+    asset!("invite.js", "text/javascript; charset=utf-8"),
     asset!("history.js", "text/javascript; charset=utf-8"),
 ];
 

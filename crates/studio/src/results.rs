@@ -5,9 +5,10 @@ use crate::database::Database;
 use crate::folder::Folder;
 use crate::order::Told;
 use crate::pictures::{SMALL, jpeg, reduced};
-use crate::told::Refused;
+use crate::told::{Refused, of_error};
 use impasto::Picture;
-use impasto::picture::{Format, SaveOptions, settings_of, write_whole};
+use impasto::picture::{Format, Limits, SaveOptions, settings_of, write_whole};
+use impasto::sheet::{ContactSheet, Tile};
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::io::Read;
@@ -15,6 +16,8 @@ use std::path::Path;
 
 /// Seconds that what was deleted is kept.
 const WEEK: i64 = 7 * 24 * 3600;
+/// The side of a picture on a sheet, in pixels.
+const TILE: usize = 320;
 /// The most characters of a title in the name of a file.
 const STEM: usize = 50;
 
@@ -78,6 +81,41 @@ pub fn thumbnail(folder: &Folder, file: &str) -> Option<Vec<u8>> {
     let bytes = jpeg(&reduced(&picture, SMALL)).ok()?;
     let _ = write_whole(&thumb, &bytes);
     Some(bytes)
+}
+
+/// Results on one sheet, each with its title and how it was painted: a PNG. Those that are gone are left out.
+///
+/// # Errors
+/// If there is none, or it cannot be encoded.
+pub fn contact_sheet<'a>(
+    folder: &Folder,
+    results: impl Iterator<Item = (&'a str, &'a str, String)>,
+) -> Result<Vec<u8>, Refused> {
+    let pictures = results.filter_map(|(file, title, how)| {
+        let small = thumbnail(folder, file)?;
+        let picture = Picture::decode(&small, file, &Limits::default()).ok()?;
+        Some((picture, title, how))
+    });
+    let pictures: Vec<_> = pictures.collect();
+    let tiles: Vec<_> = pictures
+        .iter()
+        .map(|(picture, caption, note)| Tile {
+            picture,
+            caption,
+            note,
+        })
+        .collect();
+    if tiles.is_empty() {
+        return Err(Refused::missing());
+    }
+    let sheet = ContactSheet {
+        tiles: &tiles,
+        side: TILE,
+    };
+    let png = sheet.picture().map_err(|error| of_error(&error));
+    let png = png.map_err(|problem| Refused::new(500, problem))?;
+    let options = SaveOptions::default();
+    Ok(png.encode(Format::Png, &options).map_err(Error::from)?)
 }
 
 /// The format and the type of a name on the page.

@@ -2,9 +2,9 @@
 
 use crate::told::Refused;
 use axum::body::{Body, Bytes};
-use axum::extract::Path;
-use axum::extract::rejection::PathRejection;
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use serde::Serialize;
@@ -72,12 +72,30 @@ pub fn found(found: bool) -> Answer {
     }
 }
 
-/// A number in a path; what is none names nothing.
-pub fn number(path: Result<Path<String>, PathRejection>) -> Result<i64, Failed> {
-    let number = path.ok().and_then(|Path(text)| text.parse::<u32>().ok());
-    number
-        .map(i64::from)
-        .ok_or_else(|| Refused::missing().into())
+/// A name in a path; what is none names nothing.
+pub struct Name(pub String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Name {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failed> {
+        let name = Path::<String>::from_request_parts(parts, state).await;
+        let Path(name) = name.map_err(|_| Refused::missing())?;
+        Ok(Self(name))
+    }
+}
+
+/// A number in a path.
+pub struct Id(pub i64);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Failed;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failed> {
+        let Name(text) = Name::from_request_parts(parts, state).await?;
+        let number: u32 = text.parse().map_err(|_| Refused::missing())?;
+        Ok(Self(number.into()))
+    }
 }
 
 /// The type of a request's body.
@@ -121,10 +139,18 @@ pub async fn body(
 }
 
 /// What a request says in JSON.
-pub async fn read<T: DeserializeOwned>(headers: &HeaderMap, content: Body) -> Result<T, Failed> {
-    is_of(headers, "application/json")?;
-    let bytes = body(headers, content, MOST, DEADLINE).await?;
-    serde_json::from_slice(&bytes).map_err(|error| Refused::new(422, error).into())
+pub struct Read<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Read<T> {
+    type Rejection = Failed;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, Failed> {
+        let (parts, content) = request.into_parts();
+        is_of(&parts.headers, "application/json")?;
+        let bytes = body(&parts.headers, content, MOST, DEADLINE).await?;
+        let said = serde_json::from_slice(&bytes);
+        Ok(Self(said.map_err(|error| Refused::new(422, error))?))
+    }
 }
 
 /// What is in the query under a name, decoded.

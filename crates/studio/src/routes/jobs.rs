@@ -1,6 +1,6 @@
 //! What is ordered: painted at once, or put into the queue.
 
-use super::answer::{Answer, Failed, done, found, json, number, read};
+use super::answer::{Answer, Failed, Id, Read, done, found, json};
 use super::uploads::blocking;
 use crate::Shared;
 use crate::database::JobRow;
@@ -8,18 +8,13 @@ use crate::order::{Told, looked_at};
 use crate::painter::Stop;
 use crate::pictures::Reference;
 use crate::told::Refused;
-use axum::body::Body;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
-use axum::http::HeaderMap;
+use axum::extract::State;
 use impasto::Picture;
 use serde::Deserialize;
 use serde_json::json;
 
 /// The most jobs that wait.
 const MOST: i64 = 2_000;
-
-type Id = Result<Path<String>, PathRejection>;
 
 /// Looks at an order, and gives its pictures their names.
 async fn looked(shared: &Shared, mut told: Told) -> Result<Told, Failed> {
@@ -95,8 +90,7 @@ fn text(told: &Told) -> String {
 }
 
 /// `POST /api/paint`: paints at once, in the place of what is watched.
-pub async fn paint(State(shared): State<Shared>, headers: HeaderMap, content: Body) -> Answer {
-    let told: Told = read(&headers, content).await?;
+pub async fn paint(State(shared): State<Shared>, Read(told): Read<Told>) -> Answer {
     check_room(&shared, 1).await?;
     let told = looked(&shared, told).await?;
     let (title, text) = (told.title(), text(&told));
@@ -116,8 +110,7 @@ pub async fn paint(State(shared): State<Shared>, headers: HeaderMap, content: Bo
 }
 
 /// `POST /api/queue`: adds jobs.
-pub async fn add(State(shared): State<Shared>, headers: HeaderMap, content: Body) -> Answer {
-    let orders: Vec<Told> = read(&headers, content).await?;
+pub async fn add(State(shared): State<Shared>, Read(orders): Read<Vec<Told>>) -> Answer {
     check_room(&shared, orders.len()).await?;
     let mut looked_over = Vec::new();
     for told in orders {
@@ -157,13 +150,12 @@ fn waiting(row: &JobRow) -> serde_json::Value {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Ids {
+pub struct Ids {
     ids: Vec<i64>,
 }
 
 /// `POST /api/queue/order`.
-pub async fn reorder(State(shared): State<Shared>, headers: HeaderMap, content: Body) -> Answer {
-    let Ids { ids } = read(&headers, content).await?;
+pub async fn reorder(State(shared): State<Shared>, Read(Ids { ids }): Read<Ids>) -> Answer {
     shared
         .database
         .ask(move |tables| tables.reorder(&ids))
@@ -174,17 +166,15 @@ pub async fn reorder(State(shared): State<Shared>, headers: HeaderMap, content: 
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Paused {
+pub struct Paused {
     paused: bool,
 }
 
 /// `POST /api/queue/pause`.
 pub async fn pause_queue(
     State(shared): State<Shared>,
-    headers: HeaderMap,
-    content: Body,
+    Read(Paused { paused }): Read<Paused>,
 ) -> Answer {
-    let Paused { paused } = read(&headers, content).await?;
     shared.events.tell(|state| state.paused = paused);
     shared.painter.pause(paused);
     shared.events.queue_changed();
@@ -194,12 +184,9 @@ pub async fn pause_queue(
 /// `POST /api/jobs/ID/pause`.
 pub async fn pause(
     State(shared): State<Shared>,
-    id: Id,
-    headers: HeaderMap,
-    content: Body,
+    Id(id): Id,
+    Read(Paused { paused }): Read<Paused>,
 ) -> Answer {
-    let id = number(id)?;
-    let Paused { paused } = read(&headers, content).await?;
     let changed = shared
         .database
         .ask(move |tables| tables.pause(id, paused))
@@ -210,8 +197,7 @@ pub async fn pause(
 }
 
 /// `DELETE /api/jobs/ID`: one that waits, or that is under way.
-pub async fn remove(State(shared): State<Shared>, id: Id) -> Answer {
-    let id = number(id)?;
+pub async fn remove(State(shared): State<Shared>, Id(id): Id) -> Answer {
     let removed = shared.database.ask(move |tables| tables.remove(id)).await?;
     shared.painter.stop(id, Stop::Drop);
     shared.events.queue_changed();
@@ -220,19 +206,16 @@ pub async fn remove(State(shared): State<Shared>, id: Id) -> Answer {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Keep {
+pub struct Keep {
     keep: bool,
 }
 
 /// `POST /api/jobs/ID/stop`.
 pub async fn stop(
     State(shared): State<Shared>,
-    id: Id,
-    headers: HeaderMap,
-    content: Body,
+    Id(id): Id,
+    Read(Keep { keep }): Read<Keep>,
 ) -> Answer {
-    let id = number(id)?;
-    let Keep { keep } = read(&headers, content).await?;
     let under_way = shared.events.state().job.is_some_and(|job| job.id == id);
     if under_way {
         shared
@@ -245,12 +228,9 @@ pub async fn stop(
 /// `POST /api/jobs/ID/on`: one that was stopped goes on where it was.
 pub async fn go_on(
     State(shared): State<Shared>,
-    id: Id,
-    headers: HeaderMap,
-    content: Body,
+    Id(id): Id,
+    Read(_): Read<serde_json::Map<String, serde_json::Value>>,
 ) -> Answer {
-    let id = number(id)?;
-    let _: serde_json::Map<String, serde_json::Value> = read(&headers, content).await?;
     let file = shared.database.ask(move |tables| tables.go_on(id)).await?;
     let file = file.ok_or_else(Refused::missing)?;
     // Its picture so far would be taken for its result.
@@ -261,8 +241,7 @@ pub async fn go_on(
 }
 
 /// `POST /api/plan`: what an order will need.
-pub async fn plan(State(shared): State<Shared>, headers: HeaderMap, content: Body) -> Answer {
-    let told: Told = read(&headers, content).await?;
+pub async fn plan(State(shared): State<Shared>, Read(told): Read<Told>) -> Answer {
     let told = looked(&shared, told).await?;
     let plan = blocking(move || {
         let refused = |problems| Refused {

@@ -5,8 +5,10 @@
 //! GET  /api/start /state /events /preview
 //! POST /api/pictures?name=NAME           takes a picture in      GET /api/pictures/ID[/small]
 //! POST /api/recipe /plan /paint /queue   what is ordered, as JSON
+//! GET  /api/recipes                      POST /api/recipes           DELETE /api/recipes/NAME
 //! GET  /api/queue                        POST /api/queue/order /pause
 //! POST /api/jobs/ID/stop /pause /on      DELETE /api/jobs/ID
+//! GET  /api/sheet?text=…                 results on one sheet
 //! GET  /api/results?text=…               GET /api/results/ID/picture /small /settings /export
 //! POST /api/results/ID/star /delete
 //! ```
@@ -15,6 +17,7 @@
 
 mod answer;
 mod jobs;
+mod recipes;
 mod results;
 mod start;
 mod uploads;
@@ -34,6 +37,8 @@ pub fn all() -> Router<Shared> {
         .route("/api/events", get(start::events))
         .route("/api/preview", get(start::preview))
         .route("/api/recipe", post(start::recipe))
+        .route("/api/recipes", get(recipes::list).post(recipes::keep))
+        .route("/api/recipes/{name}", delete(recipes::remove))
         .route("/api/pictures", post(uploads::keep))
         .route("/api/pictures/{id}", get(uploads::picture))
         .route("/api/pictures/{id}/small", get(uploads::small))
@@ -46,6 +51,7 @@ pub fn all() -> Router<Shared> {
         .route("/api/jobs/{id}/stop", post(jobs::stop))
         .route("/api/jobs/{id}/pause", post(jobs::pause))
         .route("/api/jobs/{id}/on", post(jobs::go_on))
+        .route("/api/sheet", get(results::sheet))
         .route("/api/results", get(results::list))
         .route("/api/results/{id}/picture", get(results::picture))
         .route("/api/results/{id}/small", get(results::small))

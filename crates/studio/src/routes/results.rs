@@ -1,28 +1,25 @@
 //! Results: the history.
 
-use super::answer::{Answer, Failed, bytes, done, found, json, number, query, read};
+use super::answer::{Answer, Failed, Id, Read, bytes, done, found, json, query};
 use super::uploads::{blocking, made};
 use crate::Shared;
 use crate::database::JobRow;
 use crate::order::Told;
-use crate::results::{export as exported, format, thumbnail};
+use crate::results::{contact_sheet, export as exported, format, thumbnail};
 use crate::told::Refused;
-use axum::body::Body;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
+use axum::http::Uri;
 use axum::http::header::{CONTENT_DISPOSITION, HeaderValue};
-use axum::http::{HeaderMap, Uri};
 use serde::Deserialize;
 use serde_json::json;
 
 /// Results of one answer.
 const PAGE: i64 = 60;
-
-type Id = Result<Path<String>, PathRejection>;
+/// The most pictures of a sheet.
+const SHEET: i64 = 60;
 
 /// A result that is there.
-async fn row(shared: &Shared, id: Id) -> Result<(JobRow, String), Failed> {
-    let id = number(id)?;
+async fn row(shared: &Shared, id: i64) -> Result<(JobRow, String), Failed> {
     let row = shared.database.ask(move |tables| tables.job(id)).await?;
     let row = row
         .filter(|row| !row.deleted)
@@ -45,8 +42,10 @@ pub async fn list(State(shared): State<Shared>, uri: Uri) -> Answer {
 }
 
 fn told(row: &JobRow) -> serde_json::Value {
+    let order: Option<Told> = serde_json::from_str(&row.told).ok();
     json!({
         "id": row.id,
+        "how": order.as_ref().map(Told::how),
         "title": row.title,
         "state": row.state.name(),
         "starred": row.starred,
@@ -60,8 +59,26 @@ fn told(row: &JobRow) -> serde_json::Value {
     })
 }
 
+/// `GET /api/sheet?text=TEXT&starred=1`: the newest results of a list on one sheet, each with how it was painted.
+pub async fn sheet(State(shared): State<Shared>, uri: Uri) -> Answer {
+    let text = query(&uri, "text").unwrap_or_default();
+    let starred = query(&uri, "starred").as_deref() == Some("1");
+    let rows = shared
+        .database
+        .ask(move |tables| tables.results(&text, starred, i64::MAX, SHEET));
+    let rows = rows.await?;
+    let laid = blocking(move || {
+        let captions = rows.iter().filter_map(|row| {
+            let order: Told = serde_json::from_str(&row.told).ok()?;
+            Some((row.file.as_deref()?, row.title.as_str(), order.how()))
+        });
+        Ok(contact_sheet(&shared.folder, captions)?)
+    });
+    Ok(bytes("image/png", laid.await?))
+}
+
 /// `GET /api/results/ID/picture`.
-pub async fn picture(State(shared): State<Shared>, id: Id) -> Answer {
+pub async fn picture(State(shared): State<Shared>, Id(id): Id) -> Answer {
     let (_, file) = row(&shared, id).await?;
     let read = blocking(move || {
         std::fs::read(shared.folder.result(&file, false)).map_err(|_| Refused::missing())
@@ -70,14 +87,14 @@ pub async fn picture(State(shared): State<Shared>, id: Id) -> Answer {
 }
 
 /// `GET /api/results/ID/small`.
-pub async fn small(State(shared): State<Shared>, id: Id) -> Answer {
+pub async fn small(State(shared): State<Shared>, Id(id): Id) -> Answer {
     let (_, file) = row(&shared, id).await?;
     let read = blocking(move || thumbnail(&shared.folder, &file).ok_or_else(Refused::missing));
     Ok(bytes("image/jpeg", read.await?))
 }
 
 /// `GET /api/results/ID/settings`: what was ordered, and what the file says.
-pub async fn settings(State(shared): State<Shared>, id: Id) -> Answer {
+pub async fn settings(State(shared): State<Shared>, Id(id): Id) -> Answer {
     let (row, file) = row(&shared, id).await?;
     let order: Option<Told> = serde_json::from_str(&row.told).ok();
     let name = file.clone();
@@ -92,7 +109,7 @@ pub async fn settings(State(shared): State<Shared>, id: Id) -> Answer {
 }
 
 /// `GET /api/results/ID/export?format=png&settings=1`.
-pub async fn export(State(shared): State<Shared>, id: Id, uri: Uri) -> Answer {
+pub async fn export(State(shared): State<Shared>, Id(id): Id, uri: Uri) -> Answer {
     let (_, file) = row(&shared, id).await?;
     let asked = query(&uri, "format").unwrap_or_else(|| "png".into());
     let unknown = || Refused::new(422, "the format must be png, jpeg, webp or tiff");
@@ -124,19 +141,16 @@ fn encoded(byte: u8) -> String {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Starred {
+pub struct Starred {
     starred: bool,
 }
 
 /// `POST /api/results/ID/star`.
 pub async fn star(
     State(shared): State<Shared>,
-    id: Id,
-    headers: HeaderMap,
-    content: Body,
+    Id(id): Id,
+    Read(Starred { starred }): Read<Starred>,
 ) -> Answer {
-    let id = number(id)?;
-    let Starred { starred } = read(&headers, content).await?;
     let changed = shared
         .database
         .ask(move |tables| tables.star(id, starred))
@@ -147,19 +161,16 @@ pub async fn star(
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Deleted {
+pub struct Deleted {
     deleted: bool,
 }
 
 /// `POST /api/results/ID/delete`: moves it out of the folder of results, or back.
 pub async fn delete(
     State(shared): State<Shared>,
-    id: Id,
-    headers: HeaderMap,
-    content: Body,
+    Id(id): Id,
+    Read(Deleted { deleted }): Read<Deleted>,
 ) -> Answer {
-    let id = number(id)?;
-    let Deleted { deleted } = read(&headers, content).await?;
     let row = shared.database.ask(move |tables| tables.job(id)).await?;
     let file = row.and_then(|row| row.file).ok_or_else(Refused::missing)?;
     let (from, to) = (

@@ -1,13 +1,12 @@
 //! The page itself, and what it needs to know first.
 
-use super::answer::{Answer, bytes, json, read};
+use super::answer::{Answer, Name, Read, bytes, json};
 use crate::order::Told;
 use crate::page::{self, Asset};
 use crate::told::Refused;
 use crate::{Shared, events};
 use axum::body::Body;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH};
 use axum::http::{HeaderMap, Response, StatusCode};
 use axum::response::IntoResponse;
@@ -30,8 +29,8 @@ pub async fn index(headers: HeaderMap) -> Answer {
 }
 
 /// `GET /page/NAME`.
-pub async fn asset(name: Result<Path<String>, PathRejection>, headers: HeaderMap) -> Answer {
-    served(name.ok().and_then(|Path(name)| page::find(&name)), &headers)
+pub async fn asset(Name(name): Name, headers: HeaderMap) -> Answer {
+    served(page::find(&name), &headers)
 }
 
 fn served(asset: Option<&'static Asset>, headers: &HeaderMap) -> Answer {
@@ -56,7 +55,7 @@ fn served(asset: Option<&'static Asset>, headers: &HeaderMap) -> Answer {
 }
 
 /// `GET /api/start`: what does not change while the program runs.
-pub async fn start() -> Answer {
+pub async fn start(State(shared): State<Shared>) -> Answer {
     let pictures: Vec<_> = examples::all()
         .iter()
         .map(|one| {
@@ -74,6 +73,7 @@ pub async fn start() -> Answer {
         "pictures": pictures,
         "recipes": recipes,
         "settings": settings,
+        "invitation": shared.invitation.as_deref(),
     })))
 }
 
@@ -115,8 +115,7 @@ fn number(quantity: &Quantity) -> Json {
 }
 
 /// `POST /api/recipe`: every setting of an order, as people write it, and its recipe as a file.
-pub async fn recipe(headers: HeaderMap, content: Body) -> Answer {
-    let told: Told = read(&headers, content).await?;
+pub async fn recipe(Read(told): Read<Told>) -> Answer {
     let refused = |problems| Refused {
         status: 422,
         problems,

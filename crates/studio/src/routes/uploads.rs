@@ -1,13 +1,12 @@
 //! Pictures that are sent.
 
-use super::answer::{Answer, Failed, body, bytes, is_of, json, query};
+use super::answer::{Answer, Failed, Name, body, bytes, is_of, json, query};
 use crate::order::Told;
 use crate::pictures::{MOST_BYTES, Reference};
 use crate::told::{Refused, of_error};
 use crate::{Error, Shared};
 use axum::body::Body;
-use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
 use impasto::job::Made;
 use impasto::recipe::file::RecipeFile;
@@ -140,17 +139,13 @@ pub fn made(file: &[u8], name: &str) -> Json {
     }
 }
 
-fn reference(id: Result<Path<String>, PathRejection>) -> Result<Reference, Failed> {
-    let found = id.ok().and_then(|Path(id)| Reference::read(&id));
-    found.ok_or_else(|| Refused::missing().into())
+fn reference(id: &str) -> Result<Reference, Failed> {
+    Reference::read(id).ok_or_else(|| Refused::missing().into())
 }
 
 /// `GET /api/pictures/ID`.
-pub async fn picture(
-    State(shared): State<Shared>,
-    id: Result<Path<String>, PathRejection>,
-) -> Answer {
-    let id = reference(id)?;
+pub async fn picture(State(shared): State<Shared>, Name(id): Name) -> Answer {
+    let id = reference(&id)?;
     let kind = match id {
         Reference::BuiltIn(_) => "image/jpeg",
         Reference::Sent(_) => "image/png",
@@ -160,11 +155,8 @@ pub async fn picture(
 }
 
 /// `GET /api/pictures/ID/small`.
-pub async fn small(
-    State(shared): State<Shared>,
-    id: Result<Path<String>, PathRejection>,
-) -> Answer {
-    let id = reference(id)?;
+pub async fn small(State(shared): State<Shared>, Name(id): Name) -> Answer {
+    let id = reference(&id)?;
     let found =
         blocking(move || shared.pictures.thumbnail(&id).ok_or_else(Refused::missing)).await?;
     Ok(bytes("image/jpeg", found))

@@ -303,6 +303,77 @@ fn history_is_searched_starred_deleted_and_made_again_from_the_pictures() {
 }
 
 #[test]
+fn recipes_of_ones_own_are_files_that_are_kept_used_and_removed() {
+    let folder = Folder::new();
+    let open = Open::new(&folder);
+    let keep = |name: &str, order: Value| {
+        let body = json!({"name": name, "order": order}).to_string();
+        open.post("/api/recipes", &body)
+    };
+    let kept = |open: &Open| open.get("/api/recipes").json()["recipes"].clone();
+    assert_eq!(kept(&open), json!([]));
+    let knobs = with(order(64, "draft"), &[("keep", json!(-100))]);
+    assert_eq!(keep("my dusk", knobs.clone()).status, 200);
+    let text = kept(&open)[0]["text"].as_str().unwrap().to_string();
+    // The program reads the very file.
+    let file = folder.path().join("recipes/my dusk.toml");
+    let read = impasto::recipe::file::RecipeFile::open(&file).unwrap();
+    assert_eq!(read.to_toml(), text);
+    // Painting by it is painting by the knobs, and it is called by its name.
+    let by_text = with(order(64, "draft"), &[("text", json!(text))]);
+    let painted = |order: &Value| {
+        let id = paint(&open, order);
+        finished(&open, id);
+        let file = open.get(&format!("/api/results/{id}/picture")).body;
+        let picture = Picture::decode(&file, "", &Default::default()).unwrap();
+        picture.rgb().to_vec()
+    };
+    assert_eq!(painted(&knobs), painted(&by_text));
+    assert_eq!(open.results()[0]["how"], "my dusk, 64 px");
+    for (name, order, status) in [
+        ("../../evil", knobs.clone(), 422),
+        ("", knobs.clone(), 422),
+        ("nul", knobs.clone(), 422),
+        ("gatys2015", knobs.clone(), 422),
+        ("fine", with(knobs.clone(), &[("keep", json!(1000))]), 422),
+    ] {
+        let answer = keep(name, order);
+        assert_eq!(answer.status, status, "{name}");
+        assert!(answer.json()["problems"][0].is_string(), "{name}");
+    }
+    // What is no recipe is no trouble.
+    std::fs::write(folder.path().join("recipes/broken.toml"), "size = [").unwrap();
+    assert_eq!(kept(&open).as_array().unwrap().len(), 1);
+    let origin = format!("Origin: http://127.0.0.1:{}\r\n", open.port);
+    let delete = |name: &str| {
+        let line = format!("DELETE /api/recipes/{name}");
+        open.with_cookie(&line, &origin, b"")
+    };
+    assert_eq!(delete("..%2Fstudio").status, 404);
+    assert_eq!(delete("my%20dusk").status, 200);
+    assert_eq!(delete("my%20dusk").status, 404);
+    assert!(!file.exists());
+}
+
+#[test]
+fn results_are_laid_on_a_sheet() {
+    let folder = Folder::new();
+    let open = Open::new(&folder);
+    assert_eq!(open.get("/api/sheet").status, 404);
+    for content in ["@lake", "@city"] {
+        let order = with(order(48, "instant"), &[("content", json!(content))]);
+        finished(&open, paint(&open, &order));
+    }
+    let sheet = |query: &str| {
+        let answer = open.get(&format!("/api/sheet{query}"));
+        let picture = Picture::decode(&answer.body, "sheet", &Default::default());
+        picture.unwrap().width()
+    };
+    assert!(sheet("") > sheet("?text=city"));
+    assert_eq!(open.get("/api/sheet?text=nothing").status, 404);
+}
+
+#[test]
 fn exports_have_their_settings_or_nothing_of_us() {
     let folder = Folder::new();
     let open = Open::new(&folder);

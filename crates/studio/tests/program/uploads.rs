@@ -3,7 +3,7 @@
 use crate::open::Open;
 use impasto::Picture;
 use impasto::picture::{Format, Limits, SaveOptions};
-use impasto_testing::Folder;
+use impasto_testing::{Folder, skip};
 use serde_json::Value;
 use std::path::Path;
 
@@ -194,6 +194,58 @@ fn a_thousand_changed_files_are_pictures_or_sentences() {
     }
     assert!(counts[0] > 50 && counts[1] > 50, "{counts:?}");
     assert_eq!(open.get("/api/state").status, 200);
+}
+
+/// Pictures that have broken programs, if they are there, and a TIFF of a hundred pages: the first one is taken.
+#[test]
+fn files_that_broke_others_are_pictures_or_sentences() {
+    let folder = Folder::new();
+    let open = Open::new(&folder);
+    let page = |next: u32| {
+        // Width, height, 8 bits, not compressed, black is 0, one strip of 4 bytes at offset 8.
+        let entries: [(u16, u16, u32); 8] = [
+            (256, 4, 2),
+            (257, 4, 2),
+            (258, 3, 8),
+            (259, 3, 1),
+            (262, 3, 1),
+            (273, 4, 8),
+            (278, 4, 2),
+            (279, 4, 4),
+        ];
+        let mut bytes = (entries.len() as u16).to_le_bytes().to_vec();
+        for (tag, kind, value) in entries {
+            bytes.extend(tag.to_le_bytes());
+            bytes.extend(kind.to_le_bytes());
+            bytes.extend(1u32.to_le_bytes());
+            bytes.extend(value.to_le_bytes());
+        }
+        bytes.extend(next.to_le_bytes());
+        bytes
+    };
+    let mut tiff = b"II*\0\x0c\0\0\0\x00\x40\x80\xff".to_vec();
+    let length = page(0).len() as u32;
+    for number in 1..=100 {
+        let next = 12 + number * length;
+        tiff.extend(page(if number == 100 { 0 } else { next }));
+    }
+    let answer = open.send("pages.tif", &tiff);
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.json()["picture"]["width"], 2);
+    let shared = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/bugs");
+    let Ok(files) = std::fs::read_dir(&shared) else {
+        return skip("../shared/bugs is not there");
+    };
+    for entry in files {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        let answer = open.send("x", &bytes);
+        match answer.status {
+            200 => assert!(answer.json()["picture"]["width"].as_i64().unwrap() > 0),
+            422 => assert!(answer.json()["problems"][0].is_string()),
+            status => panic!("{}: {status}", path.display()),
+        }
+    }
 }
 
 #[test]

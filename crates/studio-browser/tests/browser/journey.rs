@@ -1,104 +1,27 @@
 //! The studio as somebody uses it, in Chromium: what is dropped is seen, steered, kept, compared, masked and exported.
-//!
-//! With `IMPASTO_SCREENSHOTS=DIR` it leaves what it has seen there; with `IMPASTO_AXE=axe.min.js` it has the page looked at by
-//! axe-core.
 
-use impasto_studio::{Options, Started, Studio};
+use crate::page::{Page, assert_accessible, assert_clean, drop_file, files, shot};
 use impasto_studio_browser::Browser;
-use impasto_testing::{Folder, skip};
-use serde_json::json;
-use std::path::Path;
-
-/// Leaves a screenshot where that is wanted.
-fn shot(browser: &Browser, name: &str) {
-    let png = browser.screenshot();
-    assert!(png.len() > 5_000, "{name}: {} bytes", png.len());
-    if let Some(folder) = std::env::var_os("IMPASTO_SCREENSHOTS") {
-        std::fs::write(Path::new(&folder).join(format!("{name}.png")), png).unwrap();
-    }
-}
-
-/// That the page has complained of nothing, and has asked nobody but its program.
-fn assert_clean(browser: &Browser, address: &str) {
-    assert_eq!(browser.complaints(), Vec::<String>::new());
-    let home = address.split("/?").next().unwrap();
-    let elsewhere = |url: &String| {
-        let own = url.starts_with(&format!("{home}/"))
-            || url.starts_with("blob:")
-            || url.starts_with("data:");
-        // The new tab of the browser itself.
-        !own && !url.starts_with("chrome") && !url.starts_with("about:")
-    };
-    let requests = browser.requests();
-    assert!(!requests.is_empty());
-    let elsewhere: Vec<_> = requests.into_iter().filter(elsewhere).collect();
-    assert_eq!(elsewhere, Vec::<String>::new());
-}
-
-/// Whether axe-core finds anything serious, if it is there.
-fn assert_accessible(browser: &Browser, what: &str) {
-    let Some(path) = std::env::var_os("IMPASTO_AXE") else {
-        return skip("IMPASTO_AXE names no axe.min.js");
-    };
-    browser.run(&std::fs::read_to_string(path).unwrap());
-    let found = browser.run(
-        "return axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa']}).then(({violations}) => violations\
-         .filter(({impact}) => impact === 'serious' || impact === 'critical')\
-         .map(({id, nodes}) => `${id}: ${nodes.map(({html}) => html.slice(0, 120)).join(' | ')}`))",
-    );
-    assert_eq!(found, json!([]), "{what}");
-}
-
-/// A photo and a painting as files.
-fn files(folder: &Folder) -> [String; 2] {
-    [("lake", "photo.jpg"), ("swirls", "painting.jpg")].map(|(name, file)| {
-        let path = folder.path().join(file);
-        std::fs::write(&path, impasto::examples::find(name).unwrap().bytes).unwrap();
-        path.display().to_string()
-    })
-}
-
-/// Puts a file of the program's own into the page as somebody who drops it does.
-const DROP: &str = "const [url, name] = ARGS; return fetch(url).then((answer) => answer.blob()).then((blob) => {\
-    const data = new DataTransfer(); data.items.add(new File([blob], name, {type: blob.type}));\
-    document.body.dispatchEvent(new DragEvent('drop', {dataTransfer: data, bubbles: true, cancelable: true})); })";
-
-fn drop_file(browser: &Browser, url: &str, name: &str) {
-    browser.run(&DROP.replace("ARGS", &json!([url, name]).to_string()));
-}
+use impasto_testing::skip;
 
 #[test]
 fn an_artist_paints_a_picture() {
-    let (folder, profile) = (Folder::new(), Folder::new());
-    let browser = match Browser::start(profile.path()) {
-        Ok(browser) => browser,
+    let page = match Page::open() {
+        Ok(page) => page,
         Err(why) => return skip(why),
     };
-    let options = Options {
-        folder: folder.path().into(),
-        ..Options::default()
-    };
-    let Started::Open(studio) = Studio::start(&options).unwrap() else {
-        panic!("the folder is open elsewhere");
-    };
-    let address = studio.address().to_string();
-    browser.screen(1440, 900, false);
-    browser.open(&address);
-    browser.until(
-        "the page is there",
-        "document.querySelectorAll('#tries button').length === 3",
-    );
+    let (browser, address) = (&page.browser, page.address());
     assert_eq!(
         browser.run("return location.search"),
         "",
         "the token does not stay in the address"
     );
-    shot(&browser, "welcome");
-    assert_accessible(&browser, "welcome");
+    shot(browser, "welcome");
+    assert_accessible(browser, "welcome");
 
     // A photo by dropping it, a painting by choosing it.
-    let [_, painting] = files(&profile);
-    drop_file(&browser, "/api/pictures/@lake", "photo.jpg");
+    let [_, painting] = files(page.profile.path());
+    drop_file(browser, "/api/pictures/@lake", "photo.jpg");
     browser.until(
         "the photo is there",
         "document.querySelector('#content .name')?.textContent === 'photo.jpg'",
@@ -117,7 +40,7 @@ fn an_artist_paints_a_picture() {
         "a curve",
         "!document.getElementById('losses').hasAttribute('hidden')",
     );
-    shot(&browser, "painting");
+    shot(browser, "painting");
 
     // A slider steers, Esc stops and keeps.
     browser.run("document.getElementById('quality').value = 'fine'; document.getElementById('quality').dispatchEvent(new Event('change'))");
@@ -126,7 +49,7 @@ fn an_artist_paints_a_picture() {
         "document.getElementById('phase').textContent.includes('of 4, step')",
     );
     browser.run("const keep = document.getElementById('keep'); keep.value = -40; keep.dispatchEvent(new Event('input'))");
-    browser.until("it is steered", "document.getElementById('keep-out').textContent === 'more style' && document.getElementById('phase').textContent.includes('size 1 of 1')");
+    browser.until("it is steered", "document.getElementById('keep-out').textContent === 'more style' && document.getElementById('phase').textContent.includes('size 1 of 2')");
     browser.run(
         "document.dispatchEvent(new KeyboardEvent('keydown', {key: 'Escape', bubbles: true}))",
     );
@@ -140,11 +63,11 @@ fn an_artist_paints_a_picture() {
         "document.getElementById('star').getAttribute('aria-pressed') === 'true'",
     );
     browser.until("the result is shown", "document.getElementById('picture').complete && document.getElementById('picture').naturalWidth > 0");
-    shot(&browser, "paint");
-    assert_accessible(&browser, "paint");
+    shot(browser, "paint");
+    assert_accessible(browser, "paint");
 
     // The page is a view: what was ordered is there when it is loaded again.
-    browser.open(address.split('?').next().unwrap());
+    browser.open(page.home());
     browser.until(
         "the order is there",
         "document.querySelectorAll('#styles .slot').length === 1",
@@ -162,8 +85,8 @@ fn an_artist_paints_a_picture() {
         "its picture",
         "[...document.querySelectorAll('#results img')].every((image) => image.complete)",
     );
-    shot(&browser, "history");
-    assert_accessible(&browser, "history");
+    shot(browser, "history");
+    assert_accessible(browser, "history");
 
     // Against the photo, behind a slider and side by side.
     browser.run("[...document.querySelectorAll('#results button')].find((one) => one.textContent === 'Compare').click()");
@@ -173,17 +96,16 @@ fn an_artist_paints_a_picture() {
         browser.run("return document.getElementById('divider').getAttribute('aria-valuenow')"),
         "56"
     );
-    shot(&browser, "compare");
+    shot(browser, "compare");
     browser.run("document.dispatchEvent(new KeyboardEvent('keydown', {key: 'f', bubbles: true}))");
     browser.until(
         "in turn",
         "document.querySelector('[data-how=flip]').getAttribute('aria-pressed') === 'true'",
     );
-    assert_accessible(&browser, "compare");
-    masks_and_exports(&browser);
-    assert_clean(&browser, &address);
-    small_screens(&browser);
-    studio.close();
+    assert_accessible(browser, "compare");
+    masks_and_exports(browser);
+    assert_clean(browser, address);
+    small_screens(browser);
 }
 
 /// A region is painted with a pen, undone and painted again; the result is exported, and knows its settings.
