@@ -42,6 +42,7 @@ mod numbers;
 mod op;
 mod shape;
 mod spec;
+mod steady;
 
 #[cfg(feature = "gpu")]
 pub(crate) use elsewhere::LearnerElsewhere;
@@ -54,6 +55,7 @@ pub use op::{
 pub use shape::{Kind, Shape};
 pub(crate) use spec::Shapes;
 pub use spec::{GraphSpec, Node, Port, Value};
+pub use steady::Steadiness;
 
 use crate::{Hardware, Result, Strips, StripsPlan, Tensor};
 use std::fmt;
