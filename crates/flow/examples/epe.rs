@@ -1,18 +1,14 @@
 //! End-point errors against true flow.
-use impasto_flow::{Flow, Frame, Settings, flow};
+use impasto_flow::{Flow, Frame, Settings, flow, read_flo};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 fn frame(path: &Path) -> Frame {
-    let picture = image::open(path).unwrap().into_rgb8();
-    Frame::from_rgb8(picture.height() as usize, picture.width() as usize, picture.as_raw()).unwrap()
-}
-fn flo(path: &Path) -> Flow {
-    let bytes = std::fs::read(path).unwrap();
-    let n = |i: usize| u32::from_le_bytes(bytes[i..i + 4].try_into().unwrap()) as usize;
-    let (w, h) = (n(4), n(8));
-    let val = |i: usize| f32::from_le_bytes(bytes[12 + 4 * i..16 + 4 * i].try_into().unwrap());
-    Flow::from_fn(h, w, |x, y| [val(2 * (y * w + x)), val(2 * (y * w + x) + 1)]).unwrap()
+    let mut reader = png::Decoder::new(std::io::BufReader::new(std::fs::File::open(path).unwrap())).read_info().unwrap();
+    let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
+    let info = reader.next_frame(&mut bytes).unwrap();
+    assert_eq!(info.color_type, png::ColorType::Rgb);
+    Frame::from_rgb8(info.height as usize, info.width as usize, &bytes).unwrap()
 }
 fn epe(a: &Flow, b: &Flow) -> f64 {
     let (mut s, mut n) = (0.0, 0);
@@ -78,7 +74,7 @@ fn main() {
         line += &format!("{name:.5} {e:.3} {best:.0}ms | ");
     };
     for (name, a, b, truth) in cases {
-        run(&name, &frame(&a), &frame(&b), &flo(&truth), true);
+        run(&name, &frame(&a), &frame(&b), &read_flo(std::fs::File::open(&truth).unwrap()).unwrap(), true);
     }
     if let Ok(bytes) = std::fs::read("/tmp/cvflow/disp.f32") {
         let d = root.join("stereo-motorcycle");

@@ -74,10 +74,6 @@ impl Frame {
         let (red, green, blue) = (self.channel(0), self.channel(1), self.channel(2));
         (0..red.len()).map(|i| luma(red[i], green[i], blue[i])).collect()
     }
-
-    pub(crate) fn same_size(&self, what: &'static str, other: (usize, usize)) -> Result<(), Error> {
-        same_size(what, (self.width, self.height), other)
-    }
 }
 
 /// ITU-R BT.601.

@@ -17,9 +17,7 @@ mod solver;
 use crate::field::Flow;
 use crate::pyramid::Level;
 use crate::settings::Refinement;
-use crate::simd::vectorised;
 use data::Differences;
-use rayon::prelude::*;
 use solver::System;
 
 /// ε, in pixels.
