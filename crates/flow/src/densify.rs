@@ -83,6 +83,7 @@ fn add_patch(
     let (left, above) = (place.floor(), height.floor());
     let (fx, fy) = (place - left, height - above);
     let weights = [(1.0 - fx) * (1.0 - fy), fx * (1.0 - fy), (1.0 - fx) * fy, fx * fy];
+    let floor = crate::simd::tune(6, 1.0);
     let [su, sv, sw] = sums;
     for line in lines {
         let from = second.at(left as isize, above as isize + (line - y) as isize);
@@ -95,7 +96,7 @@ fn add_patch(
         for i in 0..PATCH {
             let there =
                 upper[i] * weights[0] + upper[i + 1] * weights[1] + lower[i] * weights[2] + lower[i + 1] * weights[3];
-            let weight = 1.0 / (there - pixels[i]).abs().max(1.0);
+            let weight = 1.0 / (there - pixels[i]).abs().max(floor);
             su[i] += weight * motion.u;
             sv[i] += weight * motion.v;
             sw[i] += weight;

@@ -16,7 +16,7 @@ use rayon::prelude::*;
 const STRIPE: usize = 8;
 
 /// What is added to the diagonal of H: slopes of noise tell nothing.
-const DAMPING: f32 = 16.0;
+const DAMPING: f32 = 100.0;
 
 /// A step ends where it would leave its start by more than this, in pixels.
 const REACH: f32 = 8.0;
@@ -132,6 +132,7 @@ struct Patch {
 fn patches(stripe: &Stripe) -> Vec<Patch> {
     let [along_x, along_y] = &stripe.first.slopes;
     let mut patches = Vec::with_capacity(stripe.rows.len() * stripe.columns.len());
+    let damping = crate::simd::tune(3, DAMPING);
     for &y in stripe.rows {
         for &x in stripe.columns {
             let mut sums = [[0.0; PATCH]; 5];
@@ -148,9 +149,9 @@ fn patches(stripe: &Stripe) -> Vec<Patch> {
             }
             let n = (PATCH * PATCH) as f32;
             let (sx, sy) = (lanes(sums[0]), lanes(sums[1]));
-            let xx = lanes(sums[2]) - sx * sx / n + DAMPING;
+            let xx = lanes(sums[2]) - sx * sx / n + damping;
             let xy = lanes(sums[3]) - sx * sy / n;
-            let yy = lanes(sums[4]) - sy * sy / n + DAMPING;
+            let yy = lanes(sums[4]) - sy * sy / n + damping;
             let determinant = xx * yy - xy * xy;
             let inverse = [yy / determinant, -xy / determinant, xx / determinant];
             patches.push(Patch { x, y, inverse, mean: [sx / n, sy / n] });

@@ -79,9 +79,9 @@ impl Default for Refinement {
     fn default() -> Self {
         Self {
             warps: 4,
-            sweeps: 5,
+            sweeps: 10,
             smoothness: 10.0,
-            brightness: 2.5,
+            brightness: 0.5,
             slopes: 5.0,
             relaxation: 1.6,
             edges: 10.0,

@@ -28,27 +28,49 @@ pub(crate) fn cubic_weights(t: f32) -> [f32; 4] {
     ]
 }
 
-/// Pixels of a padded picture at a place between them; edges are repeated.
+/// Pixels that are worked on at a time: their numbers stay in the nearest memory.
+pub(crate) const CHUNK: usize = 64;
+
+/// Pixels of a padded picture, between its pixels, for up to [`CHUNK`] places of a row that begins at (x, y) and moves by
+/// `motion`; edges are repeated.
 #[inline(always)]
-pub(crate) fn cubic(pixels: &Plane<[f32; 4]>, x: f32, y: f32) -> [f32; 4] {
-    let ((left, fx), (top, fy)) = (split(x, pixels.width), split(y, pixels.height));
-    let (across, down) = (cubic_weights(fx), cubic_weights(fy));
-    let mut sum = [0.0; 4];
-    let mut start = pixels.at(left as isize - 1, top as isize - 1);
-    for weight in down {
-        let near = &pixels.data[start..start + 4];
-        let mut line = [0.0; 4];
+pub(crate) fn cubic_run(
+    pixels: &Plane<[f32; 4]>,
+    (x, y): (usize, usize),
+    [u, v]: [&[f32]; 2],
+    to: &mut [[f32; 4]; CHUNK],
+) {
+    let n = u.len().min(CHUNK);
+    let (u, v) = (&u[..n], &v[..n]);
+    let (right, bottom) = ((pixels.width - 1) as f32, (pixels.height - 1) as f32);
+    let mut starts = [0i32; CHUNK];
+    let (mut across, mut down) = ([[0.0; CHUNK]; 4], [[0.0; CHUNK]; 4]);
+    let origin = pixels.at(-1, -1) as i32;
+    let stride = pixels.stride as i32;
+    for i in 0..n {
+        let (px, py) = (((x + i) as f32 + u[i]).clamp(0.0, right), (y as f32 + v[i]).clamp(0.0, bottom));
+        let (left, top) = (px as i32, py as i32);
+        starts[i] = origin + top * stride + left;
+        let (wx, wy) = (cubic_weights(px - left as f32), cubic_weights(py - top as f32));
         for k in 0..4 {
-            for c in 0..4 {
-                line[c] += across[k] * near[k][c];
-            }
+            across[k][i] = wx[k];
+            down[k][i] = wy[k];
         }
-        for c in 0..4 {
-            sum[c] += weight * line[c];
-        }
-        start += pixels.stride;
     }
-    sum
+    for i in 0..n {
+        let mut start = starts[i] as usize;
+        let mut sum = [0.0; 4];
+        for k in 0..4 {
+            let near = &pixels.data[start..start + 4];
+            for c in 0..4 {
+                let line = (near[0][c] * across[0][i] + near[1][c] * across[1][i])
+                    + (near[2][c] * across[2][i] + near[3][c] * across[3][i]);
+                sum[c] += down[k][i] * line;
+            }
+            start += pixels.stride;
+        }
+        to[i] = sum;
+    }
 }
 
 /// How a picture is read between its pixels.

@@ -5,17 +5,14 @@ use crate::field::Flow;
 use crate::pyramid::Level;
 use crate::settings::Refinement;
 use crate::simd::vectorised;
-use crate::warp::cubic;
+use crate::warp::{CHUNK, cubic_run};
 use rayon::prelude::*;
 
 /// ζ², in grey levels per pixel, squared.
-const ZETA: f32 = 0.1;
+const ZETA_: f32 = 0.1;
 
 /// Border of the maps, in pixels: second slopes reach that far.
 const MARGIN: usize = 2;
-
-/// Pixels whose sums are made at a time: they stay in the nearest memory.
-const CHUNK: usize = 64;
 
 /// The mean ½ (I₁(x + w) + I₀(x)) of the first frame and the warped second, of which slopes are taken, and their difference
 /// I₁(x + w) − I₀(x), for C channels.
@@ -80,14 +77,23 @@ fn take_row<const C: usize>(row: Row) {
     let span = n + 2 * MARGIN;
     let own = &row.first.pixels.row(row.y)[..n];
     let (means, differences) = row.to.split_at_mut(C * span);
-    for x in 0..n {
-        let there = cubic(&row.second.pixels, x as f32 + u[x], row.y as f32 + v[x]);
+    let mut there = [[0.0; 4]; CHUNK];
+    let mut start = 0;
+    while start < n {
+        let end = (start + CHUNK).min(n);
+        cubic_run(&row.second.pixels, (start, row.y), [&u[start..end], &v[start..end]], &mut there);
         for c in 0..C {
             // Luma is the last of the four.
             let channel = if C == 1 { 3 } else { c };
-            means[c * span + x + MARGIN] = 0.5 * (there[channel] + own[x][channel]);
-            differences[c * span + x + MARGIN] = there[channel] - own[x][channel];
+            let own = &own[start..end];
+            let place = c * span + MARGIN + start..c * span + MARGIN + end;
+            let (means, differences) = (&mut means[place.clone()], &mut differences[place]);
+            for i in 0..own.len().min(CHUNK) {
+                means[i] = 0.5 * (there[i][channel] + own[i][channel]);
+                differences[i] = there[i][channel] - own[i][channel];
+            }
         }
+        start = end;
     }
     for line in means.chunks_mut(span).chain(differences.chunks_mut(span)) {
         let (left, right) = (line[MARGIN], line[MARGIN + n - 1]);
@@ -119,12 +125,14 @@ pub(super) fn data_row<const C: usize>(
         let (a11, a12, a22) = (&mut a11[range.clone()], &mut a12[range.clone()], &mut a22[range.clone()]);
         let (b1, b2) = (&mut b1[range.clone()], &mut b2[range]);
         let count = 1.0 / C as f32;
+        let e = crate::simd::tune(1, EPSILON);
+        let e2 = e * e;
         let (right, bottom) = ((differences.width - 1) as f32, (differences.height - 1) as f32);
         for i in 0..u.len() {
             let (x, y) = ((start + i) as f32 + u[i], y as f32 + v[i]);
             let inside = if x >= 0.0 && x <= right && y >= 0.0 && y <= bottom { count } else { 0.0 };
-            let wb = inside * settings.brightness / (sb[i] * count + EPSILON * EPSILON).sqrt();
-            let wg = inside * settings.slopes / (sg[i] * count + EPSILON * EPSILON).sqrt();
+            let wb = inside * settings.brightness / (sb[i] * count + e2).sqrt();
+            let wg = inside * settings.slopes / (sg[i] * count + e2).sqrt();
             a11[i] = wb * b11[i] + wg * g11[i];
             a12[i] = wb * b12[i] + wg * g12[i];
             a22[i] = wb * b22[i] + wg * g22[i];
@@ -150,11 +158,12 @@ fn add_channel<const C: usize>(
     let difference = |dy: isize| &from.line(y + dy, 1, channel)[range.start..range.start + n + 2 * MARGIN];
     let (m0, m1, m2, m3, m4) = (mean(-2), mean(-1), mean(0), mean(1), mean(2));
     let (d1, d2, d3) = (difference(-1), difference(0), difference(1));
+    let zeta = crate::simd::tune(0, ZETA_);
     let [sb, b11, b12, b22, bu, bv, sg, g11, g12, g22, gu, gv] = sums;
     for i in 0..n {
         let x = i + MARGIN;
         let (ix, iy, iz) = (0.5 * (m2[x + 1] - m2[x - 1]), 0.5 * (m3[x] - m1[x]), d2[x]);
-        let by = 1.0 / (ix * ix + iy * iy + ZETA);
+        let by = 1.0 / (ix * ix + iy * iy + zeta);
         sb[i] += iz * iz * by;
         b11[i] += ix * ix * by;
         b12[i] += ix * iy * by;
@@ -165,8 +174,8 @@ fn add_channel<const C: usize>(
         let iyy = 0.25 * (m4[x] - 2.0 * m2[x] + m0[x]);
         let ixy = 0.25 * (m3[x + 1] - m3[x - 1] - m1[x + 1] + m1[x - 1]);
         let (izx, izy) = (0.5 * (d2[x + 1] - d2[x - 1]), 0.5 * (d3[x] - d1[x]));
-        let by_x = 1.0 / (ixx * ixx + ixy * ixy + ZETA);
-        let by_y = 1.0 / (ixy * ixy + iyy * iyy + ZETA);
+        let by_x = 1.0 / (ixx * ixx + ixy * ixy + zeta);
+        let by_y = 1.0 / (ixy * ixy + iyy * iyy + zeta);
         sg[i] += izx * izx * by_x + izy * izy * by_y;
         g11[i] += ixx * ixx * by_x + ixy * ixy * by_y;
         g12[i] += ixx * ixy * by_x + ixy * iyy * by_y;

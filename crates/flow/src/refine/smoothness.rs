@@ -54,9 +54,11 @@ pub(super) fn weigh(flow: &Flow, permeability: &[f32], to: &mut [f32]) {
 fn weigh_row(([u, v, u_below, v_below], permeability, to): ([&[f32]; 4], &[f32], &mut [f32])) {
     let n = to.len();
     let (u, v, u_below, v_below, permeability) = (&u[..n], &v[..n], &u_below[..n], &v_below[..n], &permeability[..n]);
+    let e = crate::simd::tune(2, EPSILON);
+    let e2 = e * e;
     let weight = |permeability: f32, steps: [f32; 4]| {
         let [a, b, c, d] = steps;
-        permeability / (a * a + b * b + c * c + d * d + EPSILON * EPSILON).sqrt()
+        permeability / (a * a + b * b + c * c + d * d + e2).sqrt()
     };
     for x in 0..n - 1 {
         let steps = [u[x + 1] - u[x], v[x + 1] - v[x], u_below[x] - u[x], v_below[x] - v[x]];
