@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 fn frame(path: &Path) -> Frame {
-    let mut reader = png::Decoder::new(std::io::BufReader::new(std::fs::File::open(path).unwrap())).read_info().unwrap();
+    let mut reader = png::Decoder::new(std::io::BufReader::new(std::fs::File::open(path).unwrap()))
+        .read_info()
+        .unwrap();
     let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
     let info = reader.next_frame(&mut bytes).unwrap();
     assert_eq!(info.color_type, png::ColorType::Rgb);
@@ -45,16 +47,39 @@ fn main() {
             _ => panic!("{k}"),
         }
     }
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().unwrap();
-    let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/video"));
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()
+        .unwrap();
+    let root = PathBuf::from(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../../shared/video"
+    ));
     let mut cases: Vec<(String, PathBuf, PathBuf, PathBuf)> = Vec::new();
-    for n in ["Dimetrodon", "Grove2", "Grove3", "Hydrangea", "RubberWhale", "Urban2"] {
+    for n in [
+        "Dimetrodon",
+        "Grove2",
+        "Grove3",
+        "Hydrangea",
+        "RubberWhale",
+        "Urban2",
+    ] {
         let d = root.join("middlebury").join(n);
-        cases.push((n.into(), d.join("frame10.png"), d.join("frame11.png"), d.join("flow10.flo")));
+        cases.push((
+            n.into(),
+            d.join("frame10.png"),
+            d.join("frame11.png"),
+            d.join("flow10.flo"),
+        ));
     }
     for n in ["clean", "final"] {
         let d = root.join("sintel/alley_1").join(n);
-        cases.push((n.into(), d.join("frame_0002.png"), d.join("frame_0003.png"), d.join("gt/frame_0002.flo")));
+        cases.push((
+            n.into(),
+            d.join("frame_0002.png"),
+            d.join("frame_0003.png"),
+            d.join("gt/frame_0002.flo"),
+        ));
     }
     let mut line = String::new();
     let (mut mean, mut total) = (0.0, 0.0);
@@ -74,11 +99,20 @@ fn main() {
         line += &format!("{name:.5} {e:.3} {best:.0}ms | ");
     };
     for (name, a, b, truth) in cases {
-        run(&name, &frame(&a), &frame(&b), &read_flo(std::fs::File::open(&truth).unwrap()).unwrap(), true);
+        run(
+            &name,
+            &frame(&a),
+            &frame(&b),
+            &read_flo(std::fs::File::open(&truth).unwrap()).unwrap(),
+            true,
+        );
     }
     if let Ok(bytes) = std::fs::read("/tmp/cvflow/disp.f32") {
         let d = root.join("stereo-motorcycle");
-        let (a, b) = (frame(&d.join("motorcycle_left.png")), frame(&d.join("motorcycle_right.png")));
+        let (a, b) = (
+            frame(&d.join("motorcycle_left.png")),
+            frame(&d.join("motorcycle_right.png")),
+        );
         let w = a.width();
         let val = |i: usize| f32::from_le_bytes(bytes[4 * i..4 * i + 4].try_into().unwrap());
         let truth = Flow::from_fn(a.height(), w, |x, y| {

@@ -23,7 +23,12 @@ pub struct CutRule {
 
 impl Default for CutRule {
     fn default() -> Self {
-        Self { reliable: 0.35, histogram: 0.3, color: 27.0 / 255.0, flash: 3 }
+        Self {
+            reliable: 0.35,
+            histogram: 0.3,
+            color: 27.0 / 255.0,
+            flash: 3,
+        }
     }
 }
 
@@ -50,17 +55,27 @@ impl Signature {
         let size = (frame.width.div_ceil(by), frame.height.div_ceil(by));
         let places = (0..size.1).flat_map(|y| (0..size.0).map(move |x| (x * by, y * by)));
         let colors = places.map(|(x, y)| hsv(mean(frame, (x, y), by))).collect();
-        Self { histogram, colors, size }
+        Self {
+            histogram,
+            colors,
+            size,
+        }
     }
 
     /// Whether it differs from another as two shots do. Frames of different sizes always do.
     pub fn differs(&self, other: &Self, rule: &CutRule) -> bool {
-        self.size != other.size || self.histograms(other) > rule.histogram || self.colors(other) > rule.color
+        self.size != other.size
+            || self.histograms(other) > rule.histogram
+            || self.colors(other) > rule.color
     }
 
     /// ½ Σ (a − b)² / (a + b).
     fn histograms(&self, other: &Self) -> f32 {
-        let pairs = self.histogram.iter().zip(&other.histogram).filter(|(a, b)| **a + **b > 0.0);
+        let pairs = self
+            .histogram
+            .iter()
+            .zip(&other.histogram)
+            .filter(|(a, b)| **a + **b > 0.0);
         0.5 * pairs.map(|(a, b)| (a - b) * (a - b) / (a + b)).sum::<f32>()
     }
 
@@ -81,7 +96,11 @@ fn mean(frame: &Frame, (left, top): (usize, usize), by: usize) -> [f32; 3] {
     let count = ((right - left) * (bottom - top)) as f32;
     [0, 1, 2].map(|c| {
         let channel = frame.channel(c.min(frame.channels - 1));
-        let rows = (top..bottom).map(|y| channel[y * frame.width + left..y * frame.width + right].iter().sum::<f32>());
+        let rows = (top..bottom).map(|y| {
+            channel[y * frame.width + left..y * frame.width + right]
+                .iter()
+                .sum::<f32>()
+        });
         rows.sum::<f32>() / count
     })
 }
@@ -120,7 +139,12 @@ pub struct Cuts {
 impl Cuts {
     /// No frame has come.
     pub fn new(rule: CutRule) -> Self {
-        Self { rule, count: 0, last: None, pending: None }
+        Self {
+            rule,
+            count: 0,
+            last: None,
+            pending: None,
+        }
     }
 
     /// Takes the next frame, and the share of pixels whose flow from the frame before is [reliable](crate::reliable), if it
@@ -136,10 +160,14 @@ impl Cuts {
                 return None;
             }
             self.pending = Some((at, before));
-        } else if frame.differs(&last, &self.rule) && reliable.is_none_or(|share| share < self.rule.reliable) {
+        } else if frame.differs(&last, &self.rule)
+            && reliable.is_none_or(|share| share < self.rule.reliable)
+        {
             self.pending = Some((number, last));
         }
-        self.pending.take_if(|(at, _)| number + 1 - *at >= self.rule.flash).map(|(at, _)| at)
+        self.pending
+            .take_if(|(at, _)| number + 1 - *at >= self.rule.flash)
+            .map(|(at, _)| at)
     }
 
     /// No frame will come. Says which frame begins the last shot, if that was open.
@@ -150,9 +178,15 @@ impl Cuts {
 
 /// The frames of a sequence that begin a new shot; the first, 0, is not among them. With each frame comes the share of pixels
 /// whose flow from the frame before is reliable, if it was looked for.
-pub fn cuts(frames: impl IntoIterator<Item = (Signature, Option<f32>)>, rule: CutRule) -> Vec<usize> {
+pub fn cuts(
+    frames: impl IntoIterator<Item = (Signature, Option<f32>)>,
+    rule: CutRule,
+) -> Vec<usize> {
     let mut cuts = Cuts::new(rule);
-    let mut found: Vec<usize> = frames.into_iter().filter_map(|(frame, reliable)| cuts.push(frame, reliable)).collect();
+    let mut found: Vec<usize> = frames
+        .into_iter()
+        .filter_map(|(frame, reliable)| cuts.push(frame, reliable))
+        .collect();
     found.extend(cuts.finish());
     found
 }

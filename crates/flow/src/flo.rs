@@ -28,25 +28,42 @@ pub fn read_flo(mut from: impl Read) -> Result<Flow, Error> {
     if magic != MAGIC {
         return refuse("it does not begin with PIEH".into());
     }
-    let (&[a, b, c, d], Some(&[e, f, g, h])) = (sizes.first_chunk().unwrap_or(&[0; 4]), sizes.get(4..).and_then(<[u8]>::first_chunk))
-    else {
+    let (&[a, b, c, d], Some(&[e, f, g, h])) = (
+        sizes.first_chunk().unwrap_or(&[0; 4]),
+        sizes.get(4..).and_then(<[u8]>::first_chunk),
+    ) else {
         return refuse("it ends before its size".into());
     };
-    let (width, height) = (u32::from_le_bytes([a, b, c, d]), u32::from_le_bytes([e, f, g, h]));
+    let (width, height) = (
+        u32::from_le_bytes([a, b, c, d]),
+        u32::from_le_bytes([e, f, g, h]),
+    );
     if !(1..=LONGEST).contains(&width) || !(1..=LONGEST).contains(&height) {
-        return refuse(format!("a size of {width}×{height} is not within 1 to {LONGEST}"));
+        return refuse(format!(
+            "a size of {width}×{height} is not within 1 to {LONGEST}"
+        ));
     }
     // Read before memory is set aside: a small file may claim any size.
     let needed = u64::from(width) * u64::from(height) * 8;
     let mut bytes = Vec::new();
     from.take(needed + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 != needed {
-        let how = if (bytes.len() as u64) < needed { "ends too soon" } else { "goes on" };
-        return refuse(format!("{width}×{height} pixels take {needed} bytes, and it {how}"));
+        let how = if (bytes.len() as u64) < needed {
+            "ends too soon"
+        } else {
+            "goes on"
+        };
+        return refuse(format!(
+            "{width}×{height} pixels take {needed} bytes, and it {how}"
+        ));
     }
     let (pairs, _) = bytes.as_chunks::<8>();
-    let u = pairs.iter().map(|&[a, b, c, d, ..]| f32::from_le_bytes([a, b, c, d]));
-    let v = pairs.iter().map(|&[.., a, b, c, d]| f32::from_le_bytes([a, b, c, d]));
+    let u = pairs
+        .iter()
+        .map(|&[a, b, c, d, ..]| f32::from_le_bytes([a, b, c, d]));
+    let v = pairs
+        .iter()
+        .map(|&[.., a, b, c, d]| f32::from_le_bytes([a, b, c, d]));
     Flow::new(height as usize, width as usize, u.chain(v).collect())
 }
 
@@ -55,9 +72,16 @@ pub fn read_flo(mut from: impl Read) -> Result<Flow, Error> {
 /// # Errors
 /// [`Error::Flo`] if a side is longer than the format allows, 99 999; [`Error::Io`].
 pub fn write_flo(flow: &Flow, mut to: impl Write) -> Result<(), Error> {
-    let side = |length: usize| u32::try_from(length).ok().filter(|&length| length <= LONGEST);
+    let side = |length: usize| {
+        u32::try_from(length)
+            .ok()
+            .filter(|&length| length <= LONGEST)
+    };
     let (Some(width), Some(height)) = (side(flow.width), side(flow.height)) else {
-        return Err(Error::Flo(format!("a flow of {}×{} is too large for one", flow.width, flow.height)));
+        return Err(Error::Flo(format!(
+            "a flow of {}×{} is too large for one",
+            flow.width, flow.height
+        )));
     };
     let mut bytes = Vec::with_capacity(12 + 4 * flow.data.len());
     bytes.extend_from_slice(MAGIC);
@@ -78,23 +102,49 @@ const ARCS: [usize; 6] = [15, 6, 4, 11, 13, 6];
 /// what moves faster than `fastest` pixels is darker. `None` is the fastest there is. Unknown is black.
 pub fn flow_colors(flow: &Flow, fastest: Option<f32>) -> Vec<u8> {
     let known = |u: f32, v: f32| u.abs() <= UNKNOWN && v.abs() <= UNKNOWN;
-    let speeds = flow.u().iter().zip(flow.v()).filter(|(u, v)| known(**u, **v)).map(|(u, v)| u.hypot(*v));
-    let fastest = fastest.filter(|fastest| *fastest > 0.0).unwrap_or_else(|| speeds.fold(0.0, f32::max));
+    let speeds = flow
+        .u()
+        .iter()
+        .zip(flow.v())
+        .filter(|(u, v)| known(**u, **v))
+        .map(|(u, v)| u.hypot(*v));
+    let fastest = fastest
+        .filter(|fastest| *fastest > 0.0)
+        .unwrap_or_else(|| speeds.fold(0.0, f32::max));
     let scale = if fastest > 0.0 { 1.0 / fastest } else { 0.0 };
     let wheel = wheel();
     let pixels = flow.u().iter().zip(flow.v());
-    pixels.flat_map(|(&u, &v)| if known(u, v) { color(&wheel, u * scale, v * scale) } else { [0; 3] }).collect()
+    pixels
+        .flat_map(|(&u, &v)| {
+            if known(u, v) {
+                color(&wheel, u * scale, v * scale)
+            } else {
+                [0; 3]
+            }
+        })
+        .collect()
 }
 
 /// All colours, 0..1.
 fn wheel() -> Vec<[f32; 3]> {
     // In each arc one channel rises or falls and the others stay.
-    let ends = [[1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 1, 1], [0, 0, 1], [1, 0, 1], [1, 0, 0]];
+    let ends = [
+        [1, 0, 0],
+        [1, 1, 0],
+        [0, 1, 0],
+        [0, 1, 1],
+        [0, 0, 1],
+        [1, 0, 1],
+        [1, 0, 0],
+    ];
     let mut wheel = Vec::new();
     for (arc, &count) in ARCS.iter().enumerate() {
         for step in 0..count {
             let share = step as f32 / count as f32;
-            wheel.push([0, 1, 2].map(|c| ends[arc][c] as f32 * (1.0 - share) + ends[arc + 1][c] as f32 * share));
+            wheel
+                .push([0, 1, 2].map(|c| {
+                    ends[arc][c] as f32 * (1.0 - share) + ends[arc + 1][c] as f32 * share
+                }));
         }
     }
     wheel
@@ -109,7 +159,11 @@ fn color(wheel: &[[f32; 3]], u: f32, v: f32) -> [u8; 3] {
     let (one, next) = (wheel[first], wheel[(first + 1) % wheel.len()]);
     [0, 1, 2].map(|c| {
         let hue = (1.0 - share) * one[c] + share * next[c];
-        let value = if speed <= 1.0 { 1.0 - speed * (1.0 - hue) } else { hue * 0.75 };
+        let value = if speed <= 1.0 {
+            1.0 - speed * (1.0 - hue)
+        } else {
+            hue * 0.75
+        };
         (255.0 * value) as u8
     })
 }

@@ -21,9 +21,17 @@ impl Mask {
     /// [`Error::Shape`] unless there is at least one pixel and a value for each.
     pub fn new(height: usize, width: usize, data: Vec<bool>) -> Result<Self, Error> {
         if data.is_empty() || height.checked_mul(width) != Some(data.len()) {
-            return Err(Error::Shape { what: "a mask", shape: vec![height, width], values: data.len() });
+            return Err(Error::Shape {
+                what: "a mask",
+                shape: vec![height, width],
+                values: data.len(),
+            });
         }
-        Ok(Self { height, width, data })
+        Ok(Self {
+            height,
+            width,
+            data,
+        })
     }
 
     /// Width and height.
@@ -44,7 +52,10 @@ impl Mask {
 
     /// 1 where pixels count, 0 elsewhere, `[h, w]`: the weights of a loss.
     pub fn weights(&self) -> Vec<f32> {
-        self.data.iter().map(|&kept| f32::from(u8::from(kept))).collect()
+        self.data
+            .iter()
+            .map(|&kept| f32::from(u8::from(kept)))
+            .collect()
     }
 
     /// Pixels that count in both.
@@ -53,13 +64,21 @@ impl Mask {
     /// [`Error::Size`] if the masks differ in size.
     pub fn and(&self, other: &Self) -> Result<Self, Error> {
         same_size("the other mask", other.size(), self.size())?;
-        let data = self.data.iter().zip(&other.data).map(|(a, b)| *a && *b).collect();
+        let data = self
+            .data
+            .iter()
+            .zip(&other.data)
+            .map(|(a, b)| *a && *b)
+            .collect();
         Ok(Self { data, ..*self })
     }
 
     /// Pixels that do not count.
     pub fn inverted(&self) -> Self {
-        Self { data: self.data.iter().map(|kept| !kept).collect(), ..*self }
+        Self {
+            data: self.data.iter().map(|kept| !kept).collect(),
+            ..*self
+        }
     }
 
     /// Pixels all of whose neighbours within `radius` along both axes count. Beyond the edges is nothing that does not.
@@ -68,19 +87,32 @@ impl Mask {
             return self.clone();
         }
         let mut across = vec![false; self.data.len()];
-        across.par_chunks_mut(self.width).zip(self.data.par_chunks(self.width)).for_each(|(to, from)| {
-            for x in 0..from.len() {
-                to[x] = from[x.saturating_sub(radius)..(x.saturating_add(radius + 1)).min(from.len())].iter().all(|&kept| kept);
-            }
-        });
-        let mut data = vec![true; self.data.len()];
-        data.par_chunks_mut(self.width).enumerate().for_each(|(y, to)| {
-            for near in y.saturating_sub(radius)..(y.saturating_add(radius + 1)).min(self.height) {
-                for (to, from) in to.iter_mut().zip(&across[near * self.width..(near + 1) * self.width]) {
-                    *to &= from;
+        across
+            .par_chunks_mut(self.width)
+            .zip(self.data.par_chunks(self.width))
+            .for_each(|(to, from)| {
+                for x in 0..from.len() {
+                    to[x] = from
+                        [x.saturating_sub(radius)..(x.saturating_add(radius + 1)).min(from.len())]
+                        .iter()
+                        .all(|&kept| kept);
                 }
-            }
-        });
+            });
+        let mut data = vec![true; self.data.len()];
+        data.par_chunks_mut(self.width)
+            .enumerate()
+            .for_each(|(y, to)| {
+                for near in
+                    y.saturating_sub(radius)..(y.saturating_add(radius + 1)).min(self.height)
+                {
+                    for (to, from) in to
+                        .iter_mut()
+                        .zip(&across[near * self.width..(near + 1) * self.width])
+                    {
+                        *to &= from;
+                    }
+                }
+            });
         Self { data, ..*self }
     }
 
@@ -123,7 +155,12 @@ pub struct Rule {
 
 impl Default for Rule {
     fn default() -> Self {
-        Self { relative: 0.01, absolute: 0.5, edges: false, dilation: 1 }
+        Self {
+            relative: 0.01,
+            absolute: 0.5,
+            edges: false,
+            dilation: 1,
+        }
     }
 }
 
@@ -143,14 +180,20 @@ pub fn reliable(there: &Flow, back: &Flow, rule: &Rule) -> Result<Mask, Error> {
         for (x, to) in to.iter_mut().enumerate() {
             let [u, v] = there.motion(y * width + x);
             let place = [x as f32 + u, y as f32 + v];
-            let [bu, bv] = [back.u(), back.v()].map(|map| sample(map, size, place, Interpolation::Bilinear));
+            let [bu, bv] =
+                [back.u(), back.v()].map(|map| sample(map, size, place, Interpolation::Bilinear));
             let off = (u + bu) * (u + bu) + (v + bv) * (v + bv);
             let most = rule.relative * (u * u + v * v + bu * bu + bv * bv) + rule.absolute;
             // What is not a number is not less.
             *to = inside(place, size) && off < most && !(rule.edges && is_edge(there, x, y));
         }
     });
-    Ok(Mask { height, width, data }.eroded(rule.dilation))
+    Ok(Mask {
+        height,
+        width,
+        data,
+    }
+    .eroded(rule.dilation))
 }
 
 /// Whether motion changes fast here, by central differences.
@@ -161,7 +204,13 @@ fn is_edge(flow: &Flow, x: usize, y: usize) -> bool {
         let ([ua, va], [ub, vb]) = (flow.motion(a), flow.motion(b));
         0.25 * ((ua - ub) * (ua - ub) + (va - vb) * (va - vb))
     };
-    let across = difference(y * width + (x + 1).min(width - 1), y * width + x.saturating_sub(1));
-    let down = difference((y + 1).min(height - 1) * width + x, y.saturating_sub(1) * width + x);
+    let across = difference(
+        y * width + (x + 1).min(width - 1),
+        y * width + x.saturating_sub(1),
+    );
+    let down = difference(
+        (y + 1).min(height - 1) * width + x,
+        y.saturating_sub(1) * width + x,
+    );
     across + down > 0.01 * (u * u + v * v) + 0.002
 }

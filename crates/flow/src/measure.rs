@@ -23,13 +23,23 @@ const STILL_CHANGE: f32 = 2.0 / 255.0;
 ///
 /// # Errors
 /// [`Error::Size`] if sizes differ, [`Error::Shape`] if the frames' channels do.
-pub fn warping_error(now: &Frame, next: &Frame, flow: &Flow, mask: &Mask) -> Result<Option<f64>, Error> {
+pub fn warping_error(
+    now: &Frame,
+    next: &Frame,
+    flow: &Flow,
+    mask: &Mask,
+) -> Result<Option<f64>, Error> {
     alike(now, next)?;
     same_size("the mask", mask.size(), flow.size())?;
     let seen = warp(next, flow, Interpolation::Bilinear)?;
     let (mut sum, mut count) = (0.0, 0usize);
     for channel in 0..now.channels {
-        for ((a, b), kept) in now.channel(channel).iter().zip(seen.channel(channel)).zip(&mask.data) {
+        for ((a, b), kept) in now
+            .channel(channel)
+            .iter()
+            .zip(seen.channel(channel))
+            .zip(&mask.data)
+        {
             if *kept {
                 sum += f64::from(a - b) * f64::from(a - b);
                 count += 1;
@@ -55,7 +65,8 @@ pub fn still(a: &Frame, b: &Frame, flow: &Flow) -> Result<Mask, Error> {
     let kept = |i: usize| {
         let [u, v] = flow.motion(i);
         u * u + v * v < STILL_MOTION * STILL_MOTION
-            && (0..a.channels).all(|c| (a.data[c * plane + i] - b.data[c * plane + i]).abs() < STILL_CHANGE)
+            && (0..a.channels)
+                .all(|c| (a.data[c * plane + i] - b.data[c * plane + i]).abs() < STILL_CHANGE)
     };
     Mask::new(a.height, a.width, (0..plane).map(kept).collect())
 }
@@ -66,7 +77,11 @@ fn alike(a: &Frame, b: &Frame) -> Result<(), Error> {
         return Ok(());
     }
     let shape = vec![a.channels, a.height, a.width];
-    Err(Error::Shape { what: "the second frame", shape, values: b.data.len() })
+    Err(Error::Shape {
+        what: "the second frame",
+        shape,
+        values: b.data.len(),
+    })
 }
 
 /// Flicker: how much painted pixels vary in time where the video that was painted stands still.
@@ -107,11 +122,19 @@ impl Flicker {
         same_size("the mask", still.size(), self.size)?;
         if frame.channels != self.channels {
             let shape = vec![self.channels, self.size.1, self.size.0];
-            return Err(Error::Shape { what: "the frame", shape, values: frame.data.len() });
+            return Err(Error::Shape {
+                what: "the frame",
+                shape,
+                values: frame.data.len(),
+            });
         }
         let plane = self.runs.len();
         for i in 0..plane {
-            self.runs[i] = if still.data[i] { self.runs[i].saturating_add(1) } else { 1 };
+            self.runs[i] = if still.data[i] {
+                self.runs[i].saturating_add(1)
+            } else {
+                1
+            };
             let n = self.runs[i];
             for c in 0..self.channels {
                 let (value, mean) = (frame.data[c * plane + i], &mut self.means[c * plane + i]);

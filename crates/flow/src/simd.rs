@@ -26,9 +26,3 @@ pub(crate) fn vectorised<A, R>(body: impl FnOnce(A) -> R, arguments: A) -> R {
 pub(crate) fn lanes(l: [f32; 8]) -> f32 {
     ((l[0] + l[4]) + (l[2] + l[6])) + ((l[1] + l[5]) + (l[3] + l[7]))
 }
-
-/// TUNE
-pub(crate) fn tune(i: usize, default: f32) -> f32 {
-    static T: std::sync::OnceLock<Vec<Option<f32>>> = std::sync::OnceLock::new();
-    T.get_or_init(|| (0..16).map(|i| std::env::var(format!("T{i}")).ok().and_then(|v| v.parse().ok())).collect())[i].unwrap_or(default)
-}

@@ -43,22 +43,26 @@ pub(crate) fn cubic_run(
     let n = u.len().min(CHUNK);
     let (u, v) = (&u[..n], &v[..n]);
     let (right, bottom) = ((pixels.width - 1) as f32, (pixels.height - 1) as f32);
-    let mut starts = [0i32; CHUNK];
+    let mut corners = [[0i32; 2]; CHUNK];
     let (mut across, mut down) = ([[0.0; CHUNK]; 4], [[0.0; CHUNK]; 4]);
-    let origin = pixels.at(-1, -1) as i32;
-    let stride = pixels.stride as i32;
     for i in 0..n {
-        let (px, py) = (((x + i) as f32 + u[i]).clamp(0.0, right), (y as f32 + v[i]).clamp(0.0, bottom));
+        let (px, py) = (
+            ((x + i) as f32 + u[i]).clamp(0.0, right),
+            (y as f32 + v[i]).clamp(0.0, bottom),
+        );
         let (left, top) = (px as i32, py as i32);
-        starts[i] = origin + top * stride + left;
-        let (wx, wy) = (cubic_weights(px - left as f32), cubic_weights(py - top as f32));
+        corners[i] = [left, top];
+        let (wx, wy) = (
+            cubic_weights(px - left as f32),
+            cubic_weights(py - top as f32),
+        );
         for k in 0..4 {
             across[k][i] = wx[k];
             down[k][i] = wy[k];
         }
     }
     for i in 0..n {
-        let mut start = starts[i] as usize;
+        let mut start = pixels.at(corners[i][0] as isize - 1, corners[i][1] as isize - 1);
         let mut sum = [0.0; 4];
         for k in 0..4 {
             let near = &pixels.data[start..start + 4];
@@ -98,7 +102,10 @@ impl Interpolation {
         let neighbour = |k: usize| (first + k).min(length - 1);
         match self {
             Self::Bilinear => ([first, neighbour(1), first, first], [1.0 - t, t, 0.0, 0.0]),
-            Self::Cubic => ([first.saturating_sub(1), first, neighbour(1), neighbour(2)], cubic_weights(t)),
+            Self::Cubic => (
+                [first.saturating_sub(1), first, neighbour(1), neighbour(2)],
+                cubic_weights(t),
+            ),
         }
     }
 }
@@ -119,11 +126,20 @@ pub fn warp(frame: &Frame, flow: &Flow, interpolation: Interpolation) -> Result<
 ///
 /// # Errors
 /// [`Error::Shape`] if there are not as many values as that.
-pub fn warp_maps(maps: &[f32], channels: usize, flow: &Flow, interpolation: Interpolation) -> Result<Vec<f32>, Error> {
+pub fn warp_maps(
+    maps: &[f32],
+    channels: usize,
+    flow: &Flow,
+    interpolation: Interpolation,
+) -> Result<Vec<f32>, Error> {
     let (width, height) = flow.size();
     if channels.checked_mul(width * height) != Some(maps.len()) {
         let shape = vec![channels, height, width];
-        return Err(Error::Shape { what: "maps to warp", shape, values: maps.len() });
+        return Err(Error::Shape {
+            what: "maps to warp",
+            shape,
+            values: maps.len(),
+        });
     }
     let mut to = vec![0.0; maps.len()];
     let plane = width * height;
@@ -133,14 +149,24 @@ pub fn warp_maps(maps: &[f32], channels: usize, flow: &Flow, interpolation: Inte
         let from = &maps[channel * plane..(channel + 1) * plane];
         for (x, to) in to.iter_mut().enumerate() {
             let [u, v] = flow.motion(y * width + x);
-            *to = sample(from, (width, height), [x as f32 + u, y as f32 + v], interpolation);
+            *to = sample(
+                from,
+                (width, height),
+                [x as f32 + u, y as f32 + v],
+                interpolation,
+            );
         }
     });
     Ok(to)
 }
 
 /// A map at a place between its pixels; edges are repeated.
-pub(crate) fn sample(map: &[f32], (width, height): (usize, usize), [x, y]: [f32; 2], by: Interpolation) -> f32 {
+pub(crate) fn sample(
+    map: &[f32],
+    (width, height): (usize, usize),
+    [x, y]: [f32; 2],
+    by: Interpolation,
+) -> f32 {
     let ((columns, across), (rows, down)) = (by.along(x, width), by.along(y, height));
     let mut sum = 0.0;
     for k in 0..by.taps() {
@@ -166,17 +192,28 @@ pub fn compose(first: &Flow, second: &Flow) -> Result<(Flow, Mask), Error> {
     let mut to = Flow::zero(height, width);
     let mut valid = vec![false; width * height];
     let (u, v) = to.both_mut();
-    let lines = u.par_chunks_mut(width).zip(v.par_chunks_mut(width)).zip(valid.par_chunks_mut(width));
+    let lines = u
+        .par_chunks_mut(width)
+        .zip(v.par_chunks_mut(width))
+        .zip(valid.par_chunks_mut(width));
     lines.enumerate().for_each(|(y, ((u, v), valid))| {
         for x in 0..width {
             let [u1, v1] = first.motion(y * width + x);
             let between = [x as f32 + u1, y as f32 + v1];
-            let [u2, v2] = [second.u(), second.v()].map(|map| sample(map, size, between, Interpolation::Bilinear));
+            let [u2, v2] = [second.u(), second.v()]
+                .map(|map| sample(map, size, between, Interpolation::Bilinear));
             (u[x], v[x]) = (u1 + u2, v1 + v2);
             valid[x] = inside(between, size) && inside([between[0] + u2, between[1] + v2], size);
         }
     });
-    Ok((to, Mask { height, width, data: valid }))
+    Ok((
+        to,
+        Mask {
+            height,
+            width,
+            data: valid,
+        },
+    ))
 }
 
 /// Whether a place is in a picture: no nearer to anything outside than to its outermost pixels' middles.

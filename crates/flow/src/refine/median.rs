@@ -12,14 +12,20 @@ pub(super) fn smooth(flow: &mut Flow) {
     let (u, v) = flow.both_mut();
     for map in [u, v] {
         let from = map.to_vec();
-        map.par_chunks_mut(width * rows).enumerate().for_each(|(stripe, to)| {
-            for (row, to) in to.chunks_mut(width).enumerate() {
-                let y = stripe * rows + row;
-                let line = |y: usize| &from[y * width..(y + 1) * width];
-                let lines = [line(y.saturating_sub(1)), line(y), line((y + 1).min(height - 1))];
-                vectorised(median_row, (lines, to));
-            }
-        });
+        map.par_chunks_mut(width * rows)
+            .enumerate()
+            .for_each(|(stripe, to)| {
+                for (row, to) in to.chunks_mut(width).enumerate() {
+                    let y = stripe * rows + row;
+                    let line = |y: usize| &from[y * width..(y + 1) * width];
+                    let lines = [
+                        line(y.saturating_sub(1)),
+                        line(y),
+                        line((y + 1).min(height - 1)),
+                    ];
+                    vectorised(median_row, (lines, to));
+                }
+            });
     }
 }
 
@@ -33,7 +39,9 @@ fn median_row((lines, to): ([&[f32]; 3], &mut [f32])) {
     let (h0, h1, h2) = (&h[..inner], &h[1..][..inner], &h[n - inner..]);
     let (b0, b1, b2) = (&b[..inner], &b[1..][..inner], &b[n - inner..]);
     for (x, to) in to[1..].iter_mut().take(inner).enumerate() {
-        *to = median([a0[x], a1[x], a2[x], h0[x], h1[x], h2[x], b0[x], b1[x], b2[x]]);
+        *to = median([
+            a0[x], a1[x], a2[x], h0[x], h1[x], h2[x], b0[x], b1[x], b2[x],
+        ]);
     }
     for x in [0, n - 1] {
         let (l, r) = (x.saturating_sub(1), (x + 1).min(n - 1));
@@ -43,7 +51,19 @@ fn median_row((lines, to): ([&[f32]; 3], &mut [f32])) {
 
 /// The fifth of nine values, by the network of 19 exchanges (Paeth 1990).
 #[inline(always)]
-fn median([mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h, mut i]: [f32; 9]) -> f32 {
+fn median(
+    [
+        mut a,
+        mut b,
+        mut c,
+        mut d,
+        mut e,
+        mut f,
+        mut g,
+        mut h,
+        mut i,
+    ]: [f32; 9],
+) -> f32 {
     // Written out: what goes through an array in a loop stays in memory, and is no vector.
     macro_rules! sorted {
         ($($low:ident $high:ident),*) => {

@@ -28,25 +28,31 @@ pub(crate) fn refine(first: &Level, second: &Level, flow: &mut Flow, settings: &
     if settings.warps == 0 {
         return;
     }
-    if settings.colors { refine_by::<3>(first, second, flow, settings) } else { refine_by::<1>(first, second, flow, settings) }
+    if settings.colors {
+        refine_by::<3>(first, second, flow, settings)
+    } else {
+        refine_by::<1>(first, second, flow, settings)
+    }
 }
 
-fn refine_by<const C: usize>(first: &Level, second: &Level, flow: &mut Flow, settings: &Refinement) {
+fn refine_by<const C: usize>(
+    first: &Level,
+    second: &Level,
+    flow: &mut Flow,
+    settings: &Refinement,
+) {
     let (width, height) = flow.size();
     let permeability = smoothness::permeability(first, settings);
     let mut differences = Differences::<C>::new(width, height);
     let mut system = System::new(width, height);
     let mut smooth = vec![0.0; width * height];
-    let m = crate::simd::tune(4, 1.0);
-    for warp in 0..settings.warps {
+    for _ in 0..settings.warps {
         differences.take(first, second, flow);
         smoothness::weigh(flow, &permeability, &mut smooth);
         system.build(&differences, flow, &smooth, settings);
         system.solve(settings.sweeps, settings.relaxation);
         system.add_to(flow);
-        if m == 1.0 || m == 2.0 && warp + 1 == settings.warps {
-            median::smooth(flow);
-        }
+        median::smooth(flow);
     }
 }
 

@@ -76,14 +76,20 @@ impl Scene {
         let [cx, cy] = self.middle();
         let (s, c) = (self.turn.sin() * self.growth, self.turn.cos() * self.growth);
         let (dx, dy) = (x - cx, y - cy);
-        [cx + c * dx - s * dy + self.shift[0], cy + s * dx + c * dy + self.shift[1]]
+        [
+            cx + c * dx - s * dy + self.shift[0],
+            cy + s * dx + c * dy + self.shift[1],
+        ]
     }
 
     /// Where a place of the second frame was in the first, on the ground.
     fn ground_before(&self, [x, y]: [f32; 2]) -> [f32; 2] {
         let [cx, cy] = self.middle();
         let by = 1.0 / (self.growth * self.growth);
-        let (s, c) = (self.turn.sin() * self.growth * by, self.turn.cos() * self.growth * by);
+        let (s, c) = (
+            self.turn.sin() * self.growth * by,
+            self.turn.cos() * self.growth * by,
+        );
         let (dx, dy) = (x - cx - self.shift[0], y - cy - self.shift[1]);
         [cx + c * dx + s * dy, cy - s * dx + c * dy]
     }
@@ -96,7 +102,17 @@ impl Scene {
 
     pub fn pair(&self, ground: &Texture, front: &Texture) -> Pair {
         let (width, height) = self.size;
-        let first = shown(|x, y| if self.in_front([x, y], 0.0) { front(x, y) } else { ground(x, y) }, width, height);
+        let first = shown(
+            |x, y| {
+                if self.in_front([x, y], 0.0) {
+                    front(x, y)
+                } else {
+                    ground(x, y)
+                }
+            },
+            width,
+            height,
+        );
         let second = shown(
             |x, y| {
                 if self.in_front([x, y], 1.0) {
@@ -111,7 +127,14 @@ impl Scene {
         let target = |x: usize, y: usize| {
             let place = [x as f32, y as f32];
             let front = self.in_front(place, 0.0);
-            (front, if front { [place[0] + self.flight[0], place[1] + self.flight[1]] } else { self.ground(place) })
+            (
+                front,
+                if front {
+                    [place[0] + self.flight[0], place[1] + self.flight[1]]
+                } else {
+                    self.ground(place)
+                },
+            )
         };
         let truth = Flow::from_fn(height, width, |x, y| {
             let (_, [tx, ty]) = target(x, y);
@@ -119,10 +142,16 @@ impl Scene {
         });
         let seen = (0..width * height).map(|i| {
             let (front, [x, y]) = target(i % width, i / width);
-            let inside = x >= 0.0 && y >= 0.0 && x <= (width - 1) as f32 && y <= (height - 1) as f32;
+            let inside =
+                x >= 0.0 && y >= 0.0 && x <= (width - 1) as f32 && y <= (height - 1) as f32;
             inside && (front || !self.in_front([x, y], 1.0))
         });
-        Pair { first, second, truth: truth.unwrap(), seen: Mask::new(height, width, seen.collect()).unwrap() }
+        Pair {
+            first,
+            second,
+            truth: truth.unwrap(),
+            seen: Mask::new(height, width, seen.collect()).unwrap(),
+        }
     }
 }
 
@@ -159,11 +188,18 @@ pub fn png(path: &Path) -> Frame {
 pub fn photo(frame: Frame) -> Texture {
     Box::new(move |x, y| {
         let (width, height) = (frame.width(), frame.height());
-        let (x, y) = (x.clamp(0.0, (width - 1) as f32), y.clamp(0.0, (height - 1) as f32));
-        let (left, top) = ((x as usize).min(width.max(2) - 2), (y as usize).min(height.max(2) - 2));
+        let (x, y) = (
+            x.clamp(0.0, (width - 1) as f32),
+            y.clamp(0.0, (height - 1) as f32),
+        );
+        let (left, top) = (
+            (x as usize).min(width.max(2) - 2),
+            (y as usize).min(height.max(2) - 2),
+        );
         let (fx, fy) = (x - left as f32, y - top as f32);
         [0, 1, 2].map(|c| {
-            let at = |dx: usize, dy: usize| frame.data()[(c * height + top + dy) * width + left + dx];
+            let at =
+                |dx: usize, dy: usize| frame.data()[(c * height + top + dy) * width + left + dx];
             let upper = at(0, 0) + (at(1, 0) - at(0, 0)) * fx;
             let lower = at(0, 1) + (at(1, 1) - at(0, 1)) * fx;
             upper + (lower - upper) * fy
