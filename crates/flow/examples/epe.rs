@@ -1,18 +1,16 @@
 //! End-point errors against true flow.
-use impasto_flow::{Flow, Frame, Settings, flow};
+use impasto_flow::{Flow, Frame, Settings, flow, read_flo};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 fn frame(path: &Path) -> Frame {
-    let picture = image::open(path).unwrap().into_rgb8();
-    Frame::from_rgb8(picture.height() as usize, picture.width() as usize, picture.as_raw()).unwrap()
-}
-fn flo(path: &Path) -> Flow {
-    let bytes = std::fs::read(path).unwrap();
-    let n = |i: usize| u32::from_le_bytes(bytes[i..i + 4].try_into().unwrap()) as usize;
-    let (w, h) = (n(4), n(8));
-    let val = |i: usize| f32::from_le_bytes(bytes[12 + 4 * i..16 + 4 * i].try_into().unwrap());
-    Flow::from_fn(h, w, |x, y| [val(2 * (y * w + x)), val(2 * (y * w + x) + 1)]).unwrap()
+    let mut reader = png::Decoder::new(std::io::BufReader::new(std::fs::File::open(path).unwrap()))
+        .read_info()
+        .unwrap();
+    let mut bytes = vec![0; reader.output_buffer_size().unwrap()];
+    let info = reader.next_frame(&mut bytes).unwrap();
+    assert_eq!(info.color_type, png::ColorType::Rgb);
+    Frame::from_rgb8(info.height as usize, info.width as usize, &bytes).unwrap()
 }
 fn epe(a: &Flow, b: &Flow) -> f64 {
     let (mut s, mut n) = (0.0, 0);
@@ -49,16 +47,39 @@ fn main() {
             _ => panic!("{k}"),
         }
     }
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().unwrap();
-    let root = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/video"));
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build_global()
+        .unwrap();
+    let root = PathBuf::from(concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../../shared/video"
+    ));
     let mut cases: Vec<(String, PathBuf, PathBuf, PathBuf)> = Vec::new();
-    for n in ["Dimetrodon", "Grove2", "Grove3", "Hydrangea", "RubberWhale", "Urban2"] {
+    for n in [
+        "Dimetrodon",
+        "Grove2",
+        "Grove3",
+        "Hydrangea",
+        "RubberWhale",
+        "Urban2",
+    ] {
         let d = root.join("middlebury").join(n);
-        cases.push((n.into(), d.join("frame10.png"), d.join("frame11.png"), d.join("flow10.flo")));
+        cases.push((
+            n.into(),
+            d.join("frame10.png"),
+            d.join("frame11.png"),
+            d.join("flow10.flo"),
+        ));
     }
     for n in ["clean", "final"] {
         let d = root.join("sintel/alley_1").join(n);
-        cases.push((n.into(), d.join("frame_0002.png"), d.join("frame_0003.png"), d.join("gt/frame_0002.flo")));
+        cases.push((
+            n.into(),
+            d.join("frame_0002.png"),
+            d.join("frame_0003.png"),
+            d.join("gt/frame_0002.flo"),
+        ));
     }
     let mut line = String::new();
     let (mut mean, mut total) = (0.0, 0.0);
@@ -78,11 +99,20 @@ fn main() {
         line += &format!("{name:.5} {e:.3} {best:.0}ms | ");
     };
     for (name, a, b, truth) in cases {
-        run(&name, &frame(&a), &frame(&b), &flo(&truth), true);
+        run(
+            &name,
+            &frame(&a),
+            &frame(&b),
+            &read_flo(std::fs::File::open(&truth).unwrap()).unwrap(),
+            true,
+        );
     }
     if let Ok(bytes) = std::fs::read("/tmp/cvflow/disp.f32") {
         let d = root.join("stereo-motorcycle");
-        let (a, b) = (frame(&d.join("motorcycle_left.png")), frame(&d.join("motorcycle_right.png")));
+        let (a, b) = (
+            frame(&d.join("motorcycle_left.png")),
+            frame(&d.join("motorcycle_right.png")),
+        );
         let w = a.width();
         let val = |i: usize| f32::from_le_bytes(bytes[4 * i..4 * i + 4].try_into().unwrap());
         let truth = Flow::from_fn(a.height(), w, |x, y| {

@@ -1,6 +1,6 @@
 //! A flow of every pixel from the motions of patches (Kroeger et al. 2016, equation 3).
 //!
-//! u(x) = Σ w·u_p / Σ w over the patches p that cover x, w = 1 / max(1, |I₁(x + u_p) − I₀(x)|).
+//! u(x) = Σ w·u_p / Σ w over the patches p that cover x, w = 1 / max(.3, |I₁(x + u_p) − I₀(x)|) in grey levels.
 
 use crate::field::Flow;
 use crate::pyramid::Level;
@@ -12,14 +12,30 @@ use rayon::prelude::*;
 /// Rows that one task makes.
 const STRIPE: usize = 16;
 
+/// Differences below this count as this, in grey levels.
+const LEAST: f32 = 0.3;
+
 /// Flow of every pixel.
 pub(crate) fn densify(first: &Level, second: &Level, grid: &Grid, motions: &[Motion]) -> Flow {
     let (width, height) = (first.luma.width, first.luma.height);
     let mut flow = Flow::zero(height, width);
     let (u, v) = flow.both_mut();
-    let tasks = u.par_chunks_mut(width * STRIPE).zip(v.par_chunks_mut(width * STRIPE));
+    let tasks = u
+        .par_chunks_mut(width * STRIPE)
+        .zip(v.par_chunks_mut(width * STRIPE));
     tasks.enumerate().for_each(|(stripe, (u, v))| {
-        vectorised(densify_stripe, Stripe { first, second, grid, motions, top: stripe * STRIPE, u, v });
+        vectorised(
+            densify_stripe,
+            Stripe {
+                first,
+                second,
+                grid,
+                motions,
+                top: stripe * STRIPE,
+                u,
+                v,
+            },
+        );
     });
     flow
 }
@@ -36,7 +52,15 @@ struct Stripe<'a> {
 
 #[inline(always)]
 fn densify_stripe(stripe: Stripe) {
-    let Stripe { first, grid, motions, top, u, v, .. } = stripe;
+    let Stripe {
+        first,
+        grid,
+        motions,
+        top,
+        u,
+        v,
+        ..
+    } = stripe;
     let width = first.luma.width;
     let bottom = top + u.len() / width;
     // Patches of pictures narrower than they are reach out of them.
@@ -49,13 +73,26 @@ fn densify_stripe(stripe: Stripe) {
         for (column, &x) in grid.columns.iter().enumerate() {
             let motion = &motions[row * grid.columns.len() + column];
             let lines = top.max(y)..bottom.min(y + PATCH);
-            add_patch(first, stripe.second, (x, y), motion, lines, &mut sums, top * stride, stride);
+            add_patch(
+                first,
+                stripe.second,
+                (x, y),
+                motion,
+                lines,
+                &mut sums,
+                top * stride,
+                stride,
+            );
         }
     }
     let [su, sv, sw] = &sums;
     for (line, (u, v)) in u.chunks_mut(width).zip(v.chunks_mut(width)).enumerate() {
         let start = line * stride;
-        let (su, sv, sw) = (&su[start..start + width], &sv[start..start + width], &sw[start..start + width]);
+        let (su, sv, sw) = (
+            &su[start..start + width],
+            &sv[start..start + width],
+            &sw[start..start + width],
+        );
         for x in 0..u.len() {
             let by = 1.0 / sw[x];
             u[x] = su[x] * by;
@@ -82,7 +119,12 @@ fn add_patch(
     let height = (y as f32 + motion.v).clamp(reach, (second.height - 1) as f32);
     let (left, above) = (place.floor(), height.floor());
     let (fx, fy) = (place - left, height - above);
-    let weights = [(1.0 - fx) * (1.0 - fy), fx * (1.0 - fy), (1.0 - fx) * fy, fx * fy];
+    let weights = [
+        (1.0 - fx) * (1.0 - fy),
+        fx * (1.0 - fy),
+        (1.0 - fx) * fy,
+        fx * fy,
+    ];
     let [su, sv, sw] = sums;
     for line in lines {
         let from = second.at(left as isize, above as isize + (line - y) as isize);
@@ -91,11 +133,17 @@ fn add_patch(
         let own = first.at(x as isize, line as isize);
         let pixels = &first.data[own..own + PATCH];
         let to = line * stride + x - skipped;
-        let (su, sv, sw) = (&mut su[to..to + PATCH], &mut sv[to..to + PATCH], &mut sw[to..to + PATCH]);
+        let (su, sv, sw) = (
+            &mut su[to..to + PATCH],
+            &mut sv[to..to + PATCH],
+            &mut sw[to..to + PATCH],
+        );
         for i in 0..PATCH {
-            let there =
-                upper[i] * weights[0] + upper[i + 1] * weights[1] + lower[i] * weights[2] + lower[i + 1] * weights[3];
-            let weight = 1.0 / (there - pixels[i]).abs().max(1.0);
+            let there = upper[i] * weights[0]
+                + upper[i + 1] * weights[1]
+                + lower[i] * weights[2]
+                + lower[i + 1] * weights[3];
+            let weight = 1.0 / (there - pixels[i]).abs().max(LEAST);
             su[i] += weight * motion.u;
             sv[i] += weight * motion.v;
             sw[i] += weight;

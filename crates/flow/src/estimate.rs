@@ -1,3 +1,4 @@
+use crate::Error;
 use crate::densify::densify;
 use crate::field::Flow;
 use crate::frame::{Frame, same_size};
@@ -5,7 +6,6 @@ use crate::pyramid::Pyramid;
 use crate::refine::refine;
 use crate::search::{Grid, Start, search};
 use crate::settings::Settings;
-use crate::Error;
 
 /// The flow from frame `a` to frame `b`: where each pixel of `a` is in `b`.
 ///
@@ -13,7 +13,12 @@ use crate::Error;
 ///
 /// # Errors
 /// [`Error::Size`] if frames or flow differ in size, [`Error::Setting`] if a setting is out of its range.
-pub fn flow(a: &Frame, b: &Frame, settings: &Settings, previous: Option<&Flow>) -> Result<Flow, Error> {
+pub fn flow(
+    a: &Frame,
+    b: &Frame,
+    settings: &Settings,
+    previous: Option<&Flow>,
+) -> Result<Flow, Error> {
     flow_between(&Pyramid::new(a), &Pyramid::new(b), settings, previous)
 }
 
@@ -23,7 +28,12 @@ pub fn flow(a: &Frame, b: &Frame, settings: &Settings, previous: Option<&Flow>) 
 ///
 /// # Errors
 /// As [`flow`].
-pub fn both(a: &Frame, b: &Frame, settings: &Settings, previous: Option<[&Flow; 2]>) -> Result<[Flow; 2], Error> {
+pub fn both(
+    a: &Frame,
+    b: &Frame,
+    settings: &Settings,
+    previous: Option<[&Flow; 2]>,
+) -> Result<[Flow; 2], Error> {
     both_between(&Pyramid::new(a), &Pyramid::new(b), settings, previous)
 }
 
@@ -31,7 +41,12 @@ pub fn both(a: &Frame, b: &Frame, settings: &Settings, previous: Option<[&Flow; 
 ///
 /// # Errors
 /// As [`flow`].
-pub fn flow_between(a: &Pyramid, b: &Pyramid, settings: &Settings, previous: Option<&Flow>) -> Result<Flow, Error> {
+pub fn flow_between(
+    a: &Pyramid,
+    b: &Pyramid,
+    settings: &Settings,
+    previous: Option<&Flow>,
+) -> Result<Flow, Error> {
     settings.check()?;
     same_size("the second frame", b.size(), a.size())?;
     if let Some(previous) = previous {
@@ -61,7 +76,8 @@ fn estimate(a: &Pyramid, b: &Pyramid, settings: &Settings, previous: Option<&Flo
     let sized = |flow: &Flow, level: usize| {
         let size = &a.levels[level].luma;
         // Sizes of levels are never zero.
-        flow.resized(size.height, size.width).unwrap_or_else(|_| Flow::zero(size.height, size.width))
+        flow.resized(size.height, size.width)
+            .unwrap_or_else(|_| Flow::zero(size.height, size.width))
     };
     let previous = previous.map(advanced);
     let size = &a.levels[coarsest].luma;
@@ -71,7 +87,10 @@ fn estimate(a: &Pyramid, b: &Pyramid, settings: &Settings, previous: Option<&Flo
         let coarser = sized(&flow, level);
         let previous = previous.as_ref().map(|previous| sized(previous, level));
         let grid = Grid::new(first.luma.width, first.luma.height, settings.stride);
-        let start = Start { coarser: &coarser, previous: previous.as_ref() };
+        let start = Start {
+            coarser: &coarser,
+            previous: previous.as_ref(),
+        };
         let motions = search(first, second, &grid, &start, settings.steps);
         flow = densify(first, second, &grid, &motions);
         let mut refinement = settings.refinement;
@@ -84,7 +103,13 @@ fn estimate(a: &Pyramid, b: &Pyramid, settings: &Settings, previous: Option<&Flo
 /// The flow of the pair before, moved along itself: what moved on there goes on here. What nothing moved to keeps its own.
 fn advanced(flow: &Flow) -> Flow {
     let (width, height) = flow.size();
-    let known = |value: f32, most: usize| if value.is_finite() { value.clamp(-(most as f32), most as f32) } else { 0.0 };
+    let known = |value: f32, most: usize| {
+        if value.is_finite() {
+            value.clamp(-(most as f32), most as f32)
+        } else {
+            0.0
+        }
+    };
     let mut from = flow.clone();
     let (u, v) = from.both_mut();
     u.iter_mut().for_each(|u| *u = known(*u, width));
@@ -95,7 +120,11 @@ fn advanced(flow: &Flow) -> Flow {
         for x in 0..width {
             let motion = from.motion(y * width + x);
             let place = [x as f32 + motion[0] + 0.5, y as f32 + motion[1] + 0.5].map(f32::floor);
-            if place[0] >= 0.0 && place[1] >= 0.0 && place[0] < width as f32 && place[1] < height as f32 {
+            if place[0] >= 0.0
+                && place[1] >= 0.0
+                && place[0] < width as f32
+                && place[1] < height as f32
+            {
                 let index = place[1] as usize * width + place[0] as usize;
                 [u[index], v[index]] = motion;
             }

@@ -21,16 +21,28 @@ impl Flow {
     pub fn new(height: usize, width: usize, data: Vec<f32>) -> Result<Self, Error> {
         let needed = height.checked_mul(width).and_then(|n| n.checked_mul(2));
         if data.is_empty() || needed != Some(data.len()) {
-            return Err(Error::Shape { what: "a flow", shape: vec![2, height, width], values: data.len() });
+            return Err(Error::Shape {
+                what: "a flow",
+                shape: vec![2, height, width],
+                values: data.len(),
+            });
         }
-        Ok(Self { height, width, data })
+        Ok(Self {
+            height,
+            width,
+            data,
+        })
     }
 
     /// A flow that `motion` says of each pixel (x, y).
     ///
     /// # Errors
     /// [`Error::Shape`] if there is no pixel.
-    pub fn from_fn(height: usize, width: usize, motion: impl Fn(usize, usize) -> [f32; 2]) -> Result<Self, Error> {
+    pub fn from_fn(
+        height: usize,
+        width: usize,
+        motion: impl Fn(usize, usize) -> [f32; 2],
+    ) -> Result<Self, Error> {
         let mut data = vec![0.0; 2 * height * width];
         let (u, v) = data.split_at_mut(height * width);
         for y in 0..height {
@@ -43,7 +55,11 @@ impl Flow {
 
     /// The flow of what stands still. Both lengths have to be at least 1.
     pub(crate) fn zero(height: usize, width: usize) -> Self {
-        Self { height, width, data: vec![0.0; 2 * height * width] }
+        Self {
+            height,
+            width,
+            data: vec![0.0; 2 * height * width],
+        }
     }
 
     /// Rows.
@@ -83,7 +99,10 @@ impl Flow {
     /// Both motions of the pixel of that number.
     #[inline(always)]
     pub(crate) fn motion(&self, index: usize) -> [f32; 2] {
-        [self.data[index], self.data[self.height * self.width + index]]
+        [
+            self.data[index],
+            self.data[self.height * self.width + index],
+        ]
     }
 
     /// The flow of the same frames in another size: bilinear, and motions scaled by the ratio of the sizes.
@@ -92,21 +111,33 @@ impl Flow {
     /// [`Error::Shape`] if the new size has no pixel.
     pub fn resized(&self, height: usize, width: usize) -> Result<Self, Error> {
         if height == 0 || width == 0 {
-            return Err(Error::Shape { what: "a flow", shape: vec![2, height, width], values: 0 });
+            return Err(Error::Shape {
+                what: "a flow",
+                shape: vec![2, height, width],
+                values: 0,
+            });
         }
         if (width, height) == self.size() {
             return Ok(self.clone());
         }
         let mut to = Self::zero(height, width);
-        let scales = [width as f32 / self.width as f32, height as f32 / self.height as f32];
-        let columns: Vec<Between> = (0..width).map(|x| Between::new(x, width, self.width)).collect();
+        let scales = [
+            width as f32 / self.width as f32,
+            height as f32 / self.height as f32,
+        ];
+        let columns: Vec<Between> = (0..width)
+            .map(|x| Between::new(x, width, self.width))
+            .collect();
         let (u, v) = to.both_mut();
         for (from, to, scale) in [(self.u(), u, scales[0]), (self.v(), v, scales[1])] {
             to.par_chunks_mut(width).enumerate().for_each(|(y, row)| {
                 let line = Between::new(y, height, self.height);
                 let above = &from[line.0 * self.width..(line.0 + 1) * self.width];
                 let below = &from[line.1 * self.width..(line.1 + 1) * self.width];
-                vectorised(between_rows, (above, below, line.2, &columns[..], scale, row));
+                vectorised(
+                    between_rows,
+                    (above, below, line.2, &columns[..], scale, row),
+                );
             });
         }
         Ok(to)
@@ -120,14 +151,21 @@ struct Between(usize, usize, f32);
 impl Between {
     /// Where the middle of one of `to` pixels lies among `from` that span the same length.
     fn new(index: usize, to: usize, from: usize) -> Self {
-        let place = ((index as f64 + 0.5) * from as f64 / to as f64 - 0.5).clamp(0.0, (from - 1) as f64);
+        let place =
+            ((index as f64 + 0.5) * from as f64 / to as f64 - 0.5).clamp(0.0, (from - 1) as f64);
         let first = place.floor() as usize;
-        Self(first, (first + 1).min(from - 1), (place - first as f64) as f32)
+        Self(
+            first,
+            (first + 1).min(from - 1),
+            (place - first as f64) as f32,
+        )
     }
 }
 
 #[inline(always)]
-fn between_rows((above, below, down, columns, scale, to): (&[f32], &[f32], f32, &[Between], f32, &mut [f32])) {
+fn between_rows(
+    (above, below, down, columns, scale, to): (&[f32], &[f32], f32, &[Between], f32, &mut [f32]),
+) {
     for (value, column) in to.iter_mut().zip(columns) {
         let upper = above[column.0] + (above[column.1] - above[column.0]) * column.2;
         let lower = below[column.0] + (below[column.1] - below[column.0]) * column.2;

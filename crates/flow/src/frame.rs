@@ -16,16 +16,36 @@ impl Frame {
     ///
     /// # Errors
     /// [`Error::Shape`] unless there are one or three channels, at least one pixel, and as many values as that makes.
-    pub fn new(channels: usize, height: usize, width: usize, mut data: Vec<f32>) -> Result<Self, Error> {
-        let needed = channels.checked_mul(height).and_then(|n| n.checked_mul(width));
+    pub fn new(
+        channels: usize,
+        height: usize,
+        width: usize,
+        mut data: Vec<f32>,
+    ) -> Result<Self, Error> {
+        let needed = channels
+            .checked_mul(height)
+            .and_then(|n| n.checked_mul(width));
         if !matches!(channels, 1 | 3) || data.is_empty() || needed != Some(data.len()) {
             let shape = vec![channels, height, width];
-            return Err(Error::Shape { what: "a frame", shape, values: data.len() });
+            return Err(Error::Shape {
+                what: "a frame",
+                shape,
+                values: data.len(),
+            });
         }
         for value in &mut data {
-            *value = if value.is_nan() { 0.0 } else { value.clamp(0.0, 1.0) };
+            *value = if value.is_nan() {
+                0.0
+            } else {
+                value.clamp(0.0, 1.0)
+            };
         }
-        Ok(Self { channels, height, width, data })
+        Ok(Self {
+            channels,
+            height,
+            width,
+            data,
+        })
     }
 
     /// A picture of interleaved bytes, red, green, blue, row by row.
@@ -33,7 +53,9 @@ impl Frame {
     /// # Errors
     /// [`Error::Shape`], as [`Frame::new`].
     pub fn from_rgb8(height: usize, width: usize, bytes: &[u8]) -> Result<Self, Error> {
-        let planar = (0..3).flat_map(|c| bytes.iter().skip(c).step_by(3)).map(|&byte| f32::from(byte) / 255.0);
+        let planar = (0..3)
+            .flat_map(|c| bytes.iter().skip(c).step_by(3))
+            .map(|&byte| f32::from(byte) / 255.0);
         Self::new(3, height, width, planar.collect())
     }
 
@@ -72,11 +94,9 @@ impl Frame {
             return self.data.clone();
         }
         let (red, green, blue) = (self.channel(0), self.channel(1), self.channel(2));
-        (0..red.len()).map(|i| luma(red[i], green[i], blue[i])).collect()
-    }
-
-    pub(crate) fn same_size(&self, what: &'static str, other: (usize, usize)) -> Result<(), Error> {
-        same_size(what, (self.width, self.height), other)
+        (0..red.len())
+            .map(|i| luma(red[i], green[i], blue[i]))
+            .collect()
     }
 }
 
@@ -86,6 +106,14 @@ pub(crate) fn luma(red: f32, green: f32, blue: f32) -> f32 {
 }
 
 /// Checks that something of the size `got` fits what is of the size `needed` (width, height).
-pub(crate) fn same_size(what: &'static str, got: (usize, usize), needed: (usize, usize)) -> Result<(), Error> {
-    if got == needed { Ok(()) } else { Err(Error::Size { what, got, needed }) }
+pub(crate) fn same_size(
+    what: &'static str,
+    got: (usize, usize),
+    needed: (usize, usize),
+) -> Result<(), Error> {
+    if got == needed {
+        Ok(())
+    } else {
+        Err(Error::Size { what, got, needed })
+    }
 }

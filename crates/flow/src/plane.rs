@@ -16,7 +16,12 @@ pub(crate) struct Plane<T> {
 impl<T: Copy + Default> Plane<T> {
     pub(crate) fn new(width: usize, height: usize) -> Self {
         let stride = width + 2 * PAD;
-        Self { width, height, stride, data: vec![T::default(); stride * (height + 2 * PAD)] }
+        Self {
+            width,
+            height,
+            stride,
+            data: vec![T::default(); stride * (height + 2 * PAD)],
+        }
     }
 
     /// Where the value of a place lies that may be in the border.
@@ -42,7 +47,10 @@ impl<T: Copy + Default> Plane<T> {
     /// Its rows, borders of the sides included: what parallel loops write.
     pub(crate) fn inner_mut(&mut self) -> (&mut [T], usize) {
         let (stride, height) = (self.stride, self.height);
-        (&mut self.data[PAD * stride..(PAD + height) * stride], stride)
+        (
+            &mut self.data[PAD * stride..(PAD + height) * stride],
+            stride,
+        )
     }
 
     /// Repeats the edges into the border.
@@ -55,8 +63,10 @@ impl<T: Copy + Default> Plane<T> {
         }
         let last = (PAD + self.height - 1) * stride;
         for y in 0..PAD {
-            self.data.copy_within(PAD * stride..(PAD + 1) * stride, y * stride);
-            self.data.copy_within(last..last + stride, (PAD + self.height + y) * stride);
+            self.data
+                .copy_within(PAD * stride..(PAD + 1) * stride, y * stride);
+            self.data
+                .copy_within(last..last + stride, (PAD + self.height + y) * stride);
         }
     }
 }

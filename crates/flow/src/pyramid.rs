@@ -33,22 +33,24 @@ impl Pyramid {
         let mut pixels = Plane::new(frame.width, frame.height);
         let (rows, stride) = pixels.inner_mut();
         let width = frame.width;
-        rows.par_chunks_mut(stride).enumerate().for_each(|(y, row)| {
-            let row = &mut row[PAD..PAD + width];
-            let line = |c: usize| &frame.channel(c)[y * width..(y + 1) * width];
-            if frame.channels == 1 {
-                let grey = line(0);
-                for x in 0..width {
-                    row[x] = [grey[x] * 255.0; 4];
+        rows.par_chunks_mut(stride)
+            .enumerate()
+            .for_each(|(y, row)| {
+                let row = &mut row[PAD..PAD + width];
+                let line = |c: usize| &frame.channel(c)[y * width..(y + 1) * width];
+                if frame.channels == 1 {
+                    let grey = line(0);
+                    for x in 0..width {
+                        row[x] = [grey[x] * 255.0; 4];
+                    }
+                } else {
+                    let (red, green, blue) = (line(0), line(1), line(2));
+                    for x in 0..width {
+                        let [r, g, b] = [red[x] * 255.0, green[x] * 255.0, blue[x] * 255.0];
+                        row[x] = [r, g, b, luma(r, g, b)];
+                    }
                 }
-            } else {
-                let (red, green, blue) = (line(0), line(1), line(2));
-                for x in 0..width {
-                    let [r, g, b] = [red[x] * 255.0, green[x] * 255.0, blue[x] * 255.0];
-                    row[x] = [r, g, b, luma(r, g, b)];
-                }
-            }
-        });
+            });
         pixels.fill_border();
         let halvings = halvings(frame.width, frame.height);
         let mut levels = vec![Level::new(pixels)];
@@ -56,7 +58,10 @@ impl Pyramid {
             let next = halve(&levels[levels.len() - 1].pixels);
             levels.push(Level::new(next));
         }
-        Self { levels, channels: frame.channels }
+        Self {
+            levels,
+            channels: frame.channels,
+        }
     }
 
     /// Width and height of the frame.
@@ -69,7 +74,9 @@ impl Pyramid {
 /// min(⌊log₂(longer side / 32) + ½⌋, ⌊log₂(shorter side / 8)⌋), as OpenCV has it.
 fn halvings(width: usize, height: usize) -> usize {
     let (longer, shorter) = (width.max(height), width.min(height));
-    let by_longer = (0..).take_while(|&n| longer as f64 >= (4 * PATCH) as f64 * 2f64.powf(f64::from(n) + 0.5)).count();
+    let by_longer = (0..)
+        .take_while(|&n| longer as f64 >= (4 * PATCH) as f64 * 2f64.powf(f64::from(n) + 0.5))
+        .count();
     let by_shorter = (shorter / PATCH).checked_ilog2().unwrap_or(0) as usize;
     by_longer.min(by_shorter)
 }
@@ -84,12 +91,28 @@ impl Level {
         let mut slopes = [Plane::new(width, height), Plane::new(width, height)];
         let [along_x, along_y] = &mut slopes;
         let stride = luma.stride;
-        let tasks = along_x.inner_mut().0.par_chunks_mut(stride).zip(along_y.inner_mut().0.par_chunks_mut(stride));
+        let tasks = along_x
+            .inner_mut()
+            .0
+            .par_chunks_mut(stride)
+            .zip(along_y.inner_mut().0.par_chunks_mut(stride));
         tasks.enumerate().for_each(|(y, (x_row, y_row))| {
-            vectorised(slope_row, (&luma, y as isize, &mut x_row[PAD..PAD + width], &mut y_row[PAD..PAD + width]));
+            vectorised(
+                slope_row,
+                (
+                    &luma,
+                    y as isize,
+                    &mut x_row[PAD..PAD + width],
+                    &mut y_row[PAD..PAD + width],
+                ),
+            );
         });
         slopes.iter_mut().for_each(Plane::fill_border);
-        Self { pixels, luma, slopes }
+        Self {
+            pixels,
+            luma,
+            slopes,
+        }
     }
 }
 
@@ -97,8 +120,17 @@ impl Level {
 #[inline(always)]
 fn slope_row((luma, y, along_x, along_y): (&Plane<f32>, isize, &mut [f32], &mut [f32])) {
     let n = along_x.len();
-    let (above, here, below) = (luma.wide_row(y - 1, 1), luma.wide_row(y, 1), luma.wide_row(y + 1, 1));
-    let (above, here, below, along_y) = (&above[..n + 2], &here[..n + 2], &below[..n + 2], &mut along_y[..n]);
+    let (above, here, below) = (
+        luma.wide_row(y - 1, 1),
+        luma.wide_row(y, 1),
+        luma.wide_row(y + 1, 1),
+    );
+    let (above, here, below, along_y) = (
+        &above[..n + 2],
+        &here[..n + 2],
+        &below[..n + 2],
+        &mut along_y[..n],
+    );
     for x in 0..n {
         along_x[x] = (here[x + 2] - here[x]) * 0.5;
         along_y[x] = (below[x + 1] - above[x + 1]) * 0.5;
@@ -129,11 +161,16 @@ fn halve(from: &Plane<[f32; 4]>) -> Plane<[f32; 4]> {
     let (columns, lines) = (taps(from.width, width), taps(from.height, height));
     let mut to = Plane::new(width, height);
     let (rows, stride) = to.inner_mut();
-    rows.par_chunks_mut(stride * STRIPE).enumerate().for_each(|(stripe, rows)| {
-        for (row, line) in rows.chunks_mut(stride).zip(&lines[stripe * STRIPE..]) {
-            vectorised(halve_row, (from, *line, &columns[..], &mut row[PAD..PAD + width]));
-        }
-    });
+    rows.par_chunks_mut(stride * STRIPE)
+        .enumerate()
+        .for_each(|(stripe, rows)| {
+            for (row, line) in rows.chunks_mut(stride).zip(&lines[stripe * STRIPE..]) {
+                vectorised(
+                    halve_row,
+                    (from, *line, &columns[..], &mut row[PAD..PAD + width]),
+                );
+            }
+        });
     to.fill_border();
     to
 }

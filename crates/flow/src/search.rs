@@ -16,7 +16,7 @@ use rayon::prelude::*;
 const STRIPE: usize = 8;
 
 /// What is added to the diagonal of H: slopes of noise tell nothing.
-const DAMPING: f32 = 16.0;
+const DAMPING: f32 = 300.0;
 
 /// A step ends where it would leave its start by more than this, in pixels.
 const REACH: f32 = 8.0;
@@ -37,7 +37,10 @@ impl Grid {
             places.push(last);
             places
         };
-        Self { columns: places(width), rows: places(height) }
+        Self {
+            columns: places(width),
+            rows: places(height),
+        }
     }
 }
 
@@ -57,13 +60,29 @@ pub(crate) struct Start<'a> {
 }
 
 /// Motions of all patches of the grid, row by row.
-pub(crate) fn search(first: &Level, second: &Level, grid: &Grid, start: &Start, steps: usize) -> Vec<Motion> {
+pub(crate) fn search(
+    first: &Level,
+    second: &Level,
+    grid: &Grid,
+    start: &Start,
+    steps: usize,
+) -> Vec<Motion> {
     let mut motions = vec![Motion::default(); grid.columns.len() * grid.rows.len()];
     let columns = grid.columns.len();
-    motions.par_chunks_mut(columns * STRIPE).zip(grid.rows.par_chunks(STRIPE)).for_each(|(motions, rows)| {
-        let stripe = Stripe { first, second: &second.luma, columns: &grid.columns, rows, start, steps };
-        vectorised(search_stripe, (stripe, motions));
-    });
+    motions
+        .par_chunks_mut(columns * STRIPE)
+        .zip(grid.rows.par_chunks(STRIPE))
+        .for_each(|(motions, rows)| {
+            let stripe = Stripe {
+                first,
+                second: &second.luma,
+                columns: &grid.columns,
+                rows,
+                start,
+                steps,
+            };
+            vectorised(search_stripe, (stripe, motions));
+        });
     motions
 }
 
@@ -137,7 +156,10 @@ fn patches(stripe: &Stripe) -> Vec<Patch> {
             let mut sums = [[0.0; PATCH]; 5];
             for row in 0..PATCH {
                 let start = along_x.at(x as isize, (y + row) as isize);
-                let (gx, gy) = (&along_x.data[start..start + PATCH], &along_y.data[start..start + PATCH]);
+                let (gx, gy) = (
+                    &along_x.data[start..start + PATCH],
+                    &along_y.data[start..start + PATCH],
+                );
                 for i in 0..PATCH {
                     sums[0][i] += gx[i];
                     sums[1][i] += gy[i];
@@ -153,7 +175,12 @@ fn patches(stripe: &Stripe) -> Vec<Patch> {
             let yy = lanes(sums[4]) - sy * sy / n + DAMPING;
             let determinant = xx * yy - xy * xy;
             let inverse = [yy / determinant, -xy / determinant, xx / determinant];
-            patches.push(Patch { x, y, inverse, mean: [sx / n, sy / n] });
+            patches.push(Patch {
+                x,
+                y,
+                inverse,
+                mean: [sx / n, sy / n],
+            });
         }
     }
     patches
@@ -177,18 +204,28 @@ impl Stripe<'_> {
         let y = (patch.y as f32 + place[1]).clamp(reach, (second.height - 1) as f32);
         let (left, top) = (x.floor(), y.floor());
         let (fx, fy) = (x - left, y - top);
-        let weights = [(1.0 - fx) * (1.0 - fy), fx * (1.0 - fy), (1.0 - fx) * fy, fx * fy];
+        let weights = [
+            (1.0 - fx) * (1.0 - fy),
+            fx * (1.0 - fy),
+            (1.0 - fx) * fy,
+            fx * fy,
+        ];
         let mut from = second.at(left as isize, top as isize);
         let mut own = first.at(patch.x as isize, patch.y as isize);
         let mut sums = [[0.0f32; PATCH]; 4];
         for _ in 0..PATCH {
             let upper = &second.data[from..from + PATCH + 1];
             let lower = &second.data[from + second.stride..from + second.stride + PATCH + 1];
-            let (pixels, gx, gy) =
-                (&first.data[own..own + PATCH], &along_x.data[own..own + PATCH], &along_y.data[own..own + PATCH]);
+            let (pixels, gx, gy) = (
+                &first.data[own..own + PATCH],
+                &along_x.data[own..own + PATCH],
+                &along_y.data[own..own + PATCH],
+            );
             for i in 0..PATCH {
-                let there =
-                    upper[i] * weights[0] + upper[i + 1] * weights[1] + lower[i] * weights[2] + lower[i + 1] * weights[3];
+                let there = upper[i] * weights[0]
+                    + upper[i + 1] * weights[1]
+                    + lower[i] * weights[2]
+                    + lower[i + 1] * weights[3];
                 let d = there - pixels[i];
                 sums[0][i] += d;
                 sums[1][i] += d * d;
@@ -200,10 +237,20 @@ impl Stripe<'_> {
         }
         let d = lanes(sums[0]);
         let cost = lanes(sums[1]) - d * d / (PATCH * PATCH) as f32;
-        let (bx, by) = (lanes(sums[2]) - d * patch.mean[0], lanes(sums[3]) - d * patch.mean[1]);
+        let (bx, by) = (
+            lanes(sums[2]) - d * patch.mean[0],
+            lanes(sums[3]) - d * patch.mean[1],
+        );
         let [xx, xy, yy] = patch.inverse;
         let step = [xx * bx + xy * by, xy * bx + yy * by];
-        Measured { at: Motion { u: place[0], v: place[1], cost }, step }
+        Measured {
+            at: Motion {
+                u: place[0],
+                v: place[1],
+                cost,
+            },
+            step,
+        }
     }
 
     #[inline(always)]

@@ -54,12 +54,21 @@ pub enum Preset {
 impl Preset {
     /// What it stands for.
     pub fn settings(self) -> Settings {
-        let fine = Settings { finest: 0, stride: 3, steps: 4, refinement: Refinement::default() };
+        let fine = Settings {
+            finest: 0,
+            stride: 3,
+            steps: 4,
+            refinement: Refinement::default(),
+        };
         match self {
             Self::Fast => Settings {
                 finest: 2,
                 stride: 4,
-                refinement: Refinement { warps: 2, colors: false, ..fine.refinement },
+                refinement: Refinement {
+                    warps: 2,
+                    colors: false,
+                    ..fine.refinement
+                },
                 ..fine
             },
             Self::Medium => Settings { finest: 1, ..fine },
@@ -79,11 +88,11 @@ impl Default for Refinement {
     fn default() -> Self {
         Self {
             warps: 4,
-            sweeps: 5,
+            sweeps: 10,
             smoothness: 10.0,
-            brightness: 2.5,
+            brightness: 0.5,
             slopes: 5.0,
-            relaxation: 1.6,
+            relaxation: 1.85,
             edges: 10.0,
             colors: true,
         }
@@ -99,18 +108,52 @@ impl Settings {
         let r = &self.refinement;
         let not_negative = |value: f32| value >= 0.0 && value.is_finite();
         let rows = [
-            ("stride", self.stride as f64, (1..=PATCH).contains(&self.stride), "1 to 8"),
+            (
+                "stride",
+                self.stride as f64,
+                (1..=PATCH).contains(&self.stride),
+                "1 to 8",
+            ),
             ("steps", self.steps as f64, self.steps <= 100, "0 to 100"),
             ("warps", r.warps as f64, r.warps <= 100, "0 to 100"),
-            ("sweeps", r.sweeps as f64, (1..=100).contains(&r.sweeps), "1 to 100"),
-            ("smoothness", r.smoothness.into(), not_negative(r.smoothness), "finite and not negative"),
-            ("brightness", r.brightness.into(), not_negative(r.brightness), "finite and not negative"),
-            ("slopes", r.slopes.into(), not_negative(r.slopes), "finite and not negative"),
-            ("relaxation", r.relaxation.into(), r.relaxation > 0.0 && r.relaxation < 2.0, "above 0 and below 2"),
+            (
+                "sweeps",
+                r.sweeps as f64,
+                (1..=100).contains(&r.sweeps),
+                "1 to 100",
+            ),
+            (
+                "smoothness",
+                r.smoothness.into(),
+                not_negative(r.smoothness),
+                "finite and not negative",
+            ),
+            (
+                "brightness",
+                r.brightness.into(),
+                not_negative(r.brightness),
+                "finite and not negative",
+            ),
+            (
+                "slopes",
+                r.slopes.into(),
+                not_negative(r.slopes),
+                "finite and not negative",
+            ),
+            (
+                "relaxation",
+                r.relaxation.into(),
+                r.relaxation > 0.0 && r.relaxation < 2.0,
+                "above 0 and below 2",
+            ),
             ("edges", r.edges.into(), r.edges > 0.0, "above 0"),
         ];
         match rows.into_iter().find(|row| !row.2) {
-            Some((setting, value, _, range)) => Err(Error::Setting { setting, value, range }),
+            Some((setting, value, _, range)) => Err(Error::Setting {
+                setting,
+                value,
+                range,
+            }),
             None => Ok(()),
         }
     }

@@ -5,7 +5,7 @@ use crate::field::Flow;
 use crate::pyramid::Level;
 use crate::settings::Refinement;
 use crate::simd::vectorised;
-use crate::warp::cubic;
+use crate::warp::{CHUNK, cubic_run};
 use rayon::prelude::*;
 
 /// ζ², in grey levels per pixel, squared.
@@ -13,9 +13,6 @@ const ZETA: f32 = 0.1;
 
 /// Border of the maps, in pixels: second slopes reach that far.
 const MARGIN: usize = 2;
-
-/// Pixels whose sums are made at a time: they stay in the nearest memory.
-const CHUNK: usize = 64;
 
 /// The mean ½ (I₁(x + w) + I₀(x)) of the first frame and the warped second, of which slopes are taken, and their difference
 /// I₁(x + w) − I₀(x), for C channels.
@@ -30,7 +27,11 @@ pub(super) struct Differences<const C: usize> {
 impl<const C: usize> Differences<C> {
     pub(super) fn new(width: usize, height: usize) -> Self {
         let data = vec![0.0; (height + 2 * MARGIN) * 2 * C * (width + 2 * MARGIN)];
-        Self { width, height, data }
+        Self {
+            width,
+            height,
+            data,
+        }
     }
 
     fn row_len(&self) -> usize {
@@ -49,18 +50,32 @@ impl<const C: usize> Differences<C> {
     pub(super) fn take(&mut self, first: &Level, second: &Level, flow: &Flow) {
         let (width, len, rows) = (self.width, self.row_len(), stripe(self.width));
         let inner = MARGIN * len..(MARGIN + self.height) * len;
-        self.data[inner].par_chunks_mut(len * rows).enumerate().for_each(|(stripe, to)| {
-            for (row, to) in to.chunks_mut(len).enumerate() {
-                let y = stripe * rows + row;
-                let place = y * width..(y + 1) * width;
-                let motion = [&flow.u()[place.clone()], &flow.v()[place]];
-                vectorised(take_row::<C>, Row { first, second, y, motion, to });
-            }
-        });
+        self.data[inner]
+            .par_chunks_mut(len * rows)
+            .enumerate()
+            .for_each(|(stripe, to)| {
+                for (row, to) in to.chunks_mut(len).enumerate() {
+                    let y = stripe * rows + row;
+                    let place = y * width..(y + 1) * width;
+                    let motion = [&flow.u()[place.clone()], &flow.v()[place]];
+                    vectorised(
+                        take_row::<C>,
+                        Row {
+                            first,
+                            second,
+                            y,
+                            motion,
+                            to,
+                        },
+                    );
+                }
+            });
         let last = (MARGIN + self.height - 1) * len;
         for y in 0..MARGIN {
-            self.data.copy_within(MARGIN * len..(MARGIN + 1) * len, y * len);
-            self.data.copy_within(last..last + len, (MARGIN + self.height + y) * len);
+            self.data
+                .copy_within(MARGIN * len..(MARGIN + 1) * len, y * len);
+            self.data
+                .copy_within(last..last + len, (MARGIN + self.height + y) * len);
         }
     }
 }
@@ -80,14 +95,28 @@ fn take_row<const C: usize>(row: Row) {
     let span = n + 2 * MARGIN;
     let own = &row.first.pixels.row(row.y)[..n];
     let (means, differences) = row.to.split_at_mut(C * span);
-    for x in 0..n {
-        let there = cubic(&row.second.pixels, x as f32 + u[x], row.y as f32 + v[x]);
+    let mut there = [[0.0; 4]; CHUNK];
+    let mut start = 0;
+    while start < n {
+        let end = (start + CHUNK).min(n);
+        cubic_run(
+            &row.second.pixels,
+            (start, row.y),
+            [&u[start..end], &v[start..end]],
+            &mut there,
+        );
         for c in 0..C {
             // Luma is the last of the four.
             let channel = if C == 1 { 3 } else { c };
-            means[c * span + x + MARGIN] = 0.5 * (there[channel] + own[x][channel]);
-            differences[c * span + x + MARGIN] = there[channel] - own[x][channel];
+            let own = &own[start..end];
+            let place = c * span + MARGIN + start..c * span + MARGIN + end;
+            let (means, differences) = (&mut means[place.clone()], &mut differences[place]);
+            for i in 0..own.len().min(CHUNK) {
+                means[i] = 0.5 * (there[i][channel] + own[i][channel]);
+                differences[i] = there[i][channel] - own[i][channel];
+            }
         }
+        start = end;
     }
     for line in means.chunks_mut(span).chain(differences.chunks_mut(span)) {
         let (left, right) = (line[MARGIN], line[MARGIN + n - 1]);
@@ -116,13 +145,24 @@ pub(super) fn data_row<const C: usize>(
         let [sb, b11, b12, b22, bu, bv, sg, g11, g12, g22, gu, gv] = &sums;
         let range = start..end;
         let (u, v) = (&motion[0][range.clone()], &motion[1][range.clone()]);
-        let (a11, a12, a22) = (&mut a11[range.clone()], &mut a12[range.clone()], &mut a22[range.clone()]);
+        let (a11, a12, a22) = (
+            &mut a11[range.clone()],
+            &mut a12[range.clone()],
+            &mut a22[range.clone()],
+        );
         let (b1, b2) = (&mut b1[range.clone()], &mut b2[range]);
         let count = 1.0 / C as f32;
-        let (right, bottom) = ((differences.width - 1) as f32, (differences.height - 1) as f32);
+        let (right, bottom) = (
+            (differences.width - 1) as f32,
+            (differences.height - 1) as f32,
+        );
         for i in 0..u.len() {
             let (x, y) = ((start + i) as f32 + u[i], y as f32 + v[i]);
-            let inside = if x >= 0.0 && x <= right && y >= 0.0 && y <= bottom { count } else { 0.0 };
+            let inside = if x >= 0.0 && x <= right && y >= 0.0 && y <= bottom {
+                count
+            } else {
+                0.0
+            };
             let wb = inside * settings.brightness / (sb[i] * count + EPSILON * EPSILON).sqrt();
             let wg = inside * settings.slopes / (sg[i] * count + EPSILON * EPSILON).sqrt();
             a11[i] = wb * b11[i] + wg * g11[i];
@@ -146,8 +186,10 @@ fn add_channel<const C: usize>(
 ) {
     let n = range.len();
     // Where n is CHUNK, which it is but at the end of a row, loops have no rest.
-    let mean = |dy: isize| &from.line(y + dy, 0, channel)[range.start..range.start + n + 2 * MARGIN];
-    let difference = |dy: isize| &from.line(y + dy, 1, channel)[range.start..range.start + n + 2 * MARGIN];
+    let mean =
+        |dy: isize| &from.line(y + dy, 0, channel)[range.start..range.start + n + 2 * MARGIN];
+    let difference =
+        |dy: isize| &from.line(y + dy, 1, channel)[range.start..range.start + n + 2 * MARGIN];
     let (m0, m1, m2, m3, m4) = (mean(-2), mean(-1), mean(0), mean(1), mean(2));
     let (d1, d2, d3) = (difference(-1), difference(0), difference(1));
     let [sb, b11, b12, b22, bu, bv, sg, g11, g12, g22, gu, gv] = sums;

@@ -12,44 +12,65 @@ pub(super) fn smooth(flow: &mut Flow) {
     let (u, v) = flow.both_mut();
     for map in [u, v] {
         let from = map.to_vec();
-        map.par_chunks_mut(width * rows).enumerate().for_each(|(stripe, to)| {
-            for (row, to) in to.chunks_mut(width).enumerate() {
-                let y = stripe * rows + row;
-                let line = |y: usize| &from[y * width..(y + 1) * width];
-                let lines = [line(y.saturating_sub(1)), line(y), line((y + 1).min(height - 1))];
-                vectorised(median_row, (lines, to));
-            }
-        });
+        map.par_chunks_mut(width * rows)
+            .enumerate()
+            .for_each(|(stripe, to)| {
+                for (row, to) in to.chunks_mut(width).enumerate() {
+                    let y = stripe * rows + row;
+                    let line = |y: usize| &from[y * width..(y + 1) * width];
+                    let lines = [
+                        line(y.saturating_sub(1)),
+                        line(y),
+                        line((y + 1).min(height - 1)),
+                    ];
+                    vectorised(median_row, (lines, to));
+                }
+            });
     }
 }
 
 #[inline(always)]
 fn median_row((lines, to): ([&[f32]; 3], &mut [f32])) {
     let n = to.len();
-    let [above, here, below] = lines.map(|line| &line[..n]);
-    let all = |x: usize, left: usize, right: usize| {
-        median([
-            above[left], above[x], above[right], here[left], here[x], here[right], below[left], below[x], below[right],
-        ])
-    };
-    for x in 1..n.max(2) - 1 {
-        to[x] = all(x, x - 1, x + 1);
+    let [a, h, b] = lines;
+    // Without the first and the last pixel.
+    let inner = n.saturating_sub(2);
+    let (a0, a1, a2) = (&a[..inner], &a[1..][..inner], &a[n - inner..]);
+    let (h0, h1, h2) = (&h[..inner], &h[1..][..inner], &h[n - inner..]);
+    let (b0, b1, b2) = (&b[..inner], &b[1..][..inner], &b[n - inner..]);
+    for (x, to) in to[1..].iter_mut().take(inner).enumerate() {
+        *to = median([
+            a0[x], a1[x], a2[x], h0[x], h1[x], h2[x], b0[x], b1[x], b2[x],
+        ]);
     }
     for x in [0, n - 1] {
-        to[x] = all(x, x.saturating_sub(1), (x + 1).min(n - 1));
+        let (l, r) = (x.saturating_sub(1), (x + 1).min(n - 1));
+        to[x] = median([a[l], a[x], a[r], h[l], h[x], h[r], b[l], b[x], b[r]]);
     }
 }
 
 /// The fifth of nine values, by the network of 19 exchanges (Paeth 1990).
 #[inline(always)]
-fn median(mut p: [f32; 9]) -> f32 {
-    const EXCHANGES: [(usize, usize); 19] = [
-        (1, 2), (4, 5), (7, 8), (0, 1), (3, 4), (6, 7), (1, 2), (4, 5), (7, 8), (0, 3), (5, 8), (4, 7), (3, 6), (1, 4), (2, 5),
-        (4, 7), (4, 2), (6, 4), (4, 2),
-    ];
-    for (a, b) in EXCHANGES {
-        let (low, high) = if p[a] < p[b] { (p[a], p[b]) } else { (p[b], p[a]) };
-        (p[a], p[b]) = (low, high);
+fn median(
+    [
+        mut a,
+        mut b,
+        mut c,
+        mut d,
+        mut e,
+        mut f,
+        mut g,
+        mut h,
+        mut i,
+    ]: [f32; 9],
+) -> f32 {
+    // Written out: what goes through an array in a loop stays in memory, and is no vector.
+    macro_rules! sorted {
+        ($($low:ident $high:ident),*) => {
+            $(($low, $high) = if $low < $high { ($low, $high) } else { ($high, $low) };)*
+        };
     }
-    p[4]
+    sorted!(b c, e f, h i, a b, d e, g h, b c, e f, h i, a d, f i, e h, d g, b e, c f, e h, e c, g e, e c);
+    let _ = (a, b, d, f, h, i, g, c);
+    e
 }

@@ -17,9 +17,7 @@ mod solver;
 use crate::field::Flow;
 use crate::pyramid::Level;
 use crate::settings::Refinement;
-use crate::simd::vectorised;
 use data::Differences;
-use rayon::prelude::*;
 use solver::System;
 
 /// ε, in pixels.
@@ -30,10 +28,19 @@ pub(crate) fn refine(first: &Level, second: &Level, flow: &mut Flow, settings: &
     if settings.warps == 0 {
         return;
     }
-    if settings.colors { refine_by::<3>(first, second, flow, settings) } else { refine_by::<1>(first, second, flow, settings) }
+    if settings.colors {
+        refine_by::<3>(first, second, flow, settings)
+    } else {
+        refine_by::<1>(first, second, flow, settings)
+    }
 }
 
-fn refine_by<const C: usize>(first: &Level, second: &Level, flow: &mut Flow, settings: &Refinement) {
+fn refine_by<const C: usize>(
+    first: &Level,
+    second: &Level,
+    flow: &mut Flow,
+    settings: &Refinement,
+) {
     let (width, height) = flow.size();
     let permeability = smoothness::permeability(first, settings);
     let mut differences = Differences::<C>::new(width, height);

@@ -37,8 +37,16 @@ impl System {
     pub(super) fn new(width: usize, height: usize) -> Self {
         let span = width.div_ceil(2) + 2;
         let values = span * (height + 2);
-        let color = || Color { numbers: vec![0.0; NUMBERS * values], steps: vec![0.0; 2 * values] };
-        Self { width, height, span, colors: [color(), color()] }
+        let color = || Color {
+            numbers: vec![0.0; NUMBERS * values],
+            steps: vec![0.0; 2 * values],
+        };
+        Self {
+            width,
+            height,
+            span,
+            colors: [color(), color()],
+        }
     }
 
     /// Data and smoothness at the flow so far; steps are zero.
@@ -55,12 +63,20 @@ impl System {
         red.steps.fill(0.0);
         black.steps.fill(0.0);
         let inner = len..len * (height + 1);
-        let tasks = red.numbers[inner.clone()].par_chunks_mut(len * rows).zip(black.numbers[inner].par_chunks_mut(len * rows));
+        let tasks = red.numbers[inner.clone()]
+            .par_chunks_mut(len * rows)
+            .zip(black.numbers[inner].par_chunks_mut(len * rows));
         tasks.enumerate().for_each(|(stripe, (red, black))| {
             let mut scratch = vec![0.0; NUMBERS * width];
             for (row, (red, black)) in red.chunks_mut(len).zip(black.chunks_mut(len)).enumerate() {
                 let y = stripe * rows + row;
-                let line = Line { differences, flow, smooth, settings, y };
+                let line = Line {
+                    differences,
+                    flow,
+                    smooth,
+                    settings,
+                    y,
+                };
                 vectorised(build_row::<C>, (line, &mut scratch[..], [red, black]));
             }
         });
@@ -73,12 +89,26 @@ impl System {
         for half in 0..2 * sweeps {
             let color = half % 2;
             let [red, black] = &mut self.colors;
-            let (own, other) = if color == 0 { (red, &*black) } else { (black, &*red) };
+            let (own, other) = if color == 0 {
+                (red, &*black)
+            } else {
+                (black, &*red)
+            };
             let numbers = &own.numbers;
-            own.steps[inner.clone()].par_chunks_mut(2 * span * rows).enumerate().for_each(|(stripe, steps)| {
-                let sweep = Sweep { numbers, other, span, color, top: stripe * rows, relaxation };
-                vectorised(sweep_rows, (sweep, steps));
-            });
+            own.steps[inner.clone()]
+                .par_chunks_mut(2 * span * rows)
+                .enumerate()
+                .for_each(|(stripe, steps)| {
+                    let sweep = Sweep {
+                        numbers,
+                        other,
+                        span,
+                        color,
+                        top: stripe * rows,
+                        relaxation,
+                    };
+                    vectorised(sweep_rows, (sweep, steps));
+                });
         }
     }
 
@@ -86,18 +116,24 @@ impl System {
     pub(super) fn add_to(&self, flow: &mut Flow) {
         let (width, span) = (self.width, self.span);
         let (u, v) = flow.both_mut();
-        u.par_chunks_mut(width).zip(v.par_chunks_mut(width)).enumerate().for_each(|(y, (u, v))| {
-            for color in 0..2 {
-                let start = 2 * span * (y + 1);
-                let (du, dv) = self.colors[color].steps[start..start + 2 * span].split_at(span);
-                let first = (y + color) % 2;
-                let places = u[first.min(width)..].iter_mut().zip(&mut v[first.min(width)..]).step_by(2);
-                for ((u, v), (du, dv)) in places.zip(du[1..].iter().zip(&dv[1..])) {
-                    *u += du;
-                    *v += dv;
+        u.par_chunks_mut(width)
+            .zip(v.par_chunks_mut(width))
+            .enumerate()
+            .for_each(|(y, (u, v))| {
+                for color in 0..2 {
+                    let start = 2 * span * (y + 1);
+                    let (du, dv) = self.colors[color].steps[start..start + 2 * span].split_at(span);
+                    let first = (y + color) % 2;
+                    let places = u[first.min(width)..]
+                        .iter_mut()
+                        .zip(&mut v[first.min(width)..])
+                        .step_by(2);
+                    for ((u, v), (du, dv)) in places.zip(du[1..].iter().zip(&dv[1..])) {
+                        *u += du;
+                        *v += dv;
+                    }
                 }
-            }
-        });
+            });
     }
 }
 
@@ -114,13 +150,27 @@ struct Line<'a, const C: usize> {
 fn build_row<const C: usize>((line, scratch, to): (Line<C>, &mut [f32], [&mut [f32]; 2])) {
     let (width, height) = line.flow.size();
     let y = line.y;
-    let rows = |map| [row(map, width, y.saturating_sub(1)), row(map, width, y), row(map, width, (y + 1).min(height - 1))];
+    let rows = |map| {
+        [
+            row(map, width, y.saturating_sub(1)),
+            row(map, width, y),
+            row(map, width, (y + 1).min(height - 1)),
+        ]
+    };
     let (us, vs, smooth) = (rows(line.flow.u()), rows(line.flow.v()), rows(line.smooth));
-    let (up, down) = (if y > 0 { 0.5 } else { 0.0 }, if y + 1 < height { 0.5 } else { 0.0 });
+    let (up, down) = (
+        if y > 0 { 0.5 } else { 0.0 },
+        if y + 1 < height { 0.5 } else { 0.0 },
+    );
     let mut maps = scratch.chunks_exact_mut(width);
     let mut next = || maps.next().unwrap_or_default();
     let [a11, a12, a22, b1, b2, right, below] = [(); NUMBERS].map(|()| next());
-    data_row(line.differences, (y, [us[1], vs[1]]), line.settings, [a11, a12, a22, b1, b2]);
+    data_row(
+        line.differences,
+        (y, [us[1], vs[1]]),
+        line.settings,
+        [a11, a12, a22, b1, b2],
+    );
     for x in 0..width - 1 {
         right[x] = 0.5 * (smooth[1][x] + smooth[1][x + 1]);
     }
@@ -154,7 +204,10 @@ fn build_row<const C: usize>((line, scratch, to): (Line<C>, &mut [f32], [&mut [f
         let first = (y + color) % 2;
         let span = to.len() / NUMBERS;
         for (to, from) in to.chunks_exact_mut(span).zip(scratch.chunks_exact(width)) {
-            for (to, from) in to[1..].iter_mut().zip(from[first.min(width)..].iter().step_by(2)) {
+            for (to, from) in to[1..]
+                .iter_mut()
+                .zip(from[first.min(width)..].iter().step_by(2))
+            {
                 *to = *from;
             }
         }
@@ -197,8 +250,18 @@ fn sweep_rows((sweep, steps): (Sweep, &mut [f32])) {
             let start = (2 * y + which) * span + from;
             &sweep.other.steps[start..start + n]
         };
-        let (ul, ur, ua, ub) = (near(y + 1, 0, side), near(y + 1, 0, side + 1), near(y, 0, 1), near(y + 2, 0, 1));
-        let (vl, vr, va, vb) = (near(y + 1, 1, side), near(y + 1, 1, side + 1), near(y, 1, 1), near(y + 2, 1, 1));
+        let (ul, ur, ua, ub) = (
+            near(y + 1, 0, side),
+            near(y + 1, 0, side + 1),
+            near(y, 0, 1),
+            near(y + 2, 0, 1),
+        );
+        let (vl, vr, va, vb) = (
+            near(y + 1, 1, side),
+            near(y + 1, 1, side + 1),
+            near(y, 1, 1),
+            near(y + 2, 1, 1),
+        );
         let (du, dv) = steps.split_at_mut(span);
         let (du, dv) = (&mut du[1..1 + n], &mut dv[1..1 + n]);
         for k in 0..n {
