@@ -105,6 +105,11 @@ fn elsewhere(
     note(&format!(
         "the studio of {folder} is open already: this is its page"
     ));
+    if args.host.is_some() {
+        say(
+            "it listens as it was started: close it first, and start it with --host to let other devices in",
+        );
+    }
     if !args.no_open {
         open(&address);
     }

@@ -3,6 +3,7 @@
 use crate::problems::Problems;
 use crate::value::{self, Given};
 use crate::{Exit, Failure, args, interrupt, note, settings};
+use anyhow::anyhow;
 use clap::{Args, Subcommand, ValueHint};
 use impasto::encoder::Encoder;
 use impasto::job::{self, Files, Problem, Source};
@@ -11,7 +12,7 @@ use impasto::learn::{
 };
 use impasto::named::Named;
 use impasto::nets::{Model, TransformerSpec};
-use impasto::picture::{Format, SaveOptions};
+use impasto::picture::{Filter, Format, SaveOptions, fit_long_side};
 use impasto::{Picture, Style, examples};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -19,6 +20,10 @@ use std::time::{Duration, Instant};
 
 /// Long side of previews.
 const PREVIEW: usize = 384;
+/// Long side of the largest photos that are kept.
+const LARGEST: usize = 1024;
+/// How many times as long as wide a photo may be.
+const THINNEST: usize = 16;
 /// Between two savings.
 const SAVED_EVERY: Duration = Duration::from_secs(20);
 /// Between two lines about progress.
@@ -181,8 +186,22 @@ impl Arguments {
         let (mut found, mut left_out) = (Vec::new(), Vec::new());
         let sources = problems.gather(|found| job::pictures(sources, found));
         for source in sources {
-            if let Some(picture) = job::open(&source, &mut left_out) {
-                found.push((source, picture));
+            let Some(picture) = job::open(&source, &mut left_out) else {
+                continue;
+            };
+            let (width, height) = (picture.width(), picture.height());
+            let (long, short) = (width.max(height), width.min(height));
+            match long > THINNEST * short {
+                true => note(&format!(
+                    "left out: {} is too thin, {width}×{height} px",
+                    source.name()
+                )),
+                // Larger ones are never looked at, and a folder of a camera's would fill the memory.
+                false if long > LARGEST => {
+                    let (width, height) = fit_long_side(width, height, LARGEST);
+                    found.push((source, picture.resized(width, height, Filter::Bicubic)));
+                }
+                false => found.push((source, picture)),
             }
         }
         match found.is_empty() {
@@ -288,7 +307,9 @@ impl<'a> Learning<'a> {
     }
 
     fn run(mut self) -> Result<Exit, Failure> {
-        self.resume();
+        self.resume()?;
+        // Room that is not there is better known before the work than after.
+        self.learner.state()?.write(&self.state)?;
         interrupt::listen();
         let (mut saved, mut told) = (Instant::now(), None::<Instant>);
         while !self.learner.is_finished() && !interrupt::requested() {
@@ -306,9 +327,9 @@ impl<'a> Learning<'a> {
     }
 
     /// Goes on from an earlier run that was cut off, if there is one.
-    fn resume(&mut self) {
+    fn resume(&mut self) -> anyhow::Result<()> {
         if !self.state.exists() {
-            return;
+            return Ok(());
         }
         let read = LearnerState::read(&self.state);
         match read.and_then(|state| self.learner.resume(state)) {
@@ -316,11 +337,14 @@ impl<'a> Learning<'a> {
                 self.from = self.learner.steps_taken();
                 note(&format!("going on from step {}", self.from));
             }
-            Err(error) => note(&format!(
-                "{} is not gone on from, and will be overwritten: {error}",
-                self.state.display()
-            )),
+            Err(error) => {
+                return Err(anyhow!(
+                    "{error}; name another output, or remove {}",
+                    self.state.display()
+                ));
+            }
         }
+        Ok(())
     }
 
     fn tell(&self, step: &LessonStep) {

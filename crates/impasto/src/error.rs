@@ -49,6 +49,9 @@ pub enum Error {
         /// Those that there are, the likeliest first.
         known: String,
     },
+    /// Frames of a film do not belong together.
+    #[error("frames of the film do not fit each other: {0}")]
+    Flow(#[from] impasto_flow::Error),
     /// The device refused.
     #[error(transparent)]
     Compute(#[from] ComputeError),

@@ -62,6 +62,7 @@ mod style;
 mod stylizer;
 mod text;
 mod tiling;
+pub mod video;
 
 pub use advice::Advice;
 pub use encoder::{Encoder, LayerName, WeightedLayer};

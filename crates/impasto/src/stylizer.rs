@@ -137,6 +137,11 @@ impl Stylizer {
         self
     }
 
+    /// The same for the contents to come, or none.
+    pub fn set_start(&mut self, start: Option<Picture>) {
+        self.setup.start = start;
+    }
+
     /// The picture that colours are taken from instead of the content, where the recipe's colours are not the style's.
     pub fn colors_of(mut self, palette: Picture) -> Self {
         self.setup.palette = Some(palette);

@@ -12,7 +12,7 @@ import { view } from "./view.js";
 let choices = [];
 const chosen = { a: "", b: "", how: "slider", flipped: false, divide: 0.5 };
 
-/** Compares a result with the photo, or with the one before. @param {{id: number, title: string}} [row] */
+/** Compares a result with the photo, or with the one before. @param {{id: number, title: string, content?: string}} [row] */
 export async function open(row) {
   const photo = order.content ? [{ name: `the photo: ${order.content.name}`, source: `/api/pictures/${encodeURIComponent(order.content.picture)}` }] : [];
   const paintings = order.styles.map((style) => ({ name: `a painting: ${style.name}`, source: `/api/pictures/${encodeURIComponent(style.picture)}` }));
@@ -23,7 +23,11 @@ export async function open(row) {
   const wanted = row ?? current();
   if (wanted) {
     const source = `/api/results/${wanted.id}/picture`;
-    if (source !== chosen.b) [chosen.a, chosen.b] = [row && chosen.b ? chosen.b : choices[0]?.source ?? source, source];
+    if (source !== chosen.b) {
+      const own = wanted.content ? `/api/pictures/${encodeURIComponent(wanted.content)}` : "";
+      if (own && !choices.some((one) => one.source === own)) choices.unshift({ name: "its photo", source: own });
+      [chosen.a, chosen.b] = [own || (choices[0]?.source ?? source), source];
+    }
   }
   const has = (/** @type {string} */ source) => choices.some((one) => one.source === source);
   if (!has(chosen.a)) chosen.a = choices[0]?.source ?? "";
@@ -51,7 +55,7 @@ async function show() {
   const images = [chosen.a, chosen.b].map((source) => { const image = new Image(); image.alt = choices.find((one) => one.source === source)?.name ?? ""; image.src = source; return image; });
   await Promise.all(images.map((image) => image.decode().catch(() => null)));
   const width = Math.max(...images.map((image) => image.naturalWidth)) || 1;
-  const height = (width * images[1].naturalHeight) / (images[1].naturalWidth || 1) || 1;
+  const height = Math.max(...images.map((image) => (width * image.naturalHeight) / (image.naturalWidth || 1))) || 1;
   for (const image of images) { image.style.width = `${width}px`; image.style.height = `${height}px`; }
   const halves = images.map((image) => h("div", { class: "half" }, image));
   const tags = images.map((image, at) => h("span", { class: `tag ${"ab"[at]}` }, image.alt));

@@ -6,7 +6,7 @@ import { exporting } from "./paint.js";
 import { use } from "./pictures.js";
 import { get, post } from "./server.js";
 
-const wanted = { text: "", starred: false };
+const wanted = { text: "", starred: false, deleted: false };
 let results = -1;
 /** @type {{open: (id: number) => void, compare: (row: any) => void, paint: () => void}} */
 let go = { open: () => {}, compare: () => {}, paint: () => {} };
@@ -19,7 +19,7 @@ export function tell(state) {
 }
 
 /** @param {number} [before] */
-const list = (before) => get(`/api/results?text=${encodeURIComponent(wanted.text)}&starred=${wanted.starred ? 1 : 0}${before ? `&before=${before}` : ""}`);
+const list = (before) => get(`/api/results?text=${encodeURIComponent(wanted.text)}&starred=${wanted.starred ? 1 : 0}&deleted=${wanted.deleted ? 1 : 0}${before ? `&before=${before}` : ""}`);
 
 /** Shows it. @param {typeof go} ways */
 export function show(ways) {
@@ -29,7 +29,9 @@ export function show(ways) {
   search.addEventListener("input", quiet(200, () => { wanted.text = search.value; load(false); }));
   const starred = h("button", { type: "button", "aria-pressed": String(wanted.starred) }, "★ only");
   starred.addEventListener("click", () => { wanted.starred = !wanted.starred; starred.setAttribute("aria-pressed", String(wanted.starred)); load(false); });
-  place.replaceChildren(h("div", { class: "bar" }, h("h2", {}, "History"), search, starred, h("button", { type: "button", id: "sheet", onclick: sheet }, "Contact sheet …")), h("div", { class: "grid", id: "results" }), h("p", { class: "empty", id: "no-results", hidden: true }, "Nothing here yet."), h("button", { type: "button", id: "older", hidden: true, onclick: () => load(true) }, "Older pictures"));
+  const deleted = h("button", { type: "button", id: "deleted", "aria-pressed": String(wanted.deleted) }, "Deleted");
+  deleted.addEventListener("click", () => { wanted.deleted = !wanted.deleted; deleted.setAttribute("aria-pressed", String(wanted.deleted)); load(false); });
+  place.replaceChildren(h("div", { class: "bar" }, h("h2", {}, "History"), search, starred, deleted, h("button", { type: "button", id: "sheet", onclick: sheet }, "Contact sheet …")), h("div", { class: "grid", id: "results" }), h("p", { class: "empty", id: "no-results", hidden: true }, "Nothing here yet."), h("button", { type: "button", id: "older", hidden: true, onclick: () => load(true) }, "Older pictures"));
   load(false);
 }
 
@@ -54,6 +56,7 @@ async function load(further) {
     if (further) grid.append(...rows.map(card));
     else grid.replaceChildren(...rows.map(card));
     by("no-results").hidden = grid.children.length > 0;
+    by("no-results").textContent = wanted.deleted ? "Nothing was deleted in the last week." : wanted.text || wanted.starred ? "Nothing like that." : "Nothing here yet.";
     by("older").hidden = rows.length < 60;
   } catch (error) { complain(error); }
 }
@@ -63,6 +66,11 @@ function card(row) {
   const star = h("button", { type: "button", class: "small-button", "aria-pressed": String(row.starred), "aria-label": `Star: ${row.title}` }, row.starred ? "★" : "☆");
   star.addEventListener("click", () => post(`/api/results/${row.id}/star`, { starred: !row.starred }).catch(complain));
   const day = row.finished ? new Date(1000 * row.finished).toLocaleString([], { dateStyle: "medium", timeStyle: "short" }) : "";
+  if (wanted.deleted) {
+    const back = () => post(`/api/results/${row.id}/delete`, { deleted: false }).catch(complain);
+    return h("article", { class: "card" }, h("img", { src: `/api/results/${row.id}/small`, alt: "", loading: "lazy" }), h("div", { class: "text" }, h("div", {}, row.title)),
+      h("div", { class: "row" }, h("button", { type: "button", class: "small-button", onclick: back }, "Bring it back")));
+  }
   return h("article", { class: "card" },
     h("button", { type: "button", class: "open", "aria-label": `Show: ${row.title}`, onclick: () => go.open(row.id) }, h("img", { src: `/api/results/${row.id}/small`, alt: "", loading: "lazy" })),
     h("div", { class: "text" }, h("div", {}, row.title), h("small", {}, [row.how, `${row.width} × ${row.height}`, day].filter(Boolean).join(" · "))),

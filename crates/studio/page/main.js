@@ -41,6 +41,7 @@ const look = () => {
 theme.value = localStorage.getItem("impasto-theme") ?? "system";
 theme.addEventListener("change", () => { localStorage.setItem("impasto-theme", theme.value); look(); });
 look();
+if (!["localhost", "127.0.0.1", "[::1]"].includes(location.hostname)) by("where").textContent = "Pictures go to the machine that runs the studio, and nowhere else.";
 
 try {
   const start = await get("/api/start");
@@ -50,7 +51,7 @@ try {
   compare.start();
   invite.start(start.invitation);
   listen((state) => { paint.tell(state); queue.tell(state); history.tell(state); },
-    (linked) => { by("link").textContent = linked ? "" : "The program does not answer; what is painted goes on if it runs."; });
+    (linked) => { by("link").textContent = linked ? "" : linked === null ? "The program was started anew: open the address that it prints." : "The program does not answer: start it again if it was ended."; });
 } catch (error) {
   complain(error);
 }

@@ -57,7 +57,7 @@ export function open() {
   const photos = order.content ? [{ ...order.content }] : [];
   /** @type {One[]} */
   const paintings = order.styles.map(({ picture, name }) => ({ picture, name }));
-  const boxes = ways().map((way, at) => ({ way, box: h("input", { type: "checkbox", id: `way-${at}`, checked: way.name === order.quality && !order.recipe && !order.text }) }));
+  const boxes = ways().map((way, at) => ({ way, box: h("input", { type: "checkbox", id: `way-${at}`, disabled: Boolean(way.missing), checked: way.name === order.quality && !order.recipe && !order.text }) }));
   const plan = h("p", { class: "told", role: "status", id: "many-told" });
   const go = h("button", { type: "button", class: "main", id: "many-go" }, "Add to the queue");
   const chosen = () => boxes.filter(({ box }) => box.checked).map(({ way }) => way);
@@ -81,9 +81,9 @@ export function open() {
       say(`${orders.length} pictures are in the queue`);
     } catch (error) { plan.textContent = sentences(error); go.disabled = false; }
   });
-  const close = dialog("Paint many", h("p", {}, "Every photo is painted in every painting, in every way; knobs and settings are those of the page."),
+  const close = dialog("Paint many", h("p", {}, "Every photo is painted in every painting, in every way; knobs and settings are those of the page, regions are left out."),
     shelf("Photos", photos, count), shelf("Paintings", paintings, count),
-    h("fieldset", {}, h("legend", {}, "Ways"), h("div", { class: "ways" }, ...boxes.map(({ way, box }) => h("label", { title: way.about }, box, ` ${way.name}`)))),
+    h("fieldset", {}, h("legend", {}, "Ways"), h("div", { class: "ways" }, ...boxes.map(({ way, box }) => h("label", { title: way.missing ?? way.about, class: way.missing ? "missing" : "" }, box, ` ${way.name}`)))),
     plan, h("div", { class: "row" }, go, h("button", { type: "button", onclick: () => close() }, "Cancel")));
   count();
 }

@@ -30,7 +30,7 @@ const pen = (layer) => /** @type {any} */ (layer.getContext("2d", { willReadFreq
 
 function add() {
   if (!board || board.regions.length >= COLORS.length) return;
-  board.regions.push({ color: COLORS[board.regions.length], keep: false, picture: order.styles[board.regions.length % Math.max(1, order.styles.length)]?.picture ?? "", layer: canvas(board.width, board.height) });
+  board.regions.push({ color: COLORS[board.regions.length], keep: order.styles.length < 2, picture: order.styles.length < 2 ? "" : order.styles[board.regions.length % order.styles.length].picture, layer: canvas(board.width, board.height) });
   current = board.regions.length - 1;
   past = [];
 }
@@ -46,7 +46,20 @@ export async function open() {
     board = { photo: order.content.picture, width: Math.max(1, Math.round(photo.naturalWidth * scale)), height: Math.max(1, Math.round(photo.naturalHeight * scale)), regions: [] };
     add();
   }
+  before = copy(board);
   show(photo);
+}
+
+/** The board as it was when it was opened. @type {typeof board} */
+let before = null;
+
+/** @param {typeof board} from @returns {typeof board} */
+function copy(from) {
+  return from && { ...from, regions: from.regions.map((region) => {
+    const layer = canvas(from.width, from.height);
+    pen(layer).drawImage(region.layer, 0, 0);
+    return { ...region, layer };
+  }) };
 }
 
 /** @param {HTMLImageElement} photo */
@@ -98,17 +111,34 @@ function show(photo) {
     pen(stroke).clearRect(0, 0, stroke.width, stroke.height);
     draw();
   };
-  const fill = () => {
-    const ink = pen(stroke);
-    ink.fillStyle = "#fff";
-    ink.fillRect(0, 0, stroke.width, stroke.height);
+  /** Fills from a place up to what is painted of the region. @param {{x: number, y: number}} at */
+  const fill = (at) => {
+    const { width, height } = stroke;
+    const [x, y] = [Math.floor(at.x), Math.floor(at.y)];
+    if (x < 0 || y < 0 || x >= width || y >= height) return;
+    const painted = pen(place.regions[current].layer).getImageData(0, 0, width, height).data;
+    const image = pen(stroke).createImageData(width, height);
+    const open = [y * width + x];
+    while (open.length) {
+      const spot = /** @type {number} */ (open.pop());
+      if (image.data[4 * spot + 3] || painted[4 * spot + 3] > 127) continue;
+      image.data.fill(255, 4 * spot, 4 * spot + 4);
+      const across = spot % width;
+      if (across > 0) open.push(spot - 1);
+      if (across < width - 1) open.push(spot + 1);
+      if (spot >= width) open.push(spot - width);
+      if (spot < width * (height - 1)) open.push(spot + width);
+    }
+    pen(stroke).putImageData(image, 0, 0);
     commit();
   };
+  /** Where the fill begins. */
+  let pressed = { x: -1, y: -1 };
   view(stage, [seen], {
     width: place.width, height: place.height,
     /** @param {{x: number, y: number}} at @param {{x: number, y: number} | null} before @param {number} pressure */
     stroke(at, before, pressure) {
-      if (brush.tool === "fill") return;
+      if (brush.tool === "fill") { pressed = at; return; }
       const radius = Math.max(1, (brush.size * place.width / 1024) * pressure / 2);
       const ink = pen(stroke);
       const from = before ?? at;
@@ -125,11 +155,11 @@ function show(photo) {
       }
       draw();
     },
-    end() { if (brush.tool === "fill") fill(); else commit(); },
+    end() { if (brush.tool === "fill") fill(pressed); else commit(); },
     cancel() { pen(stroke).clearRect(0, 0, stroke.width, stroke.height); draw(); },
   });
   const side = h("div", { class: "side" });
-  const refresh = () => { side.replaceChildren(...panel({ undo, draw, refresh, close: () => box.close() })); draw(); };
+  const refresh = () => { side.replaceChildren(...panel({ undo, draw, refresh, close: () => box.close(), cancel: () => { board = before; past = []; box.close(); } })); draw(); };
   box.replaceChildren(stage, side);
   box.onkeydown = (/** @type {KeyboardEvent} */ event) => {
     if (event.target instanceof HTMLInputElement && event.target.type !== "range") return;
@@ -142,19 +172,22 @@ function show(photo) {
     event.preventDefault();
     refresh();
   };
+  // Esc is to cancel.
+  box.oncancel = () => { board = before; past = []; };
+  brush.tool = "brush";
   box.showModal();
   refresh();
 }
 
-/** @param {{undo: () => void, draw: () => void, refresh: () => void, close: () => void}} act */
-function panel({ undo, draw, refresh, close }) {
+/** @param {{undo: () => void, draw: () => void, refresh: () => void, close: () => void, cancel: () => void}} act */
+function panel({ undo, draw, refresh, close, cancel }) {
   const place = /** @type {NonNullable<typeof board>} */ (board);
   const slide = (/** @type {"size" | "hardness" | "opacity"} */ name, /** @type {string} */ text, /** @type {number} */ most) =>
     h("label", {}, text, h("input", { type: "range", min: name === "size" ? 2 : 0, max: most, value: brush[name], oninput: (/** @type {any} */ event) => { brush[name] = Number(event.target.value); draw(); } }));
   const tools = /** @type {const} */ ([["brush", "Brush (B)"], ["eraser", "Eraser (E)"], ["fill", "Fill"]]);
   return [
     h("h2", {}, "Regions"),
-    h("p", { class: "told" }, "Where nothing is painted, the paintings of the whole picture are."),
+    h("p", { class: "told" }, "Paint where something else is to happen: the photo stays, or another painting is used (add it under Paintings first). The rest is painted as before."),
     h("div", { class: "regions" }, ...place.regions.map((region, at) => {
       const dot = h("button", { type: "button", "aria-pressed": String(at === current), "aria-label": `Region ${at + 1}`, onclick: () => { current = at; refresh(); } });
       dot.style.background = region.color;
@@ -170,7 +203,7 @@ function panel({ undo, draw, refresh, close }) {
     h("p", { class: "told" }, h("kbd", {}, "["), " ", h("kbd", {}, "]"), " size · wheel zooms · ", h("kbd", {}, "Space"), " and drag, or two fingers, move · ", h("kbd", {}, "Ctrl+Z"), " undo"),
     h("div", { class: "row" }, h("button", { type: "button", id: "mask-undo", onclick: undo }, "Undo"),
       h("button", { type: "button", onclick: () => { board = null; change("pictures", { mask: null, regions: [] }); close(); } }, "Without regions"),
-      h("button", { type: "button", onclick: close }, "Cancel"),
+      h("button", { type: "button", id: "mask-cancel", onclick: cancel }, "Cancel"),
       h("button", { type: "button", class: "main", id: "mask-done", onclick: () => done(close) }, "Use them")),
   ];
 }

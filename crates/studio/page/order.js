@@ -25,11 +25,14 @@ function read() {
 /** @type {((what: string) => void)[]} */
 const listeners = [];
 
-/** Tells of changes: `pictures`, `knobs`, `work` (what cannot go on from the present picture). @param {(what: string) => void} listener */
+/** Tells of changes: `pictures`, `knobs`, `work` (what cannot go on from the present picture), `taken` (nothing is painted for it). @param {(what: string) => void} listener */
 export const onchange = (listener) => listeners.push(listener);
 
 /** Changes the order. @param {string} what @param {Record<string, any>} values */
 export function change(what, values) {
+  // Regions are places of a photo.
+  const another = what === "pictures" && values.content && order.content && values.content.picture !== order.content.picture && !("regions" in values);
+  if (another && (order.regions.length || order.mask)) values = { ...values, regions: [], mask: null };
   Object.assign(order, values);
   localStorage.setItem(KEY, JSON.stringify(order));
   for (const listener of listeners) listener(what);
@@ -50,11 +53,11 @@ export function told(more = {}) {
   };
 }
 
-/** Takes an order back that the program was given. @param {any} given @param {Record<string, string>} [names] */
-export function take(given, names = given.names ?? {}) {
+/** Takes an order back that the program was given; what is `taken` is not painted at once. @param {any} given @param {Record<string, string>} [names] @param {string} [what] */
+export function take(given, names = given.names ?? {}, what = "pictures") {
   const name = (/** @type {string} */ id) => names[id] ?? id.replace(/^@/, "");
   const base = empty();
-  change("pictures", {
+  change(what, {
     ...base,
     content: given.content ? { picture: given.content, name: name(given.content) } : order.content,
     styles: (given.styles ?? []).map((/** @type {any} */ style) => ({ ...style, name: name(style.picture) })),

@@ -2,7 +2,7 @@
 // The easel: what is painted, how it goes, and what can be done about it.
 
 import { by, complain, dialog, duration, h, quiet, say, sentences } from "./dom.js";
-import { change, complete, onchange, order, told } from "./order.js";
+import { change, complete, onchange, order, take, told } from "./order.js";
 import { show as showPictures } from "./pictures.js";
 import { get, post, small } from "./server.js";
 
@@ -19,7 +19,7 @@ let watched = 0;
 export async function paint(from = "fresh", more = {}) {
   problems(null);
   if (!complete()) {
-    problems(order.content ? "Choose a painting to learn from: drop one, or take one below." : "Choose a photo to paint: drop one, or take one below.");
+    problems(order.content ? "Choose a painting to learn from: drop one, or take a built-in one." : "Choose a photo to paint: drop one, or take a built-in one.");
     return;
   }
   const start = from === "fresh" ? {} : { start: from };
@@ -47,7 +47,7 @@ export function tell(state) {
   now = state;
   if (state.preview > shown && !loading && (state.job?.live || watched)) showPreview(state.preview);
   const ended = state.ended;
-  if (ended && ended.live && JSON.stringify(ended) !== JSON.stringify(before.ended)) finished(ended);
+  if (ended && JSON.stringify(ended) !== JSON.stringify(before.ended)) finished(ended);
   refresh();
 }
 
@@ -134,7 +134,7 @@ const again = quiet(80, () => {
 });
 
 const WORDS = {
-  keep: [[-60, "all style"], [-20, "more style"], [20, "balanced"], [60, "more photo"], [101, "mostly photo"]],
+  keep: [[-60, "mostly style"], [-20, "more style"], [20, "balanced"], [60, "more photo"], [101, "mostly photo"]],
   strokes: [[-60, "fine"], [-20, "finer"], [20, "as in the painting"], [60, "broader"], [101, "broad"]],
 };
 
@@ -151,7 +151,8 @@ export function showOrder() {
   size.value = String(order.size);
   const parts = order.regions.length + (order.mask ? 1 : 0);
   by("mask-told").hidden = parts === 0;
-  by("mask-told").textContent = `${order.regions.length} region${order.regions.length === 1 ? "" : "s"} of their own${order.mask ? ", and some of the photo is kept" : ""}`;
+  const many = order.regions.length;
+  by("mask-told").textContent = [many ? `${many} region${many === 1 ? "" : "s"} in paintings of their own` : "", order.mask ? "some of the photo is kept" : ""].filter(Boolean).join(", ");
   if (order.content && by("picture").hidden) onEasel(small(order.content.picture), true);
   if (!order.content && !result && !live()) { by("picture").hidden = true; by("welcome").hidden = false; }
 }
@@ -160,6 +161,8 @@ export function showOrder() {
 export function start() {
   onchange((what) => {
     showOrder();
+    if (complete()) problems(null);
+    if (what === "taken") return;
     if (what === "pictures") {
       result = null;
       if (order.content && !complete()) onEasel(small(order.content.picture), true);
@@ -174,14 +177,13 @@ export function start() {
   by("stop").addEventListener("click", stop);
   by("on").addEventListener("click", async () => {
     try {
-      const { id } = result;
-      result = null;
+      const { id } = await post(`/api/jobs/${result.id}/on`, {});
       watched = id;
-      await post(`/api/jobs/${id}/on`, {});
+      result = null;
     } catch (error) { complain(error); }
     refresh();
   });
-  by("more").addEventListener("click", () => paint(`result:${result.id}`, { steps: 20 }));
+  by("more").addEventListener("click", more);
   by("enqueue").addEventListener("click", enqueue);
   by("star").addEventListener("click", async () => {
     result = { ...result, starred: !result.starred };
@@ -202,6 +204,17 @@ function stop() {
   if (job) post(`/api/jobs/${job.id}/stop`, { keep: true }).catch(complain);
 }
 
+/** Steps more on the result that is shown, as it was ordered, whatever is on the page. */
+async function more() {
+  const { id } = result;
+  try {
+    const { order: before } = await get(`/api/results/${id}/settings`);
+    if (!before?.content) { problems("This picture does not know how it was ordered, so it cannot go on"); return; }
+    take(before, before.names ?? {}, "taken");
+    paint(`result:${id}`, { steps: 20 });
+  } catch (error) { complain(error); }
+}
+
 async function enqueue() {
   if (!complete()) { paint(); return; }
   try {
@@ -220,6 +233,7 @@ export function exporting(row) {
   const go = h("button", { type: "button", class: "main", id: "export-go" }, "Save");
   size.addEventListener("change", async () => {
     go.textContent = size.value ? "Add to the queue" : "Save";
+    format.disabled = settings.disabled = Boolean(size.value);
     plan.textContent = size.value ? "Looking what that takes …" : "";
     if (!size.value) return;
     try {

@@ -4,6 +4,7 @@
 import { by, dialog, h, say, sentences } from "./dom.js";
 import { change, order, take } from "./order.js";
 import { send, small } from "./server.js";
+import { takeRecipe } from "./settings.js";
 
 /** @type {any[]} */
 let builtIn = [];
@@ -13,8 +14,7 @@ export async function takeIn(files, as) {
   for (const file of files) {
     try {
       if (file.name?.endsWith(".toml")) {
-        change("work", { text: await file.text(), recipe: "", settings: {}, keep: 0, strokes: 0 });
-        by("more-settings").open = true;
+        await takeRecipe(await file.text(), file.name.slice(0, -5));
         continue;
       }
       const { picture, made } = await send(file, file.name || "pasted.png");

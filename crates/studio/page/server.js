@@ -38,11 +38,14 @@ export const small = (id) => `/api/pictures/${encodeURIComponent(id)}/small`;
 
 /**
  * Listens to what happens. One tab holds the stream and tells the others, since browsers allow six connections in all.
- * @param {(state: any) => void} tell @param {(linked: boolean) => void} linked
+ * @param {(state: any) => void} tell @param {(linked: boolean | null) => void} linked; null: another program answers
  */
 export function listen(tell, linked) {
   const channel = new BroadcastChannel("impasto-studio");
   channel.onmessage = ({ data }) => (data.state ? tell(data.state) : linked(data.linked));
+  /** Whether it is gone, or was started anew with another token. */
+  const lost = () => fetch("/api/state", { credentials: "same-origin" }).then(({ status }) => (status === 401 ? null : false), () => false)
+    .then((state) => { linked(state); channel.postMessage({ linked: state }); });
   const hold = () => new Promise(() => {
     const source = new EventSource("/api/events");
     source.onmessage = ({ data }) => {
@@ -51,7 +54,7 @@ export function listen(tell, linked) {
       channel.postMessage({ state });
     };
     source.onopen = () => { linked(true); channel.postMessage({ linked: true }); };
-    source.onerror = () => { linked(false); channel.postMessage({ linked: false }); };
+    source.onerror = lost;
   });
   get("/api/state").then(tell, () => linked(false));
   // Locks are there on this machine's own addresses; on others each tab has a stream.

@@ -50,14 +50,14 @@ async function show() {
   }
 }
 
-/** Recipes of one's own; those of the program. @type {string[]} */
+/** Recipes of the program. @type {{name: string, about: string, missing: string | null}[]} */
 let builtIn = [];
 
-/** Ways to paint: qualities, recipes of the program, one's own; what each changes about an order. @returns {{name: string, about: string, changes: Record<string, any>}[]} */
+/** Ways to paint: qualities, recipes of the program, one's own; what each changes about an order. @returns {{name: string, about: string, missing?: string | null, changes: Record<string, any>}[]} */
 export const ways = () => [
   ...["instant", "draft", "normal", "fine"].map((quality) => ({ name: quality, about: "a quality", changes: { quality, recipe: "", text: "" } })),
   ...own.map(({ name, text }) => ({ name, about: "my own", changes: { text, recipe: "" } })),
-  ...builtIn.map((recipe) => ({ name: recipe, about: "a recipe", changes: { recipe, text: "" } })),
+  ...builtIn.map(({ name, about, missing }) => ({ name, about, missing, changes: { recipe: name, text: "" } })),
 ];
 
 async function readOwn() {
@@ -72,22 +72,33 @@ function showRecipe() {
   by("forget-recipe").hidden = !mine;
 }
 
-/** @param {string} chosen */
-function choose(chosen) {
+/** @param {string} chosen @param {string} [what] */
+function choose(chosen, what = "work") {
   const mine = own.find(({ name }) => OWN + name === chosen);
-  change("work", { recipe: mine ? "" : chosen, text: mine?.text ?? "", settings: {}, ...(mine ? { keep: 0, strokes: 0 } : {}) });
+  change(what, { recipe: mine ? "" : chosen, text: mine?.text ?? "", settings: {}, ...(mine ? { keep: 0, strokes: 0 } : {}) });
 }
 
 async function keep() {
   const mine = own.find(({ text }) => text === order.text);
-  const name = await ask("Keep as my own", "Name", mine?.name ?? "");
+  const asked = await ask("Keep as my own", "Name: letters, digits, spaces, dashes", mine?.name ?? "");
+  const name = asked?.replace(/[^\p{L}\p{N} _-]+/gu, "-").trim();
   if (!name) return;
   try {
     await post("/api/recipes", { name, order: told() });
     await readOwn();
-    choose(OWN + name);
+    choose(OWN + name, "taken");
     say(`${name} is among your recipes, and a file in the studio's folder`);
   } catch (error) { complain(error); }
+}
+
+/** A recipe from a file is kept, and chosen. @param {string} text @param {string} file */
+export async function takeRecipe(text, file) {
+  const name = file.replace(/[^\p{L}\p{N} _-]+/gu, "-").trim().slice(0, 40) || "recipe";
+  await post("/api/recipes", { name, order: { text } });
+  await readOwn();
+  choose(OWN + name);
+  by("more-settings").open = true;
+  say(`${name} is among your recipes now, and chosen`);
 }
 
 async function forget() {
@@ -103,8 +114,8 @@ async function forget() {
 /** Makes the form. @param {any} start */
 export function start({ settings, recipes }) {
   table = settings;
-  builtIn = recipes.map((/** @type {any} */ one) => one.name);
-  by("built-in-recipes").append(...recipes.map((/** @type {any} */ one) => h("option", { value: one.name, title: one.about }, one.name)));
+  builtIn = recipes;
+  by("built-in-recipes").append(...recipes.map((/** @type {any} */ one) => h("option", { value: one.name, title: one.missing ?? one.about, disabled: Boolean(one.missing) }, one.missing ? `${one.name} (not installed)` : one.name)));
   const refresh = quiet(120, () => { showRecipe(); if (by("more-settings").open) show(); });
   by("more-settings").addEventListener("toggle", refresh);
   by("recipe").addEventListener("change", () => choose(by("recipe").value));

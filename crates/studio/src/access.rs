@@ -192,6 +192,12 @@ impl Access {
 
     /// Whether `HOST:PORT` is ours. An address by number cannot be made to lead elsewhere by whoever owns a name.
     fn is_ours(&self, host: &str) -> bool {
+        // Browsers leave the usual port out.
+        let whole = format!("{host}:80");
+        let host = match self.port == 80 && !host.ends_with(":80") {
+            true => &whole,
+            false => host,
+        };
         let by_number = || {
             let address = host.parse::<SocketAddr>().ok();
             address.is_some_and(|found| found.port() == self.port && !found.ip().is_unspecified())

@@ -48,15 +48,13 @@ pub enum Phase {
     Saving,
 }
 
-/// How the last job ended.
+/// How the last job ended that was watched.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Ended {
     /// Its number.
     pub id: i64,
     /// Whether there is a result.
     pub result: bool,
-    /// Whether somebody watched it.
-    pub live: bool,
     /// What was wrong.
     pub problem: Option<String>,
 }
@@ -66,7 +64,7 @@ pub struct Ended {
 pub struct State {
     /// The job under way.
     pub job: Option<JobNow>,
-    /// How the last one ended.
+    /// How the last one ended that was watched.
     pub ended: Option<Ended>,
     /// The number of the newest preview.
     pub preview: u64,
@@ -76,6 +74,8 @@ pub struct State {
     pub results: u64,
     /// Whether the queue is paused.
     pub paused: bool,
+    /// What keeps the queue from going on.
+    pub problem: Option<String>,
     /// Whether the studio is being closed.
     pub closing: bool,
 }

@@ -9,6 +9,7 @@
 //! DIR/thumbs/…jpg                   small ones of all these; made again where they are missing
 //! DIR/checkpoints/                  jobs under way
 //! DIR/studio.db                     queue, and an index of the results
+//! DIR/queue.paused                  is there if the queue is paused
 //! DIR/studio.lock, DIR/studio.json  held by the program that has the folder open; where its page is
 //! ```
 
@@ -104,6 +105,20 @@ impl Folder {
     /// The folder itself.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether the queue is paused, as it was left.
+    pub fn is_paused(&self) -> bool {
+        self.path.join("queue.paused").exists()
+    }
+
+    /// Keeps that for the next time; where that fails, the queue goes on then.
+    pub fn keep_paused(&self, paused: bool) {
+        let path = self.path.join("queue.paused");
+        let _ = match paused {
+            true => fs::write(path, b"").err(),
+            false => fs::remove_file(path).err(),
+        };
     }
 
     /// A result, deleted or not.

@@ -157,6 +157,8 @@ impl Studio {
         })?;
         let pictures = Arc::new(Pictures::new(folder.clone()));
         let events = Events::default();
+        let paused = folder.is_paused();
+        events.tell(|state| state.paused = paused);
         let run = Arc::new(impasto::job::Run {
             encoder: options.encoder.clone(),
             device: options.device.clone(),

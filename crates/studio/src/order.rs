@@ -253,6 +253,11 @@ impl Told {
             problems.extend(more);
             Default::default()
         });
+        let weights = self.styles.iter().map(|style| style.weight);
+        let weights = weights.chain(self.regions.iter().map(|region| region.weight));
+        for weight in weights.filter(|weight| !(weight.is_finite() && *weight > 0.0)) {
+            problems.push(format!("a weight is {weight}: must be more than 0"));
+        }
         if self.styles.is_empty() && self.regions.is_empty() && recipe.method.needs_styles() {
             problems.push("a painting to learn from is missing".into());
         }

@@ -12,6 +12,8 @@ use std::path::PathBuf;
 
 /// The most letters of a name.
 const LONGEST: usize = 40;
+/// The most bytes of a recipe.
+const LARGEST: usize = 64 << 10;
 /// The most recipes that are kept.
 const MOST: usize = 500;
 /// Names that Windows keeps for devices, which no file may have.
@@ -28,7 +30,9 @@ pub struct Kept {
 
 /// Whether a name can be that of a file, on every system.
 fn is_name(name: &str) -> bool {
-    let plain = |letter: char| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_');
+    let plain = |letter: char| {
+        letter.is_alphabetic() || letter.is_ascii_digit() || matches!(letter, ' ' | '-' | '_')
+    };
     let lower = name.to_lowercase();
     let device = |device: &str| {
         let rest = lower.strip_prefix(device);
@@ -86,6 +90,9 @@ pub fn keep(folder: &Folder, name: &str, recipe: Recipe) -> Result<(), Refused> 
     }
     let about = name.to_string();
     let text = RecipeFile { about, recipe }.to_toml();
+    if text.len() > LARGEST {
+        return Err(Refused::new(413, "that is too much for a recipe"));
+    }
     let written = write_whole(&path, text.as_bytes());
     written.map_err(|source| crate::Error::File { path, source }.into())
 }

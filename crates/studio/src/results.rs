@@ -1,7 +1,7 @@
 //! Results: PNG files in a plain folder, with their settings in them, which the database is an index of.
 
 use crate::Error;
-use crate::database::Database;
+use crate::database::{Database, Finished, State};
 use crate::folder::Folder;
 use crate::order::Told;
 use crate::pictures::{SMALL, jpeg, reduced};
@@ -153,6 +153,28 @@ pub fn export(
     Ok(picture.encode(format, &options).map_err(Error::from)?)
 }
 
+/// The file of a job's result, and its size if it is written already. A file of its name that says nothing of this job is
+/// somebody else's: then it has another name.
+pub fn file_of(folder: &Folder, told: &Told, id: i64) -> (String, Option<(usize, usize)>) {
+    let name = file_name(&told.title(), id);
+    let stem = name.trim_end_matches(".png").to_string();
+    let names = std::iter::once(name).chain((2..).map(|number| format!("{stem}-{number}.png")));
+    for name in names {
+        let path = folder.result(&name, false);
+        let Ok(size) = size_of(&path) else {
+            return (name, None);
+        };
+        let settings = fs::read(&path).ok().and_then(|bytes| settings_of(&bytes));
+        let settings = settings.and_then(|text| serde_json::from_str::<Value>(&text).ok());
+        let studio = settings.unwrap_or_default()["studio"].take();
+        if studio["job"] == id && studio["order"] == json!(told) {
+            return (name, Some(size));
+        }
+    }
+    // There is always a further number.
+    (format!("{stem}-0.png"), None)
+}
+
 /// Width and height of a PNG, by its first bytes.
 ///
 /// # Errors
@@ -219,7 +241,9 @@ fn take_in(folder: &Folder, database: &Database, file: String) -> Result<(), Err
     let settings: Value = settings_of(&bytes)
         .and_then(|text| serde_json::from_str(&text).ok())
         .unwrap_or_default();
+    // A number of another program's making must not use all numbers up.
     let id = settings["studio"]["job"].as_i64();
+    let id = id.filter(|id| (1..1 << 31).contains(id));
     let told = serde_json::from_value::<Told>(settings["studio"]["order"].clone());
     let told = serde_json::to_string(&told.unwrap_or_default()).unwrap_or_default();
     let stem = file.trim_end_matches(".png");
@@ -230,9 +254,18 @@ fn take_in(folder: &Folder, database: &Database, file: String) -> Result<(), Err
     database.ask_now(move |tables| {
         // A job that is not noted as finished finds its result itself.
         let waits = id.map(|id| tables.job(id)).transpose()?.flatten();
-        match waits.is_some_and(|job| job.file.is_none()) {
-            true => Ok(()),
-            false => tables.take_in(id, &title, &told, &file, size),
+        match waits.filter(|job| job.file.is_none()) {
+            Some(job) if job.state == State::Failed => {
+                let finished = Finished {
+                    state: State::Done,
+                    file: &file,
+                    size,
+                    seconds: 0.0,
+                };
+                tables.finish(job.id, &finished).map(|_| ())
+            }
+            Some(_) => Ok(()),
+            None => tables.take_in(id, &title, &told, &file, size),
         }
     })
 }

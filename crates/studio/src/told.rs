@@ -44,7 +44,8 @@ pub fn sentences(problems: &[Problem]) -> Vec<String> {
     problems.iter().map(sentence).collect()
 }
 
-fn sentence(problem: &Problem) -> String {
+/// A sentence about a problem of a job.
+pub fn sentence(problem: &Problem) -> String {
     match problem {
         Problem::Setting(problem) => of_setting(problem),
         Problem::Failed(error) | Problem::Limits(error) => of_error(error),

@@ -101,7 +101,11 @@ impl GraphSpec {
         if values.next().is_some() {
             return Err(another());
         }
-        spec.outputs = self.outputs.iter().map(|&value| place(value, &made)).collect();
+        spec.outputs = self
+            .outputs
+            .iter()
+            .map(|&value| place(value, &made))
+            .collect();
         spec.validate()?;
         Ok(spec)
     }
@@ -126,7 +130,11 @@ fn normalising(kept: Option<&[Vec<f32>; 2]>, affine: &Affine) -> Result<Scaling>
         .map(|(channel, (mean, deviation))| {
             let (gamma, beta) = behind(channel);
             // A channel without any deviation is all mean.
-            let scale = if *deviation > 0.0 { gamma / deviation } else { 0.0 };
+            let scale = if *deviation > 0.0 {
+                gamma / deviation
+            } else {
+                0.0
+            };
             (scale, beta - mean * scale)
         })
         .unzip();

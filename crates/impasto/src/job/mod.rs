@@ -36,10 +36,12 @@ use crate::picture::Picture;
 use crate::picture::colors::ColorMode;
 use crate::recipe::{Init, Optimize, Recipe, Value, fields};
 use crate::stylizer::Networks;
+use crate::video::{Painters, following};
 use crate::{Error, PainterSpec, RunLimits, Style, Stylizer};
 use impasto_compute::Device;
 use serde_json::json;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// What a job consists of, not yet looked at.
 #[derive(Clone, Debug)]
@@ -166,6 +168,11 @@ impl Run {
         }
     }
 
+    /// Notes what is wrong with the network that paints.
+    pub fn check_painter(&self, problems: &mut Vec<Problem>) {
+        find_painter(self, problems);
+    }
+
     /// Notes what somebody chose and what cannot have an effect.
     fn check_idle(&self, problems: &mut Vec<Problem>) {
         let colors = self.recipe.colors.mode != ColorMode::Style;
@@ -259,6 +266,24 @@ impl CheckedRun {
     /// # Errors
     /// What only shows when everything comes together, and once more what a part that is missing was not opened for.
     pub fn stylizer(self, styles: Vec<Style>) -> Result<Stylizer, Vec<Problem>> {
+        Ok(self.stylizers(styles, |_| None)?.0)
+    }
+
+    /// Prepares the run for a film: who paints the first frame of a shot, and who the others.
+    ///
+    /// # Errors
+    /// As [`CheckedRun::stylizer`].
+    pub fn painters(self, styles: Vec<Style>) -> Result<Painters, Vec<Problem>> {
+        let (first, next) = self.stylizers(styles, following)?;
+        Ok(Painters { first, next })
+    }
+
+    /// The run, and perhaps another one on the same device by a recipe that follows from its own.
+    fn stylizers(
+        self,
+        styles: Vec<Style>,
+        other: impl FnOnce(&Recipe) -> Option<Recipe>,
+    ) -> Result<(Stylizer, Option<Stylizer>), Vec<Problem>> {
         let needs_painter = self.ordered.recipe.painter().is_some();
         let is_open = self.encoder.is_some() || self.ordered.recipe.optimize().is_none();
         let (Some(device), true) = (
@@ -278,26 +303,29 @@ impl CheckedRun {
             log::info!("network that paints: {}", painter.name);
         }
         let (regions, styles) = self.regions.with(styles)?;
-        let networks = Networks {
-            encoder: self.encoder.as_ref(),
-            painter: self.painter.as_ref(),
+        let device: Arc<dyn Device> = device.into();
+        let made = |recipe: Recipe| -> Result<Stylizer, Vec<Problem>> {
+            let networks = Networks {
+                encoder: self.encoder.as_ref(),
+                painter: self.painter.as_ref().filter(|_| recipe.painter().is_some()),
+            };
+            let stylizer =
+                Stylizer::with_networks(device.clone(), networks, styles.clone(), recipe);
+            let stylizer = stylizer.and_then(|stylizer| stylizer.in_regions(regions.clone()));
+            let mut stylizer = stylizer.map_err(Problem::all_of)?;
+            stylizer.set_start(self.start.clone());
+            let stylizer = match &self.palette {
+                Some(picture) => stylizer.colors_of(picture.clone()),
+                None => stylizer,
+            };
+            let limited = stylizer.with_limits(self.ordered.limits);
+            limited.map_err(|error| match error {
+                Error::Invalid(problems) => problems.into_iter().map(Problem::Setting).collect(),
+                error => vec![Problem::Limits(error)],
+            })
         };
-        let stylizer = Stylizer::with_networks(device, networks, styles, self.ordered.recipe);
-        let stylizer = stylizer.and_then(|stylizer| stylizer.in_regions(regions));
-        let stylizer = stylizer.map_err(Problem::all_of)?;
-        let stylizer = match self.start {
-            Some(picture) => stylizer.start_from(picture),
-            None => stylizer,
-        };
-        let stylizer = match self.palette {
-            Some(picture) => stylizer.colors_of(picture),
-            None => stylizer,
-        };
-        let limited = stylizer.with_limits(self.ordered.limits);
-        limited.map_err(|error| match error {
-            Error::Invalid(problems) => problems.into_iter().map(Problem::Setting).collect(),
-            error => vec![Problem::Limits(error)],
-        })
+        let other = other(&self.ordered.recipe).map(made).transpose()?;
+        Ok((made(self.ordered.recipe.clone())?, other))
     }
 }
 
@@ -466,6 +494,19 @@ impl Draft {
     /// What the run needs.
     pub fn run(&self) -> &CheckedRun {
         &self.run
+    }
+
+    /// Prepares the job for a film: who paints it, and what files of it say of their making.
+    ///
+    /// # Errors
+    /// As [`Draft::prepare`].
+    pub fn prepare_film(self) -> Result<(Painters, String), Vec<Problem>> {
+        if !self.problems.is_empty() {
+            return Err(self.problems);
+        }
+        let painters = self.run.painters(self.styles)?;
+        let settings = describe(&painters.first);
+        Ok((painters, settings))
     }
 
     /// Prepares the job: its network is made.

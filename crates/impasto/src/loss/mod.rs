@@ -11,6 +11,7 @@
 //! | [`wasserstein`] | Gaussians, by Wasserstein-2 distance | moments |
 //! | [`mean_std`] | mean and standard deviation | moments |
 //! | [`region`] | what a loss of moments does, in a region | moments of the region |
+//! | [`temporal`] | what the frames before became | image |
 //! | [`variation`] | neighbouring pixels | image |
 //!
 //! Values stay on the device until somebody asks ([`LossValue::value`]).
@@ -23,6 +24,7 @@ pub mod mean_std;
 mod objective;
 pub mod region;
 mod scaling;
+pub mod temporal;
 pub mod variation;
 pub mod wasserstein;
 

@@ -3,9 +3,9 @@
 use crate::Result;
 use crate::loss::Term;
 use crate::observer::Scale;
-use crate::picture::{Filter, Picture};
+use crate::picture::{Filter, Picture, resize_planes};
 use crate::recipe::Pixels;
-use impasto_compute::{Device, Tensor};
+use impasto_compute::{Device, Size, Tensor};
 use std::fmt;
 
 /// Terms that are added to those of the recipe, made anew for every scale.
@@ -69,5 +69,16 @@ impl TermContext<'_> {
         let picture = picture.resized(width, height, Filter::Bicubic);
         let values = self.pixels.encode(picture.rgb().to_vec());
         Ok(self.device.upload(&values, &[3, height, width])?)
+    }
+
+    /// Weights of places of a picture, in the size of the scale: `[height, width]`, 0 to 1.
+    pub fn places(&self, weights: &[f32], size: Size) -> Vec<f32> {
+        let Scale { width, height, .. } = self.scale;
+        let (from, to) = ((size.height, size.width), (height, width));
+        let mut weights = resize_planes(weights, 1, from, to, Filter::Bicubic);
+        weights
+            .iter_mut()
+            .for_each(|weight| *weight = weight.clamp(0.0, 1.0));
+        weights
     }
 }

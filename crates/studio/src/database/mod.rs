@@ -7,9 +7,9 @@ pub use rows::{Finished, JobRow, PictureRow, State};
 use crate::Error;
 use crate::folder::Folder;
 use rows::{COLUMNS, job};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Row, params};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use tokio::sync::oneshot;
@@ -60,7 +60,8 @@ pub struct Database {
 }
 
 impl Database {
-    /// Opens the database of a folder. One that is damaged is set aside, and its results are read again from their files.
+    /// Opens the database of a folder. One that is damaged is set aside, and its results are read again from their files; one
+    /// that cannot be read for another reason, as of a full disk, is left as it is.
     ///
     /// # Errors
     /// [`Error::Database`].
@@ -68,7 +69,7 @@ impl Database {
         let path = folder.join("studio.db");
         let tables = match Tables::open(&path) {
             Ok(tables) => tables,
-            Err(error) => {
+            Err(error) if is_damage(&error) => {
                 log::warn!(
                     "{}: {error}; it is made anew from the pictures",
                     path.display()
@@ -76,6 +77,7 @@ impl Database {
                 set_aside(&path);
                 Tables::open(&path)?
             }
+            Err(error) => return Err(error),
         };
         let (calls, called) = mpsc::channel::<Call>();
         let run = move || {
@@ -135,14 +137,34 @@ impl Database {
     }
 }
 
-/// Gives a damaged database another name, so that nothing of it is lost.
+/// Whether what is in the file is no database, or a broken one.
+fn is_damage(error: &Error) -> bool {
+    let damage = [ErrorCode::DatabaseCorrupt, ErrorCode::NotADatabase];
+    match error {
+        // The check of its integrity says so.
+        Error::Database(rusqlite::Error::InvalidQuery) => true,
+        Error::Database(error) => error
+            .sqlite_error_code()
+            .is_some_and(|code| damage.contains(&code)),
+        _ => false,
+    }
+}
+
+/// Gives a damaged database another name, one that is free, so that nothing of it is lost.
 fn set_aside(path: &Path) {
+    let with = |end: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(end);
+        PathBuf::from(name)
+    };
+    let free = |number: usize| match number {
+        0 => ".damaged".to_string(),
+        number => format!(".damaged-{number}"),
+    };
+    let aside = (0..).map(free).find(|aside| !with(aside).exists());
+    let aside = aside.unwrap_or_default();
     for end in ["", "-wal", "-shm"] {
-        let mut from = path.as_os_str().to_owned();
-        from.push(end);
-        let mut to = path.as_os_str().to_owned();
-        to.push(format!("{end}.damaged"));
-        let _ = std::fs::rename(from, to);
+        let _ = std::fs::rename(with(end), with(&format!("{end}{aside}")));
     }
 }
 
@@ -199,19 +221,27 @@ impl Tables {
         Ok((self.add(title, told, true)?, left))
     }
 
-    /// Lets a stopped job go on, watched; the file of its picture so far.
-    pub fn go_on(&mut self, id: i64) -> rusqlite::Result<Option<String>> {
-        let Some(JobRow {
-            file: Some(file),
-            state: State::Stopped,
-            ..
-        }) = self.job(id)?
-        else {
-            return Ok(None);
-        };
-        let change = "UPDATE jobs SET state = 'queued', live = 1, file = NULL WHERE id = ?1";
-        self.connection.execute(change, [id])?;
-        Ok(Some(file))
+    /// The title and the order of a job that was stopped, and is there.
+    pub fn stopped(&mut self, id: i64) -> rusqlite::Result<Option<(String, String)>> {
+        let row = self.job(id)?;
+        let row = row.filter(|row| row.state == State::Stopped && !row.deleted);
+        Ok(row.map(|row| (row.title, row.told)))
+    }
+
+    /// Lets a job that failed wait again; whether there is such a job.
+    pub fn again(&mut self, id: i64) -> rusqlite::Result<bool> {
+        let change =
+            "UPDATE jobs SET state = 'queued', problem = NULL WHERE id = ?1 AND state = 'failed'";
+        Ok(self.connection.execute(change, [id])? > 0)
+    }
+
+    /// Whether the order of another job that is not finished names a picture.
+    pub fn is_needed(&mut self, picture: &str, id: i64) -> rusqlite::Result<bool> {
+        let query = "SELECT count(*) FROM jobs WHERE id != ?1 AND (file IS NULL OR state = 'stopped') AND instr(told, ?2) > 0";
+        let count: i64 = self
+            .connection
+            .query_row(query, params![id, picture], |row| row.get(0))?;
+        Ok(count > 0)
     }
 
     /// Takes the next job: what was cut off, what is watched, or the first of the queue unless that is paused.
@@ -279,10 +309,10 @@ impl Tables {
         self.connection.query_row(query, [], |row| row.get(0))
     }
 
-    /// Notes the result of a job.
-    pub fn finish(&mut self, id: i64, finished: &Finished<'_>) -> rusqlite::Result<()> {
+    /// Notes the result of a job; whether the job is still there.
+    pub fn finish(&mut self, id: i64, finished: &Finished<'_>) -> rusqlite::Result<bool> {
         let (width, height) = finished.size;
-        self.connection.execute(
+        let changed = self.connection.execute(
             "UPDATE jobs SET state = ?2, file = ?3, width = ?4, height = ?5, seconds = ?6, finished = ?7,
              problem = NULL WHERE id = ?1",
             params![
@@ -295,7 +325,7 @@ impl Tables {
                 now()
             ],
         )?;
-        Ok(())
+        Ok(changed > 0)
     }
 
     /// Notes why a job could not be painted.
@@ -315,16 +345,22 @@ impl Tables {
     pub fn results(
         &mut self,
         text: &str,
-        starred: bool,
+        (starred, deleted): (bool, bool),
         before: i64,
-        most: i64,
+        most: usize,
     ) -> rusqlite::Result<Vec<JobRow>> {
         let mut query = self.connection.prepare(&format!(
-            "SELECT {COLUMNS} FROM jobs WHERE file IS NOT NULL AND deleted IS NULL AND id < ?3
-             AND instr(lower(title), lower(?1)) > 0 AND (starred OR NOT ?2) ORDER BY id DESC LIMIT ?4"
+            "SELECT {COLUMNS} FROM jobs WHERE file IS NOT NULL AND (deleted IS NOT NULL) = ?1 AND id < ?2
+             AND (starred OR NOT ?3) ORDER BY id DESC"
         ))?;
-        let rows = query.query_map(params![text, starred, before, most], job)?;
-        rows.collect()
+        let rows = query.query_map(params![deleted, before, starred], job)?;
+        let words: Vec<_> = text.split_whitespace().map(str::to_lowercase).collect();
+        let found = rows.filter(|row| {
+            let Ok(row) = row else { return true };
+            let title = row.title.to_lowercase();
+            words.iter().all(|word| title.contains(word))
+        });
+        found.take(most).collect()
     }
 
     /// Stars a result, or takes the star away; whether there is such a result.
@@ -346,8 +382,9 @@ impl Tables {
         let mut query = self
             .connection
             .prepare("DELETE FROM jobs WHERE deleted < ?1 RETURNING file")?;
-        let rows = query.query_map([now() - seconds], |row| row.get(0))?;
-        rows.collect()
+        let rows = query.query_map([now() - seconds], |row| row.get::<_, Option<String>>(0))?;
+        let files: Vec<_> = rows.collect::<Result<_, _>>()?;
+        Ok(files.into_iter().flatten().collect())
     }
 
     /// The files of all results.

@@ -8,7 +8,7 @@ use crate::events::{Ended, Events, JobNow, Phase};
 use crate::folder::Folder;
 use crate::order::{Told, ToldStyle, looked_at};
 use crate::pictures::{Pictures, Reference, jpeg};
-use crate::results::{self, file_name};
+use crate::results;
 use crate::told::of_error;
 use impasto::checkpoint::{Checkpoints, Resume};
 use impasto::job::{Job, Run};
@@ -82,6 +82,7 @@ impl Painter {
     /// [`Error::Thread`].
     pub fn start(world: World) -> Result<Self, Error> {
         let control = Arc::new(Control::default());
+        control.wishes().paused = world.events.state().paused;
         let mut easel = Easel {
             world,
             control: control.clone(),
@@ -214,7 +215,9 @@ impl Easel {
                 live: row.live,
                 ..JobNow::default()
             });
-            state.ended = None;
+            if row.live {
+                state.ended = None;
+            }
             state.queue += 1;
         });
         // A library that panics is a bug, and no reason to lose the queue.
@@ -228,7 +231,6 @@ impl Easel {
         let mut ended = Ended {
             id,
             result: false,
-            live: row.live,
             problem: None,
         };
         match painted {
@@ -247,7 +249,10 @@ impl Easel {
             state.job = None;
             state.queue += 1;
             state.results += u64::from(ended.result);
-            state.ended = Some(ended);
+            // What is watched has an end of its own, whatever the queue goes on with.
+            if row.live {
+                state.ended = Some(ended);
+            }
         });
     }
 
@@ -255,9 +260,9 @@ impl Easel {
     fn paint(&mut self, row: &JobRow) -> Result<bool, Vec<String>> {
         let one = |text: String| vec![text];
         let told: Told = serde_json::from_str(&row.told).map_err(|error| one(error.to_string()))?;
-        let file = file_name(&told.title(), row.id);
+        let (file, written) = results::file_of(&self.world.folder, &told, row.id);
         // Written, and not noted before the program was ended.
-        if let Ok(size) = results::size_of(&self.world.folder.result(&file, false)) {
+        if let Some(size) = written {
             return self.finish(row, &told, State::Done, &file, size, 0.0);
         }
         if row.live {
@@ -350,8 +355,9 @@ impl Easel {
             }
         });
         let settings = results::settings(&job.settings, told, row.id);
-        let written = results::write(&self.world.folder, file, &picture, settings);
-        written.map_err(|error| vec![error.to_string()])?;
+        if let Err(error) = results::write(&self.world.folder, file, &picture, settings) {
+            return self.wait_for_room(row, &error.to_string());
+        }
         if let Ok(bytes) = jpeg(&picture) {
             self.world.events.show(bytes);
         }
@@ -376,7 +382,8 @@ impl Easel {
         size: (usize, usize),
         seconds: f64,
     ) -> Result<bool, Vec<String>> {
-        let (id, file) = (row.id, file.to_string());
+        let (id, name) = (row.id, file.to_string());
+        let file = name.clone();
         let noted = self.world.database.ask_now(move |tables| {
             let file = &file;
             tables.finish(
@@ -389,11 +396,61 @@ impl Easel {
                 },
             )
         });
-        noted.map_err(|error| vec![error.to_string()])?;
-        if let (Some(start), State::Done) = (&told.start, state) {
-            self.world.pictures.drop_start(start);
+        if !noted.map_err(|error| vec![error.to_string()])? {
+            let dropped = self.control.wishes().stop == Some((id, Stop::Drop));
+            return self.orphan(row, &name, size, dropped);
+        }
+        if let (Some(start), State::Done) = (told.start.clone(), state) {
+            let asked = start.clone();
+            let needed = self
+                .world
+                .database
+                .ask_now(move |tables| tables.is_needed(&asked, id));
+            // What is needed by mistake is left, and no harm.
+            if !needed.unwrap_or(true) {
+                self.world.pictures.drop_start(&start);
+            }
         }
         Ok(true)
+    }
+
+    /// A picture whose job was taken out meanwhile: it is removed if that was meant, and a result otherwise.
+    fn orphan(
+        &self,
+        row: &JobRow,
+        file: &str,
+        size: (usize, usize),
+        dropped: bool,
+    ) -> Result<bool, Vec<String>> {
+        if dropped {
+            let _ = std::fs::remove_file(self.world.folder.result(file, false));
+            return Ok(false);
+        }
+        let (row, file) = (row.clone(), file.to_string());
+        let taken = self.world.database.ask_now(move |tables| {
+            tables.take_in(Some(row.id), &row.title, &row.told, &file, size)
+        });
+        taken.map_err(|error| vec![error.to_string()])?;
+        Ok(true)
+    }
+
+    /// The folder takes no pictures: the job waits, and the queue with it.
+    fn wait_for_room(&self, row: &JobRow, problem: &str) -> Result<bool, Vec<String>> {
+        if row.live {
+            return Err(vec![problem.into()]);
+        }
+        let id = row.id;
+        let waits = self
+            .world
+            .database
+            .ask_now(move |tables| tables.set_state(id, State::Queued));
+        waits.unwrap_or_else(|error| log::error!("{error}"));
+        self.control.wishes().paused = true;
+        self.world.events.tell(|state| {
+            state.paused = true;
+            state.problem = Some(format!("the queue is paused: {problem}"));
+        });
+        Ok(false)
     }
 
     /// Prepares the network that paints at once, so that the first picture does not wait for it.

@@ -16,6 +16,9 @@ const PAUSE: u32 = 6;
 /// The longest side of a preview.
 const PREVIEWED: usize = 1280;
 
+/// The most points of a curve of losses; every other one is left out beyond.
+const CURVE: usize = 400;
+
 /// Why a job is left before its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Leave {
@@ -86,6 +89,13 @@ impl Watch<'_> {
             (job.progress, job.seconds) = (step.progress, step.seconds);
             let rest = (1.0 - step.progress) / step.progress;
             job.left = (step.progress > 0.0).then_some(step.seconds * rest);
+            if job.losses.len() >= CURVE {
+                let mut place = 0;
+                job.losses.retain(|_| {
+                    place += 1;
+                    place % 2 == 0
+                });
+            }
             job.losses.push(if total.is_finite() { total } else { 0.0 });
         });
         if is_due {

@@ -12,14 +12,21 @@ use axum::extract::State;
 use impasto::Picture;
 use serde::Deserialize;
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 /// The most jobs that wait.
 const MOST: i64 = 2_000;
+/// The most pixels of all pictures of an order: they are in memory together.
+const PIXELS: i64 = 150_000_000;
+
+/// Planning opens all pictures of an order: one at a time.
+static PLANNING: Semaphore = Semaphore::const_new(1);
 
 /// Looks at an order, and gives its pictures their names.
 async fn looked(shared: &Shared, mut told: Told) -> Result<Told, Failed> {
     told.names.clear();
     let ids: Vec<String> = told.pictures().map(String::from).collect();
+    let mut pixels = 0;
     for id in ids {
         if let Some(Reference::Sent(id)) = Reference::read(&id) {
             let asked = id.clone();
@@ -28,9 +35,18 @@ async fn looked(shared: &Shared, mut told: Told) -> Result<Told, Failed> {
                 .ask(move |tables| tables.picture(&asked))
                 .await?;
             if let Some(row) = row {
+                pixels += row.width * row.height;
                 told.names.insert(id, row.name);
             }
         }
+    }
+    if pixels > PIXELS {
+        let problem = format!(
+            "the pictures of this order have {} million pixels together, and {} million may be: send smaller ones",
+            pixels / 1_000_000,
+            PIXELS / 1_000_000
+        );
+        return Err(Refused::new(422, problem).into());
     }
     told.start = started_from(shared, told.start.take()).await?;
     let (pictures, run) = (shared.pictures.clone(), shared.run.clone());
@@ -94,17 +110,28 @@ pub async fn paint(State(shared): State<Shared>, Read(told): Read<Told>) -> Answ
     check_room(&shared, 1).await?;
     let told = looked(&shared, told).await?;
     let (title, text) = (told.title(), text(&told));
+    live(&shared, &told, title, text, told.start.is_none()).await
+}
+
+/// Puts an order in the place of what is watched.
+async fn live(shared: &Shared, told: &Told, title: String, text: String, fresh: bool) -> Answer {
     let added = shared
         .database
         .ask(move |tables| tables.watch(&title, &text))
         .await?;
     let (id, left) = added;
-    shared.painter.watch(told.start.is_none());
+    shared.painter.watch(fresh);
     let starts = left
         .iter()
         .filter_map(|told| serde_json::from_str::<Told>(told).ok()?.start);
     for start in starts.filter(|start| told.start.as_ref() != Some(start)) {
-        shared.pictures.drop_start(&start);
+        let asked = start.clone();
+        let needed = shared
+            .database
+            .ask(move |tables| tables.is_needed(&asked, id));
+        if !needed.await? {
+            shared.pictures.drop_start(&start);
+        }
     }
     Ok(json(&json!({"id": id})))
 }
@@ -143,6 +170,7 @@ fn waiting(row: &JobRow) -> serde_json::Value {
         "id": row.id,
         "state": row.state.name(),
         "title": row.title,
+        "how": order.as_ref().map(Told::how),
         "problem": row.problem,
         "content": order.map(|order| order.content),
     })
@@ -175,7 +203,11 @@ pub async fn pause_queue(
     State(shared): State<Shared>,
     Read(Paused { paused }): Read<Paused>,
 ) -> Answer {
-    shared.events.tell(|state| state.paused = paused);
+    shared.events.tell(|state| {
+        state.paused = paused;
+        state.problem = None;
+    });
+    shared.folder.keep_paused(paused);
     shared.painter.pause(paused);
     shared.events.queue_changed();
     done()
@@ -225,23 +257,37 @@ pub async fn stop(
     found(under_way)
 }
 
-/// `POST /api/jobs/ID/on`: one that was stopped goes on where it was.
+/// `POST /api/jobs/ID/again`: one that failed waits again.
+pub async fn again(State(shared): State<Shared>, Id(id): Id) -> Answer {
+    let changed = shared.database.ask(move |tables| tables.again(id)).await?;
+    shared.events.queue_changed();
+    shared.painter.wake();
+    found(changed)
+}
+
+/// `POST /api/jobs/ID/on`: goes on where one was stopped, as a job of its own; what was kept stays.
 pub async fn go_on(
     State(shared): State<Shared>,
     Id(id): Id,
     Read(_): Read<serde_json::Map<String, serde_json::Value>>,
 ) -> Answer {
-    let file = shared.database.ask(move |tables| tables.go_on(id)).await?;
-    let file = file.ok_or_else(Refused::missing)?;
-    // Its picture so far would be taken for its result.
-    let _ = std::fs::remove_file(shared.folder.result(&file, false));
-    shared.painter.watch(true);
-    shared.events.results_changed();
-    done()
+    let stopped = shared
+        .database
+        .ask(move |tables| tables.stopped(id))
+        .await?;
+    let (title, told) = stopped.ok_or_else(Refused::missing)?;
+    let order: Told = serde_json::from_str(&told).map_err(|_| Refused::missing())?;
+    live(&shared, &order, title, told, true).await
 }
 
 /// `POST /api/plan`: what an order will need.
 pub async fn plan(State(shared): State<Shared>, Read(told): Read<Told>) -> Answer {
+    // What it starts from takes nothing, and is not kept for a question.
+    let told = Told {
+        start: None,
+        ..told
+    };
+    let _one = PLANNING.acquire().await.map_err(|_| crate::Error::Ended)?;
     let told = looked(&shared, told).await?;
     let plan = blocking(move || {
         let refused = |problems| Refused {

@@ -7,7 +7,7 @@
 //! POST /api/recipe /plan /paint /queue   what is ordered, as JSON
 //! GET  /api/recipes                      POST /api/recipes           DELETE /api/recipes/NAME
 //! GET  /api/queue                        POST /api/queue/order /pause
-//! POST /api/jobs/ID/stop /pause /on      DELETE /api/jobs/ID
+//! POST /api/jobs/ID/stop /pause /on /again    DELETE /api/jobs/ID
 //! GET  /api/sheet?text=…                 results on one sheet
 //! GET  /api/results?text=…               GET /api/results/ID/picture /small /settings /export
 //! POST /api/results/ID/star /delete
@@ -51,6 +51,7 @@ pub fn all() -> Router<Shared> {
         .route("/api/jobs/{id}/stop", post(jobs::stop))
         .route("/api/jobs/{id}/pause", post(jobs::pause))
         .route("/api/jobs/{id}/on", post(jobs::go_on))
+        .route("/api/jobs/{id}/again", post(jobs::again))
         .route("/api/sheet", get(results::sheet))
         .route("/api/results", get(results::list))
         .route("/api/results/{id}/picture", get(results::picture))

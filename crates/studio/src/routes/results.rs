@@ -14,9 +14,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 /// Results of one answer.
-const PAGE: i64 = 60;
+const PAGE: usize = 60;
 /// The most pictures of a sheet.
-const SHEET: i64 = 60;
+const SHEET: usize = 60;
 
 /// A result that is there.
 async fn row(shared: &Shared, id: i64) -> Result<(JobRow, String), Failed> {
@@ -28,15 +28,16 @@ async fn row(shared: &Shared, id: i64) -> Result<(JobRow, String), Failed> {
     Ok((row, file))
 }
 
-/// `GET /api/results?text=TEXT&starred=1&before=ID`.
+/// `GET /api/results?text=TEXT&starred=1&deleted=1&before=ID`.
 pub async fn list(State(shared): State<Shared>, uri: Uri) -> Answer {
     let text = query(&uri, "text").unwrap_or_default();
     let starred = query(&uri, "starred").as_deref() == Some("1");
+    let deleted = query(&uri, "deleted").as_deref() == Some("1");
     let before = query(&uri, "before").and_then(|text| text.parse().ok());
     let before: i64 = before.unwrap_or(i64::MAX);
     let rows = shared
         .database
-        .ask(move |tables| tables.results(&text, starred, before, PAGE));
+        .ask(move |tables| tables.results(&text, (starred, deleted), before, PAGE));
     let rows: Vec<_> = rows.await?.iter().map(told).collect();
     Ok(json(&json!({"results": rows})))
 }
@@ -46,6 +47,7 @@ fn told(row: &JobRow) -> serde_json::Value {
     json!({
         "id": row.id,
         "how": order.as_ref().map(Told::how),
+        "content": order.map(|order| order.content),
         "title": row.title,
         "state": row.state.name(),
         "starred": row.starred,
@@ -65,7 +67,7 @@ pub async fn sheet(State(shared): State<Shared>, uri: Uri) -> Answer {
     let starred = query(&uri, "starred").as_deref() == Some("1");
     let rows = shared
         .database
-        .ask(move |tables| tables.results(&text, starred, i64::MAX, SHEET));
+        .ask(move |tables| tables.results(&text, (starred, false), i64::MAX, SHEET));
     let rows = rows.await?;
     let laid = blocking(move || {
         let captions = rows.iter().filter_map(|row| {
@@ -86,9 +88,10 @@ pub async fn picture(State(shared): State<Shared>, Id(id): Id) -> Answer {
     Ok(bytes("image/png", read.await?))
 }
 
-/// `GET /api/results/ID/small`.
+/// `GET /api/results/ID/small`; of a deleted one too.
 pub async fn small(State(shared): State<Shared>, Id(id): Id) -> Answer {
-    let (_, file) = row(&shared, id).await?;
+    let row = shared.database.ask(move |tables| tables.job(id)).await?;
+    let file = row.and_then(|row| row.file).ok_or_else(Refused::missing)?;
     let read = blocking(move || thumbnail(&shared.folder, &file).ok_or_else(Refused::missing));
     Ok(bytes("image/jpeg", read.await?))
 }

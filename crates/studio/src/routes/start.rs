@@ -3,7 +3,7 @@
 use super::answer::{Answer, Name, Read, bytes, json};
 use crate::order::Told;
 use crate::page::{self, Asset};
-use crate::told::Refused;
+use crate::told::{Refused, sentence};
 use crate::{Shared, events};
 use axum::body::Body;
 use axum::extract::State;
@@ -11,7 +11,9 @@ use axum::http::header::{CACHE_CONTROL, ETAG, HeaderValue, IF_NONE_MATCH};
 use axum::http::{HeaderMap, Response, StatusCode};
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
+use impasto::Recipe;
 use impasto::examples;
+use impasto::job::Run;
 use impasto::recipe::file::RecipeFile;
 use impasto::recipe::{Field, Form, Kind, Quantity, book, fields};
 use serde_json::{Map, Value as Json, json};
@@ -65,7 +67,10 @@ pub async fn start(State(shared): State<Shared>) -> Answer {
         .collect();
     let recipes: Vec<_> = book::all()
         .iter()
-        .filter_map(|one| Some(json!({"name": one.name, "about": one.read().ok()?.about})))
+        .filter_map(|one| {
+            let file = one.read().ok()?;
+            Some(json!({"name": one.name, "about": file.about, "missing": missing(&file.recipe, &shared.run)}))
+        })
         .collect();
     let settings: Vec<_> = fields().iter().map(setting).collect();
     Ok(json(&json!({
@@ -75,6 +80,17 @@ pub async fn start(State(shared): State<Shared>) -> Answer {
         "settings": settings,
         "invitation": shared.invitation.as_deref(),
     })))
+}
+
+/// Why a recipe cannot be painted by on this machine: the network that it needs is not there.
+fn missing(recipe: &Recipe, run: &Run) -> Option<String> {
+    let mut problems = Vec::new();
+    let run = Run {
+        recipe: recipe.clone(),
+        ..run.clone()
+    };
+    run.check_painter(&mut problems);
+    problems.first().map(sentence)
 }
 
 /// A setting, for a form.

@@ -1,0 +1,18 @@
+//! Moving pictures: frames that are painted one after the other so that strokes move with what they are painted on.
+//!
+//! ```text
+//! frame t ─▶ flow to t−1, t−2, t−4, t−8 ─▶ what those became, moved here ─▶ target, and how far it can be relied on
+//!                                                    │
+//!        start = target where it is relied on, the frame in the colours of the last result elsewhere
+//!        few steps at the last sizes, with a loss towards the target ─▶ frame t, painted
+//! ```
+//!
+//! After Ruder, Dosovitskiy and Brox 2016 (arXiv 1604.08610): warm start, a masked loss towards the frames before, and those further
+//! back for what was hidden in between. Flow and masks are [`impasto_flow`]'s.
+
+mod animator;
+mod memory;
+mod past;
+
+pub use animator::{Animator, Painted, Painters, following};
+pub use past::{Memory, Reach, Settings};
