@@ -54,12 +54,16 @@ pub enum Command {
     Stylize(Box<Stylize>),
     /// Paint every content in every style: pictures, a labelled grid and a page
     Gallery(Box<gallery::Arguments>),
+    /// Paint a film: no flicker, sound kept
+    Video(Box<crate::video::Arguments>),
     /// Serve a page for people who would rather look than type, and open it in the browser
     #[cfg(feature = "studio")]
     Studio(Box<crate::studio::Arguments>),
     /// Look inside: losses and gradients, encoders, pictures
     #[command(subcommand)]
     Inspect(Inspect),
+    /// Tell the motion from one frame to another
+    Flow(crate::flow::Arguments),
     /// Give the colours of one picture to another, without painting
     Colors(colors::Arguments),
     /// Make networks of your own
@@ -98,6 +102,7 @@ impl Command {
         match self {
             Command::Stylize(args) => Some(&args.run.device.cpu),
             Command::Gallery(args) => Some(&args.run.device.cpu),
+            Command::Video(args) => Some(&args.run.device.cpu),
             #[cfg(feature = "studio")]
             Command::Studio(args) => Some(&args.device.cpu),
             Command::Inspect(Inspect::Loss(args)) => Some(&args.device.cpu),

@@ -14,6 +14,7 @@ mod checkpoint;
 mod colors;
 mod compare;
 mod devices;
+mod flow;
 mod gallery;
 mod inspect;
 mod interrupt;
@@ -36,6 +37,7 @@ mod styles;
 mod stylize;
 mod train;
 mod value;
+mod video;
 mod words;
 
 use args::{Bench, Cli, Command, Inspect};
@@ -140,12 +142,14 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
             }
         }
         Command::Gallery(args) => gallery::run(&args, cli.quiet),
+        Command::Video(args) => video::run(&args, cli.quiet),
         #[cfg(feature = "studio")]
         Command::Studio(args) => studio::run(&args),
         Command::Inspect(Inspect::Loss(args)) => inspect::loss(&args),
         Command::Inspect(Inspect::Encoder(args)) => inspect::encoder(&args),
         Command::Inspect(Inspect::Picture(args)) => made::inspect(&args),
         Command::Colors(args) => colors::run(&args),
+        Command::Flow(args) => flow::run(&args),
         Command::Train(command) => train::run(&command),
         Command::Models(command) => models::run(&command),
         Command::Recipe(command) => recipe::run(&command),

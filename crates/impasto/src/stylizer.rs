@@ -202,6 +202,12 @@ impl Stylizer {
         };
     }
 
+    /// The contents to come are frames of a shot: feed-forward networks paint all of them by the statistics of the first, so that
+    /// the same thing is painted the same way; or each by its own.
+    pub fn begin_shot(&mut self, keeps: bool) {
+        self.method.begin_shot(keeps);
+    }
+
     /// Adds terms to those of the recipe, for the contents to come; `None` for no more than those.
     pub fn set_extra_terms(&mut self, terms: Option<ExtraTerms>) {
         self.setup.extra_terms = terms;

@@ -24,4 +24,5 @@ mod safety;
 mod studio;
 mod stylize;
 mod train;
+mod video;
 mod workshop;

@@ -105,7 +105,8 @@ impl Workshop {
     fn painting(&self, command: &str, arguments: &str) -> Command {
         let mut program = self.program();
         program.arg(command).arg("--encoder").arg(tiny());
-        if !arguments.contains("--steps") {
+        // Networks that paint take none.
+        if !arguments.contains("--steps") && !arguments.contains("--method paint") {
             program.args(["--steps", "2"]);
         }
         program.args(arguments.split_whitespace());

@@ -75,6 +75,12 @@ pub trait Method: Send + Sync + fmt::Debug {
         Err(Error::Invalid(vec![problem]))
     }
 
+    /// The contents to come are frames of a shot, and what a network makes its statistics of is kept from the first; or not.
+    /// Nothing for methods without any.
+    fn begin_shot(&mut self, keeps: bool) {
+        let _ = keeps;
+    }
+
     /// The styles of the job are others from now on.
     fn styles_changed(&mut self) {}
 

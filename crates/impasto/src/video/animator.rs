@@ -4,7 +4,7 @@ use super::past::{Memory, Past, Reach, Settings};
 use crate::loss::temporal::TemporalLoss;
 use crate::loss::{Normalize, Scaling, Term};
 use crate::method::{ExtraTerms, TermContext};
-use crate::observer::Observer;
+use crate::observer::{Ignore, Observer};
 use crate::picture::colors::{ColorMode, Colors};
 use crate::picture::{Filter, Picture};
 use crate::recipe::{Init, OptimizerSettings, Schedule};
@@ -75,18 +75,22 @@ pub fn following(recipe: &Recipe) -> Option<Recipe> {
 impl Animator {
     /// One that has painted nothing yet.
     pub fn new(painters: Painters, settings: Settings) -> Self {
-        Self {
+        let mut animator = Self {
             painters,
             settings,
             past: Past::default(),
             count: 0,
-        }
+        };
+        animator.cut();
+        animator
     }
 
     /// The next frame begins a shot: nothing before it counts.
     pub fn cut(&mut self) {
         self.past = Past::default();
         self.count = 0;
+        let keeps = self.settings.consistency > 0.0;
+        self.painters.first.begin_shot(keeps);
     }
 
     /// Paints the next frame. One that the observer ends is a picture, and no part of the past.
@@ -136,13 +140,22 @@ impl Animator {
         self.past.memory()
     }
 
-    /// Goes on after a frame that another program has painted, with the memories of the frames of its shot up to it, the
+    /// Goes on after a frame that another program has painted, the shot's first one beside it, with the memories of the frames of its shot up to it, the
     /// oldest first: of as many as [`Settings::reach`] goes back, or of the whole shot if it is shorter.
     ///
     /// # Errors
     /// If they do not belong together.
-    pub fn restore(&mut self, frame: &Picture, count: usize, memories: Vec<Memory>) -> Result<()> {
+    pub fn restore(
+        &mut self,
+        (first, frame): (&Picture, &Picture),
+        count: usize,
+        memories: Vec<Memory>,
+    ) -> Result<()> {
         self.cut();
+        if self.painters.next.is_none() {
+            // Its statistics are those that all frames of the shot are painted by.
+            self.painters.first.stylize(first, &mut Ignore)?;
+        }
         let seen = self.seen(frame);
         self.past.restore(&seen, memories, &self.settings)?;
         self.count = count;

@@ -283,8 +283,9 @@ pub async fn go_on(
 /// `POST /api/plan`: what an order will need.
 pub async fn plan(State(shared): State<Shared>, Read(told): Read<Told>) -> Answer {
     // What it starts from takes nothing, and is not kept for a question.
+    let known = |start: &String| start != "present" && !start.starts_with("result:");
     let told = Told {
-        start: None,
+        start: told.start.clone().filter(known),
         ..told
     };
     let _one = PLANNING.acquire().await.map_err(|_| crate::Error::Ended)?;

@@ -358,13 +358,12 @@ fn orders_that_are_none_are_told_why() {
         ),
         (
             r#"{"content": "@lake", "styles": [{"picture": "@swirls", "weight": -1}]}"#,
-            "0",
+            "a weight is -1",
         ),
         (r#"{"content": "@lake"}"#, "missing"),
         (&many, "16"),
     ] {
         let answer = open.post("/api/plan", order);
-        // A weight is only looked at when the job is.
         let text = answer.text();
         let start = &order[..order.len().min(120)];
         assert!(

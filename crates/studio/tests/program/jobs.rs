@@ -125,16 +125,21 @@ fn stopping_keeps_and_going_on_ends_where_it_would_have_ended() {
         .find(|row| row["id"] == id)
         .unwrap();
     assert_eq!(row["state"], "stopped");
-    assert_eq!(open.post(&format!("/api/jobs/{id}/on"), "{}").status, 200);
+    // It goes on as a job of its own: what was kept is kept.
+    let on = open.post(&format!("/api/jobs/{id}/on"), "{}").json()["id"]
+        .as_i64()
+        .unwrap();
     open.until("it is done", |_| {
-        let row = open.results().into_iter().find(|row| row["id"] == id)?;
+        let row = open.results().into_iter().find(|row| row["id"] == on)?;
         (row["state"] == "done").then_some(())
     });
+    assert_eq!(open.results().len(), 3);
     let picture = |id: i64| {
         let bytes = open.get(&format!("/api/results/{id}/picture")).body;
         Picture::decode(&bytes, "a", &Default::default()).unwrap()
     };
-    assert_eq!(picture(whole), picture(id));
+    assert_eq!(picture(whole), picture(on));
+    assert_ne!(picture(whole), picture(id));
 }
 
 #[test]
@@ -229,8 +234,10 @@ fn the_queue_is_reordered_paused_and_survives() {
         404
     );
     open.close();
-    // Another program: what waits goes on, in its order; what is paused waits.
+    // Another program: the queue is as it was left. What waits goes on, in its order; what is paused waits.
     let open = Open::new(&folder);
+    assert_eq!(open.get("/api/state").json()["paused"], true);
+    open.post("/api/queue/pause", r#"{"paused": false}"#);
     open.until("both are painted", |_| {
         (open.results().len() == 2).then_some(())
     });
@@ -353,6 +360,66 @@ fn recipes_of_ones_own_are_files_that_are_kept_used_and_removed() {
     assert_eq!(delete("my%20dusk").status, 200);
     assert_eq!(delete("my%20dusk").status, 404);
     assert!(!file.exists());
+}
+
+/// Several jobs start from one picture; a file of somebody else has the name of a result; a number uses none up.
+#[test]
+fn nothing_is_lost_by_sharing_or_by_names() {
+    let folder = Folder::new();
+    let foreign = {
+        let open = Open::new(&folder);
+        let id = paint(&open, &order(32, "instant"));
+        finished(&open, id);
+        open.post("/api/queue/pause", r#"{"paused": true}"#);
+        let start = format!("result:{id}");
+        let more: Vec<_> = (2..5)
+            .map(|steps| {
+                with(
+                    order(32, "draft"),
+                    &[("start", json!(start)), ("steps", json!(steps))],
+                )
+            })
+            .collect();
+        queued(&open, &more);
+        open.post("/api/queue/pause", r#"{"paused": false}"#);
+        open.until("all are painted", |_| {
+            (open.results().len() == 4).then_some(())
+        });
+        assert_eq!(open.get("/api/queue").json()["jobs"], json!([]));
+        let left = std::fs::read_dir(folder.path().join("pictures")).unwrap();
+        assert_eq!(
+            left.count(),
+            0,
+            "what they started from is removed with the last"
+        );
+        let file = open.get(&format!("/api/results/{id}/picture")).body;
+        open.close();
+        file
+    };
+    // The next job's name is taken.
+    std::fs::write(
+        folder.path().join("results/lake-swirls-waves-5.png"),
+        &foreign,
+    )
+    .unwrap();
+    let picture = Picture::decode(&foreign, "a", &Default::default()).unwrap();
+    let greedy = SaveOptions {
+        settings: Some(r#"{"studio": {"job": 9223372036854775807, "order": {}}}"#.into()),
+        ..SaveOptions::default()
+    };
+    picture
+        .save(&folder.path().join("results/greedy.png"), &greedy)
+        .unwrap();
+    let open = Open::new(&folder);
+    let id = paint(&open, &order(40, "instant"));
+    finished(&open, id);
+    let row = open
+        .results()
+        .into_iter()
+        .find(|row| row["id"] == id)
+        .unwrap();
+    assert_eq!(row["width"], 40, "{row}");
+    assert_eq!(open.results().len(), 7);
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! again; level after level, deepest first, each from the picture of the one before (Li et al. 2017, arXiv 1705.08086).
 
 use super::means::{Means, Need};
+use super::steady::Steady;
 use super::transform::{Affine, Gaussian, Statistic};
 use super::{Look, picture_of, tensor_of};
 use crate::Result;
@@ -23,6 +24,8 @@ pub(super) struct Passes<'a> {
     pub(super) statistic: Statistic,
     /// Whether pictures between levels are clamped to 0..1.
     pub(super) clamped: bool,
+    /// What is kept of contents, if they are frames of a shot.
+    pub(super) steady: &'a Steady,
 }
 
 /// A cascade that is prepared on a device.
@@ -176,7 +179,9 @@ impl Cascade {
             };
             // Where nothing counts, as in a region that is hidden, all does.
             let weights = weights.map(|some| some.unwrap_or_else(|| equal(view.places)));
-            let seen = view.gaussian(device, exact, weights.as_deref())?;
+            let place = (content.size().pixels(), level.number);
+            let taken = || view.gaussian(device, exact, weights.as_deref());
+            let seen = passes.steady.gaussian(place, taken)?;
             let mut map = Affine::identity(seen.mean.len()).scaled(1.0 - alpha);
             for style in styles {
                 let own = Affine::between(device, &seen, &style.seen[index], passes.statistic)?;

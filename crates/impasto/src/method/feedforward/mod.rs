@@ -12,6 +12,7 @@ mod cascade;
 mod means;
 mod painter;
 mod spec;
+mod steady;
 mod transform;
 mod whitening;
 
@@ -103,6 +104,10 @@ impl FeedForwardMethod {
 }
 
 impl Method for FeedForwardMethod {
+    fn begin_shot(&mut self, keeps: bool) {
+        self.painter.begin_shot(keeps);
+    }
+
     fn scales(&self, setup: &Setup, content: &Picture) -> Vec<Scale> {
         vec![self.scale(setup, content)]
     }

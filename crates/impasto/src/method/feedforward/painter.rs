@@ -4,6 +4,7 @@ use super::by_regions::stretched;
 use super::cascade::{Cascade, Passes, StyleStatistics};
 use super::means::{Means, Need};
 use super::spec::PainterSpec;
+use super::steady::Steady;
 use super::transform::Statistic;
 use super::{Look, only, picture_of, tensor_of};
 use crate::named::Named;
@@ -20,6 +21,7 @@ use impasto_compute::{Device, Size, Tensor};
 pub struct Painter {
     spec: PainterSpec,
     network: Prepared,
+    steady: Steady,
 }
 
 #[derive(Debug)]
@@ -91,7 +93,13 @@ impl Painter {
         Ok(Self {
             spec: spec.clone(),
             network,
+            steady: Steady::default(),
         })
+    }
+
+    /// The pictures to come are frames of a shot, painted by the statistics of the first; or not, each by its own.
+    pub(crate) fn begin_shot(&self, keeps: bool) {
+        self.steady.begin(keeps);
     }
 
     /// The method that it paints by.
@@ -211,9 +219,13 @@ impl Painter {
         let device = means.device;
         let means = means.beside(held(content.size()));
         match (&self.network, settings) {
-            (Prepared::Cascade(cascade), settings) => {
-                paint_by_levels(means, cascade, settings, (content, counts), seen)
-            }
+            (Prepared::Cascade(cascade), settings) => paint_by_levels(
+                means,
+                (cascade, &self.steady),
+                settings,
+                (content, counts),
+                seen,
+            ),
             (Prepared::Fast { spec, graph }, MethodSettings::Fast(settings)) => {
                 let chosen = match settings.styles.as_slice() {
                     [] => &[1],
@@ -223,7 +235,7 @@ impl Painter {
                 let mixture: Vec<_> = chosen.iter().map(|number| (number - 1, share)).collect();
                 let style = spec.style(&mixture)?;
                 let image = tensor_of(device, content, 1)?;
-                let picture = run(means, graph.as_ref(), image, &style, content)?;
+                let picture = self.run(means, graph.as_ref(), image, &style, content)?;
                 mixed(&picture, content, settings.strength.alpha)
             }
             (
@@ -241,16 +253,36 @@ impl Painter {
                     add(&mut code, 1.0 - strength.alpha, &own);
                 }
                 let image = tensor_of(device, content, 1)?;
-                run(means, transfer.as_ref(), image, &code, content)
+                self.run(means, transfer.as_ref(), image, &code, content)
             }
             (Prepared::MicroAst { transfer, .. }, MethodSettings::Microast(strength)) => {
                 let mut style = seen.mixed(1.0);
                 style.push(vec![strength.alpha]);
                 let image = tensor_of(device, content, MicroAst::MULTIPLE)?;
-                run(means, transfer.as_ref(), image, &style, content)
+                self.run(means, transfer.as_ref(), image, &style, content)
             }
             _ => Err(self.refuse(settings)),
         }
+    }
+
+    /// The picture that a graph makes of an image and vectors, in the size of the content.
+    fn run(
+        &self,
+        means: Means<'_>,
+        graph: &dyn Graph,
+        image: Tensor,
+        vectors: &[Vec<f32>],
+        content: &Picture,
+    ) -> Result<Picture> {
+        let vectors = vectors
+            .iter()
+            .map(|vector| means.device.upload(vector, &[vector.len()]));
+        let vectors = vectors.collect::<Result<Vec<_>, _>>()?;
+        let inputs: Vec<&Tensor> = [&image].into_iter().chain(&vectors).collect();
+        let run = |graph: &dyn Graph| pass(means, graph, &inputs);
+        let made = only(self.steady.run(means.device, graph, run, run)?)?;
+        drop(image);
+        picture_of(means.device, &made, content)
     }
 
     /// That settings are of another method.
@@ -362,24 +394,6 @@ fn vectors(means: Means<'_>, graph: &dyn Graph, picture: &Picture) -> Result<Vec
     Ok(made.collect::<Result<_, _>>()?)
 }
 
-/// The picture that a graph makes of an image and vectors, in the size of the content.
-fn run(
-    means: Means<'_>,
-    graph: &dyn Graph,
-    image: Tensor,
-    vectors: &[Vec<f32>],
-    content: &Picture,
-) -> Result<Picture> {
-    let vectors = vectors
-        .iter()
-        .map(|vector| means.device.upload(vector, &[vector.len()]));
-    let vectors = vectors.collect::<Result<Vec<_>, _>>()?;
-    let inputs: Vec<&Tensor> = [&image].into_iter().chain(&vectors).collect();
-    let made = only(pass(means, graph, &inputs)?)?;
-    drop(image);
-    picture_of(means.device, &made, content)
-}
-
 /// Runs a graph, in strips if it does not fit.
 fn pass(means: Means<'_>, graph: &dyn Graph, inputs: &[&Tensor]) -> Result<Vec<Tensor>> {
     let shapes = inputs.iter().filter_map(|tensor| Shape::of(tensor.shape()));
@@ -390,7 +404,7 @@ fn pass(means: Means<'_>, graph: &dyn Graph, inputs: &[&Tensor]) -> Result<Vec<T
 /// Paints by a cascade.
 fn paint_by_levels(
     means: Means<'_>,
-    cascade: &Cascade,
+    (cascade, steady): (&Cascade, &Steady),
     settings: &MethodSettings,
     (content, counts): (&Picture, Option<&[f32]>),
     seen: &Seen,
@@ -416,6 +430,7 @@ fn paint_by_levels(
             alpha: settings.alpha,
             statistic: Statistic::Transport { ridge: learned },
             clamped: true,
+            steady,
         },
         MethodSettings::Wct(settings) => Passes {
             levels: &settings.levels,
@@ -425,12 +440,14 @@ fn paint_by_levels(
                 program => Statistic::Whitening(program),
             },
             clamped: settings.transform == Transform::Tf,
+            steady,
         },
         other => Passes {
             levels: &deep,
             alpha: other.alpha().unwrap_or(1.0),
             statistic: Statistic::Deviation,
             clamped: false,
+            steady,
         },
     };
     let paint = |picture: &Picture| {

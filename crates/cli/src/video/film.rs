@@ -1,0 +1,377 @@
+//! From the options of `impasto video` to a painted film.
+
+use super::frames::{self, Range};
+use super::memories::Memories;
+use super::painter::Painter;
+use super::shots::{Shots, Waiting};
+use super::{Arguments, told};
+use crate::args::Progress;
+use crate::problems::Problems;
+use crate::progress::duration;
+use crate::settings::{self, STANDARD};
+use crate::{Exit, Failure, interrupt, note, print, say};
+use anyhow::Context;
+use impasto::Picture;
+use impasto::job::{self, Order, Outputs, sha256};
+use impasto::picture::{Filter, Format, SaveOptions};
+use impasto::video::{Animator, Painters, Settings};
+use impasto_video::{Frame, Info, ReadOptions, Sink, Source, TimeBase, WriteOptions};
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// The least time from one line of progress to the next.
+const TOLD_EVERY: Duration = Duration::from_secs(5);
+/// Frames of an output that may be lost when it is cut off.
+const SEGMENT: usize = 12;
+
+/// What the options say beside the run.
+struct Asked {
+    consistency: f32,
+    range: Range,
+    cuts: Option<BTreeSet<u64>>,
+    output: PathBuf,
+    read: ReadOptions,
+}
+
+/// Paints a film.
+///
+/// # Errors
+/// What keeps it from being painted.
+pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
+    let mut problems = Problems::default();
+    let asked = Asked::read(args, &mut problems);
+    let run = settings::run(&args.run, args.run.recipe.as_deref(), &mut problems);
+    let styles = settings::styles(&args.run, &run.recipe, &mut problems);
+    let progress = crate::job::progress(&args.run, quiet, &mut problems);
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
+    let mut source = Source::open(Path::new(&args.film), &asked.read).map_err(told)?;
+    source.info().notes.iter().for_each(|line| note(line));
+    source.seek(asked.range.first).map_err(told)?;
+    let first = source.next_frame().map_err(told)?;
+    let first = first.context("the film ends before the first frame that is asked for")?;
+    let name = Path::new(&args.film).file_name().unwrap_or(&args.film);
+    let png = frames::picture(&first.picture)?.encode(Format::Png, &SaveOptions::default())?;
+    let content = job::Source::Bytes {
+        name: name.to_string_lossy().into_owned(),
+        bytes: png.into(),
+    };
+    let digests = styles.iter().map(|(source, weight)| {
+        let digest = source.digest()?;
+        Ok(format!("{digest}:{weight}"))
+    });
+    let digests = digests.collect::<impasto::Result<Vec<_>>>()?;
+    let order = Order {
+        contents: vec![content],
+        styles,
+        run,
+        outputs: Outputs::Caller,
+        page: None,
+        recipe: None,
+        strict: true,
+        record: None,
+    };
+    let used = crate::job::used(&args.run);
+    let mut draft = order.check();
+    problems.job(&draft.problems(), &used);
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
+    let fingerprint = draft.run().fingerprint()?;
+    let run = sha256(format!("{fingerprint} {digests:?} {}", asked.described(args)).as_bytes());
+    let (painters, _) = draft.prepare_film().map_err(|more| {
+        problems.job(&more, &used);
+        problems
+    })?;
+    let film = Film {
+        args,
+        asked,
+        run,
+        progress,
+        source,
+    };
+    film.paint(painters, first)
+}
+
+impl Asked {
+    fn read(args: &Arguments, problems: &mut Problems) -> Self {
+        let consistency = problems.take(&args.consistency).unwrap_or(0.5);
+        if !(0.0..=1.0).contains(&consistency) {
+            problems.usage(format!(
+                "--consistency is {consistency}: must be between 0 and 1"
+            ));
+        }
+        let range = Range::read(args.frames.as_deref(), problems.take(&args.every));
+        let range = range.unwrap_or_else(|line| {
+            problems.usage(line);
+            Range {
+                first: 0,
+                last: None,
+                every: 1,
+            }
+        });
+        let cuts = args.cuts.as_deref().map(frames::cuts).transpose();
+        let cuts = cuts.unwrap_or_else(|error| {
+            problems.file(error);
+            None
+        });
+        if let Some(quantizer) = problems.take(&args.quantizer).filter(|&given| given > 51) {
+            problems.usage(format!("--quantizer is {quantizer}: must be from 0 to 51"));
+        }
+        let fps = problems.take(&args.fps);
+        if let Some(fps) = fps.filter(|fps| !(0.01..=1000.0).contains(fps)) {
+            problems.usage(format!("--fps is {fps}: must be between 0.01 and 1000"));
+        }
+        let usual = ReadOptions::default();
+        let tick = fps.and_then(|fps| TimeBase::new(1000, (1000.0 * fps).round() as u32));
+        let output = args.output.clone().unwrap_or_else(|| output(&args.film));
+        if output.exists() && !output.is_dir() && !args.overwrite && !args.plan {
+            problems.usage(format!(
+                "{} exists: --overwrite replaces it",
+                output.display()
+            ));
+        }
+        Self {
+            consistency,
+            range,
+            cuts,
+            output,
+            read: ReadOptions {
+                backend: args.backend,
+                ffmpeg: args.ffmpeg.clone(),
+                decode: Some(std::sync::Arc::new(frames::decode)),
+                picture_duration: tick.unwrap_or(usual.picture_duration),
+            },
+        }
+    }
+
+    /// What frames depend on beside the run itself.
+    fn described(&self, args: &Arguments) -> String {
+        let file = std::fs::metadata(&args.film).ok();
+        let file = file.map(|file| (file.len(), file.modified().ok()));
+        format!(
+            "{:?} {file:?} {} {:?} {:?} {:?}",
+            args.film, self.consistency, self.range, self.cuts, self.read.picture_duration
+        )
+    }
+}
+
+/// `FILM-painted.mp4`.
+fn output(film: &std::ffi::OsStr) -> PathBuf {
+    let stem = Path::new(film).file_stem().unwrap_or(film).to_os_string();
+    let mut name = stem;
+    name.push("-painted.mp4");
+    name.into()
+}
+
+/// A film that is painted.
+struct Film<'a> {
+    args: &'a Arguments,
+    asked: Asked,
+    /// What identifies the run.
+    run: String,
+    progress: Progress,
+    source: Source,
+}
+
+impl Film<'_> {
+    fn paint(mut self, painters: Painters, first: Frame) -> Result<Exit, Failure> {
+        let content = frames::picture(&first.picture)?;
+        let size = painters.first.scales(&content);
+        let size = size
+            .last()
+            .map_or((content.width(), content.height()), |scale| {
+                (scale.width, scale.height)
+            });
+        let plan = painters.first.plan(&content)?;
+        let count = self
+            .source
+            .info()
+            .frames
+            .map(|frames| self.asked.range.count(frames));
+        if self.args.plan {
+            return self.show_plan(&painters, &content, size, count);
+        }
+        log::info!("memory: {} MB", plan.bytes() / 1_000_000);
+        let mut sink = self.sink(size)?;
+        if self.progress != Progress::None {
+            let frames = count.map_or("an unknown number of".into(), |count| count.to_string());
+            say(&format!(
+                "{frames} frames, {}×{} px painted at {}×{} px, {}",
+                content.width(),
+                content.height(),
+                size.0,
+                size.1,
+                self.source.info().reader
+            ));
+        }
+        sink.notes().iter().for_each(|line| note(line));
+        let kept = sink.kept();
+        let settings = Settings {
+            consistency: self.asked.consistency,
+            ..Settings::default()
+        };
+        let reach = settings.reach.iter().copied().max().unwrap_or(1) as u64;
+        let memories = Memories::new(&self.asked.output, reach + SEGMENT as u64);
+        let keeps = self.asked.output.as_os_str() != STANDARD && self.asked.consistency > 0.0;
+        let memories = keeps.then_some(memories);
+        let mut painter = Painter::new(Animator::new(painters, settings), memories, reach);
+        if kept > 0 {
+            note(&format!("going on after {kept} frames"));
+        }
+        interrupt::listen();
+        let outcome = self.frames(&mut painter, &mut sink, first, size, count);
+        match outcome? {
+            Exit::Done => {}
+            stopped => {
+                let output = self.asked.output.display();
+                note(&format!(
+                    "stopped after {} frames; the same command with --resume goes on: {output} is not finished",
+                    painter.done
+                ));
+                return Ok(stopped);
+            }
+        }
+        let done = painter.done;
+        sink.finish().map_err(told)?;
+        painter.forget();
+        if self.progress != Progress::None {
+            say(&format!(
+                "wrote {}: {done} frames",
+                self.asked.output.display()
+            ));
+        }
+        Ok(Exit::Done)
+    }
+
+    /// All frames, from the first that is not there yet.
+    fn frames(
+        &mut self,
+        painter: &mut Painter,
+        sink: &mut Sink,
+        first: Frame,
+        size: (usize, usize),
+        count: Option<u64>,
+    ) -> Result<Exit, Failure> {
+        let kept = sink.kept();
+        let progress = self.progress;
+        let (range, told_cuts) = (self.asked.range, self.asked.cuts.as_ref());
+        let mut shots = Shots::new(&mut self.source, range, told_cuts);
+        shots.take(first)?;
+        let (began, mut last) = (Instant::now(), Instant::now());
+        while let Some(Waiting { frame, begins }) = shots.next()? {
+            if interrupt::requested() {
+                return Ok(Exit::Interrupted);
+            }
+            let content = frames::picture(&frame.picture)?;
+            if painter.done < kept {
+                painter.pass(&content, begins, kept)?;
+                continue;
+            }
+            let Some(picture) = painter.paint(&content, begins)? else {
+                return Ok(Exit::Interrupted);
+            };
+            let number = sink.next_number();
+            // Thin frames are painted wider than they are.
+            let picture = match (picture.width(), picture.height()) == size {
+                true => picture,
+                false => picture.resized(size.0, size.1, Filter::Bicubic),
+            };
+            let picture = frames::frame(&picture)?;
+            let time = frame.time;
+            sink.write(&Frame {
+                number,
+                time,
+                picture,
+            })
+            .map_err(told)?;
+            painter.done += 1;
+            if progress == Progress::Json {
+                let line = json!({"event": "frame", "frame": painter.done, "frames": count, "source": frame.number, "begins": begins});
+                print(&format!("{line}\n"))?;
+                continue;
+            }
+            if last.elapsed() > TOLD_EVERY && progress != Progress::None {
+                last = Instant::now();
+                let pace = began.elapsed().as_secs_f64() / (painter.done - kept) as f64;
+                let left = count.map(|count| {
+                    format!(
+                        ", {} left",
+                        duration(pace * count.saturating_sub(painter.done) as f64)
+                    )
+                });
+                let of = count
+                    .map(|count| format!(" of {count}"))
+                    .unwrap_or_default();
+                note(&format!(
+                    "frame {}{of}: {:.2} a second{}",
+                    painter.done,
+                    1.0 / pace,
+                    left.unwrap_or_default()
+                ));
+            }
+        }
+        Ok(Exit::Done)
+    }
+
+    fn sink(&self, (width, height): (usize, usize)) -> anyhow::Result<Sink> {
+        let info = Info {
+            width,
+            height,
+            ..self.source.info().clone()
+        };
+        let usual = WriteOptions::default();
+        let whole = self.asked.range.every == 1;
+        let sound = match self.args.no_sound {
+            true => None,
+            false => self.source.sound().map_err(told)?,
+        };
+        let options = WriteOptions {
+            backend: self.args.backend,
+            ffmpeg: self.args.ffmpeg.clone(),
+            resume: self.args.resume,
+            run: self.run.clone(),
+            first: if whole { self.asked.range.first } else { 0 },
+            sound,
+            quantizer: match &self.args.quantizer {
+                Some(Ok(given)) => *given,
+                _ => usual.quantizer,
+            },
+            segment: SEGMENT,
+        };
+        Sink::create(&self.asked.output, &info, &options).map_err(told)
+    }
+
+    fn show_plan(
+        &self,
+        painters: &Painters,
+        content: &Picture,
+        (width, height): (usize, usize),
+        count: Option<u64>,
+    ) -> Result<Exit, Failure> {
+        let seconds = |stylizer: &impasto::Stylizer| -> impasto::Result<f64> {
+            let (plan, pace) = (stylizer.plan(content)?, stylizer.pace(content)?);
+            Ok(plan.scales.iter().map(|scale| pace.scale(scale)).sum())
+        };
+        let first = seconds(&painters.first)?;
+        let others = match &painters.next {
+            Some(next) if self.asked.consistency > 0.0 => seconds(next)?,
+            _ => first,
+        };
+        let bytes = painters.first.plan(content)?.bytes();
+        let frames = count.map_or("unknown".into(), |count| count.to_string());
+        let all = count.map(|count| duration(first + others * count.saturating_sub(1) as f64));
+        print(&format!(
+            "film    {}\nframes  {frames}\nsize    {width}×{height} px\nmemory  {} MB\ntime    {} for the first frame of a shot, {} for others, and flow; {} in all\n",
+            Path::new(&self.args.film).display(),
+            bytes / 1_000_000,
+            duration(first),
+            duration(others),
+            all.unwrap_or_else(|| "unknown".into()),
+        ))?;
+        Ok(Exit::Done)
+    }
+}

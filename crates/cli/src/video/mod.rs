@@ -1,0 +1,110 @@
+//! `impasto video`: a film, painted frame by frame so that strokes move with what they are painted on.
+
+mod film;
+mod frames;
+mod memories;
+mod painter;
+mod shots;
+
+use crate::args::Run;
+use crate::value::{self, Given};
+use anyhow::anyhow;
+use clap::{Args, ValueHint};
+use impasto_video::Backend;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+pub use film::run;
+
+/// `impasto video`.
+#[derive(Args)]
+#[command(allow_negative_numbers = true)]
+pub struct Arguments {
+    /// The film: MP4, MOV, GIF, APNG, WebP, Y4M, a folder or a pattern of pictures like frames/%04d.png, - for Y4M from the standard input
+    #[arg(value_name = "FILM", value_hint = ValueHint::AnyPath)]
+    pub film: OsString,
+
+    /// What the run does, and where.
+    #[command(flatten)]
+    pub run: Run,
+
+    /// Where to write it: .mp4 (with the sound), .gif, .png (APNG), .y4m, a folder or a pattern like out/%04d.png, - for Y4M to the standard output [default: FILM-painted.mp4]
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::AnyPath, help_heading = "Output")]
+    pub output: Option<PathBuf>,
+
+    /// Replace the output if it exists
+    #[arg(long, help_heading = "Output")]
+    pub overwrite: bool,
+
+    /// Go on where this very run was cut off; the result has the same bytes as if it had not been
+    #[arg(long, help_heading = "Output")]
+    pub resume: bool,
+
+    /// Print frames, size, memory and time, and paint nothing
+    #[arg(long, help_heading = "Output")]
+    pub plan: bool,
+
+    /// Leave the sound out
+    #[arg(long, help_heading = "Output")]
+    pub no_sound: bool,
+
+    /// How coarse H.264 may be, 0 to 51 [default: 20]
+    #[arg(long, value_name = "N", value_parser = value::whole::<u8>(), help_heading = "Output")]
+    pub quantizer: Option<Given<u8>>,
+
+    /// How much strokes stay what they were, from 0 (each frame by itself) to 1 [default: 0.5]
+    #[arg(long, value_name = "N", value_parser = value::real(), help_heading = "Film")]
+    pub consistency: Option<Given<f32>>,
+
+    /// The frames to paint, from 0, the last one too: 100..200, 100.. or ..200
+    #[arg(long, value_name = "FROM..TO", help_heading = "Film")]
+    pub frames: Option<String>,
+
+    /// Paint every N-th frame alone
+    #[arg(long, value_name = "N", value_parser = value::whole::<u64>(), help_heading = "Film")]
+    pub every: Option<Given<u64>>,
+
+    /// Pictures a second of a folder or pattern [default: 25]
+    #[arg(long, value_name = "N", value_parser = value::real(), help_heading = "Film")]
+    pub fps: Option<Given<f32>>,
+
+    /// A file with the numbers of the frames that begin a shot, one a line; none for a film of one shot [default: they are found]
+    #[arg(long, value_name = "FILE|none", value_hint = ValueHint::FilePath, help_heading = "Film")]
+    pub cuts: Option<OsString>,
+
+    /// Who reads and writes: the program itself where it can, or ffmpeg
+    #[arg(long, value_name = "auto|native|ffmpeg", value_parser = backend, default_value = "auto", hide_default_value = true, help_heading = "Film")]
+    pub backend: Backend,
+
+    /// The ffmpeg that is used for what the program cannot read [default: that of the path]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::ExecutablePath, help_heading = "Film")]
+    pub ffmpeg: Option<PathBuf>,
+}
+
+fn backend(text: &str) -> Result<Backend, String> {
+    match text {
+        "auto" => Ok(Backend::Auto),
+        "native" => Ok(Backend::Native),
+        "ffmpeg" => Ok(Backend::Ffmpeg),
+        _ => Err("must be auto, native or ffmpeg".into()),
+    }
+}
+
+/// An error of files, with what to do about it.
+fn told(error: impasto_video::Error) -> anyhow::Error {
+    use impasto_video::Advice;
+    let advice = match error.advice() {
+        Some(Advice::InstallFfmpeg) => {
+            "install ffmpeg, which reads nearly everything, and call again"
+        }
+        Some(Advice::UseFfmpeg) => "ffmpeg is there and can: --backend auto or ffmpeg",
+        Some(Advice::GetFileAnew) => "get the file anew, or convert it with ffmpeg",
+        Some(Advice::NameOutput) => "name an output that ends so",
+        Some(Advice::BeginAnew) => {
+            "the same options go on with it; without --resume it is begun anew"
+        }
+        Some(Advice::OtherPlace) => "free some space, or write to another folder",
+        _ => return error.into(),
+    };
+    anyhow!("{error}; {advice}")
+}

@@ -1,0 +1,94 @@
+//! The frames of a film in their order, and where shots begin.
+
+use super::frames::{self, Range};
+use impasto_flow::{CutRule, Cuts, Frame as Seen, Signature};
+use impasto_video::{Frame, Source};
+use std::collections::{BTreeSet, VecDeque};
+
+/// A frame that waits, and whether it begins a shot.
+pub struct Waiting {
+    /// The frame.
+    pub frame: Frame,
+    /// Whether it does.
+    pub begins: bool,
+}
+
+/// Frames in order, each with whether it begins a shot, which is known some frames later.
+pub struct Shots<'a> {
+    source: &'a mut Source,
+    range: Range,
+    told: Option<&'a BTreeSet<u64>>,
+    found: Cuts,
+    /// The numbers of the frames that were shown to `found`, by the numbers that it gives them.
+    shown: Vec<u64>,
+    waiting: VecDeque<Waiting>,
+    ended: bool,
+}
+
+impl<'a> Shots<'a> {
+    /// Those of a source; beginnings are found unless they are told.
+    pub fn new(source: &'a mut Source, range: Range, told: Option<&'a BTreeSet<u64>>) -> Self {
+        Self {
+            source,
+            range,
+            told,
+            found: Cuts::new(CutRule::default()),
+            shown: Vec::new(),
+            waiting: VecDeque::new(),
+            ended: false,
+        }
+    }
+
+    /// Takes a frame that was read already.
+    pub fn take(&mut self, frame: Frame) -> anyhow::Result<()> {
+        if !self.range.has(frame.number) {
+            return Ok(());
+        }
+        let mut begins = None;
+        if self.told.is_none() {
+            let seen = frames::picture(&frame.picture)?;
+            let seen = Seen::new(3, seen.height(), seen.width(), seen.rgb().to_vec())?;
+            self.shown.push(frame.number);
+            begins = self.found.push(Signature::new(&seen), None);
+        }
+        let number = frame.number;
+        let begins_here = self.told.is_some_and(|told| told.contains(&number));
+        self.waiting.push_back(Waiting {
+            frame,
+            begins: begins_here,
+        });
+        self.mark(begins);
+        Ok(())
+    }
+
+    fn mark(&mut self, found: Option<usize>) {
+        let number = found.and_then(|index| self.shown.get(index));
+        let waiting = self.waiting.iter_mut();
+        if let Some(waiting) =
+            number.and_then(|number| waiting.into_iter().find(|one| one.frame.number == *number))
+        {
+            waiting.begins = true;
+        }
+    }
+
+    /// The next frame to paint.
+    pub fn next(&mut self) -> anyhow::Result<Option<Waiting>> {
+        let ahead = match self.told {
+            Some(_) => 1,
+            None => CutRule::default().flash.max(1),
+        };
+        while !self.ended && self.waiting.len() < ahead {
+            match self.source.next_frame().map_err(super::told)? {
+                Some(frame) if self.range.is_over(frame.number) => self.ended = true,
+                Some(frame) => self.take(frame)?,
+                None => self.ended = true,
+            }
+            if self.ended {
+                let rule = CutRule::default();
+                let found = std::mem::replace(&mut self.found, Cuts::new(rule)).finish();
+                self.mark(found);
+            }
+        }
+        Ok(self.waiting.pop_front())
+    }
+}

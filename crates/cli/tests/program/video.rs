@@ -1,0 +1,223 @@
+//! Films.
+
+use crate::workshop::{Running, Workshop, tiny};
+use impasto::Picture;
+use impasto::picture::SaveOptions;
+use impasto_video::{ReadOptions, Source};
+use std::path::Path;
+
+/// A film of a camera that moves over a built-in picture, so many frames from a number on, in a folder.
+fn film(
+    shop: &Workshop,
+    folder: &str,
+    example: &str,
+    numbers: std::ops::Range<usize>,
+    step: usize,
+) {
+    let (width, height) = (48, 32);
+    let whole = impasto::examples::find(example).unwrap().picture().unwrap();
+    std::fs::create_dir_all(shop.path(folder)).unwrap();
+    for number in numbers {
+        let left = number * step;
+        let planes = whole.rgb().chunks_exact(whole.width() * whole.height());
+        let rows = planes.flat_map(|plane| plane.chunks_exact(whole.width()).skip(40).take(height));
+        let rgb = rows.flat_map(|row| row[left..left + width].iter().copied());
+        let frame = Picture::new(width, height, rgb.collect()).unwrap();
+        let path = shop.path(&format!("{folder}/{number:03}.png"));
+        frame.save(&path, &SaveOptions::default()).unwrap();
+    }
+}
+
+fn video(shop: &Workshop, arguments: &str) -> crate::workshop::Said {
+    let mut program = shop.program();
+    program.arg("video").arg("--encoder").arg(tiny());
+    program.args(["--style", "painting.png", "--size", "32"]);
+    if !arguments.contains("--method paint") {
+        program.args(["--steps", "2"]);
+    }
+    program
+        .args(arguments.split_whitespace())
+        .output()
+        .unwrap()
+        .into()
+}
+
+/// Number and start of every frame of a file, and its pixels.
+fn frames(path: &Path) -> Vec<(u64, i64, Vec<u8>)> {
+    let source = Source::open(path, &ReadOptions::default()).unwrap();
+    let read = source.map(|frame| {
+        let frame = frame.unwrap();
+        let impasto_video::Samples::Eight(samples) = frame.picture.samples else {
+            panic!("eight bits")
+        };
+        (frame.number, frame.time.start, samples)
+    });
+    read.collect()
+}
+
+#[test]
+fn a_folder_becomes_a_film_and_back() {
+    let shop = Workshop::new();
+    film(&shop, "in", "lake", 0..4, 1);
+    let said = video(&shop, "in -o out.mp4 --fps 10").done();
+    assert!(
+        said.stderr
+            .contains("4 frames, 48×32 px painted at 32×21 px"),
+        "{said:?}"
+    );
+    assert!(said.stderr.contains("wrote out.mp4: 4 frames"), "{said:?}");
+    let made = frames(&shop.path("out.mp4"));
+    assert_eq!(made.len(), 4);
+    let info = Source::open(shop.path("out.mp4"), &ReadOptions::default())
+        .unwrap()
+        .info()
+        .clone();
+    assert!(
+        (info.time_base.seconds(info.duration.unwrap() as i64) - 0.4).abs() < 0.01,
+        "{info:?}"
+    );
+    // Frames of a part keep their numbers in the names of pictures.
+    video(&shop, "in -o part/%04d.png --frames 1..2").done();
+    let mut names: Vec<_> = std::fs::read_dir(shop.path("part"))
+        .unwrap()
+        .map(|one| one.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["0001.png", "0002.png"]);
+    video(&shop, "in -o thin.gif --every 2 --method paint").done();
+    assert_eq!(frames(&shop.path("thin.gif")).len(), 2);
+    assert_eq!(
+        shop.files(),
+        [
+            "in",
+            "out.mp4",
+            "painting.png",
+            "part",
+            "photo.png",
+            "thin.gif"
+        ]
+    );
+}
+
+/// What does not move is not painted anew: every frame is the first, to the last bit.
+#[test]
+fn what_stands_still_stays() {
+    let shop = Workshop::new();
+    film(&shop, "in", "lake", 0..4, 0);
+    for method in ["", "--method paint"] {
+        video(&shop, &format!("in -o out/%d.png {method}")).done();
+        let first = shop.open("out/0.png");
+        for number in 1..4 {
+            assert_eq!(
+                shop.open(&format!("out/{number}.png")),
+                first,
+                "{method} {number}"
+            );
+        }
+        std::fs::remove_dir_all(shop.path("out")).unwrap();
+    }
+}
+
+#[test]
+fn a_film_that_was_cut_off_goes_on_to_the_same_bytes() {
+    let shop = Workshop::new();
+    film(&shop, "in", "lake", 0..14, 1);
+    // Another shot.
+    film(&shop, "other", "city", 0..6, 1);
+    for number in 0..6 {
+        let (from, to) = (
+            format!("other/{number:03}.png"),
+            format!("in/{:03}.png", 14 + number),
+        );
+        std::fs::rename(shop.path(&from), shop.path(&to)).unwrap();
+    }
+    std::fs::remove_dir(shop.path("other")).unwrap();
+    for (method, ends) in [("", [2, 13, 16]), ("--method paint", [1, 12, 17])] {
+        let call = format!("in --style painting.png --size 32 {method}");
+        let whole = Running::start_command(&shop, "video", &format!("{call} -o whole.mp4"));
+        whole.finish().done();
+        for after in ends {
+            let mut running =
+                Running::start_command(&shop, "video", &format!("{call} -o cut.mp4 --overwrite"));
+            for _ in 0..after {
+                running.wait_for("frame");
+            }
+            running.kill();
+            assert!(!shop.path("cut.mp4").exists(), "{after}");
+            let again =
+                Running::start_command(&shop, "video", &format!("{call} -o cut.mp4 --resume"));
+            let said = again.finish().done();
+            assert!(
+                shop.bytes("cut.mp4") == shop.bytes("whole.mp4"),
+                "{method} after {after}: {said:?}"
+            );
+            std::fs::remove_file(shop.path("cut.mp4")).unwrap();
+        }
+        std::fs::remove_file(shop.path("whole.mp4")).unwrap();
+    }
+    assert_eq!(
+        shop.files(),
+        ["in", "painting.png", "photo.png"],
+        "nothing is left over"
+    );
+}
+
+#[test]
+fn what_cannot_be_painted_is_told() {
+    let shop = Workshop::new();
+    film(&shop, "in", "lake", 0..2, 1);
+    std::fs::create_dir(shop.path("none")).unwrap();
+    std::fs::write(shop.path("text.mp4"), "no film").unwrap();
+    std::fs::write(shop.path("there.gif"), "something").unwrap();
+    for (status, call, words) in [
+        (2, "in -o a.mp4 --consistency 2", "--consistency is 2"),
+        (2, "in -o a.mp4 --frames 5..1", "--frames ends at 1"),
+        (2, "in -o a.mp4 --every 0", "--every is 0"),
+        (2, "in -o there.gif", "--overwrite replaces it"),
+        (1, "in -o a.avi", "name an output that ends so"),
+        (
+            1,
+            "in -o a.mp4 --frames 7..",
+            "there is no frame 7; the last one is 1",
+        ),
+        (1, "none -o a.mp4", "none"),
+        (1, "nowhere.mp4 -o a.mp4", "nowhere.mp4"),
+        (1, "text.mp4 -o a.mp4", "text.mp4"),
+        (1, "in -o a.mp4 --cuts nowhere.txt", "nowhere.txt"),
+    ] {
+        video(&shop, call).refused(status, &[words]);
+    }
+    let plan = video(&shop, "in --plan").done();
+    assert!(plan.stdout.contains("frames  2"), "{plan:?}");
+    assert_eq!(
+        shop.files(),
+        [
+            "in",
+            "none",
+            "painting.png",
+            "photo.png",
+            "text.mp4",
+            "there.gif"
+        ]
+    );
+}
+
+#[test]
+fn motion_is_told_as_a_file_and_as_a_picture() {
+    let shop = Workshop::new();
+    film(&shop, "in", "lake", 0..2, 3);
+    let said = shop
+        .run("flow in/000.png in/001.png -o f.flo --mask kept.png")
+        .done();
+    assert!(said.stderr.contains("48×32 px"), "{said:?}");
+    let flow = impasto_flow::read_flo(&shop.bytes("f.flo")[..]).unwrap();
+    let middle = 16 * 48 + 24;
+    assert!((flow.u()[middle] + 3.0).abs() < 0.2 && flow.v()[middle].abs() < 0.2);
+    assert_eq!(shop.open("kept.png").width(), 48);
+    shop.run("flow in/000.png in/001.png -o f.png").done();
+    shop.run("flow in/000.png painting.png -o g.flo")
+        .refused(1, &["frames of one film have one size"]);
+    shop.run("flow in/000.png in/001.png -o g.xyz")
+        .refused(1, &["g.xyz"]);
+    assert!(!shop.path("g.flo").exists());
+}
