@@ -100,7 +100,8 @@ fn estimate(a: &Pyramid, b: &Pyramid, settings: &Settings, previous: Option<&Flo
     sized(&flow, 0)
 }
 
-/// The flow of the pair before, moved along itself: what moved on there goes on here. What nothing moved to keeps its own.
+/// The flow of the pair before, moved along itself: what moved on there goes on here. Where several things moved to, it is
+/// that of the fastest; what nothing moved to keeps its own.
 fn advanced(flow: &Flow) -> Flow {
     let (width, height) = flow.size();
     let known = |value: f32, most: usize| {
@@ -115,18 +116,20 @@ fn advanced(flow: &Flow) -> Flow {
     u.iter_mut().for_each(|u| *u = known(*u, width));
     v.iter_mut().for_each(|v| *v = known(*v, height));
     let mut to = from.clone();
+    let mut fastest = vec![-1.0; width * height];
     let (u, v) = to.both_mut();
     for y in 0..height {
         for x in 0..width {
             let motion = from.motion(y * width + x);
+            let speed = motion[0] * motion[0] + motion[1] * motion[1];
             let place = [x as f32 + motion[0] + 0.5, y as f32 + motion[1] + 0.5].map(f32::floor);
-            if place[0] >= 0.0
-                && place[1] >= 0.0
-                && place[0] < width as f32
-                && place[1] < height as f32
-            {
+            let inside = |place: f32, length: usize| place >= 0.0 && place < length as f32;
+            if inside(place[0], width) && inside(place[1], height) {
                 let index = place[1] as usize * width + place[0] as usize;
-                [u[index], v[index]] = motion;
+                if speed > fastest[index] {
+                    fastest[index] = speed;
+                    [u[index], v[index]] = motion;
+                }
             }
         }
     }

@@ -86,14 +86,14 @@ impl Mask {
         if radius == 0 {
             return self.clone();
         }
+        let radius = radius.min(self.width.max(self.height));
         let mut across = vec![false; self.data.len()];
         across
             .par_chunks_mut(self.width)
             .zip(self.data.par_chunks(self.width))
             .for_each(|(to, from)| {
                 for x in 0..from.len() {
-                    to[x] = from
-                        [x.saturating_sub(radius)..(x.saturating_add(radius + 1)).min(from.len())]
+                    to[x] = from[x.saturating_sub(radius)..(x + radius + 1).min(from.len())]
                         .iter()
                         .all(|&kept| kept);
                 }
@@ -102,9 +102,7 @@ impl Mask {
         data.par_chunks_mut(self.width)
             .enumerate()
             .for_each(|(y, to)| {
-                for near in
-                    y.saturating_sub(radius)..(y.saturating_add(radius + 1)).min(self.height)
-                {
+                for near in y.saturating_sub(radius)..(y + radius + 1).min(self.height) {
                     for (to, from) in to
                         .iter_mut()
                         .zip(&across[near * self.width..(near + 1) * self.width])

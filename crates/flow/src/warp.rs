@@ -118,6 +118,7 @@ impl Interpolation {
 /// # Errors
 /// [`Error::Size`] if frame and flow differ in size.
 pub fn warp(frame: &Frame, flow: &Flow, interpolation: Interpolation) -> Result<Frame, Error> {
+    same_size("the flow", flow.size(), (frame.width, frame.height))?;
     let data = warp_maps(&frame.data, frame.channels, flow, interpolation)?;
     Frame::new(frame.channels, frame.height, frame.width, data)
 }

@@ -87,8 +87,8 @@ fn the_rule_is_ruders() {
         ..Rule::default()
     };
     let kept = |u: f32, rule: &Rule| reliable(&there, &back(u), rule).unwrap().data()[5];
-    // Off by d: d² < .01 (100 + (10 − d)²) + .5, which d = 1.5 is and d = 1.6 is not.
-    assert!(kept(-10.0, &rule) && kept(-8.5, &rule) && !kept(-8.4, &rule));
+    // Off by d: d² < .01 (100 + (10 − d)²) + .5, which d = 1.4 is and d = 1.5 is not.
+    assert!(kept(-10.0, &rule) && kept(-8.6, &rule) && !kept(-8.5, &rule));
     assert!(!kept(f32::NAN, &rule));
     let strict = Rule {
         relative: 0.0,

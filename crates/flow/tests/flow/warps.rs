@@ -104,7 +104,7 @@ fn wild_flow_and_wrong_sizes_do_no_harm() {
     assert_eq!(valid.share(), 0.0);
     assert!(matches!(
         warp(&frame, &constant(7, 9, [0.0; 2]), Interpolation::Cubic),
-        Err(Error::Shape { .. })
+        Err(Error::Size { .. })
     ));
     assert!(matches!(
         warp_maps(frame.data(), 2, &wild, Interpolation::Cubic),
