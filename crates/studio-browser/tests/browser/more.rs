@@ -153,5 +153,13 @@ fn touch(browser: &Browser) {
         browser.run(&format!("return {sum}")),
         "a finger paints"
     );
-    browser.run("document.getElementById('mask').close()");
+    // To cancel is to have it as it was.
+    browser.click("#mask-cancel");
+    browser.click("#open-mask");
+    browser.until(
+        "the board",
+        "document.getElementById('board')?.getBoundingClientRect().width > 100",
+    );
+    assert_eq!(before, browser.run(&format!("return {sum}")));
+    browser.click("#mask-cancel");
 }
