@@ -99,7 +99,7 @@ fn altered_anywhere() {
     let mut numbers = Numbers(7);
     for film in films(&folder) {
         let bytes = std::fs::read(&film).unwrap();
-        for _ in 0..400 {
+        for _ in 0..150 {
             let mut bytes = bytes.clone();
             // Headers are met as often as data.
             let reach = [64, 1024, bytes.len()][numbers.bits() as usize % 3].min(bytes.len());
@@ -123,7 +123,7 @@ fn clips_cut_off_and_altered() {
     let cut = scratch.join("cut.mp4");
     for name in ["stream-of-water.mp4", "bbb-rabbit320.mp4"] {
         let bytes = std::fs::read(folder.join(name)).unwrap();
-        for share in [3, 10, 50, 99] {
+        for share in [3, 10, 50, 90] {
             std::fs::write(&cut, &bytes[..bytes.len() * share / 100]).unwrap();
             let (count, error) = read_through(&cut);
             let Some(error) = error else {
