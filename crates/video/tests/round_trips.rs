@@ -33,7 +33,7 @@ fn every_writer_is_read_by_its_reader() {
                     assert_eq!(frame.number, number, "{case}");
                     let (mean, _) = difference(&frame.picture, &picture(number, width, height));
                     let small = width * height < 200;
-                    let limit = if small { limit * 8.0 } else { limit };
+                    let limit = if small { limit * 12.0 } else { limit };
                     assert!(mean <= limit, "{case}: frame {number} is off by {mean}");
                     if off < i64::MAX {
                         let wanted = time(number);

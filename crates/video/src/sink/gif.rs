@@ -16,8 +16,10 @@ const TICK: TimeBase = TimeBase {
     denominator: 100,
 };
 
-/// How many pixels NeuQuant looks at: every tenth.
-const SPEED: i32 = 10;
+/// NeuQuant looks at every so manieth pixel: at a few tens of thousands, and at all of a small picture.
+fn stride(size: (u16, u16)) -> i32 {
+    (i32::from(size.0).saturating_mul(i32::from(size.1)) / 50_000).clamp(1, 10)
+}
 
 pub struct GifWriter {
     path: PathBuf,
@@ -75,8 +77,12 @@ impl Writer for GifWriter {
         let time = frame.time.convert(self.time_base, TICK);
         let mut pixels = frame.picture.to_rgba().into_owned();
         let bytes = guarded("encoder of GIF", || {
-            let mut encoded =
-                gif::Frame::from_rgba_speed(self.size.0, self.size.1, &mut pixels, SPEED);
+            let mut encoded = gif::Frame::from_rgba_speed(
+                self.size.0,
+                self.size.1,
+                &mut pixels,
+                stride(self.size),
+            );
             // Less than two hundredths is a tenth to browsers.
             encoded.delay = time.duration.clamp(2, 65535) as u16;
             // What shows through must not show the frame before.

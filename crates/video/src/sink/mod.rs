@@ -3,6 +3,7 @@
 mod apng;
 #[cfg(feature = "h264")]
 mod described;
+mod film;
 mod gif;
 mod journal;
 mod mp4;

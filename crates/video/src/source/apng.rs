@@ -24,12 +24,15 @@ pub struct ApngReader {
     next: u64,
     /// The picture that programs without APNG show comes first and is no frame.
     skip_first: bool,
+    /// How many frames the file says that it has.
+    promised: u32,
 }
 
 /// What chunks say before anything is decoded.
 #[derive(Default)]
 struct Scan {
     repeats: Option<u32>,
+    frames: u32,
     /// How long each frame is seen, numerator and denominator in seconds.
     delays: Vec<(u16, u16)>,
     picture_is_frame: bool,
@@ -66,6 +69,7 @@ impl ApngReader {
             info,
             next: 0,
             skip_first: !scan.picture_is_frame,
+            promised: scan.frames,
         })
     }
 }
@@ -87,6 +91,7 @@ fn scan(path: &Path) -> Result<Scan> {
                     let mut data = [0; 8];
                     file.read_exact(&mut data)?;
                     rest -= 8;
+                    scan.frames = Bytes(&data).u32().unwrap_or(0);
                     scan.repeats = Bytes(&data[4..]).u32();
                 }
                 b"fcTL" if length == 26 => {
@@ -153,7 +158,10 @@ impl Reader for ApngReader {
     fn next(&mut self) -> Result<Option<Frame>> {
         let number = self.next;
         let Some(&time) = self.info.times.get(number as usize) else {
-            return Ok(None);
+            return match number < u64::from(self.promised) {
+                true => Err(Error::damaged(&self.path, "the file is cut off")),
+                false => Ok(None),
+            };
         };
         let skip = std::mem::take(&mut self.skip_first);
         let (reader, canvas, buffer) = (&mut self.reader, &mut self.canvas, &mut self.buffer);

@@ -438,3 +438,46 @@ fn turned(picture: Picture, rotation: Rotation) -> Picture {
         samples: Samples::Eight(result),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use impasto_testing::{shared, skip};
+    use std::process::Command;
+
+    #[test]
+    fn planes_are_those_of_ffmpeg_to_the_bit() {
+        let Some(path) = shared("video/clips/friday.mp4") else {
+            return;
+        };
+        let decoded = Command::new("ffmpeg")
+            .args(["-v", "error", "-nostdin", "-i"])
+            .arg(&path)
+            .args([
+                "-frames:v",
+                "30",
+                "-f",
+                "rawvideo",
+                "-pix_fmt",
+                "yuv420p",
+                "-",
+            ])
+            .output();
+        let Ok(decoded) = decoded else {
+            return skip("there is no ffmpeg to compare with");
+        };
+        let mut reader = H264Reader::open(&path).unwrap();
+        let size = 640 * 480;
+        let frames = decoded.stdout.chunks_exact(size * 3 / 2);
+        assert_eq!(frames.len(), 30);
+        for (number, expected) in frames.enumerate() {
+            while !reader.waiting.contains_key(&(number as u64)) {
+                reader.decode_sample().unwrap();
+            }
+            let frame = reader.waiting.remove(&(number as u64)).unwrap();
+            reader.next += 1;
+            let planes = [&frame.y[..], &frame.u, &frame.v].concat();
+            assert!(planes == expected, "frame {number} differs");
+        }
+    }
+}

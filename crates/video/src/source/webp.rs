@@ -97,7 +97,10 @@ impl Reader for WebpReader {
     fn next(&mut self) -> Result<Option<Frame>> {
         let number = self.next;
         let Some(&time) = self.info.times.get(number as usize) else {
-            return Ok(None);
+            return match number < u64::from(self.decoder.num_frames()) {
+                true => Err(Error::damaged(&self.path, "the file is cut off")),
+                false => Ok(None),
+            };
         };
         let (width, height) = (self.info.width, self.info.height);
         let mut samples = vec![0; width * height * self.channels.count()];
