@@ -85,3 +85,47 @@ impl Loss for TemporalLoss {
         Ok((LossValue::of(1.0, sum), vec![Gradient::Tensor(gradient)]))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use impasto_compute::prelude::*;
+    use impasto_compute::reference::ReferenceDevice;
+
+    /// Value and gradient against the formula; places without weight count in nothing, the variance included.
+    #[test]
+    fn what_is_known_counts_as_far_as_it_is() {
+        let device = ReferenceDevice::new();
+        let upload = |values: &[f32]| device.upload(values, &[3, 1, 2]).unwrap();
+        let (target, image) = (
+            [0.1, 9.0, 0.5, 9.0, 0.3, 9.0],
+            [0.2, 0.0, 0.1, 0.0, 0.6, 0.0],
+        );
+        let loss = TemporalLoss::new(&device, upload(&target), &[0.5, 0.0]).unwrap();
+        let mean = (0.1 + 0.5 + 0.3) / 3.0;
+        let variance = [0.1f64, 0.5, 0.3]
+            .map(|t| (t - mean).powi(2))
+            .iter()
+            .sum::<f64>()
+            / 3.0;
+        assert!((loss.extent().target - variance).abs() < 1e-6);
+        let image = upload(&image);
+        let scale = GradientScale {
+            weight: 1.0,
+            factor: 1.0,
+        };
+        let (value, gradients) = loss
+            .evaluate(&device, &[Seen::Image(&image)], scale)
+            .unwrap();
+        let expected = 0.5 * (0.1f64.powi(2) + 0.4f64.powi(2) + 0.3f64.powi(2));
+        assert!((value.value().unwrap() - expected).abs() < 1e-6);
+        let [Gradient::Tensor(gradient)] = &gradients[..] else {
+            panic!("{gradients:?}")
+        };
+        let gradient = device.download(gradient).unwrap();
+        for (found, expected) in gradient.iter().zip([0.1, 0.0, -0.4, 0.0, 0.3, 0.0]) {
+            assert!((found - expected).abs() < 1e-6, "{gradient:?}");
+        }
+        assert_eq!(gradient.len(), 6);
+    }
+}

@@ -5,7 +5,7 @@ use crate::loss::temporal::TemporalLoss;
 use crate::loss::{Normalize, Scaling, Term};
 use crate::method::{ExtraTerms, TermContext};
 use crate::observer::{Ignore, Observer};
-use crate::picture::colors::{ColorMode, Colors};
+use crate::picture::colors::{ColorMode, ColorSpace, Colors};
 use crate::picture::{Filter, Picture};
 use crate::recipe::{Init, OptimizerSettings, Schedule};
 use crate::{Outcome, Recipe, Result, Stylizer};
@@ -15,9 +15,9 @@ use std::sync::Arc;
 /// The weight of the loss towards the past at full consistency, its target's variance being 1. Chosen with the numbers below on
 /// Sintel's alley_1: the error along its true flow falls to a quarter, and the distance from the style stays.
 const STRONGEST: f32 = 20.0;
-/// Steps of a frame that has a past: half as many as the recipe has at its last size, within these.
-const FEWEST: usize = 4;
-const MOST: usize = 24;
+/// Steps of a frame that has a past: a third of those of the recipe at its last size, within these.
+const FEWEST: usize = 3;
+const MOST: usize = 16;
 /// The step size of such frames: it starts near its end, and larger steps would move every pixel by as much whatever its gradient.
 const GENTLE: f32 = 0.01;
 /// The memory of the average of iterates: short, as steps are few.
@@ -62,7 +62,7 @@ pub fn following(recipe: &Recipe) -> Option<Recipe> {
     settings.schedule = Schedule {
         coarse_to_fine: false,
         finest: 0,
-        steps: vec![(last / 2).clamp(FEWEST, MOST)],
+        steps: vec![(last / 3).clamp(FEWEST, MOST)],
         scales: vec![],
     };
     if let OptimizerSettings::Adam(adam) = &mut settings.optimizer {
@@ -187,6 +187,8 @@ fn start(frame: &Picture, reach: &Reach, last: Option<&Picture>) -> Result<Pictu
         Some(last) => {
             let colors = Colors {
                 mode: ColorMode::Content,
+                // Where little is unknown, little is seen of it: no need for a finer space.
+                space: ColorSpace::Srgb,
                 ..Colors::default()
             };
             colors.give(frame, last)

@@ -13,6 +13,8 @@
 mod animator;
 mod memory;
 mod past;
+#[cfg(test)]
+mod tests;
 
 pub use animator::{Animator, Painted, Painters, following};
 pub use past::{Memory, Reach, Settings};
