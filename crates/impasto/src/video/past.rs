@@ -97,8 +97,8 @@ impl Past {
         let [back, forth] = impasto_flow::both_between(seen, &last, &estimate, known)?;
         self.advance(&back, &forth)?;
         self.motion = Some([back, forth]);
-        let still = still(&before, frame);
-        self.gathered(frame, settings, still).map(Some)
+        let changes = Changes::between(&before, frame);
+        self.gathered(frame, settings, &changes).map(Some)
     }
 
     /// What is to be kept of the last frame.
@@ -161,8 +161,9 @@ impl Past {
         Ok(())
     }
 
-    /// The target of all frames that are looked at: the nearest that knows a place has it, further ones what it leaves.
-    fn gathered(&self, frame: &Picture, settings: &Settings, still: Vec<bool>) -> Result<Reach> {
+    /// The target of all frames that are looked at: the nearest that knows a place has it, further ones what it leaves. Where
+    /// flow knows nothing, as on a plain wall, and the film looks the same, it is taken to stand still.
+    fn gathered(&self, frame: &Picture, settings: &Settings, changes: &Changes) -> Result<Reach> {
         let (width, height) = (frame.width(), frame.height());
         let places = width * height;
         let mut weights = vec![0.0f32; places];
@@ -188,7 +189,17 @@ impl Past {
                 }
             }
         }
+        let last = self.last_result().map(Picture::rgb);
+        let last = last.filter(|last| last.len() == target.len());
+        let likeness = changes.likeness(height);
         for place in 0..places {
+            let more = (1.0 - weights[place]) * likeness[place];
+            if let (Some(last), true) = (last, more > 0.0) {
+                weights[place] += more;
+                for channel in 0..3 {
+                    target[channel * places + place] += more * last[channel * places + place];
+                }
+            }
             if weights[place] > 0.0 {
                 for channel in 0..3 {
                     target[channel * places + place] /= weights[place];
@@ -197,8 +208,8 @@ impl Past {
         }
         Ok(Reach {
             target: Picture::new(width, height, target)?,
+            still: changes.still(places),
             weights,
-            still,
         })
     }
 }
@@ -215,33 +226,90 @@ fn pyramid(frame: &Picture, side: usize) -> Result<Pyramid> {
     Ok(Pyramid::new(&frame))
 }
 
-/// Pixels around which nothing has changed: blocks of 8 by 8 that are the same to the last bit of 8, and their neighbours too.
-fn still(before: &Picture, frame: &Picture) -> Vec<bool> {
+/// How much blocks of 8 by 8 pixels have changed from one frame to the next.
+struct Changes {
+    /// Blocks of a row.
+    across: usize,
+    /// Rows of blocks.
+    down: usize,
+    /// The greatest change in each, 0..1.
+    greatest: Vec<f32>,
+    /// The mean of all.
+    mean: Vec<f32>,
+    width: usize,
+}
+
+impl Changes {
     const BLOCK: usize = 8;
-    /// Half a step of 8 bits.
+    /// Half a step of 8 bits: what changes less does not change at all.
     const SAME: f32 = 0.5 / 255.0;
-    let (width, height) = (frame.width(), frame.height());
-    let places = width * height;
-    if (before.width(), before.height()) != (width, height) {
-        return vec![false; places];
-    }
-    let (across, down) = (width.div_ceil(BLOCK), height.div_ceil(BLOCK));
-    let mut moved = vec![false; across * down];
-    for (at, (one, other)) in before.rgb().iter().zip(frame.rgb()).enumerate() {
-        // What is not a number has moved.
-        if !((one - other).abs() <= SAME) {
-            let place = at % places;
-            moved[place / width / BLOCK * across + place % width / BLOCK] = true;
+    /// What changes less on average looks the same, as of the noise of a codec; what changes more than the second does not.
+    const ALIKE: [f32; 2] = [3.0 / 255.0, 7.0 / 255.0];
+
+    /// Between frames of one size; of others everything has changed.
+    fn between(before: &Picture, frame: &Picture) -> Self {
+        let (width, height) = (frame.width(), frame.height());
+        let (across, down) = (width.div_ceil(Self::BLOCK), height.div_ceil(Self::BLOCK));
+        let mut changes = Self {
+            across,
+            down,
+            greatest: vec![0.0; across * down],
+            mean: vec![0.0; across * down],
+            width,
+        };
+        let same_size = before.size() == frame.size();
+        let mut counts = vec![0.0f32; across * down];
+        for (at, (one, other)) in before.rgb().iter().zip(frame.rgb()).enumerate() {
+            let block = changes.block(at % (width * height));
+            let change = (one - other).abs();
+            // What is not a number has changed.
+            let change = if change.is_nan() { 1.0 } else { change };
+            changes.greatest[block] = changes.greatest[block].max(change);
+            changes.mean[block] += change;
+            counts[block] += 1.0;
         }
+        for (mean, count) in changes.mean.iter_mut().zip(counts) {
+            *mean = if same_size {
+                *mean / count.max(1.0)
+            } else {
+                1.0
+            };
+        }
+        if !same_size {
+            changes.greatest.fill(1.0);
+        }
+        changes
     }
-    let calm = |x: usize, y: usize| {
-        let near = |at: usize, most: usize| at.saturating_sub(1)..(at + 2).min(most);
-        near(y, down).all(|y| near(x, across).all(|x| !moved[y * across + x]))
-    };
-    let calm: Vec<bool> = (0..across * down)
-        .map(|at| calm(at % across, at / across))
-        .collect();
-    (0..places)
-        .map(|place| calm[place / width / BLOCK * across + place % width / BLOCK])
-        .collect()
+
+    /// The block of a pixel.
+    fn block(&self, place: usize) -> usize {
+        let (x, y) = (place % self.width, place / self.width);
+        y / Self::BLOCK * self.across + x / Self::BLOCK
+    }
+
+    /// Pixels around which nothing has changed, to the last bit of 8, in their block and its neighbours.
+    fn still(&self, places: usize) -> Vec<bool> {
+        let calm = |block: usize| {
+            let near = |at: usize, most: usize| at.saturating_sub(1)..(at + 2).min(most);
+            let (x, y) = (block % self.across, block / self.across);
+            near(y, self.down).all(|y| {
+                near(x, self.across).all(|x| self.greatest[y * self.across + x] <= Self::SAME)
+            })
+        };
+        let calm: Vec<bool> = (0..self.greatest.len()).map(calm).collect();
+        (0..places).map(|place| calm[self.block(place)]).collect()
+    }
+
+    /// How far each pixel looks the same, 0 to 1, smoothly from block to block.
+    fn likeness(&self, height: usize) -> Vec<f32> {
+        let [least, most] = Self::ALIKE;
+        let alike = |mean: &f32| ((most - mean) / (most - least)).clamp(0.0, 1.0);
+        let blocks: Vec<f32> = self.mean.iter().map(alike).collect();
+        let (from, to) = ((self.down, self.across), (height, self.width));
+        let mut likeness = resize_planes(&blocks, 1, from, to, Filter::Bicubic);
+        likeness
+            .iter_mut()
+            .for_each(|alike| *alike = alike.clamp(0.0, 1.0));
+        likeness
+    }
 }
