@@ -27,6 +27,8 @@
 //! patents, which neither this crate nor those it is made of can give.
 
 #![forbid(unsafe_code)]
+// What describes streams of H.264 serves that alone.
+#![cfg_attr(not(feature = "h264"), allow(dead_code))]
 
 mod bytes;
 mod color;

@@ -468,3 +468,115 @@ fn ffmpeg_reads_and_encodes_the_same_film() {
 fn native_times(info: &impasto_video::Info) -> Vec<impasto_video::Time> {
     info.times.clone()
 }
+
+#[test]
+fn films_that_begin_later_or_are_cut_keep_their_times() {
+    if ffmpeg().is_none() {
+        return;
+    }
+    let folder = Folder::new();
+    let plain = make(&folder, "plain.mp4", "-pix_fmt yuv420p -bf 2 -g 10");
+    let from = plain.to_str().unwrap();
+    // An edit hides what lies before the cut, which has to be decoded all the same.
+    let cut = folder.join("cut.mp4");
+    by_ffmpeg(&[
+        "-ss",
+        "0.2",
+        "-i",
+        from,
+        "-c",
+        "copy",
+        cut.to_str().unwrap(),
+    ]);
+    // An edit says that there is nothing at first.
+    let late = folder.join("late.mp4");
+    let to = late.to_str().unwrap();
+    by_ffmpeg(&[
+        "-itsoffset",
+        "0.4",
+        "-i",
+        from,
+        "-i",
+        from,
+        "-map",
+        "0:v",
+        "-map",
+        "1:v",
+        "-c",
+        "copy",
+        to,
+    ]);
+    for path in [&cut, &late] {
+        assert_times(path);
+        compare(path, TEST_PICTURE_LIMIT);
+        let source = Source::open(path, &native()).unwrap();
+        let info = source.info().clone();
+        let again = folder.join("again.mp4");
+        copy(source, &again, &WriteOptions::default());
+        assert_eq!(
+            Source::open(&again, &native()).unwrap().info().times,
+            info.times
+        );
+        assert_times(&again);
+    }
+}
+
+#[test]
+fn animations_of_other_programs() {
+    if ffmpeg().is_none() {
+        return;
+    }
+    let folder = Folder::new();
+    let head = "-f lavfi -i testsrc2=size=100x60:rate=10:duration=0.8";
+    // Name, arguments, largest mean difference.
+    let kinds = [
+        (
+            "film.webp",
+            "-c:v libwebp_anim -pix_fmt bgra -lossless 1 -loop 0",
+            1.0,
+        ),
+        ("lossy.webp", "-c:v libwebp_anim -quality 95 -loop 0", 12.0),
+        ("film.gif", "", 0.0),
+        ("film.apng", "-f apng -pix_fmt rgb24", 0.0),
+        ("film.y4m", "-pix_fmt yuv420p", 2.6),
+        ("deep.y4m", "-strict -1 -pix_fmt yuv444p10le", 1.0),
+        ("grey.y4m", "-pix_fmt gray", 1.0),
+    ];
+    for (name, arguments, limit) in kinds {
+        let path = folder.join(name);
+        let all = format!("{head} {arguments}");
+        let mut all: Vec<&str> = all.split_whitespace().collect();
+        all.push(path.to_str().unwrap());
+        by_ffmpeg(&all);
+        let source = Source::open(&path, &native()).unwrap();
+        let info = source.info().clone();
+        assert_eq!(info.times.len(), 8, "{name}");
+        let seconds = info.time_base.seconds(info.times[7].end());
+        assert!((seconds - 0.8).abs() < 0.01, "{name} lasts {seconds} s");
+        // ffmpeg 5 reads no animated WebP; what it was made of is in the GIF's place.
+        let expected = match name.ends_with("webp") {
+            false => reference(&path, 8),
+            true => by_ffmpeg(
+                &[head, "-pix_fmt rgb24 -f rawvideo -"]
+                    .join(" ")
+                    .split(' ')
+                    .collect::<Vec<_>>(),
+            ),
+        };
+        for (frame, expected) in source.zip(expected.chunks_exact(100 * 60 * 3)) {
+            let frame = frame.unwrap();
+            let samples = frame.picture.to_rgb();
+            let sum: u64 = samples
+                .iter()
+                .zip(expected)
+                .map(|(a, b)| u64::from(a.abs_diff(*b)))
+                .sum();
+            let mean = sum as f64 / samples.len() as f64;
+            assert!(
+                mean <= limit,
+                "{name}: frame {} is off by {mean}",
+                frame.number
+            );
+        }
+    }
+}

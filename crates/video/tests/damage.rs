@@ -215,3 +215,39 @@ fn headers_that_ask_for_more_than_there_is_memory() {
         assert!(error.is_some(), "{name}");
     }
 }
+
+/// What the test below runs with a film on its standard input.
+#[test]
+#[ignore = "reads its standard input"]
+fn reads_its_standard_input() {
+    let mut source = Source::open("-", &native()).unwrap();
+    assert_eq!(source.info().frames, None);
+    for number in 0..3 {
+        let frame = source.next_frame().unwrap().unwrap();
+        assert!(difference(&frame.picture, &picture(number, 34, 26)).0 < 3.0);
+    }
+    assert!(matches!(
+        source.seek(1),
+        Err(Error::Backwards { number: 1 })
+    ));
+    source.seek(6).unwrap();
+    assert_eq!(source.next_frame().unwrap().unwrap().number, 6);
+    assert_eq!(source.next_frame().unwrap(), None);
+}
+
+#[test]
+fn y4m_comes_through_a_pipe() {
+    let folder = Folder::new();
+    let path = folder.join("film.y4m");
+    write(&path, (34, 26), 7, &WriteOptions::default()).unwrap();
+    let output = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "reads_its_standard_input", "--ignored"])
+        .stdin(std::fs::File::open(&path).unwrap())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}"
+    );
+}
