@@ -2,12 +2,13 @@
 
 use crate::args;
 use crate::made;
+use crate::note;
 use crate::problems::Problems;
 use crate::regions;
 use impasto::job::{self, DeviceChoice, EncoderChoice, Problem, Run, Source};
 use impasto::named::Named;
 use impasto::picture::colors::ColorMode;
-use impasto::recipe::{Field, Init, Value, book, field};
+use impasto::recipe::{Field, Init, MethodName, Value, book, field};
 use impasto::{LEAST_TILE, PainterSpec, Recipe, RunLimits};
 use std::ffi::{OsStr, OsString};
 use std::io::{IsTerminal, Read};
@@ -214,6 +215,10 @@ pub fn styles(args: &args::Run, recipe: &Recipe, problems: &mut Problems) -> Vec
         args.objective.styles.is_empty() && regions.in_regions.is_empty() && regions.map.is_none();
     if is_missing && recipe.method.needs_styles() {
         problems.usage(NO_STYLE);
+    }
+    if recipe.method.name() == MethodName::Fast && !args.objective.styles.is_empty() {
+        note("--style is left out: the network has learned its own");
+        return Vec::new();
     }
     weighted(&args.objective.styles, problems)
 }

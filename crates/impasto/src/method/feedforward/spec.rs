@@ -50,6 +50,12 @@ impl PainterSpec {
         };
         let model = match (model, method) {
             (None, MethodName::Paint) => Model::embedded()?,
+            (None, MethodName::Fast) => {
+                Model::find_in(&name, family(method), store).map_err(|_| {
+                    let needs = "must be a network that has learned its style: name its file";
+                    Error::Invalid(vec![Problem::new("model", "none", needs)])
+                })?
+            }
             _ => Model::find_in(&name, family(method), store)?,
         };
         let others = methods(&model);
