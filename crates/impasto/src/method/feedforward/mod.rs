@@ -12,7 +12,7 @@ mod cascade;
 mod means;
 mod painter;
 mod spec;
-mod transform;
+pub mod transform;
 mod whitening;
 
 pub(crate) use by_regions::painted;
