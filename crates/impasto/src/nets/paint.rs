@@ -130,3 +130,44 @@ pub(super) fn read(tensors: &Tensors<'_>) -> Result<Cascade, NetError> {
         levels,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nets::Model;
+    use impasto_compute::graph::Op;
+    use impasto_testing::Folder;
+    use impasto_weights::{Checkpoint, Limits, Precision, write_safetensors};
+
+    #[test]
+    fn a_file_says_how_its_decoders_enlarge() {
+        let folder = Folder::new();
+        let path = folder.join("decoders.safetensors");
+        let mut file = Checkpoint::read(EMBEDDED, "embedded", &Limits::default()).unwrap();
+        let mut read = |said: Option<&str>| {
+            file.metadata.remove(ENLARGEMENT);
+            if let Some(said) = said {
+                file.metadata.insert(ENLARGEMENT.into(), said.into());
+            }
+            write_safetensors(&path, &file, Precision::F16).unwrap();
+            Model::open(&path)
+        };
+        for (said, expected) in [
+            (None, Upsampling::Nearest),
+            (Some("nearest"), Upsampling::Nearest),
+            (Some("bilinear"), Upsampling::Bilinear),
+        ] {
+            let Ok(Model::Paint(cascade)) = read(said) else {
+                panic!("{said:?} is refused");
+            };
+            let nodes = cascade.levels.iter().flat_map(|level| &level.decoder.nodes);
+            let made = nodes.filter_map(|node| match node.op {
+                Op::Upsample(upsampling) => Some(upsampling),
+                _ => None,
+            });
+            assert_eq!(made.collect::<Vec<_>>(), [expected; 3], "{said:?}");
+        }
+        let said = read(Some("cubic")).unwrap_err().to_string();
+        assert!(said.contains("enlargement \"cubic\""), "{said}");
+    }
+}
