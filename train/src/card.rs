@@ -1,6 +1,7 @@
 //! The model card, written by the program that made the weights.
 
-use crate::job::{Job, hexadecimal};
+use crate::job::Job;
+use crate::page::{hexadecimal, list, machine, table};
 use crate::state::State;
 use crate::validation::Explained;
 use sha2::{Digest, Sha256};
@@ -122,11 +123,9 @@ impl Card<'_> {
         ];
         let mut page = String::from(
             "# `lite`: the embedded encoder\n\nA small VGG-shaped network that predicts VGG-19's features, so that a first picture \
-             needs no download.\nThis page is written by `impasto-train encoder`.\n\n| | |\n|---|---|\n",
+             needs no download.\nThis page is written by `impasto-train encoder`.\n\n",
         );
-        for (name, text) in rows {
-            page += &format!("| {name} | {text} |\n");
-        }
+        page += &table(&rows);
         let layers = self.job.shape.heads.iter().map(|(layer, _)| layer);
         page += &format!(
             "\nExplained variance (R², uncentred) of the teacher's components on pictures that were not trained on:\n\n| | {} |\n|---|{}\n",
@@ -156,21 +155,4 @@ impl Card<'_> {
         }
         page
     }
-}
-
-fn list<T: ToString>(items: impl Iterator<Item = T>, between: &str) -> String {
-    let items: Vec<_> = items.map(|item| item.to_string()).collect();
-    items.join(between)
-}
-
-/// Processor and threads.
-fn machine() -> String {
-    let known = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = known
-        .lines()
-        .find(|line| line.starts_with("model name"))
-        .and_then(|line| line.split_once(':'))
-        .map_or(std::env::consts::ARCH, |(_, name)| name.trim());
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    format!("{threads} threads of {name}")
 }

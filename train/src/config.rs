@@ -6,6 +6,7 @@
 use crate::trajectories::LEAST_SIDE;
 use anyhow::{Context, Result, bail};
 use impasto::LayerName;
+use impasto::learn::{Descent, Schedule};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -111,7 +112,7 @@ pub struct Training {
     pub learning_rate: f32,
     /// Steps in which it rises from 0.
     pub warm_up: usize,
-    /// Decay of weights, biases not included.
+    /// Decay of weights.
     pub weight_decay: f32,
     /// Greatest norm of the gradient.
     pub clip: f32,
@@ -119,6 +120,24 @@ pub struct Training {
     pub averaging: f32,
     /// Steps from one checkpoint to the next.
     pub checkpoint: usize,
+}
+
+impl Training {
+    /// How numbers are stepped.
+    pub fn descent(&self) -> Descent {
+        Descent {
+            schedule: Schedule {
+                first: self.learning_rate,
+                last: 0.0,
+                steps: self.steps,
+                warm_up: self.warm_up,
+            },
+            beta2: 0.99,
+            averaging: self.averaging,
+            decay: self.weight_decay,
+            clip: self.clip,
+        }
+    }
 }
 
 /// Pictures that stylization visits.
@@ -270,14 +289,16 @@ impl Config {
                 "validation.every and .crops must be at least 1",
             ),
         ];
-        let problems: Vec<_> = wanted
-            .iter()
-            .filter(|(good, _)| !good)
-            .map(|(_, problem)| *problem)
-            .collect();
-        match problems.is_empty() {
-            true => Ok(()),
-            false => bail!("the configuration cannot be:\n  {}", problems.join("\n  ")),
-        }
+        refuse(&wanted)
+    }
+}
+
+/// Says everything that does not hold.
+pub fn refuse(wanted: &[(bool, &str)]) -> Result<()> {
+    let problems = wanted.iter().filter(|(good, _)| !good);
+    let problems: Vec<_> = problems.map(|(_, problem)| *problem).collect();
+    match problems.is_empty() {
+        true => Ok(()),
+        false => bail!("the configuration cannot be:\n  {}", problems.join("\n  ")),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! crops of photos, paintings, trajectories ─▶ Teacher (impasto's device) ─▶ targets ─┐
-//!                                      └────▶ student (burn) ─▶ Σ mean (y − t)² ─────┴─▶ AdamW
+//!                                      └────▶ student (a graph) ─▶ Σ mean (y − t)² ──┴─▶ AdamW
 //! every so often: stylize with the student as it is ─▶ more trajectories
 //! at the end: f16 weights, measured as they are in the file, and their model card
 //! ```
@@ -10,17 +10,17 @@
 //! The crops of a step are a function of seed and step alone. They are made by a thread of their own, a few steps ahead.
 //! A training that was cut off at any moment and goes on gives the weights that it would have given.
 
-use crate::adamw::{AdamW, learning_rate};
 use crate::card::Card;
 use crate::data::Sampler;
 use crate::heads;
 use crate::job::{Job, Places};
 use crate::random::{Purpose, Random};
 use crate::state::State;
-use crate::student::{self, Batch};
+use crate::student::{self, Batch, Student};
 use crate::teacher::{self, Target, Teacher};
 use crate::trajectories::{self, Runs, Snapshot};
 use crate::validation::{self, Explained, HeldOut};
+use crate::weights::Weights;
 use anyhow::{Context, Result, anyhow, bail};
 use impasto::Encoder;
 use impasto::picture::write_whole;
@@ -77,7 +77,12 @@ pub fn run(arguments: &Arguments) -> Result<()> {
         true => Course::resume(
             &job,
             &folder,
-            State::read(&state, &job.identity, &job.shape)?,
+            State::read(
+                &state,
+                &job.identity,
+                &job.shape,
+                job.config.training.descent(),
+            )?,
         )?,
         false if state.exists() => bail!(
             "there is a training in {} already: go on with --resume, or name another folder with --work",
@@ -144,8 +149,7 @@ impl<'a> Course<'a> {
             held_out: HeldOut::cut(config, (&job.photos, &job.paintings), &snapshots)?,
             pool: vec![],
             state: State {
-                optimizer: AdamW::new(&parameters),
-                parameters,
+                weights: Weights::new(&parameters, config.training.descent())?,
                 targets,
                 losses: (vec![0.0; job.shape.heads.len()], 0),
                 seconds: 0.0,
@@ -164,7 +168,7 @@ impl<'a> Course<'a> {
         let device = teacher::device(None)?;
         let teacher = Teacher::new(&job.teacher, state.targets.clone(), device)?;
         let snapshots = trajectories::read(&folder.join(HELD_OUT))?;
-        let step = state.optimizer.step;
+        let step = state.weights.steps();
         let mut pool = Vec::new();
         if uses_pool(job) {
             // Those of this very step are made once more: they may be half written.
@@ -195,8 +199,8 @@ impl<'a> Course<'a> {
 
     fn train(&mut self) -> Result<()> {
         let steps = self.job.config.training.steps;
-        while self.state.optimizer.step < steps {
-            let step = self.state.optimizer.step;
+        while self.state.weights.steps() < steps {
+            let step = self.state.weights.steps();
             let every = match uses_pool(self.job) {
                 true => self.job.config.trajectories.every,
                 false => steps,
@@ -215,9 +219,10 @@ impl<'a> Course<'a> {
 
     /// Trains on one pool of trajectories up to a step.
     fn stretch(&mut self, pool: &[Snapshot], end: usize) -> Result<()> {
-        let (job, first) = (self.job, self.state.optimizer.step);
+        let (job, first) = (self.job, self.state.weights.steps());
         let device = teacher::device(Some(1))?;
         let teacher = Teacher::new(&job.teacher, self.state.targets.clone(), device)?;
+        let mut student = Student::new(&job.shape, &job.shape.random(job.config.seed))?;
         std::thread::scope(|scope| {
             let (sender, receiver) = mpsc::sync_channel(AHEAD);
             scope.spawn(move || {
@@ -235,7 +240,7 @@ impl<'a> Course<'a> {
                 let batch = receiver
                     .recv()
                     .map_err(|_| anyhow!("no crops arrive any more"))??;
-                self.step(&batch)?;
+                self.step(&mut student, &batch)?;
                 if told.elapsed() > Duration::from_secs(15) {
                     told = Instant::now();
                     self.tell(begun.elapsed().as_secs_f64() / (step + 1 - first) as f64);
@@ -245,29 +250,25 @@ impl<'a> Course<'a> {
         })
     }
 
-    fn step(&mut self, batch: &Batch) -> Result<()> {
+    fn step(&mut self, student: &mut Student, batch: &Batch) -> Result<()> {
         let training = &self.job.config.training;
-        let slope = student::slope(&self.job.shape, &self.state.parameters, batch)?;
-        if !slope.losses.iter().all(|loss| loss.is_finite()) {
+        let State {
+            weights, losses, ..
+        } = &mut self.state;
+        student.set(&weights.values()?)?;
+        let slope = student.slope(batch)?;
+        let finite = slope.gradients.iter().flatten().all(|it| it.is_finite());
+        if !(finite && slope.losses.iter().all(|loss| loss.is_finite())) {
             bail!(
                 "the loss is not a number at step {}: use a smaller training.learning-rate",
-                self.state.optimizer.step
+                weights.steps()
             );
         }
-        let State {
-            parameters,
-            optimizer,
-            losses,
-            ..
-        } = &mut self.state;
-        optimizer.step(parameters, &slope.gradients, training);
-        losses
-            .0
-            .iter_mut()
-            .zip(&slope.losses)
-            .for_each(|(sum, loss)| *sum += loss);
+        weights.step(&slope.gradients)?;
+        let sums = losses.0.iter_mut().zip(&slope.losses);
+        sums.for_each(|(sum, loss)| *sum += loss);
         losses.1 += 1;
-        let (step, last) = (optimizer.step, optimizer.step == training.steps);
+        let (step, last) = (weights.steps(), weights.steps() == training.steps);
         if last || step.is_multiple_of(self.job.config.validation.every) {
             self.measure()?;
         }
@@ -283,8 +284,8 @@ impl<'a> Course<'a> {
             return Ok(());
         }
         let settings = &self.job.config.trajectories;
-        let generation = self.state.optimizer.step / settings.every;
-        let student = student::encoder(&self.state.optimizer.averaged(&self.state.parameters))?;
+        let generation = self.state.weights.steps() / settings.every;
+        let student = student::encoder(&self.state.weights.average()?)?;
         let mut runs = vec![(&student, settings.student_runs)];
         if generation == 0 {
             runs.push((&self.job.teacher, settings.teacher_runs));
@@ -313,8 +314,8 @@ impl<'a> Course<'a> {
 
     /// Measures the averaged student and adds a line to the curve.
     fn measure(&mut self) -> Result<()> {
-        let step = self.state.optimizer.step;
-        let student = student::encoder(&self.state.optimizer.averaged(&self.state.parameters))?;
+        let step = self.state.weights.steps();
+        let student = student::encoder(&self.state.weights.average()?)?;
         let r2 = self.held_out.measure(&student, &self.teacher)?;
         let (sums, count) = &mut self.state.losses;
         let losses = sums
@@ -328,7 +329,7 @@ impl<'a> Course<'a> {
             step,
             losses,
             r2: r2.clone(),
-            learning_rate: learning_rate(step, &self.job.config.training),
+            learning_rate: self.job.config.training.descent().schedule.at(step),
             seconds: self.state.seconds,
         });
         eprintln!(
@@ -358,7 +359,7 @@ impl<'a> Course<'a> {
     }
 
     fn tell(&self, seconds: f64) {
-        let (step, steps) = (self.state.optimizer.step, self.job.config.training.steps);
+        let (step, steps) = (self.state.weights.steps(), self.job.config.training.steps);
         let (sums, count) = &self.state.losses;
         let losses: Vec<_> = sums
             .iter()
@@ -374,7 +375,7 @@ impl<'a> Course<'a> {
 
     /// Writes the weights and measures them as they are in the file.
     fn finish(&mut self) -> Result<()> {
-        let parameters = self.state.optimizer.averaged(&self.state.parameters);
+        let parameters = self.state.weights.average()?;
         let parameters = student::scaled(&parameters, &self.state.targets);
         let path = self.folder.join("lite.safetensors");
         write_safetensors(&path, &student::checkpoint(&parameters), Precision::F16)?;

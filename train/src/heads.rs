@@ -4,8 +4,9 @@
 //! With `f` the features of the head's layer and a 1 below them, `W = E[t·fᵀ]·E[f·fᵀ]⁻¹`.
 
 use crate::eigen;
-use crate::student::{self, Parameter, Shape};
+use crate::student::{self, Shape};
 use crate::teacher::{self, Teacher};
+use crate::weights::Parameter;
 use anyhow::{Result, bail};
 use impasto::compute::{Tap, TapRequest};
 

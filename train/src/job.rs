@@ -2,6 +2,7 @@
 
 use crate::config::Config;
 use crate::data::Folder;
+use crate::page::hexadecimal;
 use crate::student::Shape;
 use anyhow::{Context, Result};
 use impasto::Encoder;
@@ -104,9 +105,4 @@ impl Job {
             shape,
         })
     }
-}
-
-/// Bytes in hexadecimal.
-pub fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,10 +1,9 @@
 //! `impasto-train` makes the weights that impasto ships.
 //!
-//! `impasto-train encoder CONFIG` teaches a small encoder to see as a large one does; CONFIG says everything about it. It
-//! is no part of the product, and the only user of burn, which knows what impasto's own devices do not: gradients
-//! towards weights.
+//! `impasto-train encoder CONFIG` teaches a small encoder to see as a large one does, `impasto-train paint CONFIG` three decoders to
+//! make pictures of what it sees, behind the transports that give features a style; CONFIG says everything about it. It is no part
+//! of the product, and learns on the product's own devices.
 
-mod adamw;
 mod card;
 mod config;
 mod data;
@@ -13,6 +12,8 @@ mod encoder;
 mod heads;
 mod job;
 mod judge;
+mod page;
+mod paint;
 mod random;
 mod state;
 mod student;
@@ -21,6 +22,7 @@ mod teacher;
 mod testing;
 mod trajectories;
 mod validation;
+mod weights;
 
 use clap::Parser;
 use std::process::ExitCode;
@@ -31,6 +33,8 @@ use std::process::ExitCode;
 enum Command {
     /// Teaches a small encoder to see as a large one does
     Encoder(encoder::Arguments),
+    /// Teaches three decoders to paint behind transports
+    Paint(paint::Arguments),
     /// Asks the teacher what it thinks of pictures that encoders paint
     Judge(judge::Arguments),
 }
@@ -38,6 +42,7 @@ enum Command {
 fn main() -> ExitCode {
     let done = match Command::parse() {
         Command::Encoder(arguments) => encoder::run(&arguments),
+        Command::Paint(arguments) => paint::run(&arguments),
         Command::Judge(arguments) => judge::run(&arguments),
     };
     match done {

@@ -4,20 +4,19 @@
 //! training was made from: it goes on from its own checkpoint alone. Pictures of earlier runs lie beside it, one file for each time
 //! they were made.
 
-use crate::adamw::AdamW;
-use crate::student::{Parameter, Shape};
+use crate::student::Shape;
 use crate::teacher::Target;
+use crate::weights::Weights;
 use anyhow::{Context, Result, bail};
+use impasto::learn::Descent;
 use impasto_weights::{Checkpoint, Precision, WeightTensor, write_safetensors};
 use std::path::Path;
 
 /// A training at a step.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Debug)]
 pub struct State {
-    /// The weights.
-    pub parameters: Vec<Parameter>,
-    /// The optimiser; its step is the training's.
-    pub optimizer: AdamW,
+    /// The weights and their optimiser; their step is the training's.
+    pub weights: Weights,
     /// The teacher's projections.
     pub targets: Vec<Target>,
     /// Losses of each head, summed over the steps since they were last reported, and those steps.
@@ -26,42 +25,18 @@ pub struct State {
     pub seconds: f64,
 }
 
-const PARTS: [&str; 4] = ["weights", "first", "second", "average"];
-
 impl State {
     /// Writes the state of the training `identity`.
     pub fn write(&self, path: &Path, identity: &str) -> Result<()> {
         let mut file = Checkpoint::default();
-        let mut put = |name: String, shape: &[usize], values: &[f32]| {
-            let tensor = WeightTensor {
-                shape: shape.to_vec(),
-                values: values.to_vec(),
-            };
-            file.tensors.insert(name, tensor);
-        };
-        for (index, parameter) in self.parameters.iter().enumerate() {
-            let memory = &self.optimizer;
-            let values = [
-                &parameter.values,
-                &memory.first[index],
-                &memory.second[index],
-                &memory.average[index],
-            ];
-            for (part, values) in PARTS.into_iter().zip(values) {
-                put(
-                    format!("{part}.{}", parameter.name),
-                    &parameter.shape,
-                    values,
-                );
-            }
-        }
+        self.weights.write(&mut file)?;
         for target in &self.targets {
-            let shape = [target.components, target.channels];
-            put(
-                format!("projection.{}", target.layer),
-                &shape,
-                &target.projection,
-            );
+            let tensor = WeightTensor {
+                shape: vec![target.components, target.channels],
+                values: target.projection.clone(),
+            };
+            let name = format!("projection.{}", target.layer);
+            file.tensors.insert(name, tensor);
         }
         let numbers = self
             .targets
@@ -70,7 +45,6 @@ impl State {
         let numbers: Vec<_> = numbers.collect();
         for (key, value) in [
             ("training", serde_json::to_string(identity)?),
-            ("step", serde_json::to_string(&self.optimizer.step)?),
             ("losses", serde_json::to_string(&self.losses)?),
             ("seconds", serde_json::to_string(&self.seconds)?),
             ("targets", serde_json::to_string(&numbers)?),
@@ -81,7 +55,7 @@ impl State {
     }
 
     /// Reads the state of the training `identity`.
-    pub fn read(path: &Path, identity: &str, shape: &Shape) -> Result<Self> {
+    pub fn read(path: &Path, identity: &str, shape: &Shape, descent: Descent) -> Result<Self> {
         let mut file = Checkpoint::open(path).with_context(|| {
             format!(
                 "there is nothing to go on from in {}: begin without --resume",
@@ -95,22 +69,7 @@ impl State {
                 path.display()
             );
         }
-        let mut take = |name: String, shape: &[usize]| match file.tensors.remove(&name) {
-            Some(tensor) if tensor.shape == shape => Ok(tensor.values),
-            _ => bail!("{} lacks {name} of shape {shape:?}", path.display()),
-        };
-        let (mut parameters, mut memories) = (vec![], [vec![], vec![], vec![]]);
-        for (name, shape) in shape.parameters() {
-            for (part, memory) in PARTS[1..].iter().zip(&mut memories) {
-                memory.push(take(format!("{part}.{name}"), &shape)?);
-            }
-            let values = take(format!("{}.{name}", PARTS[0]), &shape)?;
-            parameters.push(Parameter {
-                name,
-                shape,
-                values,
-            });
-        }
+        let weights = Weights::read(&file, shape.parameters(), descent)?;
         let numbers: Vec<(f64, f64)> = get(&file, "targets")?;
         let mut targets = Vec::new();
         for (&(layer, components), (kept, scale)) in shape.heads.iter().zip(numbers) {
@@ -127,15 +86,8 @@ impl State {
                 scale,
             });
         }
-        let [first, second, average] = memories;
         Ok(Self {
-            parameters,
-            optimizer: AdamW {
-                step: get(&file, "step")?,
-                first,
-                second,
-                average,
-            },
+            weights,
             targets,
             losses: get(&file, "losses")?,
             seconds: get(&file, "seconds")?,

@@ -1,5 +1,5 @@
 //! The student: 3×3 convolutions with ReLU and 2×2 pools, as VGG has them, and a linear head behind each layer that it
-//! predicts. Its forward pass is written with burn, which knows the gradients towards weights.
+//! predicts. It learns as a graph of impasto's own device, and is measured as the encoder that this is.
 //!
 //! The first convolution sees the picture continued by its border, the others see zeros, as impasto's recipes run it.
 //! The loss is the sum over heads of `mean (y − t)²`; as a target has mean square 1, that is the share of it which is not
@@ -7,10 +7,13 @@
 
 use crate::random::{Purpose, Random};
 use crate::teacher::Target;
+use crate::weights::Parameter;
 use anyhow::{Context, Result, anyhow, bail};
-use burn::tensor::module::{conv2d, max_pool2d};
-use burn::tensor::ops::{ConvOptions, MaxPoolOptions};
-use burn::tensor::{Device, Gradients, Tensor, TensorData, activation};
+use impasto::compute::graph::{
+    Activation, Border, Convolution, GraphSpec, Kind, Learner, Op, Pooling, PoolingKind, Scaling,
+    Wanted,
+};
+use impasto::compute::{Device, Padding};
 use impasto::{Encoder, LayerName};
 use impasto_weights::{Checkpoint, WeightTensor};
 
@@ -25,24 +28,6 @@ pub struct Shape {
     pub blocks: Vec<Vec<usize>>,
     /// The layers that have a head, from shallow to deep, and its channels.
     pub heads: Vec<(LayerName, usize)>,
-}
-
-/// A tensor of weights.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Parameter {
-    /// The name in files: `conv2_1.weight`, `head.relu2_1.bias`.
-    pub name: String,
-    /// Its shape: `[out, in, 3, 3]`, `[out, in]` or `[out]`.
-    pub shape: Vec<usize>,
-    /// Its values.
-    pub values: Vec<f32>,
-}
-
-impl Parameter {
-    /// Whether it is a bias.
-    pub fn is_bias(&self) -> bool {
-        self.shape.len() == 1
-    }
 }
 
 impl Shape {
@@ -179,31 +164,6 @@ pub struct Batch {
     pub targets: Vec<Vec<Vec<f32>>>,
 }
 
-/// Some crops of a batch.
-#[derive(Clone, Copy, Debug)]
-struct Part<'a> {
-    side: usize,
-    crops: &'a [Vec<f32>],
-    targets: &'a [Vec<Vec<f32>>],
-}
-
-/// Parts of a batch.
-const PARTS: usize = 2;
-
-impl Batch {
-    fn parts(&self) -> Vec<Part<'_>> {
-        let length = self.crops.len().div_ceil(PARTS).max(1);
-        let pairs = self.crops.chunks(length).zip(self.targets.chunks(length));
-        pairs
-            .map(|(crops, targets)| Part {
-                side: self.side,
-                crops,
-                targets,
-            })
-            .collect()
-    }
-}
-
 /// Loss of each head and gradients of their sum.
 #[derive(Clone, Debug)]
 pub struct Slope {
@@ -213,168 +173,160 @@ pub struct Slope {
     pub gradients: Vec<Vec<f32>>,
 }
 
-/// Losses and gradients of a batch. Its parts are worked on side by side: much of what burn's convolutions do is done by one
-/// thread. The number of parts is fixed, so that the sums do not depend on the machine.
-pub fn slope(shape: &Shape, parameters: &[Parameter], batch: &Batch) -> Result<Slope> {
-    let crops = batch.crops.len();
-    let parts = batch.parts();
-    let slopes = std::thread::scope(|scope| {
-        let threads: Vec<_> = parts
-            .iter()
-            .map(|part| scope.spawn(move || part_slope(shape, parameters, part)))
-            .collect();
-        let joined = threads.into_iter().map(|thread| match thread.join() {
-            Ok(slope) => slope,
-            Err(_) => Err(anyhow!(
-                "burn gave up on a batch of crops of {} px",
-                batch.side
-            )),
-        });
-        joined.collect::<Result<Vec<_>>>()
-    })?;
-    let mut sum = Slope {
-        losses: vec![0.0; shape.heads.len()],
-        gradients: parameters
-            .iter()
-            .map(|p| vec![0.0; p.values.len()])
-            .collect(),
-    };
-    for (slope, part) in slopes.iter().zip(&parts) {
-        let share = part.crops.len() as f64 / crops as f64;
-        sum.losses
-            .iter_mut()
-            .zip(&slope.losses)
-            .for_each(|(sum, loss)| *sum += share * loss);
-        let pairs = sum
-            .gradients
-            .iter_mut()
-            .flatten()
-            .zip(slope.gradients.iter().flatten());
-        pairs.for_each(|(sum, gradient)| *sum += share as f32 * gradient);
-    }
-    Ok(sum)
+/// Threads that share the crops of a batch. A constant, so that sums do not depend on the machine.
+const PARTS: usize = 2;
+
+/// A student that learns: as many times as there are threads, each on a device of its own.
+#[derive(Debug)]
+pub struct Student(Vec<Part>);
+
+#[derive(Debug)]
+struct Part {
+    device: Box<dyn Device>,
+    learner: Box<dyn Learner>,
 }
 
-/// Losses and gradients of a part of a batch.
-fn part_slope(shape: &Shape, parameters: &[Parameter], batch: &Part<'_>) -> Result<Slope> {
-    let device = Device::flex().autodiff();
-    let leaves: Vec<Leaf> = parameters.iter().map(|p| Leaf::new(p, &device)).collect();
-    let (convolutions, heads) = leaves.split_at(2 * shape.blocks.iter().flatten().count());
-    let mut x = input(batch, &device);
-    let (mut convolutions, mut losses, mut total) = (convolutions.chunks(2), vec![], None);
+impl Student {
+    /// A student with these parameters.
+    pub fn new(shape: &Shape, parameters: &[Parameter]) -> Result<Self> {
+        let spec = graph(shape, parameters)?;
+        let wanted = Wanted::numbers(&spec, |op| matches!(op, Op::Convolution(_)));
+        let parts = (0..PARTS).map(|_| {
+            let device = crate::teacher::device(Some(1))?;
+            let learner = device.learner(&spec, &wanted)?;
+            Ok(Part { device, learner })
+        });
+        Ok(Self(parts.collect::<Result<_>>()?))
+    }
+
+    /// Replaces its numbers, in the order of the parameters.
+    pub fn set(&mut self, values: &[Vec<f32>]) -> Result<()> {
+        for Part { device, learner } in &mut self.0 {
+            let tensors = values.iter();
+            let tensors = tensors.map(|values| device.upload(values, &[values.len()]));
+            learner.set(&tensors.collect::<Result<Vec<_>, _>>()?)?;
+        }
+        Ok(())
+    }
+
+    /// Losses and gradients of a batch.
+    pub fn slope(&self, batch: &Batch) -> Result<Slope> {
+        let slopes = std::thread::scope(|scope| {
+            let parts = self.0.iter().enumerate();
+            let threads: Vec<_> = parts
+                .map(|(index, part)| scope.spawn(move || part.slope(batch, index)))
+                .collect();
+            let joined = threads.into_iter().map(|thread| {
+                let failed = |_| anyhow!("a thread gave up on crops of {} px", batch.side);
+                thread.join().map_err(failed)?
+            });
+            joined.collect::<Result<Vec<_>>>()
+        })?;
+        let mut slopes = slopes.into_iter();
+        let mut sum = slopes.next().context("nobody has looked at the crops")?;
+        for slope in slopes {
+            let losses = sum.losses.iter_mut().zip(&slope.losses);
+            losses.for_each(|(sum, loss)| *sum += loss);
+            let gradients = sum.gradients.iter_mut().flatten();
+            let pairs = gradients.zip(slope.gradients.iter().flatten());
+            pairs.for_each(|(sum, gradient)| *sum += gradient);
+        }
+        Ok(sum)
+    }
+}
+
+impl Part {
+    /// Sums over every so many-th crop, from one on, each counting its share of the batch.
+    fn slope(&self, batch: &Batch, first: usize) -> Result<Slope> {
+        let (device, side) = (self.device.as_ref(), batch.side);
+        let mut gradients = self.learner.gradients()?;
+        let mut losses = vec![0.0; self.learner.spec().outputs.len()];
+        let crops = batch.crops.iter().zip(&batch.targets);
+        for (crop, targets) in crops.skip(first).step_by(PARTS) {
+            let image = device.upload(crop, &[3, side, side])?;
+            let tape = self.learner.forward(&[&image])?;
+            let mut towards = Vec::with_capacity(targets.len());
+            for ((seen, target), loss) in tape.outputs().iter().zip(targets).zip(&mut losses) {
+                let share = 1.0 / (batch.crops.len() * target.len()) as f64;
+                let target = device.upload(target, seen.shape())?;
+                let (error, slope) = device.squared_error(seen, &target, 2.0 * share as f32)?;
+                *loss += share * error.value()?;
+                towards.push(slope);
+            }
+            let towards: Vec<_> = towards.iter().map(Some).collect();
+            tape.backward(&towards, &mut gradients)?;
+        }
+        let values = gradients.numbers.iter();
+        let values = values.map(|tensor| device.download(tensor));
+        Ok(Slope {
+            losses,
+            gradients: values.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+/// The student as a graph: from RGB in 0..1 to what its heads see. Nodes with numbers that are learned are in the order of
+/// the parameters.
+fn graph(shape: &Shape, parameters: &[Parameter]) -> Result<GraphSpec> {
+    let mut graph = GraphSpec::new();
+    let image = graph.input("image", Kind::Map(3));
+    let scaling = Scaling {
+        scale: vec![1.0 / DEVIATION; 3].into(),
+        shift: vec![-MEAN / DEVIATION; 3].into(),
+    };
+    let mut x = graph.push(Op::Scale(scaling), &[image]);
+    let mut pairs = parameters.chunks_exact(2);
+    let mut seen = Vec::new();
     for (block, widths) in (1..).zip(&shape.blocks) {
         if block > 1 {
-            x = max_pool2d(x, MaxPoolOptions::new([2, 2]));
+            let pool = Pooling {
+                kind: PoolingKind::Max,
+                kernel: 2,
+                stride: 2,
+                border: Border::Valid,
+            };
+            x = graph.push(Op::Pool(pool), &[x]);
         }
         for (index, _) in (1..).zip(widths) {
-            let Some([Leaf::Filters(weight), Leaf::Vector(bias)]) = convolutions.next() else {
-                bail!("the parameters are not those of the student's shape");
+            let padding = match (block, index) {
+                (1, 1) => Padding::Replicate,
+                _ => Padding::Zero,
             };
-            // The picture comes with its border.
-            let padding = usize::from((block, index) != (1, 1));
-            let options = ConvOptions::new([1, 1], [padding; 2], [1, 1], 1);
-            x = activation::relu(conv2d(x, weight.clone(), Some(bias.clone()), options));
-            let here = LayerName::Relu { block, index };
-            let Some(head) = shape.heads.iter().position(|&(layer, _)| layer == here) else {
-                continue;
-            };
-            let [Leaf::Matrix(weight), Leaf::Vector(bias)] = &heads[2 * head..2 * head + 2] else {
-                bail!("the parameters are not those of the student's shape");
-            };
-            let [crops, channels, height, width] = x.dims();
-            let components = shape.heads[head].1;
-            let features = x.clone().reshape([crops, channels, height * width]);
-            let weight = weight.clone().reshape([1, components, channels]);
-            let bias = bias.clone().reshape([1, components, 1]);
-            let seen = weight.matmul(features) + bias;
-            let target: Vec<f32> = batch
-                .targets
-                .iter()
-                .flat_map(|t| &t[head])
-                .copied()
-                .collect();
-            let count = target.len();
-            let target = tensor(target, [crops, components, height * width], &device);
-            let loss = (seen - target).square().sum().div_scalar(count as f32);
-            losses.push(loss.clone());
-            total = Some(match total {
-                None => loss,
-                Some(total) => total + loss,
-            });
+            x = graph.push(convolution(pairs.next(), padding)?, &[x]);
+            x = graph.push(Op::Activation(Activation::Relu), &[x]);
+            seen.push((LayerName::Relu { block, index }, x));
         }
     }
-    let total = total.context("the student has no heads")?;
-    let mut gradients = total.backward();
-    let mut values = Vec::with_capacity(losses.len());
-    for loss in losses {
-        values.push(f64::from(numbers(loss)?[0]));
+    for &(layer, _) in &shape.heads {
+        let read = seen.iter().find(|(there, _)| *there == layer);
+        let (_, read) = read.context("a head reads a layer that there is not")?;
+        let head = graph.push(convolution(pairs.next(), Padding::Zero)?, &[*read]);
+        graph.output(head);
     }
-    let leaves = leaves.into_iter().zip(parameters);
-    let gradients = leaves.map(|(leaf, parameter)| leaf.gradient(&mut gradients, parameter));
-    Ok(Slope {
-        losses: values,
-        gradients: gradients.collect::<Result<_>>()?,
-    })
+    graph.validate()?;
+    Ok(graph)
 }
 
-/// A parameter as a leaf of burn's graph.
-enum Leaf {
-    Filters(Tensor<4>),
-    Matrix(Tensor<2>),
-    Vector(Tensor<1>),
-}
-
-impl Leaf {
-    fn new(parameter: &Parameter, device: &Device) -> Self {
-        let values = parameter.values.clone();
-        match *parameter.shape {
-            [out, from, rows, columns] => {
-                Leaf::Filters(tensor(values, [out, from, rows, columns], device).require_grad())
-            }
-            [out, from] => Leaf::Matrix(tensor(values, [out, from], device).require_grad()),
-            _ => Leaf::Vector(tensor(values, [parameter.values.len()], device).require_grad()),
-        }
-    }
-
-    fn gradient(self, gradients: &mut Gradients, parameter: &Parameter) -> Result<Vec<f32>> {
-        let found = match self {
-            Leaf::Filters(leaf) => leaf.grad_remove(gradients).map(numbers),
-            Leaf::Matrix(leaf) => leaf.grad_remove(gradients).map(numbers),
-            Leaf::Vector(leaf) => leaf.grad_remove(gradients).map(numbers),
-        };
-        // Layers behind the last head have none.
-        found.unwrap_or_else(|| Ok(vec![0.0; parameter.values.len()]))
-    }
-}
-
-fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D], device: &Device) -> Tensor<D> {
-    Tensor::from_data(TensorData::new(values, shape), device)
-}
-
-fn numbers<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
-    let data = tensor.into_data();
-    let values = data.as_slice::<f32>();
-    Ok(values
-        .map_err(|error| anyhow::anyhow!("burn: {error:?}"))?
-        .to_vec())
-}
-
-/// The crops, normalised and continued by one pixel of their border.
-fn input(batch: &Part<'_>, device: &Device) -> Tensor<4> {
-    let (side, wide) = (batch.side, batch.side + 2);
-    let mut values = Vec::with_capacity(batch.crops.len() * 3 * wide * wide);
-    for plane in batch
-        .crops
-        .iter()
-        .flat_map(|crop| crop.chunks_exact(side * side))
-    {
-        for row in 0..wide {
-            let row = &plane[row.saturating_sub(1).min(side - 1) * side..][..side];
-            let row = [&row[..1], row, &row[side - 1..]].concat();
-            values.extend(row.iter().map(|v| (v - MEAN) / DEVIATION));
-        }
-    }
-    tensor(values, [batch.crops.len(), 3, wide, wide], device)
+/// A convolution of weight and bias; a head's is one of 1×1.
+fn convolution(pair: Option<&[Parameter]>, padding: Padding) -> Result<Op> {
+    let Some([weight, bias]) = pair else {
+        bail!("the parameters are not those of the student's shape");
+    };
+    let (outputs, inputs, side) = match *weight.shape {
+        [outputs, inputs, side, _] => (outputs, inputs, side),
+        [outputs, inputs] => (outputs, inputs, 1),
+        _ => bail!("{} is no matrix and no filters", weight.name),
+    };
+    Ok(Op::Convolution(Convolution {
+        inputs,
+        outputs,
+        groups: 1,
+        kernel: [side, side],
+        stride: 1,
+        border: Border::Centred(padding),
+        weight: weight.values.clone().into(),
+        bias: bias.values.clone().into(),
+    }))
 }
 
 #[cfg(test)]
@@ -406,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn burn_and_impasto_see_the_same() {
+    fn what_learns_and_what_is_measured_see_the_same() {
         let (shape, batch) = (shape(), batch(8));
         let parameters = shape.random(4);
         let device = teacher::device(Some(1)).unwrap();
@@ -421,7 +373,8 @@ mod tests {
                 counts[head] += target.len();
             }
         }
-        let slope = slope(&shape, &parameters, &batch).unwrap();
+        let student = Student::new(&shape, &parameters).unwrap();
+        let slope = student.slope(&batch).unwrap();
         for head in 0..2 {
             let wanted = sums[head] / counts[head] as f64;
             let got = slope.losses[head];
@@ -436,11 +389,13 @@ mod tests {
     fn gradients_are_those_of_finite_differences() {
         let (shape, batch) = (shape(), batch(6));
         let mut parameters = shape.random(9);
-        let total = |parameters: &[Parameter]| {
-            let losses = slope(&shape, parameters, &batch).unwrap().losses;
-            losses.iter().sum::<f64>()
+        let mut student = Student::new(&shape, &parameters).unwrap();
+        let gradients = student.slope(&batch).unwrap().gradients;
+        let mut total = |parameters: &[Parameter]| {
+            let values: Vec<_> = parameters.iter().map(|it| it.values.clone()).collect();
+            student.set(&values).unwrap();
+            student.slope(&batch).unwrap().losses.iter().sum::<f64>()
         };
-        let gradients = slope(&shape, &parameters, &batch).unwrap().gradients;
         for index in 0..parameters.len() {
             // One direction for all entries of a parameter at once.
             let mut random = Random::of(2, Purpose::Weights, [index as u64, 1]);

@@ -72,6 +72,7 @@ pub use mask::Mask;
 pub use method::{
     CalibratedLayer, ExtraTerms, Inspection, LEAST_TILE, Method, Outcome, Pace, Painter,
     PainterSpec, RunLimits, RunPlan, ScalePlan, Setup, Stylized, TermContext, calibration,
+    transform,
 };
 pub use observer::{Event, Ignore, Observer, Scale, Step, TermValue};
 pub use picture::Picture;

@@ -4,19 +4,6 @@ use crate::workshop::{CONFIGURATION, Workshop};
 use impasto::Encoder;
 use std::fs;
 use std::path::Path;
-use std::process::Stdio;
-use std::time::{Duration, Instant};
-
-/// The curve without its times.
-fn curve(work: &Path) -> Vec<serde_json::Value> {
-    let text = fs::read_to_string(work.join("curve.jsonl")).unwrap();
-    let lines = text.lines().map(|line| {
-        let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
-        line.as_object_mut().unwrap().remove("seconds");
-        line
-    });
-    lines.collect()
-}
 
 #[test]
 fn a_training_explains_more_than_its_start_and_survives_being_killed() {
@@ -25,7 +12,7 @@ fn a_training_explains_more_than_its_start_and_survives_being_killed() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{said}");
     let whole = workshop.path("whole");
-    let points = curve(&whole);
+    let points = workshop.curve("whole");
     assert_eq!(points.len(), 5, "{said}");
     let explained =
         |point: &serde_json::Value, head: usize| point["r2"]["pictures"][head].as_f64().unwrap();
@@ -45,32 +32,15 @@ fn a_training_explains_more_than_its_start_and_survives_being_killed() {
     // Once soon after it began, once later: in training, while pictures are made, or between.
     for lines in [1, 3] {
         let work = format!("killed-{lines}");
-        let mut child = workshop
-            .command(&work, &[])
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let curve_file = workshop.path(&work).join("curve.jsonl");
-        let begun = Instant::now();
-        while fs::read_to_string(&curve_file).map_or(0, |text| text.lines().count()) < lines
-            || !workshop.path(&work).join("state.safetensors").exists()
-        {
-            assert!(
-                begun.elapsed() < Duration::from_secs(120),
-                "nothing happens"
-            );
-            std::thread::sleep(Duration::from_millis(2));
-        }
-        child.kill().unwrap();
-        child.wait().unwrap();
+        workshop.cut_off(workshop.command(&work, &[]), &work, lines);
         let output = workshop.train(&work, &["--resume"]);
         assert!(
             output.status.success(),
             "{}",
             String::from_utf8_lossy(&output.stderr)
         );
+        assert_eq!(workshop.curve(&work), points);
         let work = workshop.path(&work);
-        assert_eq!(curve(&work), points);
         let weights = |work: &Path| fs::read(work.join("lite.safetensors")).unwrap();
         assert!(
             weights(&work) == weights(&whole),

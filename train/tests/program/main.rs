@@ -2,4 +2,5 @@
 
 mod encoder;
 mod judge;
+mod paint;
 mod workshop;

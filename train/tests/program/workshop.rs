@@ -5,7 +5,8 @@ use impasto::picture::SaveOptions;
 use impasto_weights::{Checkpoint, Precision, WeightTensor, write_safetensors};
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Numbers without pattern, in 0..1.
@@ -82,15 +83,48 @@ impl Workshop {
     }
 
     pub fn command(&self, work: &str, more: &[&str]) -> Command {
+        self.training("encoder", work, more)
+    }
+
+    /// A training of something.
+    pub fn training(&self, what: &str, work: &str, more: &[&str]) -> Command {
         let mut command = self.program();
         command
-            .arg("encoder")
+            .arg(what)
             .arg(self.path("tiny.toml"))
             .arg("--work")
             .arg(self.path(work))
-            .args(more)
-            .current_dir(self.0.path());
+            .args(more);
         command
+    }
+
+    /// Kills a training once it has written a state and so many lines of its curve.
+    pub fn cut_off(&self, mut command: Command, work: &str, lines: usize) {
+        let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+        let curve = self.path(work).join("curve.jsonl");
+        let begun = Instant::now();
+        while fs::read_to_string(&curve).map_or(0, |text| text.lines().count()) < lines
+            || !self.path(work).join("state.safetensors").exists()
+        {
+            assert!(
+                begun.elapsed() < Duration::from_secs(120),
+                "nothing happens"
+            );
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
+    /// The curve of a training without its times.
+    pub fn curve(&self, work: &str) -> Vec<serde_json::Value> {
+        let text = fs::read_to_string(self.path(work).join("curve.jsonl")).unwrap();
+        let lines = text.lines().map(|line| {
+            let mut line: serde_json::Value = serde_json::from_str(line).unwrap();
+            line.as_object_mut().unwrap().remove("seconds");
+            line
+        });
+        lines.collect()
     }
 
     pub fn train(&self, work: &str, more: &[&str]) -> Output {

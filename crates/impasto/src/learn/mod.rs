@@ -25,7 +25,7 @@ mod state;
 pub use course::{Course, Lesson};
 pub use file::LearnedStyle;
 pub use fresh::fresh;
-pub use optimizer::{AdamW, Schedule};
+pub use optimizer::{AdamW, Descent, Schedule};
 pub use start::start;
 pub use state::LearnerState;
 
@@ -168,7 +168,7 @@ impl StyleLearner {
         });
         let learner = device.learner(&spec, &wanted)?;
         let numbers = Parameters::new(learner.numbers()?);
-        let optimizer = AdamW::new(device.as_ref(), &lesson, &numbers.shapes())?;
+        let optimizer = AdamW::new(device.as_ref(), Descent::from(&lesson), &numbers.shapes())?;
         Ok(Self {
             device,
             setup,

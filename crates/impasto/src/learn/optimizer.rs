@@ -1,11 +1,12 @@
 //! Adam for numbers of networks: a schedule, clipped gradients, decay of weights, and the average over steps.
 //!
 //! ```text
-//! g ← g · min(1, clip/‖g‖)        lr = last + ½(first − last)(1 + cos(π·step/steps))
+//! g ← g · min(1, clip/‖g‖)        lr = (last + ½(first − last)(1 + cos(π·step/steps))) · min(1, (step+1)/warm-up)
 //! x ← (1 − lr·decay)·x − lr · m̂/(√v̂ + ε)
 //! ```
 //!
-//! Loshchilov and Hutter 2017 (arXiv 1711.05101, algorithm 2; the cosine without restarts: arXiv 1608.03983, equation 5).
+//! Loshchilov and Hutter 2017 (arXiv 1711.05101, algorithm 2; the cosine without restarts: arXiv 1608.03983, equation 5). What
+//! steps a [`Lesson`]'s numbers steps those of any other network as well: a [`Descent`] says how.
 
 use super::Lesson;
 use crate::optim::{Adam, Parameters, Parts, Unfit};
@@ -21,6 +22,8 @@ pub struct Schedule {
     pub last: f32,
     /// Steps in all.
     pub steps: usize,
+    /// Steps in which they rise to their size; none if it is 0.
+    pub warm_up: usize,
 }
 
 impl Schedule {
@@ -28,7 +31,40 @@ impl Schedule {
     pub fn at(&self, step: usize) -> f32 {
         let way = step as f32 / self.steps.max(1) as f32;
         let cosine = (std::f32::consts::PI * way.min(1.0)).cos();
-        self.last + 0.5 * (self.first - self.last) * (1.0 + cosine)
+        let size = self.last + 0.5 * (self.first - self.last) * (1.0 + cosine);
+        size * ((step + 1) as f32 / self.warm_up.max(1) as f32).min(1.0)
+    }
+}
+
+/// How numbers of a network are stepped.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Descent {
+    /// Sizes of steps.
+    pub schedule: Schedule,
+    /// Decay of the running mean of squared gradients, 0..1.
+    pub beta2: f32,
+    /// Decay of the average over steps that is the result, 0..1; 0 takes the last step.
+    pub averaging: f32,
+    /// Share of every number that a step of size 1 takes away.
+    pub decay: f32,
+    /// The norm that gradients are shortened to where they are longer.
+    pub clip: f32,
+}
+
+impl From<&Lesson> for Descent {
+    fn from(lesson: &Lesson) -> Self {
+        Self {
+            schedule: Schedule {
+                first: lesson.learning_rate,
+                last: lesson.last_rate,
+                steps: lesson.steps,
+                warm_up: 0,
+            },
+            beta2: 0.999,
+            averaging: lesson.averaging,
+            decay: lesson.decay,
+            clip: lesson.clip,
+        }
     }
 }
 
@@ -36,19 +72,17 @@ impl Schedule {
 #[derive(Debug)]
 pub struct AdamW {
     adam: Adam,
-    schedule: Schedule,
-    clip: f64,
-    decay: f32,
+    descent: Descent,
 }
 
-fn settings(lesson: &Lesson) -> AdamSettings {
+fn settings(descent: &Descent) -> AdamSettings {
     AdamSettings {
-        learning_rate: lesson.learning_rate,
+        learning_rate: descent.schedule.first,
         beta1: 0.9,
-        beta2: 0.999,
+        beta2: descent.beta2,
         epsilon: 1e-8,
         epsilon_to: EpsilonTo::Corrected,
-        averaging: lesson.averaging,
+        averaging: descent.averaging,
     }
 }
 
@@ -57,24 +91,9 @@ impl AdamW {
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub fn new(device: &dyn Device, lesson: &Lesson, shapes: &[Vec<usize>]) -> Result<Self> {
-        Ok(Self::with(
-            Adam::new(device, settings(lesson), shapes)?,
-            lesson,
-        ))
-    }
-
-    fn with(adam: Adam, lesson: &Lesson) -> Self {
-        Self {
-            adam,
-            schedule: Schedule {
-                first: lesson.learning_rate,
-                last: lesson.last_rate,
-                steps: lesson.steps,
-            },
-            clip: f64::from(lesson.clip),
-            decay: lesson.decay,
-        }
+    pub fn new(device: &dyn Device, descent: Descent, shapes: &[Vec<usize>]) -> Result<Self> {
+        let adam = Adam::new(device, settings(&descent), shapes)?;
+        Ok(Self { adam, descent })
     }
 
     /// The state as plain data.
@@ -87,12 +106,12 @@ impl AdamW {
     /// # Errors
     /// [`Unfit`].
     pub fn restore(
-        lesson: &Lesson,
+        descent: Descent,
         shapes: &[Vec<usize>],
         parts: Parts<Tensor>,
     ) -> std::result::Result<Self, Unfit> {
-        let adam = Adam::restore(settings(lesson), shapes, parts)?;
-        Ok(Self::with(adam, lesson))
+        let adam = Adam::restore(settings(&descent), shapes, parts)?;
+        Ok(Self { adam, descent })
     }
 
     /// Takes a step, from 0, along gradients.
@@ -107,12 +126,18 @@ impl AdamW {
         mut gradients: Parameters,
     ) -> Result<()> {
         let norm = gradients.dot(device, &gradients)?.sqrt();
-        if norm > self.clip {
-            gradients.axpby(device, 0.0, numbers, (self.clip / norm) as f32)?;
+        let Descent {
+            schedule,
+            decay,
+            clip,
+            ..
+        } = self.descent;
+        if norm > f64::from(clip) {
+            gradients.axpby(device, 0.0, numbers, (f64::from(clip) / norm) as f32)?;
         }
-        let rate = self.schedule.at(step);
-        if self.decay > 0.0 {
-            numbers.axpby(device, 0.0, &gradients, 1.0 - rate * self.decay)?;
+        let rate = schedule.at(step);
+        if decay > 0.0 {
+            numbers.axpby(device, 0.0, &gradients, 1.0 - rate * decay)?;
         }
         self.adam.set_learning_rate(rate);
         self.adam.step(device, numbers, &gradients, None)
@@ -141,10 +166,20 @@ mod tests {
             first: 1.0,
             last: 0.1,
             steps: 4,
+            warm_up: 0,
         };
-        let sizes: Vec<f32> = (0..=5).map(|step| schedule.at(step)).collect();
+        let sizes =
+            |schedule: Schedule| (0..=5).map(|step| schedule.at(step)).collect::<Vec<f32>>();
         let expected = [1.0, 0.868_198, 0.55, 0.231_802, 0.1, 0.1];
-        assert_close("sizes", &sizes, &expected, Tolerance::absolute(1e-5));
+        let tolerance = Tolerance::absolute(1e-5);
+        assert_close("sizes", &sizes(schedule), &expected, tolerance);
+        let warm_up = 2;
+        let warmed = sizes(Schedule {
+            warm_up,
+            ..schedule
+        });
+        let expected = [0.5, 0.868_198, 0.55, 0.231_802, 0.1, 0.1];
+        assert_close("warmed sizes", &warmed, &expected, tolerance);
     }
 
     /// Two steps against the formula, worked out in double precision; the first gradient is too long.
@@ -165,7 +200,7 @@ mod tests {
             Parameters::new(lists.into())
         };
         let mut numbers = upload([1.0, -2.0]);
-        let mut optimizer = AdamW::new(&device, &lesson, &numbers.shapes()).unwrap();
+        let mut optimizer = AdamW::new(&device, Descent::from(&lesson), &numbers.shapes()).unwrap();
         let (mut x, mut m, mut v) = ([1.0f64, -2.0], [0.0f64; 2], [0.0f64; 2]);
         let mut average = [0.0f64; 2];
         for (step, gradient) in [[30.0f32, -40.0], [0.5, 0.25]].into_iter().enumerate() {

@@ -1,6 +1,6 @@
 //! A run of learning as a file, from which it goes on to the same end.
 
-use super::{AdamW, StyleLearner};
+use super::{AdamW, Descent, StyleLearner};
 use crate::nets::NetError;
 use crate::optim::{Parameters, Parts};
 use crate::recipe::Problem;
@@ -146,7 +146,7 @@ impl StyleLearner {
                 parts.put(name, value);
             }
         }
-        let optimizer = AdamW::restore(&self.lesson, &shapes, parts)
+        let optimizer = AdamW::restore(Descent::from(&self.lesson), &shapes, parts)
             .map_err(|_| unfit("is not complete: remove it to begin anew"))?;
         let step = number("step").ok_or_else(|| unfit("says no step: remove it to begin anew"))?;
         self.numbers = Parameters::new(numbers);

@@ -15,7 +15,7 @@ mod plan;
 mod surroundings;
 
 pub use extra::{ExtraTerms, TermContext};
-pub use feedforward::{Painter, PainterSpec};
+pub use feedforward::{Painter, PainterSpec, transform};
 pub(crate) use optimize::OptimizeMethod;
 pub use optimize::{CalibratedLayer, calibration};
 pub use plan::{LEAST_TILE, Pace, RunLimits, RunPlan, ScalePlan};

@@ -51,8 +51,8 @@ impl Cascade {
 /// A convolution of a decoder.
 pub(super) struct Step {
     pub(super) convolution: Convolution,
-    /// Whether what it reads is made twice as large before.
-    pub(super) enlarge: bool,
+    /// How what it reads is made twice as large before, if it is.
+    pub(super) enlarge: Option<Upsampling>,
 }
 
 /// A decoder: convolutions with a ReLU behind each but the last, which has one if `relu_last`.
@@ -61,8 +61,8 @@ pub(super) fn decoder(channels: usize, steps: Vec<Step>, relu_last: bool) -> Gra
     let mut x = graph.input("features", Kind::Map(channels));
     let last = steps.len().saturating_sub(1);
     for (number, step) in steps.into_iter().enumerate() {
-        if step.enlarge {
-            x = graph.push(Op::Upsample(Upsampling::Nearest), &[x]);
+        if let Some(upsampling) = step.enlarge {
+            x = graph.push(Op::Upsample(upsampling), &[x]);
         }
         x = graph.push(Op::Convolution(step.convolution), &[x]);
         if number < last || relu_last {

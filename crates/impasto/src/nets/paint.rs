@@ -1,21 +1,26 @@
 //! The network that is part of the program: `lite` and three small decoders of its features.
 //!
 //! A cascade as in WCT ([`Cascade`]), from relu3_3, relu2_1 and relu1_1 of the embedded encoder. Convolutions of the
-//! decoders replicate the border; nearest ×2 stands before those where the encoder has pooled. How they were made is said in
-//! `models/lite-paint.md`.
+//! decoders replicate the border; ×2 stands before those where the encoder has pooled: nearest neighbours, or, where the file
+//! says so ([`ENLARGEMENT`]), bilinear, behind which filters of a few channels leave no grid of one pixel (Odena, Dumoulin and
+//! Olah 2016, "Deconvolution and Checkerboard Artifacts"). How they were made is said in `models/lite-paint.md`.
 
 use super::NetError;
 use super::build::{checked, convolution};
 use super::cascade::{Cascade, Level, Step, decoder};
+use super::search::KNOWN;
 use super::tensors::{Layout, Tensors};
 use crate::encoder::{Encoder, EncoderOptions, LayerName};
-use impasto_compute::graph::Border;
+use impasto_compute::graph::{Border, Upsampling};
 use impasto_compute::{Padding, Tap};
 
 /// The decoders that are part of the program.
 pub(super) const EMBEDDED: &[u8] = include_bytes!("../../../../models/lite-paint.safetensors");
 
 pub(super) const NETWORK: &str = "decoders of lite";
+
+/// The key of a file's metadata that says how its decoders enlarge: `nearest`, as if it said nothing, or `bilinear`.
+const ENLARGEMENT: &str = "enlargement";
 
 /// The tensor by which decoders of `lite` are told.
 const TELLING: &str = "decoder3.conv0.weight";
@@ -57,9 +62,23 @@ pub(super) fn find<'f>(tensors: &Tensors<'f>) -> Option<Tensors<'f>> {
     Some(tensors.beside(TELLING, None)?.told_as(NETWORK))
 }
 
+/// How the decoders of a file enlarge.
+fn enlargement(tensors: &Tensors<'_>) -> Result<Upsampling, NetError> {
+    let weights = tensors.weights();
+    match weights.metadata().get(ENLARGEMENT).map(String::as_str) {
+        None | Some("nearest") => Ok(Upsampling::Nearest),
+        Some("bilinear") => Ok(Upsampling::Bilinear),
+        Some(other) => Err(NetError::Operation {
+            file: tensors.file().into(),
+            operation: format!("enlargement {other:?}"),
+            known: KNOWN.into(),
+        }),
+    }
+}
+
 /// Reads decoders of `lite`.
 pub(super) fn read(tensors: &Tensors<'_>) -> Result<Cascade, NetError> {
-    let lite = Encoder::lite()?;
+    let (lite, upsampling) = (Encoder::lite()?, enlargement(tensors)?);
     let mut encoder = lite.spec(&EncoderOptions {
         padding: Padding::Replicate,
         ..EncoderOptions::default()
@@ -83,10 +102,10 @@ pub(super) fn read(tensors: &Tensors<'_>) -> Result<Cascade, NetError> {
             inputs = made.outputs;
             steps.push(Step {
                 convolution: made,
-                enlarge: row.enlarged.contains(&number),
+                enlarge: row.enlarged.contains(&number).then_some(upsampling),
             });
         }
-        let enlarged = steps.iter().filter(|step| step.enlarge).count();
+        let enlarged = steps.iter().filter(|step| step.enlarge.is_some()).count();
         if inputs != 3 || enlarged != row.enlarged.len() {
             let last = format!("{}.conv{}.weight", row.name, steps.len());
             return Err(tensors.missing(&last));
@@ -110,4 +129,45 @@ pub(super) fn read(tensors: &Tensors<'_>) -> Result<Cascade, NetError> {
         encoders: vec![encoder],
         levels,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::nets::Model;
+    use impasto_compute::graph::Op;
+    use impasto_testing::Folder;
+    use impasto_weights::{Checkpoint, Limits, Precision, write_safetensors};
+
+    #[test]
+    fn a_file_says_how_its_decoders_enlarge() {
+        let folder = Folder::new();
+        let path = folder.join("decoders.safetensors");
+        let mut file = Checkpoint::read(EMBEDDED, "embedded", &Limits::default()).unwrap();
+        let mut read = |said: Option<&str>| {
+            file.metadata.remove(ENLARGEMENT);
+            if let Some(said) = said {
+                file.metadata.insert(ENLARGEMENT.into(), said.into());
+            }
+            write_safetensors(&path, &file, Precision::F16).unwrap();
+            Model::open(&path)
+        };
+        for (said, expected) in [
+            (None, Upsampling::Nearest),
+            (Some("nearest"), Upsampling::Nearest),
+            (Some("bilinear"), Upsampling::Bilinear),
+        ] {
+            let Ok(Model::Paint(cascade)) = read(said) else {
+                panic!("{said:?} is refused");
+            };
+            let nodes = cascade.levels.iter().flat_map(|level| &level.decoder.nodes);
+            let made = nodes.filter_map(|node| match node.op {
+                Op::Upsample(upsampling) => Some(upsampling),
+                _ => None,
+            });
+            assert_eq!(made.collect::<Vec<_>>(), [expected; 3], "{said:?}");
+        }
+        let said = read(Some("cubic")).unwrap_err().to_string();
+        assert!(said.contains("enlargement \"cubic\""), "{said}");
+    }
 }

@@ -10,7 +10,7 @@ use super::{Model, NetError, paint};
 use impasto_weights::WeightsFile;
 
 /// The families, as messages name them.
-const KNOWN: &str = "networks of pytorch/examples, Magenta's image stylization, lengstrom's fast-style-transfer and \
+pub(super) const KNOWN: &str = "networks of pytorch/examples, Magenta's image stylization, lengstrom's fast-style-transfer and \
     VangoghCrazyWorld, Magenta's arbitrary style network, MicroAST, and encoders with decoders of WCT or AdaIN";
 
 /// The operations of the networks that are known, as ONNX and TensorFlow Lite write them: the forward pass itself, and what

@@ -26,7 +26,7 @@ use super::build::{checked, convolution};
 use super::cascade::{Cascade, Level, Step, decoder, with_border};
 use super::tensors::{Layout, Tensors};
 use crate::encoder::{Encoder, EncoderOptions, LayerName, Preprocessing};
-use impasto_compute::graph::Border;
+use impasto_compute::graph::{Border, Upsampling};
 use impasto_compute::{Input, InputNorm, Layer, NetSpec, Padding, Tap};
 use impasto_weights::{Front, VggInfo};
 
@@ -150,7 +150,7 @@ impl<'f> Found<'f> {
             inputs = made.outputs;
             steps.push(Step {
                 convolution: made,
-                enlarge: *enlarge,
+                enlarge: enlarge.then_some(Upsampling::Nearest),
             });
         }
         checked(

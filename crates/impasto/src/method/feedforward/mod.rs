@@ -13,7 +13,7 @@ mod means;
 mod painter;
 mod spec;
 mod steady;
-mod transform;
+pub mod transform;
 mod whitening;
 
 pub(crate) use by_regions::painted;

@@ -57,9 +57,8 @@ enum Known {
     Vectors(Vec<Vec<f32>>),
 }
 
-/// Share of the mean variance that is added to the content's variances before they are transported: of features that
-/// decoders have learned to make pictures of, and of the published ones.
-const RIDGE: [f64; 2] = [1e-3, 1e-5];
+/// Share of the mean variance that is added to the content's variances before they are transported, of published decoders.
+const RIDGE: f64 = 1e-5;
 /// The levels of WCT that stand in for AdaIN's own.
 const STANDING_IN: [usize; 2] = [4, 3];
 /// How much detail of the content is added to the enlarged picture of the scale before.
@@ -417,7 +416,6 @@ fn paint_by_levels(
         Known::Vectors(_) => None,
     });
     let styles: Vec<_> = styles.collect();
-    let [learned, published] = RIDGE;
     // A decoder that was trained for means and deviations stands alone; of others, two do it together. With the
     // shallower ones there is too much contrast, where a photo's channels go together more than a painting's.
     let deep = cascade
@@ -428,7 +426,7 @@ fn paint_by_levels(
         MethodSettings::Paint(settings) => Passes {
             levels: &settings.levels,
             alpha: settings.alpha,
-            statistic: Statistic::Transport { ridge: learned },
+            statistic: Statistic::LEARNED,
             clamped: true,
             steady,
         },
@@ -436,7 +434,7 @@ fn paint_by_levels(
             levels: &settings.levels,
             alpha: settings.alpha,
             statistic: match settings.transform {
-                Transform::Transport => Statistic::Transport { ridge: published },
+                Transform::Transport => Statistic::Transport { ridge: RIDGE },
                 program => Statistic::Whitening(program),
             },
             clamped: settings.transform == Transform::Tf,

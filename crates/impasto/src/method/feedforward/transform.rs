@@ -6,27 +6,27 @@ use impasto_compute::{ComputeError, Device, Moments, Tensor};
 
 /// Mean and covariance of features, on the host.
 #[derive(Clone, Debug)]
-pub(super) struct Gaussian {
+pub struct Gaussian {
     /// `[c]`.
-    pub(super) mean: Vec<f64>,
+    pub mean: Vec<f64>,
     /// `[c, c]`.
-    pub(super) covariance: Vec<f64>,
+    pub covariance: Vec<f64>,
     /// Places that were seen; of some that count more than others, as many as would say as much if they counted alike.
-    pub(super) places: f64,
+    pub places: f64,
 }
 
 /// `y = W·x + b`.
 #[derive(Clone, Debug)]
-pub(super) struct Affine {
+pub struct Affine {
     /// `[c, c]`.
-    pub(super) matrix: Vec<f64>,
+    pub matrix: Vec<f64>,
     /// `[c]`.
-    pub(super) bias: Vec<f64>,
+    pub bias: Vec<f64>,
 }
 
 /// What a level's features are brought to, and how.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) enum Statistic {
+pub enum Statistic {
     /// Mean and covariance; `ridge` is added to the content's variances, in units of their mean.
     Transport {
         /// Share of the mean variance.
@@ -38,9 +38,17 @@ pub(super) enum Statistic {
     Deviation,
 }
 
+impl Statistic {
+    /// What decoders of `lite` have learned to make pictures of.
+    pub const LEARNED: Statistic = Statistic::Transport { ridge: 1e-3 };
+}
+
 impl Gaussian {
-    /// Of moments on a device.
-    pub(super) fn of(device: &dyn Device, moments: &Moments, places: f64) -> Result<Self> {
+    /// Of moments on a device, and of how many places they are.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn of(device: &dyn Device, moments: &Moments, places: f64) -> Result<Self> {
         let mean = device.download(&moments.mean)?;
         let mean: Vec<f64> = mean.into_iter().map(f64::from).collect();
         let second = device.download(&moments.second)?;
@@ -145,7 +153,7 @@ impl Affine {
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub(super) fn between(
+    pub fn between(
         device: &dyn Device,
         content: &Gaussian,
         style: &Gaussian,
@@ -173,8 +181,8 @@ impl Affine {
         })
     }
 
-    /// `x`.
-    pub(super) fn identity(channels: usize) -> Self {
+    /// `x`, of so many channels.
+    pub fn identity(channels: usize) -> Self {
         let c = channels;
         let entry = |k: usize| if k / c == k % c { 1.0 } else { 0.0 };
         Self {
@@ -184,14 +192,15 @@ impl Affine {
     }
 
     /// `self + share · other`.
-    pub(super) fn add(&mut self, share: f64, other: &Self) {
+    pub fn add(&mut self, share: f64, other: &Self) {
         let pairs = self.matrix.iter_mut().zip(&other.matrix);
         let pairs = pairs.chain(self.bias.iter_mut().zip(&other.bias));
         pairs.for_each(|(sum, term)| *sum += share * term);
     }
 
     /// `share · self`.
-    pub(super) fn scaled(mut self, share: f64) -> Self {
+    #[must_use]
+    pub fn scaled(mut self, share: f64) -> Self {
         let all = self.matrix.iter_mut().chain(&mut self.bias);
         all.for_each(|v| *v *= share);
         self
@@ -201,12 +210,26 @@ impl Affine {
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub(super) fn apply(&self, device: &dyn Device, features: &Tensor) -> Result<Tensor> {
+    pub fn apply(&self, device: &dyn Device, features: &Tensor) -> Result<Tensor> {
         let single = |values: &[f64]| values.iter().map(|&v| v as f32).collect::<Vec<_>>();
         let c = self.bias.len();
         let matrix = device.upload(&single(&self.matrix), &[c, c])?;
         let bias = device.upload(&single(&self.bias), &[c])?;
         Ok(device.mix_channels(features, &matrix, &bias)?)
+    }
+
+    /// The gradient towards features, `Wᵀ·g`, from that towards what was made of them, `[c, h, w]`; the map itself counts as
+    /// a constant.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn back(&self, device: &dyn Device, gradient: &Tensor) -> Result<Tensor> {
+        let c = self.bias.len();
+        let transposed = Self {
+            matrix: (0..c * c).map(|k| self.matrix[k % c * c + k / c]).collect(),
+            bias: vec![0.0; c],
+        };
+        transposed.apply(device, gradient)
     }
 }
 
@@ -249,4 +272,32 @@ fn deviation(content: &Gaussian, style: &Gaussian) -> Vec<f64> {
     let mut matrix = vec![0.0; c * c];
     (0..c).for_each(|i| matrix[i * c + i] = style[i] / content[i]);
     matrix
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use impasto_compute::prelude::*;
+    use impasto_compute::reference::ReferenceDevice;
+    use impasto_testing::{Tolerance, assert_close, noise};
+
+    /// `⟨g, W·x⟩ = ⟨Wᵀ·g, x⟩`: a map's bias has no part in it.
+    #[test]
+    fn gradients_go_back_by_the_transpose() {
+        let device = ReferenceDevice::new();
+        let upload = |seed| device.upload(&noise(seed, 3 * 20), &[3, 4, 5]).unwrap();
+        let map = Affine {
+            matrix: (0..9).map(|k| f64::from(k) - 3.5).collect(),
+            bias: vec![0.0; 3],
+        };
+        let (x, gradient) = (upload(1), upload(2));
+        let there = device.dot(&gradient, &map.apply(&device, &x).unwrap());
+        let map = Affine {
+            bias: vec![5.0; 3],
+            ..map
+        };
+        let back = device.dot(&map.back(&device, &gradient).unwrap(), &x);
+        let [there, back] = [there, back].map(|dot| dot.unwrap().value().unwrap() as f32);
+        assert_close("products", &[back], &[there], Tolerance::relative(1e-4));
+    }
 }
