@@ -162,10 +162,11 @@ impl Between {
     }
 }
 
+/// Two rows that a row lies between, how far it is from the first, its columns, what motions are multiplied by, and the row.
+type BetweenRows<'a> = (&'a [f32], &'a [f32], f32, &'a [Between], f32, &'a mut [f32]);
+
 #[inline(always)]
-fn between_rows(
-    (above, below, down, columns, scale, to): (&[f32], &[f32], f32, &[Between], f32, &mut [f32]),
-) {
+fn between_rows((above, below, down, columns, scale, to): BetweenRows<'_>) {
     for (value, column) in to.iter_mut().zip(columns) {
         let upper = above[column.0] + (above[column.1] - above[column.0]) * column.2;
         let lower = below[column.0] + (below[column.1] - below[column.0]) * column.2;

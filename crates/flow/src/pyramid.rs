@@ -175,8 +175,11 @@ fn halve(from: &Plane<[f32; 4]>) -> Plane<[f32; 4]> {
     to
 }
 
+/// A plane, the rows and columns of it that a smaller row is made of, and the row.
+type Halving<'a> = (&'a Plane<[f32; 4]>, Taps, &'a [Taps], &'a mut [[f32; 4]]);
+
 #[inline(always)]
-fn halve_row((from, line, columns, to): (&Plane<[f32; 4]>, Taps, &[Taps], &mut [[f32; 4]])) {
+fn halve_row((from, line, columns, to): Halving<'_>) {
     for (value, column) in to.iter_mut().zip(columns) {
         let mut sum = [0.0; 4];
         for (k, weight) in line.1.iter().enumerate() {
