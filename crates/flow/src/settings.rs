@@ -57,7 +57,7 @@ impl Preset {
         let fine = Settings {
             finest: 0,
             stride: 3,
-            steps: 4,
+            steps: 2,
             refinement: Refinement::default(),
         };
         match self {
@@ -88,9 +88,9 @@ impl Default for Refinement {
     fn default() -> Self {
         Self {
             warps: 4,
-            sweeps: 10,
+            sweeps: 7,
             smoothness: 10.0,
-            brightness: 0.5,
+            brightness: 1.5,
             slopes: 5.0,
             relaxation: 1.85,
             edges: 10.0,
