@@ -198,19 +198,8 @@ impl Stripe<'_> {
     fn measure(&self, patch: &Patch, place: [f32; 2]) -> Measured {
         let [along_x, along_y] = &self.first.slopes;
         let (first, second) = (&self.first.luma, self.second);
-        // At most one pixel of the patch's corner stays in the picture.
-        let reach = 1.0 - PATCH as f32;
-        let x = (patch.x as f32 + place[0]).clamp(reach, (second.width - 1) as f32);
-        let y = (patch.y as f32 + place[1]).clamp(reach, (second.height - 1) as f32);
-        let (left, top) = (x.floor(), y.floor());
-        let (fx, fy) = (x - left, y - top);
-        let weights = [
-            (1.0 - fx) * (1.0 - fy),
-            fx * (1.0 - fy),
-            (1.0 - fx) * fy,
-            fx * fy,
-        ];
-        let mut from = second.at(left as isize, top as isize);
+        let (mut from, weights) =
+            second.corner(patch.x as f32 + place[0], patch.y as f32 + place[1]);
         let mut own = first.at(patch.x as isize, patch.y as isize);
         let mut sums = [[0.0f32; PATCH]; 4];
         for _ in 0..PATCH {

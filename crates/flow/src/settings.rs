@@ -17,7 +17,9 @@ pub struct Settings {
     pub refinement: Refinement,
 }
 
-/// How flow is refined: the minimum of an energy of the whole picture (see [`crate::refine`]).
+/// How flow is refined: its energy of the whole picture becomes less:
+/// Σ δ·ψ(brightness) + γ·ψ(slopes) + α·g·ψ(|∇u|² + |∇v|²), differences of the frames along the flow, ψ(s²) = √(s² + ε²)
+/// (Brox et al. 2004).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Refinement {
     /// Times the second frame is warped by the flow so far, 0..=100. 0 leaves the refinement out.

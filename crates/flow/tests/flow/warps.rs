@@ -144,8 +144,8 @@ fn flows_add_up_along_the_way() {
     }
     let (same, all) = compose(&constant(20, 5, [0.0; 2]), &second).unwrap();
     assert_same("nothing, then the second", same.u(), second.u());
-    assert_eq!(all.data()[13], true);
-    assert_eq!(all.data()[14], false);
+    assert!(all.data()[13]);
+    assert!(!all.data()[14]);
 }
 
 #[test]
