@@ -89,7 +89,7 @@ impl Default for Settings {
 impl Default for Refinement {
     fn default() -> Self {
         Self {
-            warps: 4,
+            warps: 3,
             sweeps: 7,
             smoothness: 10.0,
             brightness: 1.5,
