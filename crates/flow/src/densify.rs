@@ -3,6 +3,7 @@
 //! u(x) = Σ w·u_p / Σ w over the patches p that cover x, w = 1 / max(.3, |I₁(x + u_p) − I₀(x)|) in grey levels.
 
 use crate::field::Flow;
+use crate::plane::Plane;
 use crate::pyramid::Level;
 use crate::search::{Grid, Motion};
 use crate::settings::PATCH;
@@ -54,38 +55,33 @@ struct Stripe<'a> {
 fn densify_stripe(stripe: Stripe) {
     let Stripe {
         first,
+        second,
         grid,
         motions,
         top,
         u,
         v,
-        ..
     } = stripe;
     let width = first.luma.width;
     let bottom = top + u.len() / width;
     // Patches of pictures narrower than they are reach out of them.
     let stride = width + PATCH;
-    let mut sums = [(); 3].map(|()| vec![0.0f32; stride * STRIPE]);
+    let mut sums = Sums {
+        top,
+        bottom,
+        stride,
+        maps: [(); 3].map(|()| vec![0.0; stride * STRIPE]),
+    };
     for (row, &y) in grid.rows.iter().enumerate() {
         if y + PATCH <= top || y >= bottom {
             continue;
         }
         for (column, &x) in grid.columns.iter().enumerate() {
             let motion = &motions[row * grid.columns.len() + column];
-            let lines = top.max(y)..bottom.min(y + PATCH);
-            add_patch(
-                first,
-                stripe.second,
-                (x, y),
-                motion,
-                lines,
-                &mut sums,
-                top * stride,
-                stride,
-            );
+            sums.add([&first.luma, &second.luma], (x, y), motion);
         }
     }
-    let [su, sv, sw] = &sums;
+    let [su, sv, sw] = &sums.maps;
     for (line, (u, v)) in u.chunks_mut(width).zip(v.chunks_mut(width)).enumerate() {
         let start = line * stride;
         let (su, sv, sw) = (
@@ -101,52 +97,39 @@ fn densify_stripe(stripe: Stripe) {
     }
 }
 
-#[inline(always)]
-#[allow(clippy::too_many_arguments)]
-fn add_patch(
-    first: &Level,
-    second: &Level,
-    (x, y): (usize, usize),
-    motion: &Motion,
-    lines: std::ops::Range<usize>,
-    sums: &mut [Vec<f32>; 3],
-    skipped: usize,
+/// Σ w·u, Σ w·v and Σ w of some rows.
+struct Sums {
+    top: usize,
+    bottom: usize,
     stride: usize,
-) {
-    let (first, second) = (&first.luma, &second.luma);
-    let reach = 1.0 - PATCH as f32;
-    let place = (x as f32 + motion.u).clamp(reach, (second.width - 1) as f32);
-    let height = (y as f32 + motion.v).clamp(reach, (second.height - 1) as f32);
-    let (left, above) = (place.floor(), height.floor());
-    let (fx, fy) = (place - left, height - above);
-    let weights = [
-        (1.0 - fx) * (1.0 - fy),
-        fx * (1.0 - fy),
-        (1.0 - fx) * fy,
-        fx * fy,
-    ];
-    let [su, sv, sw] = sums;
-    for line in lines {
-        let from = second.at(left as isize, above as isize + (line - y) as isize);
-        let upper = &second.data[from..from + PATCH + 1];
-        let lower = &second.data[from + second.stride..from + second.stride + PATCH + 1];
-        let own = first.at(x as isize, line as isize);
-        let pixels = &first.data[own..own + PATCH];
-        let to = line * stride + x - skipped;
-        let (su, sv, sw) = (
-            &mut su[to..to + PATCH],
-            &mut sv[to..to + PATCH],
-            &mut sw[to..to + PATCH],
-        );
-        for i in 0..PATCH {
-            let there = upper[i] * weights[0]
-                + upper[i + 1] * weights[1]
-                + lower[i] * weights[2]
-                + lower[i + 1] * weights[3];
-            let weight = 1.0 / (there - pixels[i]).abs().max(LEAST);
-            su[i] += weight * motion.u;
-            sv[i] += weight * motion.v;
-            sw[i] += weight;
+    maps: [Vec<f32>; 3],
+}
+
+impl Sums {
+    /// Adds the patch that begins at (x, y) to the rows it covers.
+    #[inline(always)]
+    fn add(&mut self, [first, second]: [&Plane<f32>; 2], (x, y): (usize, usize), motion: &Motion) {
+        let (corner, weights) = second.corner(x as f32 + motion.u, y as f32 + motion.v);
+        let [su, sv, sw] = &mut self.maps;
+        for line in self.top.max(y)..self.bottom.min(y + PATCH) {
+            let from = corner + (line - y) * second.stride;
+            let upper = &second.data[from..from + PATCH + 1];
+            let lower = &second.data[from + second.stride..from + second.stride + PATCH + 1];
+            let own = first.at(x as isize, line as isize);
+            let pixels = &first.data[own..own + PATCH];
+            let to = (line - self.top) * self.stride + x;
+            let to = to..to + PATCH;
+            let (su, sv, sw) = (&mut su[to.clone()], &mut sv[to.clone()], &mut sw[to]);
+            for i in 0..PATCH {
+                let there = upper[i] * weights[0]
+                    + upper[i + 1] * weights[1]
+                    + lower[i] * weights[2]
+                    + lower[i + 1] * weights[3];
+                let weight = 1.0 / (there - pixels[i]).abs().max(LEAST);
+                su[i] += weight * motion.u;
+                sv[i] += weight * motion.v;
+                sw[i] += weight;
+            }
         }
     }
 }

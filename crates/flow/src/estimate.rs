@@ -90,6 +90,7 @@ fn estimate(a: &Pyramid, b: &Pyramid, settings: &Settings, previous: Option<&Flo
         let start = Start {
             coarser: &coarser,
             previous: previous.as_ref(),
+            wide: level == coarsest,
         };
         let motions = search(first, second, &grid, &start, settings.steps);
         flow = densify(first, second, &grid, &motions);

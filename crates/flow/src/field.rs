@@ -134,10 +134,13 @@ impl Flow {
                 let line = Between::new(y, height, self.height);
                 let above = &from[line.0 * self.width..(line.0 + 1) * self.width];
                 let below = &from[line.1 * self.width..(line.1 + 1) * self.width];
-                vectorised(
-                    between_rows,
-                    (above, below, line.2, &columns[..], scale, row),
-                );
+                let lines = Lines {
+                    above,
+                    below,
+                    down: line.2,
+                    scale,
+                };
+                vectorised(between_rows, (lines, &columns[..], row));
             });
         }
         Ok(to)
@@ -162,11 +165,22 @@ impl Between {
     }
 }
 
-/// Two rows that a row lies between, how far it is from the first, its columns, what motions are multiplied by, and the row.
-type BetweenRows<'a> = (&'a [f32], &'a [f32], f32, &'a [Between], f32, &'a mut [f32]);
+/// Two rows, how far between them another lies, and what its values are multiplied by.
+struct Lines<'a> {
+    above: &'a [f32],
+    below: &'a [f32],
+    down: f32,
+    scale: f32,
+}
 
 #[inline(always)]
-fn between_rows((above, below, down, columns, scale, to): BetweenRows<'_>) {
+fn between_rows((lines, columns, to): (Lines, &[Between], &mut [f32])) {
+    let Lines {
+        above,
+        below,
+        down,
+        scale,
+    } = lines;
     for (value, column) in to.iter_mut().zip(columns) {
         let upper = above[column.0] + (above[column.1] - above[column.0]) * column.2;
         let lower = below[column.0] + (below[column.1] - below[column.0]) * column.2;

@@ -1,5 +1,7 @@
 //! Rows of values with a border, so that loops need no cases at the edges.
 
+use crate::settings::PATCH;
+
 /// Width of the border on all sides, in pixels: patches start up to 7 pixels outside and are 8 wide.
 pub(crate) const PAD: usize = 16;
 
@@ -68,5 +70,25 @@ impl<T: Copy + Default> Plane<T> {
             self.data
                 .copy_within(last..last + stride, (PAD + self.height + y) * stride);
         }
+    }
+}
+
+impl Plane<f32> {
+    /// Where a patch begins that is moved to a place between pixels, and the weights of the pixels there, on the right,
+    /// below, and below on the right. At most one pixel of a patch's corner stays in the picture.
+    #[inline(always)]
+    pub(crate) fn corner(&self, x: f32, y: f32) -> (usize, [f32; 4]) {
+        let reach = 1.0 - PATCH as f32;
+        let x = x.clamp(reach, (self.width - 1) as f32);
+        let y = y.clamp(reach, (self.height - 1) as f32);
+        let (left, top) = (x.floor(), y.floor());
+        let (fx, fy) = (x - left, y - top);
+        let weights = [
+            (1.0 - fx) * (1.0 - fy),
+            fx * (1.0 - fy),
+            (1.0 - fx) * fy,
+            fx * fy,
+        ];
+        (self.at(left as isize, top as isize), weights)
     }
 }

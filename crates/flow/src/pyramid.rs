@@ -165,21 +165,31 @@ fn halve(from: &Plane<[f32; 4]>) -> Plane<[f32; 4]> {
         .enumerate()
         .for_each(|(stripe, rows)| {
             for (row, line) in rows.chunks_mut(stride).zip(&lines[stripe * STRIPE..]) {
-                vectorised(
-                    halve_row,
-                    (from, *line, &columns[..], &mut row[PAD..PAD + width]),
-                );
+                let halving = Halving {
+                    from,
+                    line: *line,
+                    columns: &columns,
+                };
+                vectorised(halve_row, (halving, &mut row[PAD..PAD + width]));
             }
         });
     to.fill_border();
     to
 }
 
-/// A plane, the rows and columns of it that a smaller row is made of, and the row.
-type Halving<'a> = (&'a Plane<[f32; 4]>, Taps, &'a [Taps], &'a mut [[f32; 4]]);
+struct Halving<'a> {
+    from: &'a Plane<[f32; 4]>,
+    line: Taps,
+    columns: &'a [Taps],
+}
 
 #[inline(always)]
-fn halve_row((from, line, columns, to): Halving<'_>) {
+fn halve_row((halving, to): (Halving, &mut [[f32; 4]])) {
+    let Halving {
+        from,
+        line,
+        columns,
+    } = halving;
     for (value, column) in to.iter_mut().zip(columns) {
         let mut sum = [0.0; 4];
         for (k, weight) in line.1.iter().enumerate() {

@@ -21,6 +21,9 @@ const DAMPING: f32 = 300.0;
 /// A step ends where it would leave its start by more than this, in pixels.
 const REACH: f32 = 8.0;
 
+/// How many places are tried on each side at the coarsest size, two pixels apart.
+const AROUND: i32 = 4;
+
 /// Where patches begin.
 #[derive(Debug)]
 pub(crate) struct Grid {
@@ -57,6 +60,8 @@ pub(crate) struct Motion {
 pub(crate) struct Start<'a> {
     pub(crate) coarser: &'a Flow,
     pub(crate) previous: Option<&'a Flow>,
+    /// Whether places all around are candidates, too: at the coarsest size, where nothing is known.
+    pub(crate) wide: bool,
 }
 
 /// Motions of all patches of the grid, row by row.
@@ -111,6 +116,9 @@ fn search_stripe((stripe, motions): (Stripe, &mut [Motion])) {
             let above = (row > 0).then(|| motions[index - across].place());
             for place in [before, left, above].into_iter().flatten() {
                 stripe.take_better(patch, place, &mut best);
+            }
+            if stripe.start.wide {
+                stripe.look_around(patch, &mut best);
             }
             motions[index] = stripe.descend(patch, best);
         }
@@ -198,19 +206,8 @@ impl Stripe<'_> {
     fn measure(&self, patch: &Patch, place: [f32; 2]) -> Measured {
         let [along_x, along_y] = &self.first.slopes;
         let (first, second) = (&self.first.luma, self.second);
-        // At most one pixel of the patch's corner stays in the picture.
-        let reach = 1.0 - PATCH as f32;
-        let x = (patch.x as f32 + place[0]).clamp(reach, (second.width - 1) as f32);
-        let y = (patch.y as f32 + place[1]).clamp(reach, (second.height - 1) as f32);
-        let (left, top) = (x.floor(), y.floor());
-        let (fx, fy) = (x - left, y - top);
-        let weights = [
-            (1.0 - fx) * (1.0 - fy),
-            fx * (1.0 - fy),
-            (1.0 - fx) * fy,
-            fx * fy,
-        ];
-        let mut from = second.at(left as isize, top as isize);
+        let (mut from, weights) =
+            second.corner(patch.x as f32 + place[0], patch.y as f32 + place[1]);
         let mut own = first.at(patch.x as isize, patch.y as isize);
         let mut sums = [[0.0f32; PATCH]; 4];
         for _ in 0..PATCH {
@@ -261,6 +258,16 @@ impl Stripe<'_> {
         let other = self.measure(patch, place);
         if other.at.cost < best.at.cost {
             *best = other;
+        }
+    }
+
+    /// Tries places all around, every other pixel.
+    #[inline(always)]
+    fn look_around(&self, patch: &Patch, best: &mut Measured) {
+        for row in -AROUND..=AROUND {
+            for column in -AROUND..=AROUND {
+                self.take_better(patch, [2.0 * column as f32, 2.0 * row as f32], best);
+            }
         }
     }
 

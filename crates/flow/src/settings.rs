@@ -17,7 +17,9 @@ pub struct Settings {
     pub refinement: Refinement,
 }
 
-/// How flow is refined: the minimum of an energy of the whole picture (see [`crate::refine`]).
+/// How flow is refined: its energy of the whole picture becomes less:
+/// Σ δ·ψ(brightness) + γ·ψ(slopes) + α·g·ψ(|∇u|² + |∇v|²), differences of the frames along the flow, ψ(s²) = √(s² + ε²)
+/// (Brox et al. 2004).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Refinement {
     /// Times the second frame is warped by the flow so far, 0..=100. 0 leaves the refinement out.
@@ -57,7 +59,7 @@ impl Preset {
         let fine = Settings {
             finest: 0,
             stride: 3,
-            steps: 4,
+            steps: 2,
             refinement: Refinement::default(),
         };
         match self {
@@ -87,10 +89,10 @@ impl Default for Settings {
 impl Default for Refinement {
     fn default() -> Self {
         Self {
-            warps: 4,
-            sweeps: 10,
+            warps: 3,
+            sweeps: 7,
             smoothness: 10.0,
-            brightness: 0.5,
+            brightness: 1.5,
             slopes: 5.0,
             relaxation: 1.85,
             edges: 10.0,

@@ -3,22 +3,14 @@
 //! What runs is the same arithmetic in the same order everywhere: lanes are written out, sums have a fixed tree, and nothing
 //! is fused, so results do not depend on the instruction set.
 
-use pulp::{Arch, NullaryFnOnce};
-
-struct Call<F, A>(F, A);
-
-impl<A, R, F: FnOnce(A) -> R> NullaryFnOnce for Call<F, A> {
-    type Output = R;
-
-    #[inline(always)]
-    fn call(self) -> R {
-        (self.0)(self.1)
-    }
-}
+use fearless_simd::{Level, dispatch};
+use std::sync::OnceLock;
 
 /// Calls `body` as compiled for the widest vectors there are. `body` and all it calls have to be `#[inline(always)]`.
 pub(crate) fn vectorised<A, R>(body: impl FnOnce(A) -> R, arguments: A) -> R {
-    Arch::new().dispatch(Call(body, arguments))
+    static LEVEL: OnceLock<Level> = OnceLock::new();
+    let level = *LEVEL.get_or_init(Level::new);
+    dispatch!(level, _simd => body(arguments))
 }
 
 /// Sum of eight lanes, as a tree.

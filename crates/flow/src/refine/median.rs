@@ -51,8 +51,9 @@ fn median_row((lines, to): ([&[f32]; 3], &mut [f32])) {
 
 /// The fifth of nine values, by the network of 19 exchanges (Paeth 1990).
 #[inline(always)]
-fn median(
-    [
+#[allow(unused_assignments)]
+fn median(p: [f32; 9]) -> f32 {
+    let [
         mut a,
         mut b,
         mut c,
@@ -62,8 +63,7 @@ fn median(
         mut g,
         mut h,
         mut i,
-    ]: [f32; 9],
-) -> f32 {
+    ] = p;
     // Written out: what goes through an array in a loop stays in memory, and is no vector.
     macro_rules! sorted {
         ($($low:ident $high:ident),*) => {
@@ -71,6 +71,26 @@ fn median(
         };
     }
     sorted!(b c, e f, h i, a b, d e, g h, b c, e f, h i, a d, f i, e h, d g, b e, c f, e h, e c, g e, e c);
-    let _ = (a, b, d, f, h, i, g, c);
     e
+}
+
+#[cfg(test)]
+mod tests {
+    use super::median;
+    use impasto_testing::noise;
+
+    #[test]
+    fn the_median_is_the_fifth() {
+        for seed in 0..200 {
+            // Few values, so that some are alike.
+            let values: Vec<f32> = noise(seed, 9)
+                .iter()
+                .map(|value| (value * 4.0).round())
+                .collect();
+            let mut sorted = values.clone();
+            sorted.sort_by(f32::total_cmp);
+            let nine = std::array::from_fn(|i| values[i]);
+            assert_eq!(median(nine), sorted[4], "{values:?}");
+        }
+    }
 }

@@ -123,15 +123,9 @@ impl System {
                 for color in 0..2 {
                     let start = 2 * span * (y + 1);
                     let (du, dv) = self.colors[color].steps[start..start + 2 * span].split_at(span);
-                    let first = (y + color) % 2;
-                    let places = u[first.min(width)..]
-                        .iter_mut()
-                        .zip(&mut v[first.min(width)..])
-                        .step_by(2);
-                    for ((u, v), (du, dv)) in places.zip(du[1..].iter().zip(&dv[1..])) {
-                        *u += du;
-                        *v += dv;
-                    }
+                    let first = ((y + color) % 2).min(width);
+                    add_every_second(&mut u[first..], &du[1..]);
+                    add_every_second(&mut v[first..], &dv[1..]);
                 }
             });
     }
@@ -201,16 +195,29 @@ fn build_row<const C: usize>((line, scratch, to): (Line<C>, &mut [f32], [&mut [f
         a22[x] = 1.0 / a22[x];
     }
     for (color, to) in to.into_iter().enumerate() {
-        let first = (y + color) % 2;
+        let first = ((y + color) % 2).min(width);
         let span = to.len() / NUMBERS;
         for (to, from) in to.chunks_exact_mut(span).zip(scratch.chunks_exact(width)) {
-            for (to, from) in to[1..]
-                .iter_mut()
-                .zip(from[first.min(width)..].iter().step_by(2))
-            {
-                *to = *from;
+            let (pairs, last) = from[first..].as_chunks::<2>();
+            let to = &mut to[1..];
+            for (to, pair) in to.iter_mut().zip(pairs) {
+                *to = pair[0];
+            }
+            if let [last] = last {
+                to[pairs.len()] = *last;
             }
         }
+    }
+}
+
+/// Adds to the first, third, fifth … of some values.
+fn add_every_second(to: &mut [f32], steps: &[f32]) {
+    let (pairs, last) = to.as_chunks_mut::<2>();
+    for (pair, step) in pairs.iter_mut().zip(steps) {
+        pair[0] += step;
+    }
+    if let ([last], Some(step)) = (last, steps.get(pairs.len())) {
+        *last += step;
     }
 }
 
