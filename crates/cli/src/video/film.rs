@@ -134,6 +134,15 @@ impl Asked {
                 output.display()
             ));
         }
+        let mut part = output.clone().into_os_string();
+        part.push(".part");
+        let begun = Path::new(&part).exists();
+        if begun && !args.resume && !args.overwrite && !args.plan {
+            problems.usage(format!(
+                "{} is what a run has finished that was cut off: --resume goes on, --overwrite begins anew",
+                Path::new(&part).display()
+            ));
+        }
         Self {
             consistency,
             range,

@@ -144,6 +144,11 @@ fn a_film_that_was_cut_off_goes_on_to_the_same_bytes() {
             }
             running.kill();
             assert!(!shop.path("cut.mp4").exists(), "{after}");
+            // What is there is not begun anew by mistake.
+            let unaware = Running::start_command(&shop, "video", &format!("{call} -o cut.mp4"));
+            unaware
+                .finish()
+                .refused(2, &["--resume goes on, --overwrite begins anew"]);
             let again =
                 Running::start_command(&shop, "video", &format!("{call} -o cut.mp4 --resume"));
             let said = again.finish().done();
