@@ -269,6 +269,9 @@ impl Easel {
             self.paint_at_once(&told);
         }
         let order = told.order(&self.world.pictures, &self.world.run)?;
+        if let Some(left) = self.left(row) {
+            return left;
+        }
         let mut draft = order.check();
         let problems = draft.problems();
         if !problems.is_empty() {
@@ -291,8 +294,30 @@ impl Easel {
             .first_mut()
             .and_then(|content| content.picture.take());
         let content = content.ok_or_else(|| one("the photo is gone".into()))?;
+        if let Some(left) = self.left(row) {
+            return left;
+        }
         let (stylized, leave) = self.watched(row, &mut job, &content)?;
         self.keep(row, &told, &file, &job, stylized, leave)
+    }
+
+    /// What becomes of a job that is to be left before anything of it is painted, if it is.
+    fn left(&self, row: &JobRow) -> Option<Result<bool, Vec<String>>> {
+        let id = row.id;
+        match watch::wish(&self.control, row)? {
+            Leave::Later => Some(Ok(false)),
+            Leave::Stopped(Stop::Keep) => Some(Err(vec![
+                "it was stopped before anything was painted".into(),
+            ])),
+            Leave::Stopped(Stop::Drop) => {
+                let removed = self.world.database.ask_now(move |tables| tables.remove(id));
+                Some(
+                    removed
+                        .map(|_| false)
+                        .map_err(|error| vec![error.to_string()]),
+                )
+            }
+        }
     }
 
     /// Paints, and looks after each step whether it should go on.

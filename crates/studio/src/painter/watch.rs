@@ -44,6 +44,17 @@ pub(super) struct Watch<'a> {
     pub(super) leave: Option<Leave>,
 }
 
+/// Why a job is to be left, if it is.
+pub(super) fn wish(control: &Control, row: &JobRow) -> Option<Leave> {
+    let wishes = control.wishes();
+    match wishes.stop {
+        Some((id, stop)) if id == row.id => Some(Leave::Stopped(stop)),
+        _ if wishes.closing || wishes.live => Some(Leave::Later),
+        _ if wishes.paused && !row.live => Some(Leave::Later),
+        _ => None,
+    }
+}
+
 impl Watch<'_> {
     /// Is told what happened; says whether to go on.
     pub(super) fn look(&mut self, event: &Event<'_>) -> ControlFlow<()> {
@@ -56,20 +67,10 @@ impl Watch<'_> {
             Event::Step(step) => self.tell(step),
             _ => {}
         }
-        self.leave = self.wish();
+        self.leave = wish(self.control, self.row);
         match self.leave {
             Some(_) => ControlFlow::Break(()),
             None => ControlFlow::Continue(()),
-        }
-    }
-
-    fn wish(&self) -> Option<Leave> {
-        let wishes = self.control.wishes();
-        match wishes.stop {
-            Some((id, stop)) if id == self.row.id => Some(Leave::Stopped(stop)),
-            _ if wishes.closing || wishes.live => Some(Leave::Later),
-            _ if wishes.paused && !self.row.live => Some(Leave::Later),
-            _ => None,
         }
     }
 
