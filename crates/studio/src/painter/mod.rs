@@ -1,18 +1,20 @@
 //! The thread that paints: what is watched first, then the queue, one job at a time.
 
+mod quick;
 mod watch;
 
 use crate::Error;
 use crate::database::{Database, Finished, JobRow, State};
 use crate::events::{Ended, Events, JobNow, Phase};
 use crate::folder::Folder;
-use crate::order::{Told, ToldStyle, looked_at};
-use crate::pictures::{Pictures, Reference, jpeg};
+use crate::order::{Told, looked_at};
+use crate::pictures::{Pictures, jpeg};
 use crate::results;
 use crate::told::of_error;
 use impasto::checkpoint::{Checkpoints, Resume};
 use impasto::job::{Job, Run};
-use impasto::{Event, Outcome, Picture, Recipe, Style, Stylized, Stylizer};
+use impasto::{Event, Outcome, Picture, Stylized};
+use quick::Quick;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -148,12 +150,6 @@ impl Painter {
             let _ = thread.join();
         }
     }
-}
-
-/// A network that paints at once, kept from picture to picture.
-struct Quick {
-    recipe: Recipe,
-    stylizer: Stylizer,
 }
 
 /// The thread's own.
@@ -476,62 +472,5 @@ impl Easel {
             state.problem = Some(format!("the queue is paused: {problem}"));
         });
         Ok(false)
-    }
-
-    /// Prepares the network that paints at once, so that the first picture does not wait for it.
-    fn warm_up(&mut self) {
-        let told = Told {
-            content: "@lake".into(),
-            styles: vec![ToldStyle {
-                picture: "@swirls".into(),
-                weight: 1.0,
-            }],
-            ..Told::default()
-        };
-        // Without it, the first picture waits.
-        let _ = self.quickly(&told);
-    }
-
-    /// Shows what a network paints of it, small, while everything else is still to be prepared.
-    fn paint_at_once(&mut self, told: &Told) -> Option<()> {
-        let painted = self.quickly(told)?;
-        self.world.events.show(jpeg(&painted).ok()?);
-        self.control.wishes().present = Some(Arc::new(painted));
-        Some(())
-    }
-
-    /// What a network paints of an order, small.
-    fn quickly(&mut self, told: &Told) -> Option<Picture> {
-        let recipe = told.at_once(&told.recipe().ok()?.0)?;
-        let small = |picture: &str| self.world.pictures.small(&Reference::read(picture)?);
-        let content = small(&told.content)?;
-        let styles = told.styles.iter().map(|style| {
-            let picture = small(&style.picture)?;
-            Some(Style::new("", (*picture).clone(), style.weight))
-        });
-        let styles = styles.collect::<Option<Vec<_>>>()?;
-        let kept = self.quick.take().filter(|quick| quick.recipe == recipe);
-        let quick = match kept {
-            Some(mut quick) => {
-                quick.stylizer.set_styles(styles).ok()?;
-                quick
-            }
-            None => {
-                let run = Run {
-                    recipe: recipe.clone(),
-                    ..(*self.world.run).clone()
-                };
-                let mut problems = Vec::new();
-                let checked = run.check(&mut problems);
-                let stylizer = checked.stylizer(styles).ok()?;
-                Quick { recipe, stylizer }
-            }
-        };
-        let quick = self.quick.insert(quick);
-        let painted = quick
-            .stylizer
-            .stylize(&content, &mut impasto::Ignore)
-            .ok()?;
-        Some(painted.picture)
     }
 }
