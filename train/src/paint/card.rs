@@ -17,6 +17,8 @@ pub struct Card<'a> {
     pub identity: &'a str,
     /// The file.
     pub file: &'a [u8],
+    /// Steps that were taken, of how many.
+    pub steps: [usize; 2],
     /// What the start made of held-out pictures.
     pub start: Option<&'a Measured>,
     /// What they make of them.
@@ -47,6 +49,10 @@ impl Card<'_> {
         let start = match decoders.start {
             Some(_) => "an earlier generation, committed beside the configuration",
             None => "random weights",
+        };
+        let so_far = match self.steps {
+            [taken, all] if taken < all => format!(" (so far {taken} of {all} steps)"),
+            _ => String::new(),
         };
         let rows = [
             (
@@ -89,7 +95,7 @@ impl Card<'_> {
             (
                 "training",
                 format!(
-                    "from {start}: {}; AdamW, average of weights {}; seed {}; training `{}`",
+                    "from {start}: {}{so_far}; AdamW, average of weights {}; seed {}; training `{}`",
                     list(phases.iter().map(described), "; then "),
                     training.averaging,
                     self.config.seed,

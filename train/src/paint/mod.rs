@@ -358,7 +358,7 @@ impl<'a> Course<'a> {
         mean
     }
 
-    /// Writes the averaged weights, measures them, and adds a line to the curve.
+    /// Writes the averaged weights and their card, measures them, and adds a line to the curve.
     fn measure(&mut self) -> Result<()> {
         let file = self.folder.join(SO_FAR);
         decoders::write(&file, &self.weights.average()?, Precision::F16)?;
@@ -374,6 +374,7 @@ impl<'a> Course<'a> {
             measured.content,
             decibels(&measured),
         );
+        self.write_card(&file, &measured)?;
         self.curve.push(Point {
             step,
             losses,
@@ -438,21 +439,28 @@ impl<'a> Course<'a> {
         decoders::write(output, &self.weights.average()?, Precision::F16)?;
         let measured = self.held_out.measure(output)?;
         self.tick();
-        let file = std::fs::read(output)?;
+        let page = self.write_card(output, &measured)?;
+        eprintln!("wrote {} and {}", output.display(), page.display());
+        Ok(())
+    }
+
+    /// Writes the card of a file of weights beside it.
+    fn write_card(&self, weights: &Path, measured: &Measured) -> Result<PathBuf> {
+        let file = std::fs::read(weights)?;
         let card = Card {
             config: &self.job.config,
             pictures: [self.job.photos.len(), self.job.paintings.len()],
             identity: &self.job.identity,
             file: &file,
+            steps: [self.steps_taken(), self.job.steps()],
             start: self.curve.first().map(|point| &point.measured),
-            reached: &measured,
+            reached: measured,
             seconds: self.seconds,
         };
-        let page = output.with_extension("md");
+        let page = weights.with_extension("md");
         write_whole(&page, card.page().as_bytes())
             .with_context(|| format!("cannot write {}", page.display()))?;
-        eprintln!("wrote {} and {}", output.display(), page.display());
-        Ok(())
+        Ok(page)
     }
 }
 
