@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// The weight of the loss towards the past at full consistency, its target's variance being 1. Chosen with the numbers below on
 /// Sintel's alley_1: the error along its true flow falls to a quarter, and the distance from the style stays.
 const STRONGEST: f32 = 20.0;
-/// Steps of a frame that has a past: a third of those of the recipe at its last size, within these.
+/// Steps of a frame that has a past: nine twentieths of those of the recipe at its last size, within these.
 const FEWEST: usize = 3;
 const MOST: usize = 16;
 /// The step size of such frames: it starts near its end, and larger steps would move every pixel by as much whatever its gradient.
@@ -62,7 +62,7 @@ pub fn following(recipe: &Recipe) -> Option<Recipe> {
     settings.schedule = Schedule {
         coarse_to_fine: false,
         finest: 0,
-        steps: vec![(last / 3).clamp(FEWEST, MOST)],
+        steps: vec![(9 * last / 20).clamp(FEWEST, MOST)],
         scales: vec![],
     };
     if let OptimizerSettings::Adam(adam) = &mut settings.optimizer {
