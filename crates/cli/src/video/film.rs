@@ -15,7 +15,7 @@ use impasto::Picture;
 use impasto::job::{self, Order, Outputs, sha256};
 use impasto::picture::{Filter, Format, SaveOptions};
 use impasto::video::{Animator, Painters, Settings};
-use impasto_video::{Frame, Info, ReadOptions, Sink, Source, TimeBase, WriteOptions};
+use impasto_video::{Frame, Info, ReadOptions, Sink, Source, Time, TimeBase, WriteOptions};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -45,6 +45,10 @@ pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
     let run = settings::run(&args.run, args.run.recipe.as_deref(), &mut problems);
     let styles = settings::styles(&args.run, &run.recipe, &mut problems);
     let progress = crate::job::progress(&args.run, quiet, &mut problems);
+    if progress == Progress::Json && asked.output.as_os_str() == STANDARD {
+        problems.usage("-o - and --progress json both write to the standard output: choose one");
+    }
+    asked.check_output(args, &run, &styles, &mut problems);
     if !problems.is_empty() {
         return Err(problems.into());
     }
@@ -127,7 +131,11 @@ impl Asked {
         }
         let usual = ReadOptions::default();
         let tick = fps.and_then(|fps| TimeBase::new(1000, (1000.0 * fps).round() as u32));
-        let output = args.output.clone().unwrap_or_else(|| output(&args.film));
+        let mut output = args.output.clone().unwrap_or_else(|| output(&args.film));
+        // A name without an ending is that of a folder.
+        if output.extension().is_none() && output.as_os_str() != STANDARD && !output.is_file() {
+            output.push("");
+        }
         if output.exists() && !output.is_dir() && !args.overwrite && !args.plan {
             problems.usage(format!(
                 "{} exists: --overwrite replaces it",
@@ -157,6 +165,50 @@ impl Asked {
         }
     }
 
+    /// Notes an output that would take the place of what is read, or of frames that are there.
+    fn check_output(
+        &self,
+        args: &Arguments,
+        run: &job::Run,
+        styles: &[(job::Source, f32)],
+        problems: &mut Problems,
+    ) {
+        if args.plan || self.output.as_os_str() == STANDARD {
+            return;
+        }
+        let mut files = job::Files::default();
+        let film = Path::new(&args.film);
+        files.read_pictures(styles.iter().map(|(source, _)| source));
+        files.read_run(run);
+        for path in [Some(film), args.cuts.as_deref().map(Path::new)]
+            .into_iter()
+            .flatten()
+        {
+            files.read(path, job::Input::Picture);
+        }
+        let Some((folder, names)) = frames_of(&self.output) else {
+            return problems.gather(|found| files.write(&self.output, found));
+        };
+        let whole = |path: &Path| std::fs::canonicalize(path).ok();
+        let source = frames_of(film).map_or(film.into(), |(folder, _)| folder);
+        if whole(&folder).is_some() && whole(&folder) == whole(&source) {
+            return problems.usage(format!(
+                "{} has the frames that are read: name another folder",
+                folder.display()
+            ));
+        }
+        let entries = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        let there = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        let [before, after] = &names;
+        let mut there = there.filter(|name| name.starts_with(before) && name.ends_with(after));
+        if let (Some(name), false) = (there.next(), args.overwrite || args.resume) {
+            problems.usage(format!(
+                "{} exists: --overwrite replaces such frames",
+                folder.join(name).display()
+            ));
+        }
+    }
+
     /// What frames depend on beside the run itself.
     fn described(&self, args: &Arguments) -> String {
         let file = std::fs::metadata(&args.film).ok();
@@ -166,6 +218,22 @@ impl Asked {
             args.film, self.consistency, self.range, self.cuts, self.read.picture_duration
         )
     }
+}
+
+/// The folder of frames that are pictures, and how their names begin and end; none if it is a file.
+fn frames_of(output: &Path) -> Option<(PathBuf, [String; 2])> {
+    let text = output.to_string_lossy();
+    if output.is_dir() || text.ends_with('/') {
+        return Some((output.into(), [String::new(), ".png".into()]));
+    }
+    let name = output.file_name()?.to_string_lossy().into_owned();
+    let (before, rest) = name.split_once('%')?;
+    let (_, after) = rest.split_once('d')?;
+    let folder = output
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    Some((folder.into(), [before.into(), after.into()]))
 }
 
 /// `FILM-painted.mp4`.
@@ -232,9 +300,9 @@ impl Film<'_> {
             note(&format!("going on after {kept} frames"));
         }
         interrupt::listen();
-        let outcome = self.frames(&mut painter, &mut sink, first, size, count);
-        match outcome? {
-            Exit::Done => {}
+        let outcome = self.frames(&mut painter, &mut sink, first, size, count)?;
+        match outcome {
+            Exit::Done | Exit::Failed => {}
             stopped => {
                 let output = self.asked.output.display();
                 note(&format!(
@@ -253,7 +321,7 @@ impl Film<'_> {
                 self.asked.output.display()
             ));
         }
-        Ok(Exit::Done)
+        Ok(outcome)
     }
 
     /// All frames, from the first that is not there yet.
@@ -269,9 +337,21 @@ impl Film<'_> {
         let progress = self.progress;
         let (range, told_cuts) = (self.asked.range, self.asked.cuts.as_ref());
         let mut shots = Shots::new(&mut self.source, range, told_cuts);
+        let first_start = first.time.start;
         shots.take(first)?;
         let (began, mut last) = (Instant::now(), Instant::now());
-        while let Some(Waiting { frame, begins }) = shots.next()? {
+        let zero = if range.every == 1 { 0 } else { first_start };
+        loop {
+            let (frame, begins) = match shots.next() {
+                Ok(Some(Waiting { frame, begins })) => (frame, begins),
+                Ok(None) => break,
+                // A camera that is switched off, a file that is cut off: what there was is a film.
+                Err(error) if painter.done > kept => {
+                    say(&format!("{error}; what comes before is painted"));
+                    return Ok(Exit::Failed);
+                }
+                Err(error) => return Err(error.into()),
+            };
             if interrupt::requested() {
                 return Ok(Exit::Interrupted);
             }
@@ -290,7 +370,11 @@ impl Film<'_> {
                 false => picture.resized(size.0, size.1, Filter::Bicubic),
             };
             let picture = frames::frame(&picture)?;
-            let time = frame.time;
+            // Those that are left out are seen in the frame before them.
+            let time = Time {
+                start: frame.time.start - zero,
+                duration: frame.time.duration * range.every,
+            };
             sink.write(&Frame {
                 number,
                 time,

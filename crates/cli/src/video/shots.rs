@@ -23,6 +23,8 @@ pub struct Shots<'a> {
     shown: Vec<u64>,
     waiting: VecDeque<Waiting>,
     ended: bool,
+    /// Why the film ends too early, told when all frames before are taken.
+    failed: Option<anyhow::Error>,
 }
 
 impl<'a> Shots<'a> {
@@ -36,6 +38,7 @@ impl<'a> Shots<'a> {
             shown: Vec::new(),
             waiting: VecDeque::new(),
             ended: false,
+            failed: None,
         }
     }
 
@@ -78,10 +81,11 @@ impl<'a> Shots<'a> {
             None => CutRule::default().flash.max(1),
         };
         while !self.ended && self.waiting.len() < ahead {
-            match self.source.next_frame().map_err(super::told)? {
-                Some(frame) if self.range.is_over(frame.number) => self.ended = true,
-                Some(frame) => self.take(frame)?,
-                None => self.ended = true,
+            match self.source.next_frame().map_err(super::told) {
+                Ok(Some(frame)) if self.range.is_over(frame.number) => self.ended = true,
+                Ok(Some(frame)) => self.take(frame)?,
+                Ok(None) => self.ended = true,
+                Err(error) => (self.ended, self.failed) = (true, Some(error)),
             }
             if self.ended {
                 let rule = CutRule::default();
@@ -89,6 +93,12 @@ impl<'a> Shots<'a> {
                 self.mark(found);
             }
         }
-        Ok(self.waiting.pop_front())
+        match (self.waiting.pop_front(), self.failed.take()) {
+            (None, Some(error)) => Err(error),
+            (next, failed) => {
+                self.failed = failed;
+                Ok(next)
+            }
+        }
     }
 }

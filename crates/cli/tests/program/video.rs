@@ -207,6 +207,85 @@ fn what_cannot_be_painted_is_told() {
     );
 }
 
+/// The film, and whatever else is read, stays; frames that are there are not replaced by mistake.
+#[test]
+fn nothing_that_is_read_is_replaced() {
+    let shop = Workshop::new();
+    film(&shop, "in", "lake", 0..2, 1);
+    video(&shop, "in -o a.gif").done();
+    let before = shop.bytes("a.gif");
+    for (call, words) in [
+        (
+            "a.gif -o a.gif --overwrite",
+            "it is one of the pictures to read",
+        ),
+        (
+            "in -o painting.png --overwrite",
+            "it is one of the pictures to read",
+        ),
+        ("in -o in", "has the frames that are read"),
+        (
+            "in/%03d.png -o in/%05d.png --overwrite",
+            "has the frames that are read",
+        ),
+        ("in -o - --progress json", "choose one"),
+    ] {
+        video(&shop, call).refused(2, &[words]);
+    }
+    video(&shop, "in -o out").done();
+    video(&shop, "in -o out").refused(2, &["--overwrite replaces such frames"]);
+    video(&shop, "in -o out --overwrite").done();
+    assert_eq!(shop.bytes("a.gif"), before);
+    assert_eq!(std::fs::read_dir(shop.path("in")).unwrap().count(), 2);
+}
+
+/// Every third frame is seen three times as long, from the start on.
+#[test]
+fn frames_that_are_left_out_take_their_time() {
+    let shop = Workshop::new();
+    film(&shop, "in", "lake", 0..9, 1);
+    for output in ["a.mp4", "b.gif"] {
+        video(
+            &shop,
+            &format!("in -o {output} --fps 10 --frames 1..8 --every 3"),
+        )
+        .done();
+        let source = Source::open(shop.path(output), &ReadOptions::default()).unwrap();
+        let base = source.info().time_base;
+        let starts: Vec<_> = frames(&shop.path(output))
+            .iter()
+            .map(|(_, start, _)| base.seconds(*start))
+            .collect();
+        assert_eq!(starts.len(), 3, "{output}");
+        for (found, expected) in starts.iter().zip([0.0, 0.3, 0.6]) {
+            assert!((found - expected).abs() < 0.02, "{output}: {starts:?}");
+        }
+    }
+}
+
+/// Frames of two pixels, and a film that is cut off: what there is of it is painted.
+#[test]
+fn thin_films_and_films_that_end_too_early_are_painted() {
+    let shop = Workshop::new();
+    std::fs::create_dir(shop.path("thin")).unwrap();
+    for number in 0..3 {
+        shop.picture(&format!("thin/{number}.png"), 120, 2);
+    }
+    video(&shop, "thin -o thin.gif").done();
+    assert_eq!(frames(&shop.path("thin.gif")).len(), 3);
+    film(&shop, "in", "lake", 0..8, 1);
+    video(&shop, "in -o whole.y4m").done();
+    let whole = shop.bytes("whole.y4m");
+    std::fs::write(shop.path("cut.y4m"), &whole[..whole.len() * 5 / 8]).unwrap();
+    let said = video(&shop, "cut.y4m -o cut.gif");
+    assert_eq!(said.status, Some(1), "{said:?}");
+    assert!(
+        said.stderr.contains("what comes before is painted"),
+        "{said:?}"
+    );
+    assert!(frames(&shop.path("cut.gif")).len() >= 3);
+}
+
 #[test]
 fn motion_is_told_as_a_file_and_as_a_picture() {
     let shop = Workshop::new();

@@ -125,7 +125,13 @@ impl Animator {
             }
         };
         if !matches!(stylized.outcome, Outcome::Stopped) && self.settings.consistency > 0.0 {
-            self.past.keep(stylized.picture.clone(), &self.settings)?;
+            // Thin frames are painted wider than they are.
+            let painted = &stylized.picture;
+            let kept = match painted.size() == seen.size() {
+                true => painted.clone(),
+                false => painted.resized(seen.width(), seen.height(), Filter::Bicubic),
+            };
+            self.past.keep(kept, &self.settings)?;
             self.count += 1;
         }
         Ok(Painted {

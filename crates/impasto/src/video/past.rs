@@ -152,6 +152,8 @@ impl Past {
         };
         let (width, height) = seen.size();
         let nowhere = Flow::from_fn(height, width, |_, _| [0.0; 2])?;
+        // Alpha is the film's own, and no memory has it.
+        let result = Picture::new(result.width(), result.height(), result.rgb().to_vec())?;
         self.frames.push_front(Then {
             result,
             flows: [nowhere.clone(), nowhere],
@@ -267,6 +269,17 @@ impl Changes {
             changes.greatest[block] = changes.greatest[block].max(change);
             changes.mean[block] += change;
             counts[block] += 1.0;
+        }
+        for place in 0..(width * height) {
+            let hidden =
+                |picture: &Picture| picture.alpha().and_then(|alpha| alpha.get(place).copied());
+            let [one, other] = [before, frame].map(|picture| hidden(picture).unwrap_or(1.0));
+            // What was hidden before was not painted as what is to be seen.
+            if (one - other).abs() > Self::SAME {
+                let block = changes.block(place);
+                changes.greatest[block] = 1.0;
+                changes.mean[block] += 3.0;
+            }
         }
         for (mean, count) in changes.mean.iter_mut().zip(counts) {
             *mean = if same_size {

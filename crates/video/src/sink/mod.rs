@@ -247,12 +247,12 @@ fn whole(path: &Path, write: impl FnOnce(&mut dyn std::io::Write) -> Result<()>)
 
 /// Temporary files are their owner's alone; results are for whom other new files are for.
 #[cfg(unix)]
-fn readable(file: &std::fs::File) -> std::io::Result<()> {
+pub(crate) fn readable(file: &std::fs::File) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     file.set_permissions(std::fs::Permissions::from_mode(0o644))
 }
 
 #[cfg(not(unix))]
-fn readable(_file: &std::fs::File) -> std::io::Result<()> {
+pub(crate) fn readable(_file: &std::fs::File) -> std::io::Result<()> {
     Ok(())
 }

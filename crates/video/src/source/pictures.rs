@@ -297,7 +297,8 @@ pub fn write_png(path: &Path, picture: &Picture) -> Result<()> {
     let file = output
         .into_inner()
         .map_err(|error| failed(error.to_string()))?;
-    file.persist(path)
-        .map_err(|error| Error::write(path)(error.error))?;
-    Ok(())
+    let saved = file
+        .persist(path)
+        .map_err(|error| Error::write(path)(error.error));
+    crate::sink::readable(&saved?).map_err(Error::write(path))
 }
