@@ -86,7 +86,7 @@ pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
     }
     let fingerprint = draft.run().fingerprint()?;
     let run = sha256(format!("{fingerprint} {digests:?} {}", asked.described(args)).as_bytes());
-    let (painters, _) = draft.prepare_film().map_err(|more| {
+    let painters = draft.prepare_film().map_err(|more| {
         problems.job(&more, &used);
         problems
     })?;
@@ -342,8 +342,8 @@ impl Film<'_> {
         let (began, mut last) = (Instant::now(), Instant::now());
         let zero = if range.every == 1 { 0 } else { first_start };
         loop {
-            let (frame, begins) = match shots.next() {
-                Ok(Some(Waiting { frame, begins })) => (frame, begins),
+            let waiting = match shots.next() {
+                Ok(Some(waiting)) => waiting,
                 Ok(None) => break,
                 // A camera that is switched off, a file that is cut off: what there was is a film.
                 Err(error) if painter.done > kept => {
@@ -355,7 +355,12 @@ impl Film<'_> {
             if interrupt::requested() {
                 return Ok(Exit::Interrupted);
             }
-            let content = frames::picture(&frame.picture)?;
+            let Waiting {
+                number: source,
+                time,
+                content,
+                begins,
+            } = waiting;
             if painter.done < kept {
                 painter.pass(&content, begins, kept)?;
                 continue;
@@ -372,8 +377,8 @@ impl Film<'_> {
             let picture = frames::frame(&picture)?;
             // Those that are left out are seen in the frame before them.
             let time = Time {
-                start: frame.time.start - zero,
-                duration: frame.time.duration * range.every,
+                start: time.start - zero,
+                duration: time.duration * range.every,
             };
             sink.write(&Frame {
                 number,
@@ -383,7 +388,7 @@ impl Film<'_> {
             .map_err(told)?;
             painter.done += 1;
             if progress == Progress::Json {
-                let line = json!({"event": "frame", "frame": painter.done, "frames": count, "source": frame.number, "begins": begins});
+                let line = json!({"event": "frame", "frame": painter.done, "frames": count, "source": source, "begins": begins});
                 print(&format!("{line}\n"))?;
                 continue;
             }

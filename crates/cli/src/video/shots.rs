@@ -1,15 +1,20 @@
 //! The frames of a film in their order, and where shots begin.
 
 use super::frames::{self, Range};
+use impasto::Picture;
 use impasto_flow::{CutRule, Cuts, Frame as Seen, Signature};
-use impasto_video::{Frame, Source};
+use impasto_video::{Frame, Source, Time};
 use std::collections::{BTreeSet, VecDeque};
 
-/// A frame that waits, and whether it begins a shot.
+/// A frame that waits.
 pub struct Waiting {
-    /// The frame.
-    pub frame: Frame,
-    /// Whether it does.
+    /// Its number in the film.
+    pub number: u64,
+    /// When it is seen.
+    pub time: Time,
+    /// What is seen.
+    pub content: Picture,
+    /// Whether it begins a shot.
     pub begins: bool,
 }
 
@@ -47,20 +52,21 @@ impl<'a> Shots<'a> {
         if !self.range.has(frame.number) {
             return Ok(());
         }
-        let mut begins = None;
+        let content = frames::picture(&frame.picture)?;
+        let mut found = None;
         if self.told.is_none() {
-            let seen = frames::picture(&frame.picture)?;
-            let seen = Seen::new(3, seen.height(), seen.width(), seen.rgb().to_vec())?;
+            let (width, height) = (content.width(), content.height());
+            let seen = Seen::new(3, height, width, content.rgb().to_vec())?;
             self.shown.push(frame.number);
-            begins = self.found.push(Signature::new(&seen), None);
+            found = self.found.push(Signature::new(&seen), None);
         }
-        let number = frame.number;
-        let begins_here = self.told.is_some_and(|told| told.contains(&number));
         self.waiting.push_back(Waiting {
-            frame,
-            begins: begins_here,
+            begins: self.told.is_some_and(|told| told.contains(&frame.number)),
+            number: frame.number,
+            time: frame.time,
+            content,
         });
-        self.mark(begins);
+        self.mark(found);
         Ok(())
     }
 
@@ -68,7 +74,7 @@ impl<'a> Shots<'a> {
         let number = found.and_then(|index| self.shown.get(index));
         let waiting = self.waiting.iter_mut();
         if let Some(waiting) =
-            number.and_then(|number| waiting.into_iter().find(|one| one.frame.number == *number))
+            number.and_then(|number| waiting.into_iter().find(|one| one.number == *number))
         {
             waiting.begins = true;
         }

@@ -428,17 +428,15 @@ impl Draft {
         &self.run
     }
 
-    /// Prepares the job for a film: who paints it, and what files of it say of their making.
+    /// Prepares the job for a film: who paints it.
     ///
     /// # Errors
     /// As [`Draft::prepare`].
-    pub fn prepare_film(self) -> Result<(Painters, String), Vec<Problem>> {
-        if !self.problems.is_empty() {
-            return Err(self.problems);
+    pub fn prepare_film(self) -> Result<Painters, Vec<Problem>> {
+        match self.problems.is_empty() {
+            true => self.run.painters(self.styles),
+            false => Err(self.problems),
         }
-        let painters = self.run.painters(self.styles)?;
-        let settings = describe(&painters.first);
-        Ok((painters, settings))
     }
 
     /// Prepares the job: its network is made.

@@ -106,10 +106,11 @@ impl Animator {
         let known = reach.as_ref().map(Reach::share);
         let stylized = match (reach, &mut self.painters.next) {
             (Some(reach), Some(next)) => {
+                let reach = Arc::new(reach);
                 let last = self.past.last_result();
                 let start = start(&seen, &reach, last)?;
                 next.set_start(Some(start));
-                next.set_extra_terms(Some(terms(&reach, &self.settings, self.count)));
+                next.set_extra_terms(Some(terms(reach.clone(), &self.settings, self.count)));
                 let mut stylized = next.stylize(frame, observer)?;
                 if let Some(last) = self.past.last_result() {
                     keep_still(&mut stylized.picture, last, &reach);
@@ -237,8 +238,7 @@ fn keep_still(picture: &mut Picture, last: &Picture, reach: &Reach) {
 }
 
 /// The loss towards the past, at whatever scale it is asked for.
-fn terms(reach: &Reach, settings: &Settings, frame: usize) -> ExtraTerms {
-    let reach = Arc::new(reach.clone());
+fn terms(reach: Arc<Reach>, settings: &Settings, frame: usize) -> ExtraTerms {
     let weight = STRONGEST * settings.consistency * settings.consistency;
     ExtraTerms::new(
         format!("frame {frame} of its shot"),
