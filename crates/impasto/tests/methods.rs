@@ -4,6 +4,7 @@ use impasto::checkpoint::{Checkpoints, Resume};
 use impasto::compute::{Device, PoolKind, Tap, Tensor};
 use impasto::device::{Choice, open};
 use impasto::loss::{Extent, Gradient, GradientScale, Loss, LossValue, Scaling, Seen, Term, View};
+use impasto::recipe::MethodSettings;
 use impasto::*;
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -452,4 +453,62 @@ fn another_method_lives_in_the_same_house_and_shares_its_device() {
     let mut painter = Stylizer::new(device.clone(), &encoder, styles(), recipe(vec![1])).unwrap();
     painter.stylize(&content, &mut Ignore).unwrap();
     assert_eq!(Arc::strong_count(&device), 3);
+}
+
+/// A picture that goes all around has no ends: where it begins makes no difference, whatever paints it.
+#[test]
+fn where_a_panorama_begins_makes_no_difference() {
+    let (width, height, turn) = (128, 48, 48);
+    let soft = |place: usize| {
+        let (c, y, x) = (
+            place / (width * height),
+            place / width % height,
+            place % width,
+        );
+        let around = (x as f32 / width as f32 + 0.1 * c as f32) * std::f32::consts::TAU;
+        0.5 + 0.3 * (around * 3.0).sin() * (y as f32 * 0.3).cos()
+    };
+    let content = (0..3 * width * height).map(soft).collect();
+    let content = Picture::new(width, height, content).unwrap();
+    let turned = |picture: &Picture| {
+        let mut rgb = picture.rgb().to_vec();
+        rgb.chunks_exact_mut(width)
+            .for_each(|row| row.rotate_left(turn));
+        Picture::new(width, height, rgb).unwrap()
+    };
+    let painted = |content: &Picture, wrap: bool, method: MethodSettings| {
+        let mut recipe = Recipe {
+            size: OutputSize::LongSide(width),
+            wrap,
+            method,
+            ..Recipe::default()
+        };
+        if let Some(settings) = recipe.optimize_mut() {
+            settings.schedule.scales = vec![width];
+            settings.schedule.steps = vec![8];
+        }
+        let mut stylizer = stylizer(recipe);
+        stylizer.stylize(content, &mut Ignore).unwrap().picture
+    };
+    let methods = [
+        ("optimize", Recipe::default().method),
+        ("paint", MethodSettings::Paint(Default::default())),
+    ];
+    for (name, method) in methods {
+        let difference = |wrap: bool| {
+            let one = turned(&painted(&content, wrap, method.clone()));
+            let other = painted(&turned(&content), wrap, method.clone());
+            let pairs = one.rgb().iter().zip(other.rgb());
+            // Of columns at the old ends and the new ones.
+            let near = |x: usize| {
+                x < 4 || x >= width - 4 || (width - turn - 4..width - turn + 4).contains(&x)
+            };
+            let pairs = pairs.enumerate().filter(|(at, _)| near(at % width));
+            pairs.map(|(_, (a, b))| (a - b).abs()).sum::<f32>() / (16 * 3 * height) as f32
+        };
+        let (around, ends) = (difference(true), difference(false));
+
+        assert!(around < 0.03, "{name}: {around}");
+        assert!(ends > 4.0 * around, "{name}: {around} {ends}");
+    }
 }

@@ -1,5 +1,6 @@
 //! Terms that a caller adds to those of a recipe: a video's loss towards the frame before, for instance.
 
+use super::optimize::Margin;
 use crate::Result;
 use crate::loss::Term;
 use crate::observer::Scale;
@@ -24,10 +25,12 @@ type MakeTerms = dyn Fn(&TermContext<'_>) -> Result<Vec<Term>> + Send + Sync;
 pub struct TermContext<'a> {
     /// Where their targets live.
     pub device: &'a dyn Device,
-    /// The size of the picture.
+    /// The size of the picture. Losses may see more: [`upload`](Self::upload) and [`places`](Self::places) give what they see.
     pub scale: Scale,
     /// The units of the image that losses see.
     pub pixels: Pixels,
+    /// What losses see beyond the border.
+    pub(crate) margin: Margin,
 }
 
 impl ExtraTerms {
@@ -60,18 +63,20 @@ impl fmt::Debug for ExtraTerms {
 }
 
 impl TermContext<'_> {
-    /// A picture on the device, in the size of the scale and in the units of the image: `[3, height, width]`.
+    /// A picture on the device, as losses see it at the scale and in the units of the image: `[3, h, w]`.
     ///
     /// # Errors
     /// Whatever the device reports.
     pub fn upload(&self, picture: &Picture) -> Result<Tensor> {
         let Scale { width, height, .. } = self.scale;
         let picture = picture.resized(width, height, Filter::Bicubic);
+        let picture = self.margin.continued(picture)?;
         let values = self.pixels.encode(picture.rgb().to_vec());
-        Ok(self.device.upload(&values, &[3, height, width])?)
+        let shape = [3, picture.height(), picture.width()];
+        Ok(self.device.upload(&values, &shape)?)
     }
 
-    /// Weights of places of a picture, in the size of the scale: `[height, width]`, 0 to 1.
+    /// Weights of places of a picture, as losses see it at the scale: `[h, w]`, 0 to 1.
     pub fn places(&self, weights: &[f32], size: Size) -> Vec<f32> {
         let Scale { width, height, .. } = self.scale;
         let (from, to) = ((size.height, size.width), (height, width));
@@ -79,6 +84,6 @@ impl TermContext<'_> {
         weights
             .iter_mut()
             .for_each(|weight| *weight = weight.clamp(0.0, 1.0));
-        weights
+        self.margin.extended(&weights, Size { width, height })
     }
 }

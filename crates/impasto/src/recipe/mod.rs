@@ -62,6 +62,8 @@ pub struct Recipe {
     pub feather: f32,
     /// Whether the result is the photo in the tones of what was painted.
     pub photo: bool,
+    /// Whether the picture goes all around: its right end goes on at its left one.
+    pub wrap: bool,
     /// What is changed about the encoder.
     pub encoder: EncoderOptions,
     /// Seed of everything random.
@@ -109,6 +111,7 @@ impl Default for Recipe {
             colors: Colors::default(),
             feather: 0.01,
             photo: false,
+            wrap: false,
             encoder: EncoderOptions {
                 padding: Padding::Replicate,
                 ..EncoderOptions::default()

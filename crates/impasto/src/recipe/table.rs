@@ -333,6 +333,9 @@ fn run() -> Vec<Field> {
         row("photo", Kind::Flag, at!(photo), "Give the photo the tones of what was painted, without strokes: a guided filter after it")
             .within(Group::Picture)
             .everyday(),
+        row("wrap", Kind::Flag, at!(wrap), "The picture goes all around, as a 360° panorama does: its right end goes on at its left one, without a seam")
+            .within(Group::Picture)
+            .everyday(),
         row("seed", whole(Range::at_least(0.0)), at!(seed), "Seed of everything random, 0 to 2^64-1")
             .within(Group::Picture)
             .everyday(),

@@ -7,6 +7,7 @@ use super::means::Means;
 use super::painter::{Painter, Seen};
 use crate::Result;
 use crate::method::Setup;
+use crate::method::optimize::Margin;
 use crate::picture::{Filter, Picture, resize_planes};
 use crate::recipe::MethodSettings;
 use crate::regions::Shares;
@@ -33,7 +34,34 @@ pub(crate) fn painted(
         width: content.width(),
         height: content.height(),
     };
-    let Some(shares) = setup.shares(size) else {
+    let shares = setup.shares(size);
+    if !setup.recipe.wrap {
+        return painted_in(setup, means, painter, settings, (content, shares), known);
+    }
+    let margin = Margin::of((size.width, size.height), true);
+    let (content, shares) = (
+        margin.continued(content.clone())?,
+        shares.map(|shares| margin.of_shares(shares)),
+    );
+    let content = (&content, shares);
+    let (picture, seen) = painted_in(setup, means, painter, settings, content, known)?;
+    Ok((cropped(&picture, &margin.within(size))?, seen))
+}
+
+/// The same for a content as the network sees it.
+fn painted_in(
+    setup: &Setup,
+    means: Means<'_>,
+    painter: &Painter,
+    settings: &MethodSettings,
+    (content, shares): (&Picture, Option<Shares>),
+    known: Option<Seen>,
+) -> Result<(Picture, Option<Seen>)> {
+    let size = Size {
+        width: content.width(),
+        height: content.height(),
+    };
+    let Some(shares) = shares else {
         let seen = painter.look(means, &setup.recipe, &setup.styles, size, known)?;
         let picture = painter.paint(means, settings, (content, None), &seen)?;
         return Ok((picture, Some(seen)));

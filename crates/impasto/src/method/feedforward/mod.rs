@@ -22,6 +22,7 @@ pub use painter::Painter;
 use painter::Seen;
 pub use spec::PainterSpec;
 
+use super::optimize::Margin;
 use super::{Method, Outcome, Pace, RunPlan, ScalePlan, Setup, Stylized};
 use crate::nets::{cropped, padded};
 use crate::observer::{Event, Observer, Scale};
@@ -122,9 +123,13 @@ impl Method for FeedForwardMethod {
         };
         let need = |size: Size| {
             let means = Means::within(setup, content, limit);
+            let seen = match setup.recipe.wrap {
+                true => Margin::of((size.width, size.height), true).around(size),
+                false => size,
+            };
             let mut need = self
                 .painter
-                .need(means, &setup.recipe, &setup.styles, size)?;
+                .need(means, &setup.recipe, &setup.styles, seen)?;
             let finish = super::surroundings::of_finish(setup, size.pixels());
             need.bytes = need.bytes.max(finish);
             need.bytes += super::surroundings::of_regions(setup, size.pixels());

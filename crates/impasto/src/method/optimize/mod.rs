@@ -10,13 +10,13 @@
 //!
 //! Coarse scales lay out large strokes cheaply, fine ones add what only they can see. A picture so thin that nothing
 //! of it is left after the encoder's pools is worked on at the least width that reaches the deepest layer, and
-//! brought back to its own shape at the end; of thin ones the networks see a mirrored margin ([`mirror`]).
+//! brought back to its own shape at the end; of thin ones, and of those that go all around, the networks see a margin ([`margin`]).
 
 mod calibration;
 mod inspect;
 mod layers;
 mod lesson;
-mod mirror;
+mod margin;
 mod pace;
 mod parameterization;
 mod plan;
@@ -44,6 +44,7 @@ use crate::{Error, Result};
 pub use calibration::CalibratedLayer;
 use impasto_compute::{Device, Input, NetSpec, Network, Size, StageTime};
 use layers::Layers;
+pub(crate) use margin::Margin;
 use parameterization::PixelParameters;
 use run::{End, Evaluator, Run};
 use state::State;
@@ -281,7 +282,7 @@ impl<'a> Session<'a> {
         let (width, height) = (scale.width, scale.height);
         let sizes = self.style_sizes((width, height));
         let content = content.resized(width, height, Filter::Bicubic);
-        let content = mirror::mirrored(content, self.margin(scale))?;
+        let content = self.margin(scale).continued(content)?;
         self.objective_at(&content, scale, &sizes, networks, cache)
     }
 
@@ -294,7 +295,7 @@ impl<'a> Session<'a> {
         (network, styles): (NetworkView<'_>, NetworkView<'_>),
         cache: &mut StyleCache,
     ) -> Result<Objective> {
-        let (shares, content_share) = (self.shares(scale)?, self.content_share(scale)?);
+        let (shares, content_share) = (self.shares(scale), self.content_share(scale));
         let targets = Targets {
             device: self.device(),
             network,
@@ -310,6 +311,7 @@ impl<'a> Session<'a> {
                 device: self.device(),
                 scale,
                 pixels: self.settings.pixels,
+                margin: self.margin(scale),
             })?);
         }
         let objective = Objective::new(terms);
