@@ -78,10 +78,10 @@ pub use observer::{Event, Ignore, Observer, Scale, Step, TermValue};
 pub use picture::Picture;
 pub use random::{Random, StepSeed};
 pub use recipe::{OutputSize, Problem, Quality, Recipe};
-pub use regions::Regions;
+pub use regions::{MaskUse, Regions};
 pub use report::{
-    Cause, Cell, Comparison, Concern, Contender, Gallery, Page, Plate, Report, ScaleReport,
-    Setback, StepReport,
+    Cause, Cell, Comparison, Concern, Contender, FilmFrame, FilmPage, Gallery, Page, Plate, Report,
+    ScaleReport, Setback, Shown, StepReport,
 };
 pub use style::Style;
 pub use stylizer::{Networks, Stylizer};

@@ -27,6 +27,19 @@ pub struct Regions {
     content: Option<Mask>,
 }
 
+/// What a mask is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MaskUse {
+    /// White is painted, black keeps the content.
+    Whole,
+    /// Where a region is, by its number.
+    Region(usize),
+    /// How strong the style is.
+    Strength,
+    /// How much the content counts.
+    Content,
+}
+
 impl Regions {
     /// Paints where a mask is white and keeps the content where it is black; `parts` are the regions that styles belong to
     /// ([`Style::region`]).
@@ -48,6 +61,21 @@ impl Regions {
     pub fn with_content(self, content: Option<Mask>) -> Self {
         let content = content.filter(|mask| !mask.is_all());
         Self { content, ..self }
+    }
+
+    /// The same with another mask, as of another frame of a film; nothing changes for a region that there is not.
+    pub fn with_mask(mut self, of: MaskUse, mask: Mask) -> Self {
+        match of {
+            MaskUse::Whole => self.mask = Some(mask).filter(|mask| !mask.is_all()),
+            MaskUse::Strength => return self.with_strength(Some(mask)),
+            MaskUse::Content => return self.with_content(Some(mask)),
+            MaskUse::Region(number) => {
+                if let Some(part) = self.parts.get_mut(number) {
+                    *part = mask;
+                }
+            }
+        }
+        self
     }
 
     /// How much the content counts.

@@ -153,12 +153,21 @@ impl Stylizer {
     /// # Errors
     /// [`Error::Invalid`] for styles of regions that there are not.
     pub fn in_regions(mut self, regions: Regions) -> Result<Self> {
+        self.set_regions(regions)?;
+        Ok(self)
+    }
+
+    /// The same for the contents to come.
+    ///
+    /// # Errors
+    /// As [`Stylizer::in_regions`]; regions stay as they were then.
+    pub fn set_regions(&mut self, regions: Regions) -> Result<()> {
         let problems = regions.problems(&self.setup.styles);
         if !problems.is_empty() {
             return Err(Error::Invalid(problems));
         }
         self.setup.regions = regions;
-        Ok(self)
+        Ok(())
     }
 
     /// Saves runs now and then, and goes on from where an earlier one was cut off.

@@ -62,8 +62,9 @@ impl<T: Copy + Into<f32>> Planes<'_, T> {
     /// The picture: of 8 bits where there are 8, of 16 bits where there are more. The planes must be whole.
     pub fn to_picture(&self, coding: Coding) -> Picture {
         let (width, height) = (self.width, self.height);
-        let mut eight = Vec::new();
-        let mut sixteen = Vec::new();
+        let samples = 3 * width * height;
+        let mut eight = Vec::with_capacity(if self.depth == 8 { samples } else { 0 });
+        let mut sixteen = Vec::with_capacity(if self.depth == 8 { 0 } else { samples });
         let (mut u, mut v) = (vec![0.0; width], vec![0.0; width]);
         let scale = if self.depth == 8 { 255.0 } else { 65535.0 };
         let convert = Convert::new(coding, self.depth, scale);
@@ -73,9 +74,13 @@ impl<T: Copy + Into<f32>> Planes<'_, T> {
             let row = &self.y[y * width..][..width];
             let pixels = row.iter().zip(&u).zip(&v);
             let rgb = pixels.map(|((&y, &u), &v)| convert.to_rgb(y.into(), u, v));
+            // Arrays, not single samples: those are added one by one.
             match self.depth {
-                8 => eight.extend(rgb.flatten().map(|value| (value + 0.5) as u8)),
-                _ => sixteen.extend(rgb.flatten().map(|value| (value + 0.5) as u16)),
+                8 => rgb
+                    .for_each(|rgb| eight.extend_from_slice(&rgb.map(|value| (value + 0.5) as u8))),
+                _ => rgb.for_each(|rgb| {
+                    sixteen.extend_from_slice(&rgb.map(|value| (value + 0.5) as u16))
+                }),
             }
         }
         Picture {
@@ -225,13 +230,16 @@ pub fn to_yuv420(
         } else {
             1.0
         };
-        for x in 0..width {
-            let pixel = &row[x.min(size.0 - 1) * 3..][..3];
-            let [r, g, b] = [pixel[0], pixel[1], pixel[2]].map(f32::from);
+        let (to_u, to_v) = (times / (2.0 * (1.0 - blue)), times / (2.0 * (1.0 - red)));
+        let (pixels, _) = row.as_chunks::<3>();
+        let last = pixels[pixels.len() - 1];
+        let pixels = pixels.iter().chain(std::iter::repeat(&last)).take(width);
+        for ((pixel, u), v) in pixels.zip(&mut u).zip(&mut v) {
+            let [r, g, b] = pixel.map(f32::from);
             let luma = red * r + green * g + blue * b;
             planes.y.push((luma * (219.0 / 255.0) + 16.5) as u8);
-            u[x] += times * (b - luma) / (2.0 * (1.0 - blue));
-            v[x] += times * (r - luma) / (2.0 * (1.0 - red));
+            *u += to_u * (b - luma);
+            *v += to_v * (r - luma);
         }
         if y % 2 == 1 || y + 1 == height {
             for (sums, plane) in [(&u, &mut planes.u), (&v, &mut planes.v)] {

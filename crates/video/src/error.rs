@@ -1,5 +1,6 @@
 //! What can go wrong, and what can be done about it.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The result of a call of this crate.
@@ -10,20 +11,20 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[non_exhaustive]
 pub enum Error {
     /// A file could not be read.
-    #[error("{}: cannot be read: {source}", path.display())]
+    #[error("{}: cannot be read: {reason}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// Why not.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// A file could not be written.
-    #[error("{}: cannot be written: {source}", path.display())]
+    #[error("{}: cannot be written: {reason}", path.display())]
     Write {
         /// The file.
         path: PathBuf,
         /// Why not.
-        source: std::io::Error,
+        reason: std::io::Error,
     },
     /// The bytes are no moving picture of a kind that is known here.
     #[error("{}: this is no moving picture that can be read here", path.display())]
@@ -121,6 +122,12 @@ pub enum Error {
         /// What was left.
         part: PathBuf,
     },
+    /// Another process is writing the very output.
+    #[error("{} is being written by another run", part.display())]
+    InUse {
+        /// What that run has finished.
+        part: PathBuf,
+    },
     /// ffmpeg is asked for and not there.
     #[error("there is no ffmpeg: {what}")]
     NoFfmpeg {
@@ -157,8 +164,12 @@ pub enum Advice {
     NameOutput,
     /// Begin anew, or go on with the options of the run that was begun.
     BeginAnew,
-    /// Free some space, or write where that is allowed.
+    /// The disk is full: free some space, or write elsewhere.
+    FreeSpace,
+    /// Write where that is allowed.
     OtherPlace,
+    /// Wait for the other run, or write elsewhere.
+    OtherOutput,
 }
 
 impl Error {
@@ -174,22 +185,31 @@ impl Error {
             Error::Damaged { .. } | Error::Fault { .. } => Some(Advice::GetFileAnew),
             Error::UnknownOutput { .. } => Some(Advice::NameOutput),
             Error::OtherRun { .. } => Some(Advice::BeginAnew),
-            Error::Write { .. } => Some(Advice::OtherPlace),
+            Error::InUse { .. } => Some(Advice::OtherOutput),
+            Error::Write { reason, .. } => match reason.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                    Some(Advice::FreeSpace)
+                }
+                ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                    Some(Advice::OtherPlace)
+                }
+                _ => None,
+            },
             _ => None,
         }
     }
 
     pub(crate) fn read(path: &Path) -> impl Fn(std::io::Error) -> Error + '_ {
-        move |source| Error::Read {
+        move |reason| Error::Read {
             path: path.to_owned(),
-            source,
+            reason,
         }
     }
 
     pub(crate) fn write(path: &Path) -> impl Fn(std::io::Error) -> Error + '_ {
-        move |source| Error::Write {
+        move |reason| Error::Write {
             path: path.to_owned(),
-            source,
+            reason,
         }
     }
 

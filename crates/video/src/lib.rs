@@ -47,5 +47,5 @@ pub use frame::{Channels, Frame, Picture, Samples};
 pub use info::{Info, Rotation};
 pub use mp4::Sound;
 pub use sink::{Sink, WriteOptions};
-pub use source::{Backend, Decode, ReadOptions, Source};
+pub use source::{Backend, Decode, ReadOptions, Source, Waits};
 pub use time::{Time, TimeBase};

@@ -1,30 +1,37 @@
 //! From the options of `impasto video` to a painted film.
 
+use super::account::Account;
+use super::eyes::Eyes;
 use super::frames::{self, Range};
+use super::looking::{Before, Looking};
+use super::masks::Masks;
 use super::memories::Memories;
 use super::painter::Painter;
-use super::shots::{Shots, Waiting};
+use super::shots::{Shots, Thin};
+use super::stages::{self, Passed, Written};
 use super::{Arguments, told};
 use crate::args::Progress;
 use crate::problems::Problems;
 use crate::progress::duration;
 use crate::settings::{self, STANDARD};
+use crate::stylize::command_line;
 use crate::{Exit, Failure, interrupt, note, print, say};
 use anyhow::Context;
-use impasto::Picture;
 use impasto::job::{self, Order, Outputs, sha256};
-use impasto::picture::{Filter, Format, SaveOptions};
+use impasto::picture::{Format, SaveOptions};
 use impasto::video::{Animator, Painters, Settings};
-use impasto_video::{Frame, Info, ReadOptions, Sink, Source, Time, TimeBase, WriteOptions};
-use serde_json::json;
+use impasto::{FilmPage, Picture};
+use impasto_video::{Frame, Info, ReadOptions, Sink, Source, Time, TimeBase, Waits, WriteOptions};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
-/// The least time from one line of progress to the next.
-const TOLD_EVERY: Duration = Duration::from_secs(5);
 /// Frames of an output that may be lost when it is cut off.
 const SEGMENT: usize = 12;
+/// Bytes of painted frames that may wait to be encoded, which happens a segment at once.
+const MOST_WAITING: usize = 200 << 20;
+/// Bytes of a pixel of these: the picture, and its memory.
+const WAITING_PIXEL: usize = 32;
 
 /// What the options say beside the run.
 struct Asked {
@@ -33,6 +40,9 @@ struct Asked {
     cuts: Option<BTreeSet<u64>>,
     output: PathBuf,
     read: ReadOptions,
+    /// Frames a second at most.
+    rate: Option<f32>,
+    eyes: Eyes,
 }
 
 /// Paints a film.
@@ -42,7 +52,7 @@ struct Asked {
 pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
     let mut problems = Problems::default();
     let asked = Asked::read(args, &mut problems);
-    let run = settings::run(&args.run, args.run.recipe.as_deref(), &mut problems);
+    let mut run = settings::run(&args.run, args.run.recipe.as_deref(), &mut problems);
     let styles = settings::styles(&args.run, &run.recipe, &mut problems);
     let progress = crate::job::progress(&args.run, quiet, &mut problems);
     if progress == Progress::Json && asked.output.as_os_str() == STANDARD {
@@ -57,6 +67,7 @@ pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
     source.seek(asked.range.first).map_err(told)?;
     let first = source.next_frame().map_err(told)?;
     let first = first.context("the film ends before the first frame that is asked for")?;
+    let masks = Masks::find(&mut run.regions, asked.range.first, &asked.read)?;
     let name = Path::new(&args.film).file_name().unwrap_or(&args.film);
     let png = frames::picture(&first.picture)?.encode(Format::Png, &SaveOptions::default())?;
     let content = job::Source::Bytes {
@@ -85,7 +96,8 @@ pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
         return Err(problems.into());
     }
     let fingerprint = draft.run().fingerprint()?;
-    let run = sha256(format!("{fingerprint} {digests:?} {}", asked.described(args)).as_bytes());
+    let described = format!("{} {}", asked.described(args), masks.described());
+    let run = sha256(format!("{fingerprint} {digests:?} {described}").as_bytes());
     let painters = draft.prepare_film().map_err(|more| {
         problems.job(&more, &used);
         problems
@@ -96,6 +108,7 @@ pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
         run,
         progress,
         source,
+        masks,
     };
     film.paint(painters, first)
 }
@@ -122,6 +135,11 @@ impl Asked {
             problems.file(error);
             None
         });
+        if args.watch && !Path::new(&args.film).is_dir() {
+            problems.usage("--watch needs a folder, into which pictures come");
+        }
+        // Whether a shot begins is known a few frames later, for which nobody waits who watches.
+        let cuts = cuts.or_else(|| args.watch.then(BTreeSet::new));
         if let Some(quantizer) = problems.take(&args.quantizer).filter(|&given| given > 51) {
             problems.usage(format!("--quantizer is {quantizer}: must be from 0 to 51"));
         }
@@ -159,9 +177,15 @@ impl Asked {
             read: ReadOptions {
                 backend: args.backend,
                 ffmpeg: args.ffmpeg.clone(),
-                decode: Some(std::sync::Arc::new(frames::decode)),
+                decode: Some(Arc::new(frames::decode)),
                 picture_duration: tick.unwrap_or(usual.picture_duration),
+                stills: args.stereo.is_some(),
+                waits: args
+                    .watch
+                    .then(|| Arc::new(|| !interrupt::requested()) as Waits),
             },
+            rate: fps,
+            eyes: args.stereo.into(),
         }
     }
 
@@ -214,8 +238,13 @@ impl Asked {
         let file = std::fs::metadata(&args.film).ok();
         let file = file.map(|file| (file.len(), file.modified().ok()));
         format!(
-            "{:?} {file:?} {} {:?} {:?} {:?}",
-            args.film, self.consistency, self.range, self.cuts, self.read.picture_duration
+            "{:?} {file:?} {} {:?} {:?} {:?} {:?}",
+            args.film,
+            self.consistency,
+            self.range,
+            self.cuts,
+            self.read.picture_duration,
+            self.eyes
         )
     }
 }
@@ -252,173 +281,175 @@ struct Film<'a> {
     run: String,
     progress: Progress,
     source: Source,
+    masks: Masks,
 }
 
 impl Film<'_> {
-    fn paint(mut self, painters: Painters, first: Frame) -> Result<Exit, Failure> {
-        let content = frames::picture(&first.picture)?;
-        let size = painters.first.scales(&content);
-        let size = size
-            .last()
-            .map_or((content.width(), content.height()), |scale| {
-                (scale.width, scale.height)
-            });
+    fn paint(self, painters: Painters, first: Frame) -> Result<Exit, Failure> {
+        let eyes = self.asked.eyes;
+        let whole = frames::picture(&first.picture)?;
+        let read = (whole.width(), whole.height());
+        let mut views = eyes.split(whole)?.into_iter();
+        let content = views.next().context("a frame has no picture")?;
+        let settings = Settings {
+            consistency: self.asked.consistency,
+            ..Settings::default()
+        };
         let plan = painters.first.plan(&content)?;
-        let count = self
-            .source
-            .info()
-            .frames
-            .map(|frames| self.asked.range.count(frames));
+        let times = self.times();
+        let count = match times.is_empty() {
+            true => self
+                .source
+                .info()
+                .frames
+                .map(|frames| self.asked.range.count(frames)),
+            false => Some(times.len() as u64),
+        };
+        let animator = Animator::new(painters, eyes.count(), settings);
+        let one = animator.size(&content);
+        let size = eyes.both(one);
         if self.args.plan {
-            return self.show_plan(&painters, &content, size, count);
+            return self.show_plan(animator.painters(), &content, size, count);
         }
         log::info!("memory: {} MB", plan.bytes() / 1_000_000);
-        let mut sink = self.sink(size)?;
+        let mut sink = self.sink(size, times)?;
         if self.progress != Progress::None {
             let frames = count.map_or("an unknown number of".into(), |count| count.to_string());
             say(&format!(
                 "{frames} frames, {}×{} px painted at {}×{} px, {}",
-                content.width(),
-                content.height(),
+                read.0,
+                read.1,
                 size.0,
                 size.1,
                 self.source.info().reader
             ));
         }
         sink.notes().iter().for_each(|line| note(line));
-        let kept = sink.kept();
-        let settings = Settings {
-            consistency: self.asked.consistency,
-            ..Settings::default()
-        };
-        let reach = settings.reach.iter().copied().max().unwrap_or(1) as u64;
-        let memories = Memories::new(&self.asked.output, reach + SEGMENT as u64);
+        let queue = MOST_WAITING / (WAITING_PIXEL * size.0 * size.1).max(1);
+        let queue = queue.clamp(1, SEGMENT);
+        let reach = Settings::default().reach.iter().copied().max();
+        let reach = reach.unwrap_or(1) as u64;
+        let memories = Memories::new(&self.asked.output, reach + (SEGMENT + queue) as u64);
         let keeps = self.asked.output.as_os_str() != STANDARD && self.asked.consistency > 0.0;
         let memories = keeps.then_some(memories);
-        let mut painter = Painter::new(Animator::new(painters, settings), memories, reach);
+        let kept = sink.kept();
+        // Where nothing depends on them, frames are passed over without.
+        let known = memories
+            .as_ref()
+            .map_or(kept, |memories| memories.latest(kept, reach, eyes.count()));
         if kept > 0 {
             note(&format!("going on after {kept} frames"));
         }
-        interrupt::listen();
-        let outcome = self.frames(&mut painter, &mut sink, first, size, count)?;
-        match outcome {
-            Exit::Done | Exit::Failed => {}
-            stopped => {
-                let output = self.asked.output.display();
-                note(&format!(
-                    "stopped after {} frames; the same command with --resume goes on: {output} is not finished",
-                    painter.done
-                ));
-                return Ok(stopped);
-            }
-        }
-        let done = painter.done;
-        sink.finish().map_err(told)?;
-        painter.forget();
-        if self.progress != Progress::None {
-            say(&format!(
-                "wrote {}: {done} frames",
-                self.asked.output.display()
+        if known < kept {
+            let more = kept - known;
+            note(&format!(
+                "what the next frames depend on is not there any more: {more} frames are painted once more"
             ));
         }
-        Ok(outcome)
-    }
-
-    /// All frames, from the first that is not there yet.
-    fn frames(
-        &mut self,
-        painter: &mut Painter,
-        sink: &mut Sink,
-        first: Frame,
-        size: (usize, usize),
-        count: Option<u64>,
-    ) -> Result<Exit, Failure> {
-        let kept = sink.kept();
-        let progress = self.progress;
-        let (range, told_cuts) = (self.asked.range, self.asked.cuts.as_ref());
-        let mut shots = Shots::new(&mut self.source, range, told_cuts);
-        let first_start = first.time.start;
+        interrupt::listen();
+        let range = self.asked.range;
+        let zero = if range.every == 1 {
+            0
+        } else {
+            first.time.start
+        };
+        let thin = self.thin();
+        let mut shots = Shots::new(self.source, range, self.asked.cuts, thin);
         shots.take(first)?;
-        let (began, mut last) = (Instant::now(), Instant::now());
-        let zero = if range.every == 1 { 0 } else { first_start };
-        loop {
-            let waiting = match shots.next() {
-                Ok(Some(waiting)) => waiting,
-                Ok(None) => break,
-                // A camera that is switched off, a file that is cut off: what there was is a film.
-                Err(error) if painter.done > kept => {
-                    say(&format!("{error}; what comes before is painted"));
-                    return Ok(Exit::Failed);
-                }
-                Err(error) => return Err(error.into()),
-            };
-            if interrupt::requested() {
-                return Ok(Exit::Interrupted);
-            }
-            let Waiting {
-                number: source,
-                time,
-                content,
-                begins,
-            } = waiting;
-            if painter.done < kept {
-                painter.pass(&content, begins, kept)?;
-                continue;
-            }
-            let Some(picture) = painter.paint(&content, begins)? else {
-                return Ok(Exit::Interrupted);
-            };
-            let number = sink.next_number();
-            // Thin frames are painted wider than they are.
-            let picture = match (picture.width(), picture.height()) == size {
-                true => picture,
-                false => picture.resized(size.0, size.1, Filter::Bicubic),
-            };
-            let picture = frames::frame(&picture)?;
-            // Those that are left out are seen in the frame before them.
-            let time = Time {
-                start: time.start - zero,
-                duration: time.duration * range.every,
-            };
-            sink.write(&Frame {
-                number,
-                time,
-                picture,
-            })
-            .map_err(told)?;
-            painter.done += 1;
-            if progress == Progress::Json {
-                let line = json!({"event": "frame", "frame": painter.done, "frames": count, "source": source, "begins": begins});
-                print(&format!("{line}\n"))?;
-                continue;
-            }
-            if last.elapsed() > TOLD_EVERY && progress != Progress::None {
-                last = Instant::now();
-                let pace = began.elapsed().as_secs_f64() / (painter.done - kept) as f64;
-                let left = count.map(|count| {
-                    format!(
-                        ", {} left",
-                        duration(pace * count.saturating_sub(painter.done) as f64)
-                    )
-                });
-                let of = count
-                    .map(|count| format!(" of {count}"))
-                    .unwrap_or_default();
-                note(&format!(
-                    "frame {}{of}: {:.2} a second{}",
-                    painter.done,
-                    1.0 / pace,
-                    left.unwrap_or_default()
-                ));
-            }
+        let looking = Looking {
+            shots,
+            watcher: animator.watcher(&content),
+            eyes,
+            masks: self.masks,
+            before: Before {
+                frames: known,
+                memories: memories.clone(),
+                reach,
+            },
+        };
+        let mut painter = Painter {
+            animator,
+            keeps,
+            done: 0,
+        };
+        let written = Written {
+            sink: &mut sink,
+            memories: memories.clone(),
+            eyes,
+            size: one,
+            range,
+            count,
+            progress: self.progress,
+            queue,
+            zero,
+            account: self.args.report.as_ref().map(|_| Account::new(size)),
+        };
+        let passed = stages::run(looking, &mut painter, written)?;
+        let Passed { exit, frames, .. } = passed;
+        let output = self.asked.output.display();
+        let ends = matches!(exit, Exit::Done | Exit::Failed);
+        if !ends && !(self.args.watch && frames > 0) {
+            note(&format!(
+                "stopped after {frames} frames; the same command with --resume goes on: {output} is not finished"
+            ));
+            return Ok(exit);
         }
-        Ok(Exit::Done)
+        sink.finish().map_err(told)?;
+        if let Some(memories) = memories {
+            memories.remove();
+        }
+        if let (Some(path), Some(account)) = (&self.args.report, &passed.account) {
+            let name = Path::new(&self.args.film).file_name();
+            let stylizer = &painter.animator.painters().first;
+            let page = FilmPage {
+                name: &name.unwrap_or(&self.args.film).to_string_lossy(),
+                frames: &account.frames,
+                strip: &account.strip,
+                size: account.size,
+                seconds: account.began.elapsed().as_secs_f64(),
+                styles: stylizer.styles(),
+                recipe: stylizer.recipe(),
+                encoder: stylizer.encoder(),
+                device: &stylizer.device().describe(),
+                command: Some(&command_line()),
+            };
+            page.save(path)?;
+        }
+        if self.progress != Progress::None {
+            say(&format!("wrote {output}: {frames} frames"));
+        }
+        Ok(exit)
     }
 
-    fn sink(&self, (width, height): (usize, usize)) -> anyhow::Result<Sink> {
+    /// What leaves out frames of a film that has too many a second. Pictures of folders have as many as is said.
+    fn thin(&self) -> Option<Thin> {
+        let info = self.source.info();
+        let rate = self.asked.rate.filter(|_| info.reader != "pictures");
+        rate.map(|rate| Thin::new(rate, info.time_base))
+    }
+
+    /// When the frames are seen that will be painted, as far as the film says.
+    fn times(&self) -> Vec<Time> {
+        let (range, mut thin) = (self.asked.range, self.thin());
+        let times = (0..).zip(self.source.info().times.iter());
+        let times = times.filter(|(number, _)| range.has(*number));
+        let times = times.filter_map(|(_, &time)| match &mut thin {
+            Some(thin) => thin.take(time),
+            None => Some(time),
+        });
+        let long = |time: Time| Time {
+            duration: time.duration * range.every,
+            ..time
+        };
+        times.map(long).collect()
+    }
+
+    fn sink(&self, (width, height): (usize, usize), times: Vec<Time>) -> anyhow::Result<Sink> {
         let info = Info {
             width,
             height,
+            frames: Some(times.len() as u64).filter(|&frames| frames > 0),
+            times,
             ..self.source.info().clone()
         };
         let usual = WriteOptions::default();

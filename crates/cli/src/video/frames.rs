@@ -101,40 +101,52 @@ pub fn cuts(file: &OsStr) -> anyhow::Result<BTreeSet<u64>> {
 
 /// A frame as the library takes it.
 pub fn picture(frame: &video::Picture) -> anyhow::Result<Picture> {
-    let (width, height) = (frame.width, frame.height);
-    let channels = frame.channels.count();
-    let sample = |at: usize| match &frame.samples {
-        Samples::Eight(samples) => f32::from(samples[at]) / 255.0,
-        Samples::Sixteen(samples) => f32::from(samples[at]) / 65535.0,
-    };
     if !frame.is_whole() {
         bail!("a frame has fewer pixels than it says");
     }
-    let plane =
-        |channel: usize| (0..width * height).map(move |place| sample(place * channels + channel));
-    let rgb: Vec<f32> = (0..3).flat_map(plane).collect();
-    let picture = Picture::new(width, height, rgb)?;
+    let (width, height) = (frame.width, frame.height);
+    let channels = frame.channels.count();
+    let mut planes = match &frame.samples {
+        Samples::Eight(samples) => planes(samples, channels, 255.0),
+        Samples::Sixteen(samples) => planes(samples, channels, 65535.0),
+    };
+    let alpha = planes.split_off(3 * width * height);
+    let picture = Picture::new(width, height, planes)?;
     Ok(match frame.channels {
         Channels::Rgb => picture,
-        Channels::Rgba => picture.with_alpha(plane(3).collect())?,
+        Channels::Rgba => picture.with_alpha(alpha)?,
     })
+}
+
+/// Pixels of so many samples as planes of numbers from 0 to 1.
+fn planes<T: Copy + Into<f32>>(samples: &[T], channels: usize, white: f32) -> Vec<f32> {
+    let places = samples.len() / channels;
+    let mut planes = vec![0.0; samples.len()];
+    for (channel, plane) in planes.chunks_exact_mut(places.max(1)).enumerate() {
+        let samples = samples.iter().skip(channel).step_by(channels);
+        for (value, &sample) in plane.iter_mut().zip(samples) {
+            *value = sample.into() / white;
+        }
+    }
+    planes
 }
 
 /// A picture as files take it: of 8 bits.
 pub fn frame(picture: &Picture) -> anyhow::Result<video::Picture> {
     let (width, height) = (picture.width(), picture.height());
     let places = width * height;
-    let byte = |value: f32| (value.clamp(0.0, 1.0) * 255.0).round() as u8;
-    let (channels, alpha) = match picture.alpha() {
-        Some(alpha) => (Channels::Rgba, Some(alpha)),
-        None => (Channels::Rgb, None),
+    let channels = match picture.alpha() {
+        Some(_) => Channels::Rgba,
+        None => Channels::Rgb,
     };
-    let mut samples = Vec::with_capacity(places * channels.count());
-    for place in 0..places {
-        for channel in 0..3 {
-            samples.push(byte(picture.rgb()[channel * places + place]));
+    let planes = picture.rgb().chunks_exact(places.max(1));
+    let mut samples = vec![0; places * channels.count()];
+    for (channel, plane) in planes.chain(picture.alpha()).enumerate() {
+        let samples = samples.iter_mut().skip(channel);
+        for (sample, value) in samples.step_by(channels.count()).zip(plane) {
+            // Rounds; what is not a number is black.
+            *sample = (value * 255.0 + 0.5) as u8;
         }
-        samples.extend(alpha.map(|alpha| byte(alpha[place])));
     }
     let made = video::Picture::eight(width, height, channels, samples);
     made.ok_or_else(|| anyhow!("a painted frame has no pixels"))

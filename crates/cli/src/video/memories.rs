@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folder of a run's memories.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Memories {
     folder: PathBuf,
     /// How many frames are kept.
@@ -23,25 +23,43 @@ impl Memories {
         }
     }
 
-    fn file(&self, frame: u64) -> PathBuf {
-        self.folder.join(format!("{frame}.safetensors"))
+    /// The file of a view of a frame.
+    fn file(&self, frame: u64, view: usize) -> PathBuf {
+        self.folder.join(match view {
+            0 => format!("{frame}.safetensors"),
+            _ => format!("{frame}-{view}.safetensors"),
+        })
     }
 
-    /// Keeps that of a frame, and no longer that of one long before.
-    pub fn keep(&self, frame: u64, memory: &Memory) -> impasto::Result<()> {
-        // Where the folder cannot be made, the file cannot either, which says why.
+    /// Keeps those of a frame, one for each view, and no longer those of one long before.
+    pub fn keep(&self, frame: u64, views: &[Memory]) -> impasto::Result<()> {
+        // Where the folder cannot be made, the files cannot either, which says why.
         let _ = fs::create_dir_all(&self.folder);
-        memory.write(&self.file(frame))?;
-        if let Some(old) = frame.checked_sub(self.most) {
-            let _ = fs::remove_file(self.file(old));
+        for (view, memory) in views.iter().enumerate() {
+            memory.write(&self.file(frame, view))?;
+            if let Some(old) = frame.checked_sub(self.most) {
+                let _ = fs::remove_file(self.file(old, view));
+            }
         }
         Ok(())
     }
 
-    /// Those of frames `first..=last`, the oldest first; none if one is missing.
-    pub fn read(&self, first: u64, last: u64) -> Option<Vec<Memory>> {
-        let frames = (first..=last).map(|frame| Memory::read(&self.file(frame)).ok());
-        frames.collect()
+    /// How many of `kept` frames are passed over: up to the last of which all memories are there that reach so far back.
+    pub fn latest(&self, kept: u64, reach: u64, views: usize) -> u64 {
+        let there = |end: &u64| {
+            let mut frames = end.saturating_sub(reach)..*end;
+            frames.all(|frame| (0..views).all(|view| self.file(frame, view).is_file()))
+        };
+        (0..=kept).rev().find(there).unwrap_or(0)
+    }
+
+    /// Those of frames `first..=last`, the oldest first, one for each view.
+    ///
+    /// # Errors
+    /// If one cannot be read.
+    pub fn read(&self, first: u64, last: u64, views: usize) -> impasto::Result<Vec<Vec<Memory>>> {
+        let of = |frame| (0..views).map(move |view| Memory::read(&self.file(frame, view)));
+        (first..=last).map(|frame| of(frame).collect()).collect()
     }
 
     /// Removes them all.

@@ -1,10 +1,15 @@
 //! `impasto video`: a film, painted frame by frame so that strokes move with what they are painted on.
 
+mod account;
+mod eyes;
 mod film;
 mod frames;
+mod looking;
+mod masks;
 mod memories;
 mod painter;
 mod shots;
+mod stages;
 
 use crate::args::Run;
 use crate::value::{self, Given};
@@ -44,6 +49,10 @@ pub struct Arguments {
     #[arg(long, help_heading = "Output")]
     pub plan: bool,
 
+    /// Write a page with a strip of frames, how they agree, shots and settings: one .html file that needs no other
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub report: Option<PathBuf>,
+
     /// Leave the sound out
     #[arg(long, help_heading = "Output")]
     pub no_sound: bool,
@@ -64,9 +73,23 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = value::whole::<u64>(), help_heading = "Film")]
     pub every: Option<Given<u64>>,
 
-    /// Pictures a second of a folder or pattern [default: 25]
+    /// Pictures a second of a folder or pattern [default: 25]; of a film, paint and show no more than these
     #[arg(long, value_name = "N", value_parser = value::real(), help_heading = "Film")]
     pub fps: Option<Given<f32>>,
+
+    /// Paint what comes into a folder, and wait for more until Ctrl-C, which makes the output whole
+    #[arg(long, help_heading = "Film")]
+    pub watch: bool,
+
+    /// Frames hold two pictures, one for each eye: side by side, or the left eye's on top; sizes and masks are those of one, and a picture that does not move does as well
+    #[arg(
+        long,
+        value_name = "sbs|tb",
+        value_enum,
+        hide_possible_values = true,
+        help_heading = "Film"
+    )]
+    pub stereo: Option<eyes::Stereo>,
 
     /// A file with the numbers of the frames that begin a shot, one a line; none for a film of one shot [default: they are found]
     #[arg(long, value_name = "FILE|none", value_hint = ValueHint::FilePath, help_heading = "Film")]
@@ -103,7 +126,11 @@ fn told(error: impasto_video::Error) -> anyhow::Error {
         Some(Advice::BeginAnew) => {
             "the same options go on with it; without --resume it is begun anew"
         }
-        Some(Advice::OtherPlace) => "free some space, or write to another folder",
+        Some(Advice::FreeSpace) => {
+            "free some space and go on with --resume, or write to another disk"
+        }
+        Some(Advice::OtherPlace) => "write to a folder where that is allowed",
+        Some(Advice::OtherOutput) => "wait for it, or name another output",
         _ => return error.into(),
     };
     anyhow!("{error}; {advice}")

@@ -3,7 +3,7 @@
 use super::frames::{self, Range};
 use impasto::Picture;
 use impasto_flow::{CutRule, Cuts, Frame as Seen, Signature};
-use impasto_video::{Frame, Source, Time};
+use impasto_video::{Frame, Source, Time, TimeBase};
 use std::collections::{BTreeSet, VecDeque};
 
 /// A frame that waits.
@@ -18,11 +18,54 @@ pub struct Waiting {
     pub begins: bool,
 }
 
+/// Takes no more frames than so many a second.
+#[derive(Clone, Copy)]
+pub struct Thin {
+    /// Ticks of the film from one to the next.
+    step: f64,
+    /// When the film begins.
+    zero: Option<i64>,
+    /// The last place that was taken.
+    last: Option<i64>,
+}
+
+impl Thin {
+    /// So many frames a second of a film of a time base.
+    pub fn new(rate: f32, base: TimeBase) -> Self {
+        let tick = base.seconds(1);
+        Self {
+            step: 1.0 / (f64::from(rate) * tick),
+            zero: None,
+            last: None,
+        }
+    }
+
+    /// When a frame is seen, if it is taken.
+    pub fn take(&mut self, time: Time) -> Option<Time> {
+        let zero = *self.zero.get_or_insert(time.start);
+        // A frame that is a little early, as its time is rounded, is not left out.
+        let place = ((time.start - zero) as f64 / self.step + 0.01).floor() as i64;
+        if self.last.is_some_and(|last| place <= last) {
+            return None;
+        }
+        self.last = Some(place);
+        let at = |place: i64| zero + (place as f64 * self.step).round() as i64;
+        let duration = (at(place + 1) - at(place)).max(1).unsigned_abs();
+        Some(Time {
+            start: at(place),
+            duration: duration.max(time.duration),
+        })
+    }
+}
+
 /// Frames in order, each with whether it begins a shot, which is known some frames later.
-pub struct Shots<'a> {
-    source: &'a mut Source,
+pub struct Shots {
+    source: Source,
     range: Range,
-    told: Option<&'a BTreeSet<u64>>,
+    told: Option<BTreeSet<u64>>,
+    thin: Option<Thin>,
+    /// The number of the last frame that was taken.
+    last: Option<u64>,
     found: Cuts,
     /// The numbers of the frames that were shown to `found`, by the numbers that it gives them.
     shown: Vec<u64>,
@@ -32,13 +75,20 @@ pub struct Shots<'a> {
     failed: Option<anyhow::Error>,
 }
 
-impl<'a> Shots<'a> {
+impl Shots {
     /// Those of a source; beginnings are found unless they are told.
-    pub fn new(source: &'a mut Source, range: Range, told: Option<&'a BTreeSet<u64>>) -> Self {
+    pub fn new(
+        source: Source,
+        range: Range,
+        told: Option<BTreeSet<u64>>,
+        thin: Option<Thin>,
+    ) -> Self {
         Self {
             source,
             range,
             told,
+            thin,
+            last: None,
             found: Cuts::new(CutRule::default()),
             shown: Vec::new(),
             waiting: VecDeque::new(),
@@ -52,7 +102,20 @@ impl<'a> Shots<'a> {
         if !self.range.has(frame.number) {
             return Ok(());
         }
+        let time = match &mut self.thin {
+            None => frame.time,
+            Some(thin) => match thin.take(frame.time) {
+                Some(time) => time,
+                None => return Ok(()),
+            },
+        };
         let content = frames::picture(&frame.picture)?;
+        // A frame that is left out may be the one that begins the shot.
+        let begins = self.told.as_ref().map(|told| {
+            let since = self.last.map_or(0, |last| last + 1);
+            told.range(since..=frame.number).count()
+        });
+        self.last = Some(frame.number);
         let mut found = None;
         if self.told.is_none() {
             let (width, height) = (content.width(), content.height());
@@ -61,9 +124,9 @@ impl<'a> Shots<'a> {
             found = self.found.push(Signature::new(&seen), None);
         }
         self.waiting.push_back(Waiting {
-            begins: self.told.is_some_and(|told| told.contains(&frame.number)),
+            begins: begins.is_some_and(|begins| begins > 0),
             number: frame.number,
-            time: frame.time,
+            time,
             content,
         });
         self.mark(found);

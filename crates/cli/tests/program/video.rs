@@ -305,3 +305,126 @@ fn motion_is_told_as_a_file_and_as_a_picture() {
         .refused(1, &["g.xyz"]);
     assert!(!shop.path("g.flo").exists());
 }
+
+/// What the next frames depend on may be lost, as of a disk that was full: then frames are painted once more.
+#[test]
+fn without_memories_frames_are_painted_once_more() {
+    let shop = Workshop::new();
+    film(&shop, "in", "lake", 0..30, 1);
+    let call = "in --style painting.png --size 32";
+    let whole = Running::start_command(&shop, "video", &format!("{call} -o whole.gif"));
+    whole.finish().done();
+    let mut running = Running::start_command(&shop, "video", &format!("{call} -o cut.gif"));
+    for _ in 0..3 {
+        running.wait_for("frame");
+    }
+    // Nobody else writes the same output meanwhile.
+    let other = Running::start_command(&shop, "video", &format!("{call} -o cut.gif --resume"));
+    other.finish().refused(
+        1,
+        &["is being written by another run; wait for it, or name another output"],
+    );
+    running.kill();
+    std::fs::remove_dir_all(shop.path("cut.gif.frames")).unwrap();
+    let again = Running::start_command(&shop, "video", &format!("{call} -o cut.gif --resume"));
+    let said = again.finish().done();
+    assert!(said.stderr.contains("painted once more"), "{said:?}");
+    assert!(shop.bytes("cut.gif") == shop.bytes("whole.gif"), "{said:?}");
+}
+
+/// Both eyes' pictures, of a film and of a picture that does not move; each is as large as is asked for.
+#[test]
+fn frames_for_two_eyes_are_painted_together() {
+    let shop = Workshop::new();
+    film(&shop, "in", "lake", 0..2, 1);
+    video(&shop, "in -o out/%d.png --stereo sbs --report page.html").done();
+    let made = shop.open("out/1.png");
+    // Each eye has 24×32 px, and gets 24×32.
+    assert_eq!((made.width(), made.height()), (48, 32));
+    let page = String::from_utf8(shop.bytes("page.html")).unwrap();
+    assert_eq!(
+        page.matches("data:image/jpeg").count(),
+        5,
+        "two frames twice, and the painting"
+    );
+    assert!(page.contains("known from before") && page.contains("--stereo sbs"));
+    video(&shop, "photo.png -o pair.png --stereo tb").done();
+    let pair = shop.open("pair.png");
+    assert_eq!((pair.width(), pair.height()), (32, 22));
+    video(&shop, "photo.png -o flat.png").refused(1, &["does not move"]);
+}
+
+/// A mask may be a film: what it keeps is the frame's own.
+#[test]
+fn a_mask_may_be_a_film() {
+    let shop = Workshop::new();
+    film(&shop, "in", "lake", 0..3, 2);
+    std::fs::create_dir(shop.path("mask")).unwrap();
+    for number in 0..2 {
+        // White on the left, then on the right; the film goes on.
+        let white = |at: usize| f32::from((at % 32 < 16) == (number == 0));
+        let values = (0..3 * 32 * 21).map(white).collect();
+        let path = shop.path(&format!("mask/{number}.png"));
+        let mask = Picture::new(32, 21, values).unwrap();
+        mask.save(&path, &SaveOptions::default()).unwrap();
+    }
+    let hard = "--consistency 0 --feather 0";
+    video(&shop, &format!("in -o out/%d.png --mask mask {hard}")).done();
+    for number in 0..3 {
+        let made = shop.open(&format!("out/{number}.png"));
+        let frame = shop.open(&format!("in/{number:03}.png"));
+        let frame = frame.resized(32, 21, impasto::picture::Filter::Bicubic);
+        let changed = |columns: std::ops::Range<usize>| {
+            let pairs = made.rgb().iter().zip(frame.rgb()).enumerate();
+            let pairs = pairs.filter(|(at, _)| columns.contains(&(at % 32)));
+            pairs.map(|(_, (a, b))| (a - b).abs()).fold(0.0, f32::max)
+        };
+        let (painted, kept) = match number {
+            0 => (changed(0..16), changed(16..32)),
+            _ => (changed(16..32), changed(0..16)),
+        };
+        assert!(kept < 0.01 && painted > 0.05, "{number}: {kept} {painted}");
+    }
+}
+
+/// A folder that is watched: what comes is painted, until Ctrl-C makes a film of it.
+#[cfg(unix)]
+#[test]
+fn a_folder_is_watched_until_it_is_enough() {
+    let shop = Workshop::new();
+    film(&shop, "later", "lake", 0..3, 1);
+    std::fs::create_dir(shop.path("in")).unwrap();
+    let call = "in --style painting.png --size 32 --watch -o out.gif";
+    let mut running = Running::start_command(&shop, "video", call);
+    for number in 0..3 {
+        let name = format!("{number:03}.png");
+        std::fs::rename(
+            shop.path(&format!("later/{name}")),
+            shop.path(&format!("in/{name}")),
+        )
+        .unwrap();
+        running.wait_for("frame");
+    }
+    let id = nix::unistd::Pid::from_raw(running.id() as i32);
+    nix::sys::signal::kill(id, nix::sys::signal::Signal::SIGINT).unwrap();
+    let said = running.finish();
+    assert!(said.stderr.contains("wrote out.gif: 3 frames"), "{said:?}");
+    assert_eq!(frames(&shop.path("out.gif")).len(), 3);
+    video(&shop, "photo.png -o a.gif --watch").refused(2, &["--watch needs a folder"]);
+}
+
+/// Of a film with too many frames a second every other one is painted, in the same time.
+#[test]
+fn a_film_gets_fewer_frames_a_second() {
+    let shop = Workshop::new();
+    film(&shop, "in", "lake", 0..8, 1);
+    video(&shop, "in -o fast.mp4 --fps 20 --method paint").done();
+    video(&shop, "fast.mp4 -o slow.mp4 --fps 10 --method paint").done();
+    let source = Source::open(shop.path("slow.mp4"), &ReadOptions::default()).unwrap();
+    let base = source.info().time_base;
+    let starts: Vec<_> = frames(&shop.path("slow.mp4"))
+        .iter()
+        .map(|(_, start, _)| (base.seconds(*start) * 10.0).round() as i64)
+        .collect();
+    assert_eq!(starts, [0, 1, 2, 3]);
+}

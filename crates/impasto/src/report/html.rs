@@ -129,7 +129,7 @@ impl Page<'_> {
     }
 }
 
-fn source(name: &str, picture: &Picture, part: &str, share: &str) -> Result<String> {
+pub(super) fn source(name: &str, picture: &Picture, part: &str, share: &str) -> Result<String> {
     let (width, height) = (picture.width(), picture.height());
     Ok(format!(
         "<figure>{}<figcaption>{} <span>{part} · {width} × {height} px{share}</span></figcaption></figure>\n",
@@ -192,7 +192,7 @@ pub(super) fn save(html: &str, path: &Path) -> Result<()> {
     })?)
 }
 
-fn subtitle(names: &[&str]) -> String {
+pub(super) fn subtitle(names: &[&str]) -> String {
     let names: Vec<_> = names
         .iter()
         .map(|name| format!("<em>{}</em>", escape(name)))

@@ -2,6 +2,7 @@
 
 mod compare;
 mod curves;
+mod film;
 mod gallery;
 mod html;
 mod machine;
@@ -12,6 +13,7 @@ mod text;
 mod tests;
 
 pub use compare::{Comparison, Contender};
+pub use film::{FilmFrame, FilmPage, Shown};
 pub use gallery::{Cell, Gallery, Plate};
 pub use html::Page;
 pub(crate) use text::base64;

@@ -1,6 +1,7 @@
 //! Frame after frame of a shot.
 
-use super::past::{Memory, Past, Reach, Settings};
+use super::past::{Beside, Memory, Past, Reach, Settings};
+use super::watch::{Moment, Sight, Watcher};
 use crate::loss::temporal::TemporalLoss;
 use crate::loss::{Normalize, Scaling, Term};
 use crate::method::{ExtraTerms, TermContext};
@@ -8,7 +9,7 @@ use crate::observer::{Ignore, Observer};
 use crate::picture::colors::{ColorMode, ColorSpace, Colors};
 use crate::picture::{Filter, Picture};
 use crate::recipe::{Init, OptimizerSettings, Schedule};
-use crate::{Outcome, Recipe, Result, Stylizer};
+use crate::{Mask, MaskUse, Outcome, Recipe, Regions, Result, Stylized, Stylizer};
 use impasto_compute::Reduction;
 use std::sync::Arc;
 
@@ -32,15 +33,25 @@ pub struct Painters {
     pub next: Option<Stylizer>,
 }
 
-/// A frame that was painted.
+/// A moment that was painted.
 #[derive(Debug)]
 pub struct Painted {
-    /// The picture.
-    pub picture: Picture,
+    /// The picture of each view, the first leading.
+    pub pictures: Vec<Picture>,
     /// How it ended.
     pub outcome: Outcome,
-    /// The share of it that the past knew of; `None` of the first frame of a shot.
-    pub known: Option<f32>,
+    /// What the past knew of the first view; `None` of the first frame of a shot.
+    pub known: Option<Known>,
+}
+
+/// How a frame agrees with what was painted before.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Known {
+    /// The share of it that the past knew of, 0 to 1.
+    pub share: f32,
+    /// There, how far it became something else: the root of the mean square, of 0..1. The flow is our own, so that what it gets
+    /// wrong counts as well.
+    pub apart: f32,
 }
 
 /// Paints the frames of a film in their order.
@@ -48,7 +59,8 @@ pub struct Painted {
 pub struct Animator {
     painters: Painters,
     settings: Settings,
-    past: Past,
+    /// That of each view.
+    past: Vec<Past>,
     /// Frames of this shot.
     count: usize,
 }
@@ -73,12 +85,12 @@ pub fn following(recipe: &Recipe) -> Option<Recipe> {
 }
 
 impl Animator {
-    /// One that has painted nothing yet.
-    pub fn new(painters: Painters, settings: Settings) -> Self {
+    /// One that has painted nothing yet, of a film of so many views: 1, or one for each eye.
+    pub fn new(painters: Painters, views: usize, settings: Settings) -> Self {
         let mut animator = Self {
             painters,
             settings,
-            past: Past::default(),
+            past: (0..views.max(1)).map(|_| Past::default()).collect(),
             count: 0,
         };
         animator.cut();
@@ -87,99 +99,144 @@ impl Animator {
 
     /// The next frame begins a shot: nothing before it counts.
     pub fn cut(&mut self) {
-        self.past = Past::default();
+        self.past.fill_with(Past::default);
         self.count = 0;
         let keeps = self.settings.consistency > 0.0;
         self.painters.first.begin_shot(keeps);
     }
 
-    /// Paints the next frame. One that the observer ends is a picture, and no part of the past.
+    /// Who paints.
+    pub fn painters(&self) -> &Painters {
+        &self.painters
+    }
+
+    /// Masks of the moments to come; others stay.
+    ///
+    /// # Errors
+    /// As [`Stylizer::set_regions`].
+    pub fn set_masks(&mut self, masks: &[(MaskUse, Mask)]) -> Result<()> {
+        let with =
+            |regions: Regions, (of, mask): &(MaskUse, Mask)| regions.with_mask(*of, mask.clone());
+        let regions = self.painters.first.regions().clone();
+        let regions = masks.iter().fold(regions, with);
+        if let Some(next) = &mut self.painters.next {
+            next.set_regions(regions.clone())?;
+        }
+        self.painters.first.set_regions(regions)
+    }
+
+    /// Who looks at the film for this one: all pictures have the size of the first.
+    pub fn watcher(&self, first: &Picture) -> Watcher {
+        Watcher::new(self.size(first), self.past.len(), self.settings.clone())
+    }
+
+    /// Paints the next moment. One that the observer ends is a picture, and no part of the past.
     ///
     /// # Errors
     /// As [`Stylizer::stylize`].
-    pub fn paint(&mut self, frame: &Picture, observer: &mut dyn Observer) -> Result<Painted> {
-        let seen = self.seen(frame);
-        let reach = match self.settings.consistency > 0.0 {
-            true => self.past.reach(&seen, &self.settings)?,
+    pub fn paint(&mut self, moment: &Moment, observer: &mut dyn Observer) -> Result<Painted> {
+        let mut painted = Painted {
+            pictures: Vec::with_capacity(self.past.len()),
+            outcome: Outcome::Finished,
+            known: None,
+        };
+        for (view, sight) in moment.views.iter().enumerate().take(self.past.len()) {
+            let flows = view
+                .checked_sub(1)
+                .and_then(|other| moment.between.get(other));
+            let beside = painted.pictures.first().zip(flows);
+            let beside = beside.map(|(result, flows)| Beside { result, flows });
+            let (stylized, known) = self.view(view, sight, beside, observer)?;
+            painted.known = painted.known.or(known.filter(|_| view == 0));
+            painted.outcome = stylized.outcome;
+            painted.pictures.push(stylized.picture);
+            if painted.outcome != Outcome::Finished {
+                break;
+            }
+        }
+        self.count += 1;
+        Ok(painted)
+    }
+
+    /// Paints one view of a moment, beside another one.
+    fn view(
+        &mut self,
+        view: usize,
+        sight: &Sight,
+        beside: Option<Beside<'_>>,
+        observer: &mut dyn Observer,
+    ) -> Result<(Stylized, Option<Known>)> {
+        let past = &mut self.past[view];
+        let depends = self.settings.consistency > 0.0;
+        let reach = match depends {
+            true => past.reach(sight, beside, &self.settings)?.map(Arc::new),
             false => None,
         };
-        let known = reach.as_ref().map(Reach::share);
-        let stylized = match (reach, &mut self.painters.next) {
+        let last = past.last_result().or(beside.map(|view| view.result));
+        let mut stylized = match (&reach, &mut self.painters.next) {
             (Some(reach), Some(next)) => {
-                let reach = Arc::new(reach);
-                let last = self.past.last_result();
-                let start = start(&seen, &reach, last)?;
-                next.set_start(Some(start));
+                next.set_start(Some(start(&sight.frame, reach, last)?));
                 next.set_extra_terms(Some(terms(reach.clone(), &self.settings, self.count)));
-                let mut stylized = next.stylize(frame, observer)?;
-                if let Some(last) = self.past.last_result() {
-                    keep_still(&mut stylized.picture, last, &reach);
-                }
-                stylized
+                next.stylize(&sight.content, observer)?
             }
-            (reach, _) => {
-                let mut stylized = self.painters.first.stylize(frame, observer)?;
-                if let Some(reach) = reach {
-                    blend(&mut stylized.picture, &reach, self.settings.consistency);
-                }
-                stylized
-            }
+            _ => self.painters.first.stylize(&sight.content, observer)?,
         };
-        if !matches!(stylized.outcome, Outcome::Stopped) && self.settings.consistency > 0.0 {
+        match (&reach, past.last_result(), &self.painters.next) {
+            (Some(reach), Some(last), Some(_)) => keep_still(&mut stylized.picture, last, reach),
+            (Some(reach), _, None) => {
+                blend(&mut stylized.picture, reach, self.settings.consistency)
+            }
+            _ => {}
+        }
+        let known = reach.map(|reach| Known {
+            share: reach.share(),
+            apart: reach.apart(&stylized.picture),
+        });
+        if stylized.outcome != Outcome::Stopped && depends {
             // Thin frames are painted wider than they are.
-            let painted = &stylized.picture;
+            let (painted, seen) = (&stylized.picture, &sight.frame);
             let kept = match painted.size() == seen.size() {
                 true => painted.clone(),
                 false => painted.resized(seen.width(), seen.height(), Filter::Bicubic),
             };
-            self.past.keep(kept, &self.settings)?;
-            self.count += 1;
+            past.keep(kept, &self.settings)?;
         }
-        Ok(Painted {
-            picture: stylized.picture,
-            outcome: stylized.outcome,
-            known,
-        })
+        Ok((stylized, known))
     }
 
-    /// What is to be kept of the last frame; none if nothing depends on it.
-    pub fn memory(&self) -> Option<Memory> {
-        self.past.memory()
+    /// What is to be kept of the last moment, of each view; nothing if nothing depends on it.
+    pub fn memories(&self) -> Vec<Memory> {
+        self.past.iter().filter_map(Past::memory).collect()
     }
 
-    /// Goes on after a frame that another program has painted, the shot's first one beside it, with the memories of the frames of its shot up to it, the
-    /// oldest first: of as many as [`Settings::reach`] goes back, or of the whole shot if it is shorter.
+    /// Goes on after moments that another program has painted, with the first picture of their shot, and the memories of the
+    /// moments up to the last one, the oldest first, each with one for every view: of as many as [`Settings::reach`] goes back, or
+    /// of the whole shot if it is shorter. `count` is how many the shot has so far.
     ///
     /// # Errors
     /// If they do not belong together.
     pub fn restore(
         &mut self,
-        (first, frame): (&Picture, &Picture),
+        first: &Picture,
         count: usize,
-        memories: Vec<Memory>,
+        memories: Vec<Vec<Memory>>,
     ) -> Result<()> {
         self.cut();
         if self.painters.next.is_none() {
             // Its statistics are those that all frames of the shot are painted by.
             self.painters.first.stylize(first, &mut Ignore)?;
         }
-        let seen = self.seen(frame);
-        self.past.restore(&seen, memories, &self.settings)?;
+        for moment in memories {
+            for (past, memory) in self.past.iter_mut().zip(moment) {
+                past.restore(memory, &self.settings)?;
+            }
+        }
         self.count = count;
         Ok(())
     }
 
-    /// A frame in the size of its result.
-    fn seen(&self, frame: &Picture) -> Picture {
-        let (width, height) = self.size(frame);
-        match (frame.width(), frame.height()) == (width, height) {
-            true => frame.clone(),
-            false => frame.resized(width, height, Filter::Bicubic),
-        }
-    }
-
-    /// The size of the result of a frame.
-    fn size(&self, frame: &Picture) -> (usize, usize) {
+    /// Width and height of the result of a frame.
+    pub fn size(&self, frame: &Picture) -> (usize, usize) {
         let scales = self.painters.first.scales(frame);
         let last = scales.last();
         last.map_or((frame.width(), frame.height()), |scale| {

@@ -7,6 +7,10 @@
 //!        few steps at the last sizes, with a loss towards the target ─▶ frame t, painted
 //! ```
 //!
+//! Two views of a moment, one for each eye, are frames as well: what the first has become is moved to the second along the flow
+//! between them, and comes before all that the past says (after Chen et al. 2018, Stereoscopic Neural Style Transfer, arXiv
+//! 1802.10591, by the same masked loss).
+//!
 //! After Ruder, Dosovitskiy and Brox 2016 (arXiv 1604.08610): warm start, a masked loss towards the frames before, and those further
 //! back for what was hidden in between. Flow and masks are [`impasto_flow`]'s.
 
@@ -15,6 +19,8 @@ mod memory;
 mod past;
 #[cfg(test)]
 mod tests;
+mod watch;
 
-pub use animator::{Animator, Painted, Painters, following};
-pub use past::{Memory, Reach, Settings};
+pub use animator::{Animator, Known, Painted, Painters, following};
+pub use past::{Memory, Settings};
+pub use watch::{Moment, Watcher};

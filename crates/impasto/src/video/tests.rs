@@ -1,7 +1,7 @@
 //! The past of a film, and frames that are painted after it.
 
 use super::past::{Past, Settings};
-use super::{Animator, Memory, Painters};
+use super::{Animator, Memory, Painters, Watcher};
 use crate::examples;
 use crate::observer::Ignore;
 use crate::picture::Picture;
@@ -35,10 +35,15 @@ fn close(one: &Picture, other: &Picture) -> f32 {
 fn the_past_is_moved_to_the_present() {
     let settings = Settings::default();
     let mut past = Past::default();
-    assert!(past.reach(&frame(0), &settings).unwrap().is_none());
+    let mut watcher = Watcher::new((64, 48), 1, settings.clone());
+    let mut reach = |past: &mut Past, left: usize| {
+        let moment = watcher.look(vec![frame(left)]).unwrap();
+        past.reach(&moment.views[0], None, &settings).unwrap()
+    };
+    assert!(reach(&mut past, 0).is_none());
     past.keep(frame(0), &settings).unwrap();
     for left in [2, 4, 6, 8] {
-        let reach = past.reach(&frame(left), &settings).unwrap().unwrap();
+        let reach = reach(&mut past, left).unwrap();
         assert!(
             reach.share() > 0.85 && reach.share() < 1.0,
             "{}",
@@ -59,7 +64,7 @@ fn the_past_is_moved_to_the_present() {
         past.keep(here, &settings).unwrap();
     }
     // The same frame again: everything is known, and nothing has moved.
-    let reach = past.reach(&frame(8), &settings).unwrap().unwrap();
+    let reach = reach(&mut past, 8).unwrap();
     assert!(reach.still.iter().all(|&still| still) && reach.share() > 0.999);
 }
 
@@ -72,25 +77,35 @@ fn a_past_is_restored_from_its_memories() {
     };
     let folder = impasto_testing::Folder::new();
     let (mut past, mut memories) = (Past::default(), Vec::<Memory>::new());
+    let mut watcher = Watcher::new((64, 48), 1, settings.clone());
     for left in [0, 1, 3, 4] {
-        past.reach(&frame(left), &settings).unwrap();
+        let moment = watcher.look(vec![frame(left)]).unwrap();
+        past.reach(&moment.views[0], None, &settings).unwrap();
         past.keep(frame(left + 20), &settings).unwrap();
         let path = folder.path().join(format!("{left}.safetensors"));
         past.memory().unwrap().write(&path).unwrap();
         memories.push(Memory::read(&path).unwrap());
     }
     let mut again = Past::default();
-    again
-        .restore(&frame(4), memories.split_off(2), &settings)
-        .unwrap();
-    let (one, other) = [past, again]
-        .map(|mut past| past.reach(&frame(6), &settings).unwrap().unwrap())
+    let mut anew = Watcher::new((64, 48), 1, settings.clone());
+    let memories = memories.split_off(2);
+    anew.restore(vec![frame(4)], &memories[1..]).unwrap();
+    for memory in memories {
+        again.restore(memory, &settings).unwrap();
+    }
+    let (one, other) = [(past, watcher), (again, anew)]
+        .map(|(mut past, mut watcher)| {
+            let moment = watcher.look(vec![frame(6)]).unwrap();
+            past.reach(&moment.views[0], None, &settings)
+                .unwrap()
+                .unwrap()
+        })
         .into();
     assert_eq!(one.target.rgb(), other.target.rgb());
     assert_eq!((one.weights, one.still), (other.weights, other.still));
 }
 
-fn animator(consistency: f32) -> Animator {
+fn animator(consistency: f32, views: usize) -> Animator {
     let mut recipe = Recipe::default();
     Quality::Draft.apply(&mut recipe);
     recipe.size = OutputSize::Original;
@@ -109,16 +124,18 @@ fn animator(consistency: f32) -> Animator {
         consistency,
         ..Settings::default()
     };
-    Animator::new(painters, settings)
+    Animator::new(painters, views, settings)
 }
 
 /// Between two frames of a still film there is nothing; of one that moves less changes than if each were painted by itself.
 #[test]
 fn frames_depend_on_those_before_as_much_as_is_asked_for() {
     let along = |consistency: f32| {
-        let mut animator = animator(consistency);
-        let paint = |animator: &mut Animator, left: usize| {
-            animator.paint(&frame(left), &mut Ignore).unwrap()
+        let mut animator = animator(consistency, 1);
+        let mut watcher = animator.watcher(&frame(0));
+        let mut paint = |animator: &mut Animator, left: usize| {
+            let moment = watcher.look(vec![frame(left)]).unwrap();
+            animator.paint(&moment, &mut Ignore).unwrap()
         };
         let first = paint(&mut animator, 0);
         assert_eq!(first.known, None);
@@ -128,9 +145,16 @@ fn frames_depend_on_those_before_as_much_as_is_asked_for() {
             let rgb = rows.flat_map(|row| row[left..left + 56].iter().copied());
             Picture::new(56, 48, rgb.collect()).unwrap()
         };
-        let apart = close(&shifted(&first.picture, 4), &shifted(&second.picture, 0));
+        let apart = close(
+            &shifted(&first.pictures[0], 4),
+            &shifted(&second.pictures[0], 0),
+        );
         let third = paint(&mut animator, 4);
-        (apart, close(&second.picture, &third.picture), third.known)
+        (
+            apart,
+            close(&second.pictures[0], &third.pictures[0]),
+            third.known,
+        )
     };
     let (alone, same, known) = along(0.0);
     assert!(
@@ -138,6 +162,30 @@ fn frames_depend_on_those_before_as_much_as_is_asked_for() {
         "a painter that knows no past repeats itself"
     );
     let (half, still, known) = along(0.5);
-    assert!(still == 0.0 && known.unwrap() > 0.99);
+    assert!(still == 0.0 && known.unwrap().share > 0.99);
     assert!(half < 0.6 * alone, "{half} of {alone}");
+}
+
+/// The other eye sees the same strokes, moved: from the first frame on.
+#[test]
+fn views_of_a_moment_agree() {
+    let shifted = |picture: &Picture, left: usize| {
+        let rows = picture.rgb().chunks_exact(64);
+        let rgb = rows.flat_map(|row| row[left..left + 56].iter().copied());
+        Picture::new(56, 48, rgb.collect()).unwrap()
+    };
+    let apart = |consistency: f32| {
+        let mut animator = animator(consistency, 2);
+        let mut watcher = animator.watcher(&frame(0));
+        let mut paint = |at: usize| {
+            let moment = watcher.look(vec![frame(at), frame(at + 3)]).unwrap();
+            let painted = animator.paint(&moment, &mut Ignore).unwrap().pictures;
+            close(&shifted(&painted[0], 3), &shifted(&painted[1], 0))
+        };
+        [paint(0), paint(2)]
+    };
+    let (together, alone) = (apart(0.5), apart(0.0));
+    for (together, alone) in together.iter().zip(alone) {
+        assert!(*together < 0.6 * alone, "{together} of {alone}");
+    }
 }

@@ -1,11 +1,11 @@
 //! Frames of an output that can be put together only when all are there: kept one by one, each with its checksum, so that a run
 //! that is cut off loses none.
 
-use super::{WriteOptions, part_of};
+use super::{WriteOptions, open_part, part_of};
 use crate::bytes::Bytes;
 use crate::error::{Error, Result};
 use crate::time::Time;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -35,13 +35,7 @@ impl Journal {
             head.extend(text.as_bytes());
         }
         let mut journal = Journal {
-            file: OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(!options.resume)
-                .open(&part)
-                .map_err(Error::write(&part))?,
+            file: open_part(&part, options)?,
             part,
             start: head.len() as u64,
             kept: 0,

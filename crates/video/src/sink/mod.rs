@@ -16,6 +16,7 @@ use crate::frame::Frame;
 use crate::info::Info;
 use crate::mp4::Sound;
 use crate::source::{Backend, Pattern};
+use std::fs::{File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
 /// How to write.
@@ -227,6 +228,31 @@ fn part_of(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
+/// Opens what is not whole yet, for this process alone.
+fn open_part(part: &Path, options: &WriteOptions) -> Result<File> {
+    let failed = Error::write(part);
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(part)
+        .map_err(&failed)?;
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => {
+            return Err(Error::InUse {
+                part: part.to_owned(),
+            });
+        }
+        // A file system that has no locks.
+        Ok(()) | Err(TryLockError::Error(_)) => {}
+    }
+    if !options.resume {
+        file.set_len(0).map_err(&failed)?;
+    }
+    Ok(file)
+}
+
 /// Writes a file under a temporary name beside it, which is changed when all of it is there.
 fn whole(path: &Path, write: impl FnOnce(&mut dyn std::io::Write) -> Result<()>) -> Result<()> {
     let folder = match path.parent() {
@@ -247,12 +273,12 @@ fn whole(path: &Path, write: impl FnOnce(&mut dyn std::io::Write) -> Result<()>)
 
 /// Temporary files are their owner's alone; results are for whom other new files are for.
 #[cfg(unix)]
-pub(crate) fn readable(file: &std::fs::File) -> std::io::Result<()> {
+pub(crate) fn readable(file: &File) -> std::io::Result<()> {
     use std::os::unix::fs::PermissionsExt;
     file.set_permissions(std::fs::Permissions::from_mode(0o644))
 }
 
 #[cfg(not(unix))]
-pub(crate) fn readable(_file: &std::fs::File) -> std::io::Result<()> {
+pub(crate) fn readable(_file: &File) -> std::io::Result<()> {
     Ok(())
 }

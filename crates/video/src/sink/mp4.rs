@@ -3,7 +3,7 @@
 
 use super::film::{Cut, Plan, interleave};
 use super::segment::{FfmpegEncoder, SegmentEncoder, Shape, entry};
-use super::{WriteOptions, Writer, part_of, whole};
+use super::{WriteOptions, Writer, open_part, part_of, whole};
 use crate::color::{Matrix, Yuv420, to_yuv420};
 use crate::error::{Error, Result};
 use crate::ffmpeg::Ffmpeg;
@@ -13,7 +13,7 @@ use crate::mp4::write::{OutTrack, boxed, fragment, ftyp, moov};
 use crate::mp4::{Movie, Sample, Sound, contents, top_boxes};
 use crate::source::Backend;
 use crate::time::{Time, TimeBase};
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
@@ -63,13 +63,7 @@ impl Mp4Writer {
             info.time_base, options.first, options.run
         );
         let failed = Error::write(&part);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(!options.resume)
-            .open(&part)
-            .map_err(&failed)?;
+        let mut file = open_part(&part, options)?;
         let found = found(&part, &mut file, &layout)?;
         if found.end == 0 {
             let head = [ftyp(), boxed(b"free", &[layout.as_bytes()])].concat();

@@ -45,6 +45,9 @@ pub enum Backend {
 /// Decodes a picture of a folder; its error is a sentence.
 pub type Decode = Arc<dyn Fn(&Path) -> Result<Picture, String> + Send + Sync>;
 
+/// Whether to wait for more.
+pub type Waits = Arc<dyn Fn() -> bool + Send + Sync>;
+
 /// How to read.
 #[derive(Clone)]
 pub struct ReadOptions {
@@ -57,6 +60,11 @@ pub struct ReadOptions {
     pub decode: Option<Decode>,
     /// How long each picture of a folder or pattern is seen; 1/25 s unless it is said.
     pub picture_duration: TimeBase,
+    /// A picture that does not move is a film of one frame.
+    pub stills: bool,
+    /// The pictures of a folder are not all there yet: at their end, more are waited for as long as this says so. They come in the
+    /// order in which they are found.
+    pub waits: Option<Waits>,
 }
 
 impl Default for ReadOptions {
@@ -69,6 +77,8 @@ impl Default for ReadOptions {
                 numerator: 1,
                 denominator: 25,
             },
+            stills: false,
+            waits: None,
         }
     }
 }
@@ -254,8 +264,18 @@ impl Iterator for Source {
     }
 }
 
-/// The reader for what a path is, by its first bytes; the ending of a name says nothing.
+/// The reader for what a path is.
 fn reader(path: &Path, options: &ReadOptions) -> Result<Box<dyn Reader>> {
+    match moving(path, options) {
+        Err(Error::Still { .. } | Error::NotVideo { .. }) if options.stills => {
+            Ok(Box::new(pictures::PicturesReader::one(path, options)?))
+        }
+        found => found,
+    }
+}
+
+/// The reader for what moves, by its first bytes; the ending of a name says nothing.
+fn moving(path: &Path, options: &ReadOptions) -> Result<Box<dyn Reader>> {
     if path.as_os_str() == "-" {
         return Ok(Box::new(y4m::Y4mReader::open_pipe()?));
     }

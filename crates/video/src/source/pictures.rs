@@ -1,21 +1,28 @@
 //! Folders and patterns of pictures.
 
-use super::{Decode, ReadOptions, Reader, checked_size};
+use super::{Decode, ReadOptions, Reader, Waits, checked_size};
 use crate::error::{Error, Result};
 use crate::frame::{Channels, Frame, Picture, Samples};
 use crate::guard::guarded;
 use crate::info::Info;
 use crate::time::Time;
 use png::{BitDepth, ColorType, Limits, Transformations};
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Endings of pictures that a folder is searched for.
 const ENDINGS: [&str; 9] = [
     "png", "jpg", "jpeg", "webp", "tif", "tiff", "avif", "jxl", "bmp",
 ];
+
+/// From one look for more pictures to the next.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// A file that has not grown for so long is whole, unless it cannot be decoded: then it is looked at once more.
+const WRITING: Duration = Duration::from_millis(50);
 
 /// Names with a number in them: `frames/%04d.png`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,48 +85,131 @@ impl Pattern {
 }
 
 pub struct PicturesReader {
+    /// The folder, pattern or picture.
+    path: PathBuf,
     files: Vec<PathBuf>,
     decode: Decode,
     info: Info,
     next: u64,
+    waits: Option<Waits>,
 }
 
 impl PicturesReader {
+    /// Those of a folder or pattern.
     pub fn open(path: &Path, options: &ReadOptions) -> Result<Self> {
-        let files = match Pattern::of(path).filter(|_| !path.is_dir()) {
-            Some(pattern) => {
-                let mut found: Vec<(u64, PathBuf)> = list(pattern.folder())?
-                    .into_iter()
-                    .filter_map(|file| Some((pattern.number(file.file_name()?.to_str()?)?, file)))
-                    .collect();
-                found.sort();
-                found.into_iter().map(|(_, file)| file).collect()
+        let mut files = find(path)?;
+        while let (true, Some(waits)) = (files.is_empty(), &options.waits) {
+            if !waits() {
+                break;
             }
-            None => {
-                let mut found: Vec<PathBuf> = list(path)?
-                    .into_iter()
-                    .filter(|file| is_picture(file))
-                    .collect();
-                found.sort_by_cached_key(|file| natural(file));
-                found
-            }
+            std::thread::sleep(PATIENCE);
+            files = find(path)?;
+        }
+        Self::of(path, files, options)
+    }
+
+    /// A picture that does not move.
+    pub fn one(path: &Path, options: &ReadOptions) -> Result<Self> {
+        let options = ReadOptions {
+            waits: None,
+            ..options.clone()
         };
+        Self::of(path, vec![path.to_owned()], &options)
+    }
+
+    fn of(path: &Path, files: Vec<PathBuf>, options: &ReadOptions) -> Result<Self> {
         let Some(first) = files.first() else {
             return Err(Error::Empty {
                 path: path.to_owned(),
             });
         };
         let decode = options.decode.clone().unwrap_or_else(|| Arc::new(read_png));
-        let picture = decoded(&decode, first)?;
-        let times = (0..files.len() as i64).map(|start| Time { start, duration: 1 });
-        let info = Info::of_size(picture.width, picture.height, "pictures")
-            .with_times(options.picture_duration, times.collect());
+        let picture = decoded_soon(&decode, first, options.waits.as_ref())?;
+        let times = (0..files.len() as i64).map(at).collect();
+        let mut info = Info::of_size(picture.width, picture.height, "pictures")
+            .with_times(options.picture_duration, times);
+        if options.waits.is_some() {
+            (info.frames, info.duration) = (None, None);
+        }
         Ok(PicturesReader {
+            path: path.to_owned(),
             files,
             decode,
             info,
             next: 0,
+            waits: options.waits.clone(),
         })
+    }
+
+    /// Waits for one more picture; none comes any more if nobody waits.
+    fn wait(&mut self, number: usize) -> Result<bool> {
+        while self.files.len() <= number {
+            let Some(true) = self.waits.as_ref().map(|waits| waits()) else {
+                return Ok(false);
+            };
+            let known: HashSet<&PathBuf> = self.files.iter().collect();
+            let found = find(&self.path)?.into_iter();
+            let more: Vec<_> = found.filter(|file| !known.contains(file)).collect();
+            if more.is_empty() {
+                std::thread::sleep(PATIENCE);
+            }
+            self.files.extend(more);
+        }
+        Ok(true)
+    }
+}
+
+/// When a picture is seen.
+fn at(number: i64) -> Time {
+    Time {
+        start: number,
+        duration: 1,
+    }
+}
+
+/// The pictures of a folder or pattern, in their order.
+fn find(path: &Path) -> Result<Vec<PathBuf>> {
+    Ok(match Pattern::of(path).filter(|_| !path.is_dir()) {
+        Some(pattern) => {
+            let mut found: Vec<(u64, PathBuf)> = list(pattern.folder())?
+                .into_iter()
+                .filter_map(|file| Some((pattern.number(file.file_name()?.to_str()?)?, file)))
+                .collect();
+            found.sort();
+            found.into_iter().map(|(_, file)| file).collect()
+        }
+        None => {
+            let mut found: Vec<PathBuf> = list(path)?
+                .into_iter()
+                .filter(|file| is_picture(file))
+                .collect();
+            found.sort_by_cached_key(|file| natural(file));
+            found
+        }
+    })
+}
+
+/// A picture that may just be being written, if pictures are waited for: it is decoded when it does not grow any more.
+fn decoded_soon(decode: &Decode, path: &Path, waits: Option<&Waits>) -> Result<Picture> {
+    let length = || std::fs::metadata(path).map_or(0, |file| file.len());
+    let Some(waits) = waits else {
+        return decoded(decode, path);
+    };
+    let mut before = length();
+    loop {
+        std::thread::sleep(WRITING);
+        let now = length();
+        if now == before || !waits() {
+            let found = decoded(decode, path);
+            if found.is_ok() || !waits() {
+                return found;
+            }
+            std::thread::sleep(4 * WRITING);
+            if length() == now {
+                return decoded(decode, path);
+            }
+        }
+        before = now;
     }
 }
 
@@ -185,14 +275,15 @@ impl Reader for PicturesReader {
 
     fn next(&mut self) -> Result<Option<Frame>> {
         let number = self.next;
-        let Some(file) = self.files.get(number as usize) else {
+        if !self.wait(number as usize)? {
             return Ok(None);
-        };
-        let picture = decoded(&self.decode, file)?;
+        }
+        let file = &self.files[number as usize];
+        let picture = decoded_soon(&self.decode, file, self.waits.as_ref())?;
         self.next += 1;
         Ok(Some(Frame {
             number,
-            time: self.info.times[number as usize],
+            time: at(number as i64),
             picture,
         }))
     }

@@ -1,0 +1,157 @@
+//! Reading frames and looking at them, ahead of who paints: which begin a shot, how they move.
+
+use super::eyes::Eyes;
+use super::masks::Masks;
+use super::memories::Memories;
+use super::shots::{Shots, Waiting};
+use impasto::video::{Memory, Moment, Watcher};
+use impasto::{Mask, MaskUse, Picture};
+use impasto_video::Time;
+
+/// Looks at the frames of a film in their order.
+pub struct Looking {
+    pub shots: Shots,
+    pub watcher: Watcher,
+    pub eyes: Eyes,
+    pub masks: Masks,
+    /// What an earlier run has left.
+    pub before: Before,
+}
+
+/// Frames that an earlier run has painted, and that are passed over.
+pub struct Before {
+    /// How many.
+    pub frames: u64,
+    /// What is left of them; nothing where nothing depends on it.
+    pub memories: Option<Memories>,
+    /// How many frames back memories reach.
+    pub reach: u64,
+}
+
+/// What comes next.
+pub enum Next {
+    /// The painting goes on after so many frames.
+    GoOn(GoOn),
+    /// A frame is to be painted.
+    Paint(Box<Looked>),
+}
+
+/// Where the painting goes on.
+pub struct GoOn {
+    /// Frames that are passed over.
+    pub frames: u64,
+    /// The first picture of the shot.
+    pub first: Picture,
+    /// How many frames of the shot there are.
+    pub count: usize,
+    /// Memories of the last frames, the oldest first.
+    pub memories: Vec<Vec<Memory>>,
+}
+
+/// A frame that was looked at.
+pub struct Looked {
+    /// Its number in the film.
+    pub number: u64,
+    pub time: Time,
+    pub begins: bool,
+    pub moment: Moment,
+    /// Masks that are those of this frame.
+    pub masks: Vec<(MaskUse, Mask)>,
+    /// The frame itself, small, where a report shows some.
+    pub content: Option<Picture>,
+}
+
+impl Looking {
+    /// Everything that comes, to `send`, until that takes no more.
+    pub fn run(
+        mut self,
+        small: impl Fn(&Picture) -> Option<Picture>,
+        mut send: impl FnMut(anyhow::Result<Next>) -> bool,
+    ) {
+        let passed = self.pass();
+        let next = match passed {
+            Ok(Some(go_on)) => Some(Ok(Next::GoOn(go_on))),
+            Ok(None) => None,
+            Err(error) => Some(Err(error)),
+        };
+        let failed = next.as_ref().is_some_and(Result::is_err);
+        if next.is_some_and(|next| !send(next)) || failed {
+            return;
+        }
+        while let Some(next) = self.next(&small).transpose() {
+            let failed = next.is_err();
+            if !send(next) || failed {
+                return;
+            }
+        }
+    }
+
+    /// Passes over what an earlier run has painted.
+    fn pass(&mut self) -> anyhow::Result<Option<GoOn>> {
+        let Before {
+            frames,
+            memories,
+            reach,
+        } = &self.before;
+        let (mut first, mut shot) = (None, 0);
+        for done in 0..*frames {
+            let Some(Waiting {
+                content, begins, ..
+            }) = self.shots.next()?
+            else {
+                return Ok(None);
+            };
+            let mut views = self.eyes.split(content)?;
+            if begins || first.is_none() {
+                first = views.first().cloned();
+                shot = done;
+            }
+            if done + 1 < *frames {
+                continue;
+            }
+            let (Some(memories), Some(first)) = (memories, first.take()) else {
+                continue;
+            };
+            let since = shot.max(frames.saturating_sub(*reach));
+            let memories = memories.read(since, done, self.eyes.count())?;
+            if let Some(last) = memories.last() {
+                self.watcher.restore(std::mem::take(&mut views), last)?;
+            }
+            return Ok(Some(GoOn {
+                frames: *frames,
+                first,
+                count: (frames - shot) as usize,
+                memories,
+            }));
+        }
+        Ok(None)
+    }
+
+    fn next(
+        &mut self,
+        small: impl Fn(&Picture) -> Option<Picture>,
+    ) -> anyhow::Result<Option<Next>> {
+        let Some(Waiting {
+            number,
+            time,
+            content,
+            begins,
+        }) = self.shots.next()?
+        else {
+            return Ok(None);
+        };
+        if begins {
+            self.watcher.cut();
+        }
+        let shown = small(&content);
+        let moment = self.watcher.look(self.eyes.split(content)?)?;
+        Ok(Some(Next::Paint(Box::new(Looked {
+            number,
+            time,
+            begins,
+            moment,
+            masks: self.masks.at(number)?,
+            content: shown,
+        }))))
+    }
+}
