@@ -46,8 +46,8 @@ pub struct Info {
 }
 
 impl Info {
-    /// Still to be filled: no frames, square pixels.
-    pub(crate) fn of_size(width: usize, height: usize, reader: &str) -> Self {
+    /// Of frames of some size, with square pixels; nothing else is known yet.
+    pub fn of_size(width: usize, height: usize, reader: &str) -> Self {
         Info {
             width,
             height,

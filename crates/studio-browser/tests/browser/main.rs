@@ -4,6 +4,7 @@
 //! looked at by axe-core.
 
 mod attacks;
+mod films;
 mod journey;
 mod more;
 mod page;
