@@ -172,10 +172,20 @@ impl Animator {
             true => past.reach(sight, beside, &self.settings)?.map(Arc::new),
             false => None,
         };
-        let last = past.last_result().or(beside.map(|view| view.result));
         let mut stylized = match (&reach, &mut self.painters.next) {
             (Some(reach), Some(next)) => {
-                next.set_start(Some(start(&sight.frame, reach, last)?));
+                let mut ground = match past.last_result() {
+                    Some(last) => colored(&sight.frame, last),
+                    // What the other eye does not see has never been painted.
+                    None => {
+                        self.painters
+                            .first
+                            .stylize(&sight.content, observer)?
+                            .picture
+                    }
+                };
+                mix(ground.rgb_mut(), reach, |weight| weight);
+                next.set_start(Some(ground));
                 next.set_extra_terms(Some(terms(reach.clone(), &self.settings, self.count)));
                 next.stylize(&sight.content, observer)?
             }
@@ -245,23 +255,15 @@ impl Animator {
     }
 }
 
-/// What a frame starts from: the past where it is known, elsewhere the frame in the colours of the last result.
-fn start(frame: &Picture, reach: &Reach, last: Option<&Picture>) -> Result<Picture> {
-    let colored = match last {
-        Some(last) => {
-            let colors = Colors {
-                mode: ColorMode::Content,
-                // Where little is unknown, little is seen of it: no need for a finer space.
-                space: ColorSpace::Srgb,
-                ..Colors::default()
-            };
-            colors.give(frame, last)
-        }
-        None => frame.clone(),
+/// What a frame starts from where the past is not known: the frame in the colours of the last result.
+fn colored(frame: &Picture, last: &Picture) -> Picture {
+    let colors = Colors {
+        mode: ColorMode::Content,
+        // Where little is unknown, little is seen of it: no need for a finer space.
+        space: ColorSpace::Srgb,
+        ..Colors::default()
     };
-    let mut start = colored;
-    mix(start.rgb_mut(), reach, |weight| weight);
-    Ok(start)
+    colors.give(frame, last)
 }
 
 /// Puts the past into planes, as much of it as its weight says.
