@@ -78,6 +78,11 @@ pub fn requested() -> bool {
     REQUESTED.load(Ordering::SeqCst) != 0
 }
 
+/// Whether a signal was heard, which then counts as if it had not been: it has ended what it should.
+pub fn take() -> bool {
+    REQUESTED.swap(0, Ordering::SeqCst) != 0
+}
+
 /// What people call the signal that was heard.
 pub fn name() -> &'static str {
     let heard = REQUESTED.load(Ordering::SeqCst);

@@ -42,6 +42,7 @@ pub mod encoder;
 mod error;
 pub mod examples;
 pub mod job;
+pub mod keyframes;
 pub mod learn;
 pub mod loss;
 mod mask;

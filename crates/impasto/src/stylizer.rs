@@ -131,6 +131,17 @@ impl Stylizer {
         }
     }
 
+    /// The same job by another method, which is taken as it is.
+    pub fn by_method(mut self, method: Box<dyn Method>) -> Self {
+        self.method = method;
+        self
+    }
+
+    /// The device of the job, to be shared.
+    pub fn shared_device(&self) -> Arc<dyn Device> {
+        self.setup.device.clone()
+    }
+
     /// The picture to start from, for recipes whose start is [`Init::Picture`](crate::recipe::Init::Picture).
     pub fn start_from(mut self, picture: Picture) -> Self {
         self.setup.start = Some(picture);

@@ -3,6 +3,7 @@
 use super::account::Account;
 use super::eyes::Eyes;
 use super::frames::{self, Range};
+use super::keyframes::{self, Learning};
 use super::looking::{Before, Looking};
 use super::masks::Masks;
 use super::memories::Memories;
@@ -18,6 +19,7 @@ use crate::stylize::command_line;
 use crate::{Exit, Failure, interrupt, note, print, say};
 use anyhow::Context;
 use impasto::job::{self, Order, Outputs, sha256};
+use impasto::keyframes::Turn;
 use impasto::picture::{Format, SaveOptions};
 use impasto::video::{Animator, Painters, Settings};
 use impasto::{FilmPage, Picture};
@@ -53,12 +55,24 @@ pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
     let mut problems = Problems::default();
     let asked = Asked::read(args, &mut problems);
     let mut run = settings::run(&args.run, args.run.recipe.as_deref(), &mut problems);
+    let keyframes = keyframes::Asked::read(args, &mut problems);
+    if let Some(asked_for) = &keyframes {
+        let film = Path::new(&args.film);
+        if let Some(conflict) = keyframes::conflict(asked.eyes, film, args.watch) {
+            problems.usage(conflict);
+        }
+        // Paintings that are there need no style, and their network no recipe.
+        if let (false, Some(settings)) = (asked_for.paints(), run.recipe.optimize_mut()) {
+            settings.style.weight = 0.0;
+        }
+    }
     let styles = settings::styles(&args.run, &run.recipe, &mut problems);
     let progress = crate::job::progress(&args.run, quiet, &mut problems);
     if progress == Progress::Json && asked.output.as_os_str() == STANDARD {
         problems.usage("-o - and --progress json both write to the standard output: choose one");
     }
-    asked.check_output(args, &run, &styles, &mut problems);
+    let read = keyframes.iter().flat_map(keyframes::Asked::files);
+    asked.check_output(args, &run, &styles, read, &mut problems);
     if !problems.is_empty() {
         return Err(problems.into());
     }
@@ -96,12 +110,36 @@ pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
         return Err(problems.into());
     }
     let fingerprint = draft.run().fingerprint()?;
-    let described = format!("{} {}", asked.described(args), masks.described());
+    let learned = keyframes.as_ref().map(keyframes::Asked::described);
+    let described = format!(
+        "{} {} {learned:?}",
+        asked.described(args),
+        masks.described()
+    );
     let run = sha256(format!("{fingerprint} {digests:?} {described}").as_bytes());
     let painters = draft.prepare_film().map_err(|more| {
         problems.job(&more, &used);
         problems
     })?;
+    let output = asked.output.clone();
+    let (film_path, read) = (PathBuf::from(&args.film), asked.read.clone());
+    let learning = keyframes.map(|asked_for| Learning {
+        asked: asked_for,
+        film: &film_path,
+        read: &read,
+        range: asked.range,
+        output: &output,
+        resume: args.resume,
+        progress,
+        keep: args.network.clone(),
+    });
+    let (painters, turn) = match &learning {
+        Some(learning) if !args.plan => {
+            let (painters, turn) = learning.painters(painters)?;
+            (painters, Some(turn))
+        }
+        _ => (painters, None),
+    };
     let film = Film {
         args,
         asked,
@@ -109,8 +147,13 @@ pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
         progress,
         source,
         masks,
+        turn,
     };
-    film.paint(painters, first)
+    let exit = film.paint(painters, first)?;
+    if let (Some(learning), Exit::Done) = (&learning, &exit) {
+        learning.forget();
+    }
+    Ok(exit)
 }
 
 impl Asked {
@@ -190,11 +233,12 @@ impl Asked {
     }
 
     /// Notes an output that would take the place of what is read, or of frames that are there.
-    fn check_output(
+    fn check_output<'a>(
         &self,
-        args: &Arguments,
+        args: &'a Arguments,
         run: &job::Run,
         styles: &[(job::Source, f32)],
+        more: impl Iterator<Item = &'a Path>,
         problems: &mut Problems,
     ) {
         if args.plan || self.output.as_os_str() == STANDARD {
@@ -204,10 +248,8 @@ impl Asked {
         let film = Path::new(&args.film);
         files.read_pictures(styles.iter().map(|(source, _)| source));
         files.read_run(run);
-        for path in [Some(film), args.cuts.as_deref().map(Path::new)]
-            .into_iter()
-            .flatten()
-        {
+        let cuts = args.cuts.as_deref().map(Path::new);
+        for path in [Some(film), cuts].into_iter().flatten().chain(more) {
             files.read(path, job::Input::Picture);
         }
         let Some((folder, names)) = frames_of(&self.output) else {
@@ -282,6 +324,8 @@ struct Film<'a> {
     progress: Progress,
     source: Source,
     masks: Masks,
+    /// Who is told which frame is painted.
+    turn: Option<Turn>,
 }
 
 impl Film<'_> {
@@ -369,6 +413,7 @@ impl Film<'_> {
         };
         let mut painter = Painter {
             animator,
+            turn: self.turn,
             keeps,
             done: 0,
         };

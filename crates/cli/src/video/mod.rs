@@ -4,6 +4,7 @@ mod account;
 mod eyes;
 mod film;
 mod frames;
+mod keyframes;
 mod looking;
 mod masks;
 mod memories;
@@ -76,6 +77,26 @@ pub struct Arguments {
     /// Pictures a second of a folder or pattern [default: 25]; of a film, paint and show no more than these
     #[arg(long, value_name = "N", value_parser = value::real(), help_heading = "Film")]
     pub fps: Option<Given<f32>>,
+
+    /// Paint all frames like this one, counted from 0: FRAME=PAINTING, FRAME alone to paint it first, or a folder of files named by frame; may be given several times
+    #[arg(long = "keyframe", value_name = "FRAME[=FILE]", value_hint = ValueHint::AnyPath, help_heading = "Keyframes")]
+    pub keyframes: Vec<OsString>,
+
+    /// Learn from a keyframe only where this picture is white
+    #[arg(long = "keyframe-mask", value_name = "FRAME=FILE", value_hint = ValueHint::FilePath, help_heading = "Keyframes")]
+    pub keyframe_masks: Vec<OsString>,
+
+    /// Where to keep the network that is learned from keyframes; without any, the one that is used
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Keyframes")]
+    pub network: Option<PathBuf>,
+
+    /// Steps of learning [default: 600]
+    #[arg(long, value_name = "N", value_parser = value::whole::<usize>(), help_heading = "Keyframes")]
+    pub learn_steps: Option<Given<usize>>,
+
+    /// Learn a smaller network, which paints in real time
+    #[arg(long, help_heading = "Keyframes")]
+    pub lean: bool,
 
     /// Paint what comes into a folder, and wait for more until Ctrl-C, which makes the output whole
     #[arg(long, help_heading = "Film")]

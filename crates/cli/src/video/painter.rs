@@ -3,6 +3,7 @@
 use super::looking::{GoOn, Looked};
 use crate::{interrupt, words};
 use anyhow::anyhow;
+use impasto::keyframes::Turn;
 use impasto::video::{Animator, Known, Memory};
 use impasto::{Event, Outcome, Picture};
 use std::ops::ControlFlow;
@@ -10,6 +11,8 @@ use std::ops::ControlFlow;
 /// Who paints.
 pub struct Painter {
     pub animator: Animator,
+    /// Who is told which frame is painted, if anybody wants to know.
+    pub turn: Option<Turn>,
     /// Whether memories of frames that are painted are asked for.
     pub keeps: bool,
     /// Frames that are finished.
@@ -37,6 +40,9 @@ impl Painter {
     pub fn paint(&mut self, frame: &Looked) -> anyhow::Result<Option<Pictures>> {
         if frame.begins {
             self.animator.cut();
+        }
+        if let Some(turn) = &self.turn {
+            turn.set(frame.number);
         }
         if !frame.masks.is_empty() {
             self.animator.set_masks(&frame.masks)?;

@@ -20,7 +20,7 @@ mod file;
 mod fresh;
 mod optimizer;
 mod start;
-mod state;
+pub(crate) mod state;
 
 pub use course::{Course, Lesson};
 pub use file::LearnedStyle;

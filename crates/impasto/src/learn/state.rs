@@ -5,6 +5,7 @@ use crate::nets::NetError;
 use crate::optim::{Parameters, Parts};
 use crate::recipe::Problem;
 use crate::{Error, Result};
+use impasto_compute::Device;
 use impasto_weights::{Checkpoint, Precision, WeightTensor, write_safetensors};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -73,86 +74,100 @@ impl StyleLearner {
     /// Whatever the device reports.
     pub fn state(&self) -> Result<LearnerState> {
         let device = self.device.as_ref();
-        let mut checkpoint = Checkpoint::default();
-        let mut put = |name: String, shape: &[usize], values: Vec<f32>| {
-            let shape = shape.to_vec();
-            checkpoint
-                .tensors
-                .insert(name, WeightTensor { shape, values });
-        };
-        for (index, tensor) in self.numbers.tensors().iter().enumerate() {
-            put(
-                format!("{NUMBERS}{index}"),
-                tensor.shape(),
-                device.download(tensor)?,
-            );
-        }
-        let parts = self.optimizer.parts();
-        for (name, tensor) in &parts.tensors {
-            put(
-                format!("{OPTIMIZER}{name}"),
-                tensor.shape(),
-                device.download(tensor)?,
-            );
-        }
-        let mut say = |key: String, value: String| {
-            checkpoint.metadata.insert(key, value);
-        };
-        for (name, number) in &parts.numbers {
-            say(format!("{OPTIMIZER}{name}"), number.to_string());
-        }
-        say("identity".into(), self.identity());
-        say("step".into(), self.step.to_string());
-        Ok(LearnerState(checkpoint))
+        let learned = (&self.numbers, &self.optimizer);
+        save(device, learned, self.step, &self.identity())
     }
 
     /// Goes on from a state of a run of the same pictures, start and lesson.
     ///
     /// # Errors
     /// [`Error::Invalid`] if it is of another run, or is not complete.
-    pub fn resume(&mut self, LearnerState(state): LearnerState) -> Result<()> {
-        let unfit = |allowed: &str| {
-            let problem = Problem::new("state", "of another run", allowed);
-            Error::Invalid(vec![problem])
-        };
-        if state.metadata.get("identity") != Some(&self.identity()) {
-            return Err(unfit(
-                "must be of the same pictures, start and settings: remove it to begin anew",
-            ));
-        }
-        let device = self.device.as_ref();
-        let number = |key: &str| {
-            state
-                .metadata
-                .get(key)
-                .and_then(|text| text.parse::<f64>().ok())
-        };
-        let shapes = self.numbers.shapes();
-        let mut numbers = Vec::with_capacity(shapes.len());
-        for (index, shape) in shapes.iter().enumerate() {
-            let saved = state.tensors.get(&format!("{NUMBERS}{index}"));
-            let saved = saved.filter(|saved| saved.shape == *shape);
-            let saved = saved.ok_or_else(|| unfit("is not complete: remove it to begin anew"))?;
-            numbers.push(device.upload(&saved.values, shape)?);
-        }
-        let mut parts = Parts::default();
-        for (name, tensor) in &state.tensors {
-            if let Some(name) = name.strip_prefix(OPTIMIZER) {
-                parts.put_tensor(name, device.upload(&tensor.values, &tensor.shape)?);
-            }
-        }
-        for (name, value) in &state.metadata {
-            if let (Some(name), Ok(value)) = (name.strip_prefix(OPTIMIZER), value.parse()) {
-                parts.put(name, value);
-            }
-        }
-        let optimizer = AdamW::restore(Descent::from(&self.lesson), &shapes, parts)
-            .map_err(|_| unfit("is not complete: remove it to begin anew"))?;
-        let step = number("step").ok_or_else(|| unfit("says no step: remove it to begin anew"))?;
-        self.numbers = Parameters::new(numbers);
+    pub fn resume(&mut self, state: LearnerState) -> Result<()> {
+        let (device, shapes) = (self.device.as_ref(), self.numbers.shapes());
+        let descent = Descent::from(&self.lesson);
+        let found = restore(state, device, &shapes, descent, &self.identity())?;
+        (self.numbers, self.optimizer, self.step) = found;
         self.learner.set(self.numbers.tensors())?;
-        self.optimizer = optimizer;
-        self.step = step as usize;
         Ok(())
     }
+}
+
+/// Numbers and their optimiser after so many steps of a run of an identity.
+///
+/// # Errors
+/// Whatever the device reports.
+pub(crate) fn save(
+    device: &dyn Device,
+    (numbers, optimizer): (&Parameters, &AdamW),
+    step: usize,
+    identity: &str,
+) -> Result<LearnerState> {
+    let mut checkpoint = Checkpoint::default();
+    let parts = optimizer.parts();
+    let lists = numbers.tensors().iter().enumerate();
+    let lists = lists.map(|(index, tensor)| (format!("{NUMBERS}{index}"), tensor));
+    let states = parts.tensors.iter();
+    let states = states.map(|(name, tensor)| (format!("{OPTIMIZER}{name}"), *tensor));
+    for (name, tensor) in lists.chain(states) {
+        let shape = tensor.shape().to_vec();
+        let values = device.download(tensor)?;
+        checkpoint
+            .tensors
+            .insert(name, WeightTensor { shape, values });
+    }
+    let mut say = |key: String, value: String| {
+        checkpoint.metadata.insert(key, value);
+    };
+    for (name, number) in &parts.numbers {
+        say(format!("{OPTIMIZER}{name}"), number.to_string());
+    }
+    say("identity".into(), identity.into());
+    say("step".into(), step.to_string());
+    Ok(LearnerState(checkpoint))
+}
+
+/// What [`save`] has saved, of lists of some shapes.
+///
+/// # Errors
+/// [`Error::Invalid`] if it is of another run, or is not complete.
+pub(crate) fn restore(
+    LearnerState(state): LearnerState,
+    device: &dyn Device,
+    shapes: &[Vec<usize>],
+    descent: Descent,
+    identity: &str,
+) -> Result<(Parameters, AdamW, usize)> {
+    let unfit = |allowed: &str| {
+        let problem = Problem::new("state", "of another run", allowed);
+        Error::Invalid(vec![problem])
+    };
+    let said = |key: &str| state.metadata.get(key).map(String::as_str);
+    if said("identity") != Some(identity) {
+        return Err(unfit(
+            "must be of the same pictures, start and settings: remove it to begin anew",
+        ));
+    }
+    let mut numbers = Vec::with_capacity(shapes.len());
+    for (index, shape) in shapes.iter().enumerate() {
+        let saved = state.tensors.get(&format!("{NUMBERS}{index}"));
+        let saved = saved.filter(|saved| saved.shape == *shape);
+        let saved = saved.ok_or_else(|| unfit("is not complete: remove it to begin anew"))?;
+        numbers.push(device.upload(&saved.values, shape)?);
+    }
+    let mut parts = Parts::default();
+    for (name, tensor) in &state.tensors {
+        if let Some(name) = name.strip_prefix(OPTIMIZER) {
+            parts.put_tensor(name, device.upload(&tensor.values, &tensor.shape)?);
+        }
+    }
+    for (name, value) in &state.metadata {
+        if let (Some(name), Ok(value)) = (name.strip_prefix(OPTIMIZER), value.parse()) {
+            parts.put(name, value);
+        }
+    }
+    let optimizer = AdamW::restore(descent, shapes, parts)
+        .map_err(|_| unfit("is not complete: remove it to begin anew"))?;
+    let step = said("step").and_then(|text| text.parse().ok());
+    let step = step.ok_or_else(|| unfit("says no step: remove it to begin anew"))?;
+    Ok((Parameters::new(numbers), optimizer, step))
 }

@@ -12,7 +12,7 @@ mod extra;
 pub(crate) mod feedforward;
 pub(crate) mod optimize;
 mod plan;
-mod surroundings;
+pub(crate) mod surroundings;
 
 pub use extra::{ExtraTerms, TermContext};
 pub use feedforward::{Painter, PainterSpec, transform};

@@ -59,7 +59,7 @@ pub(super) fn of_finish(setup: &Setup, pixels: usize) -> usize {
 }
 
 /// A whole number of bytes for people, in units of 10⁹ or 10⁶.
-pub(super) fn amount(bytes: u64) -> String {
+pub(crate) fn amount(bytes: u64) -> String {
     match bytes {
         1_000_000_000.. => format!("{:.2} GB", bytes as f64 / 1e9),
         _ => format!("{:.0} MB", bytes as f64 / 1e6),

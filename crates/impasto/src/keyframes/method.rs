@@ -1,0 +1,256 @@
+//! Painting by what was learned: a method like any other, in parts with the bits of the whole.
+
+use super::network::STRIDE;
+use super::{KeyframeNetwork, Spots};
+use crate::method::{Method, Outcome, Pace, RunPlan, ScalePlan, Setup, Stylized};
+use crate::observer::{Event, Observer, Scale};
+use crate::picture::{Filter, Picture, fit_long_side};
+use crate::report::{Report, ScaleReport};
+use crate::{Error, Result};
+use impasto_compute::graph::Graph;
+use impasto_compute::{ComputeError, Device, Size};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+/// The side of a part of a picture, and what is seen around it: more than the network reads.
+const PART: usize = 768;
+const AROUND: usize = 64;
+/// Bytes that a pixel of a part takes while it is painted, about.
+const PIXEL: usize = 800;
+/// The long side at which it is timed.
+const TIMED: usize = 256;
+
+/// Which frame comes next; shared with whoever knows.
+#[derive(Clone, Debug, Default)]
+pub struct Turn(Arc<AtomicU64>);
+
+impl Turn {
+    /// The frame of a number is painted next.
+    pub fn set(&self, frame: u64) {
+        self.0.store(frame, Ordering::Relaxed);
+    }
+}
+
+/// Paints what a network has learned from keyframes.
+pub struct KeyframeMethod {
+    network: KeyframeNetwork,
+    graph: Box<dyn Graph>,
+    spots: Arc<BTreeMap<u64, Spots>>,
+    turn: Turn,
+}
+
+impl fmt::Debug for KeyframeMethod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyframeMethod({:?})", self.network.lesson)
+    }
+}
+
+impl KeyframeMethod {
+    /// Prepares a network on a device; with the spots of the frames of a film, of which `turn` says which comes next.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn new(
+        device: &dyn Device,
+        network: KeyframeNetwork,
+        spots: Arc<BTreeMap<u64, Spots>>,
+        turn: Turn,
+    ) -> Result<Self> {
+        let graph = device.graph(&network.graph()?)?;
+        Ok(Self {
+            network,
+            graph,
+            spots,
+            turn,
+        })
+    }
+
+    fn scale(&self, setup: &Setup, content: &Picture) -> Scale {
+        let side = setup.recipe.size.long_side(content);
+        let (width, height) = fit_long_side(content.width(), content.height(), side);
+        Scale {
+            width,
+            height,
+            steps: 0,
+        }
+    }
+
+    /// The guide of the frame whose turn it is.
+    fn guide(&self, size: (usize, usize)) -> Result<Picture> {
+        let turn = self.turn.0.load(Ordering::Relaxed);
+        let picture = match (&self.network.guide, self.spots.get(&turn)) {
+            (Some(guide), Some(spots)) => guide.picture(spots, size),
+            _ => Picture::new(size.0, size.1, vec![0.0; 3 * size.0 * size.1]),
+        };
+        Ok(picture?)
+    }
+
+    /// What becomes of a picture in its own size.
+    fn paint(&self, device: &dyn Device, content: &Picture) -> Result<Picture> {
+        let (width, height) = (content.width(), content.height());
+        let guide = self.guide((width, height))?;
+        let mut planes = vec![0.0f32; 3 * width * height];
+        for top in (0..height).step_by(PART) {
+            for left in (0..width).step_by(PART) {
+                let size = Size {
+                    width: PART.min(width - left),
+                    height: PART.min(height - top),
+                };
+                let part = Part {
+                    left: left as isize - AROUND as isize,
+                    top: top as isize - AROUND as isize,
+                    width: (size.width + 2 * AROUND).next_multiple_of(STRIDE),
+                    height: (size.height + 2 * AROUND).next_multiple_of(STRIDE),
+                };
+                let shape = [3, part.height, part.width];
+                let [frame, guide] =
+                    [content, &guide].map(|picture| device.upload(&part.of(picture), &shape));
+                let (frame, guide) = (frame?, guide?);
+                let made = self.graph.run(&[&frame, &guide], None)?;
+                let made = made.first().ok_or(ComputeError::Shape {
+                    what: "a picture that was made",
+                    expected: shape.to_vec(),
+                    got: vec![],
+                })?;
+                let made = device.download(made)?;
+                for channel in 0..3 {
+                    for y in 0..size.height {
+                        let from = (channel * part.height + y + AROUND) * part.width + AROUND;
+                        let to = (channel * height + top + y) * width + left;
+                        let row = &made[from..][..size.width];
+                        for (to, value) in planes[to..][..size.width].iter_mut().zip(row) {
+                            *to = match value.is_nan() {
+                                true => 0.0,
+                                false => value.clamp(0.0, 1.0),
+                            };
+                        }
+                    }
+                }
+            }
+        }
+        Ok(Picture::new(width, height, planes)?)
+    }
+}
+
+/// A part of a picture with what lies around it.
+struct Part {
+    left: isize,
+    top: isize,
+    width: usize,
+    height: usize,
+}
+
+impl Part {
+    /// Its planes; beyond the border lies the mirror image.
+    fn of(&self, picture: &Picture) -> Vec<f32> {
+        let (width, height) = (picture.width(), picture.height());
+        let source = |at: isize, n: usize| {
+            let place = at.rem_euclid(2 * n as isize) as usize;
+            place.min(2 * n - 1 - place)
+        };
+        let columns: Vec<usize> = (0..self.width)
+            .map(|x| source(self.left + x as isize, width))
+            .collect();
+        let mut part = Vec::with_capacity(3 * self.width * self.height);
+        for plane in picture.rgb().chunks_exact(width * height) {
+            for y in 0..self.height {
+                let row = &plane[source(self.top + y as isize, height) * width..][..width];
+                part.extend(columns.iter().map(|&x| row[x]));
+            }
+        }
+        part
+    }
+}
+
+impl Method for KeyframeMethod {
+    fn scales(&self, setup: &Setup, content: &Picture) -> Vec<Scale> {
+        vec![self.scale(setup, content)]
+    }
+
+    fn plan(&self, setup: &Setup, content: &Picture) -> Result<RunPlan> {
+        let Scale {
+            width,
+            height,
+            steps,
+        } = self.scale(setup, content);
+        let side = |n: usize| n.min(PART) + 2 * AROUND;
+        let bytes = PIXEL * side(width) * side(height) + 48 * width * height;
+        let limit = setup.limits.memory;
+        if let Some(limit) = limit.filter(|&limit| bytes as u64 > limit) {
+            return Err(Error::TooLarge {
+                width,
+                height,
+                needed: crate::method::surroundings::amount(bytes as u64),
+                limit: crate::method::surroundings::amount(limit),
+                fits: None,
+            });
+        }
+        let scale = ScalePlan {
+            width,
+            height,
+            steps,
+            cut: None,
+            tile_count: width.div_ceil(PART) * height.div_ceil(PART),
+            style_cut: None,
+            bytes: bytes as u64,
+            work: (width * height) as f64,
+        };
+        Ok(RunPlan {
+            scales: vec![scale],
+            limit,
+        })
+    }
+
+    fn pace(&self, setup: &Setup, content: &Picture) -> Result<Pace> {
+        let (width, height) = fit_long_side(content.width(), content.height(), TIMED);
+        let content = content.resized(width, height, Filter::Bicubic);
+        let clock = Instant::now();
+        self.paint(setup.device.as_ref(), &content)?;
+        Ok(Pace {
+            constant: 0.0,
+            per_pixel: clock.elapsed().as_secs_f64() / (width * height) as f64,
+        })
+    }
+
+    fn run(
+        &mut self,
+        setup: &Setup,
+        content: &Picture,
+        observer: &mut dyn Observer,
+    ) -> Result<Stylized> {
+        let clock = Instant::now();
+        let scale = self.scale(setup, content);
+        let device = setup.device.as_ref();
+        let mut report = Report::new(&setup.recipe, &setup.encoder, device, &setup.styles);
+        // A pass that is over when it is told to stop is a whole one.
+        let mut tell = |event: &Event<'_>| {
+            let _ = observer.on_event(event);
+        };
+        tell(&Event::Started { scales: &[scale] });
+        tell(&Event::ScaleStarted { index: 0, scale });
+        let resized = content.resized(scale.width, scale.height, Filter::Bicubic);
+        let picture = self.paint(device, &resized)?;
+        let seconds = clock.elapsed().as_secs_f64();
+        tell(&Event::ScaleFinished {
+            index: 0,
+            scale,
+            seconds,
+        });
+        report.scales.push(ScaleReport {
+            width: scale.width,
+            height: scale.height,
+            steps: 0,
+            seconds,
+        });
+        report.seconds = seconds;
+        Ok(Stylized {
+            picture: setup.shaped(content, picture, false)?,
+            report,
+            outcome: Outcome::Finished,
+            checkpoint: None,
+        })
+    }
+}
