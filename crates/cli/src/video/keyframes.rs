@@ -85,7 +85,7 @@ impl Asked {
                 )),
             }
         }
-        let idle = asked.paintings.is_empty() && args.network.is_none();
+        let idle = args.keyframes.is_empty() && args.network.is_none();
         if let Some(steps) = problems.take(&args.learn_steps) {
             asked.lesson.steps = steps;
         }

@@ -40,9 +40,15 @@ pub enum Next {
 pub struct GoOn {
     /// Frames that are passed over.
     pub frames: u64,
-    /// The first picture of the shot.
+    /// What the next ones depend on; nothing where nothing does.
+    pub shot: Option<Shot>,
+}
+
+/// What is known of the shot that goes on.
+pub struct Shot {
+    /// The first picture of it.
     pub first: Picture,
-    /// How many frames of the shot there are.
+    /// How many frames of it there are.
     pub count: usize,
     /// Memories of the last frames, the oldest first.
     pub memories: Vec<Vec<Memory>>,
@@ -117,14 +123,18 @@ impl Looking {
             if let Some(last) = memories.last() {
                 self.watcher.restore(std::mem::take(&mut views), last)?;
             }
-            return Ok(Some(GoOn {
-                frames: *frames,
+            let shot = Shot {
                 first,
                 count: (frames - shot) as usize,
                 memories,
+            };
+            return Ok(Some(GoOn {
+                frames: *frames,
+                shot: Some(shot),
             }));
         }
-        Ok(None)
+        let frames = *frames;
+        Ok((frames > 0).then_some(GoOn { frames, shot: None }))
     }
 
     fn next(

@@ -31,9 +31,11 @@ impl Painter {
     /// Goes on where an earlier run was cut off.
     pub fn go_on(&mut self, from: GoOn) -> anyhow::Result<()> {
         self.done = from.frames;
-        Ok(self
-            .animator
-            .restore(&from.first, from.count, from.memories)?)
+        if let Some(shot) = from.shot {
+            self.animator
+                .restore(&shot.first, shot.count, shot.memories)?;
+        }
+        Ok(())
     }
 
     /// Paints the next frame; none if it was ended before it was finished.

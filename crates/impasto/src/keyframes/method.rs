@@ -18,6 +18,8 @@ use std::time::Instant;
 /// The side of a part of a picture, and what is seen around it: more than the network reads.
 const PART: usize = 768;
 const AROUND: usize = 64;
+/// The least side of a part: what is halved twice has some places left.
+const LEAST: usize = 16;
 /// Bytes that a pixel of a part takes while it is painted, about.
 const PIXEL: usize = 800;
 /// The long side at which it is timed.
@@ -99,12 +101,7 @@ impl KeyframeMethod {
                     width: PART.min(width - left),
                     height: PART.min(height - top),
                 };
-                let part = Part {
-                    left: left as isize - AROUND as isize,
-                    top: top as isize - AROUND as isize,
-                    width: (size.width + 2 * AROUND).next_multiple_of(STRIDE),
-                    height: (size.height + 2 * AROUND).next_multiple_of(STRIDE),
-                };
+                let part = Part::around((left, size.width, width), (top, size.height, height));
                 let shape = [3, part.height, part.width];
                 let [frame, guide] =
                     [content, &guide].map(|picture| device.upload(&part.of(picture), &shape));
@@ -118,7 +115,8 @@ impl KeyframeMethod {
                 let made = device.download(made)?;
                 for channel in 0..3 {
                     for y in 0..size.height {
-                        let from = (channel * part.height + y + AROUND) * part.width + AROUND;
+                        let row = channel * part.height + y + top - part.top;
+                        let from = row * part.width + left - part.left;
                         let to = (channel * height + top + y) * width + left;
                         let row = &made[from..][..size.width];
                         for (to, value) in planes[to..][..size.width].iter_mut().zip(row) {
@@ -137,27 +135,43 @@ impl KeyframeMethod {
 
 /// A part of a picture with what lies around it.
 struct Part {
-    left: isize,
-    top: isize,
+    left: usize,
+    top: usize,
     width: usize,
     height: usize,
 }
 
 impl Part {
+    /// Around so many columns and rows from one on, of so many in all.
+    fn around(columns: (usize, usize, usize), rows: (usize, usize, usize)) -> Self {
+        let span = |(from, count, all): (usize, usize, usize)| {
+            let first = from.saturating_sub(AROUND);
+            let end = (from + count + AROUND).min(all);
+            (first, (end - first).max(LEAST).next_multiple_of(STRIDE))
+        };
+        let ((left, width), (top, height)) = (span(columns), span(rows));
+        Self {
+            left,
+            top,
+            width,
+            height,
+        }
+    }
+
     /// Its planes; beyond the border lies the mirror image.
     fn of(&self, picture: &Picture) -> Vec<f32> {
         let (width, height) = (picture.width(), picture.height());
-        let source = |at: isize, n: usize| {
-            let place = at.rem_euclid(2 * n as isize) as usize;
+        let source = |at: usize, n: usize| {
+            let place = at % (2 * n);
             place.min(2 * n - 1 - place)
         };
         let columns: Vec<usize> = (0..self.width)
-            .map(|x| source(self.left + x as isize, width))
+            .map(|x| source(self.left + x, width))
             .collect();
         let mut part = Vec::with_capacity(3 * self.width * self.height);
         for plane in picture.rgb().chunks_exact(width * height) {
             for y in 0..self.height {
-                let row = &plane[source(self.top + y as isize, height) * width..][..width];
+                let row = &plane[source(self.top + y, height) * width..][..width];
                 part.extend(columns.iter().map(|&x| row[x]));
             }
         }
