@@ -4,6 +4,7 @@ use crate::bench_load::BenchLoad;
 use crate::checkpoint;
 use crate::colors;
 use crate::gallery;
+use crate::learning::Like;
 use crate::made;
 use crate::models::args::{Models, ModelsFolder};
 use crate::options::{self, LossSettings, RunSettings};
@@ -160,6 +161,10 @@ pub struct Stylize {
     /// Whether the run is saved and goes on.
     #[command(flatten)]
     pub checkpoint: checkpoint::Options,
+
+    /// What shows how it is painted.
+    #[command(flatten)]
+    pub like: Like,
 
     /// Write the picture so far every N steps
     #[arg(long, value_name = "N", value_parser = value::whole::<usize>(), help_heading = "Output")]

@@ -45,10 +45,22 @@ impl Job {
         if !problems.is_empty() {
             return Err(problems);
         }
-        let job = draft.prepare(checkpoints).map_err(|more| {
-            problems.job(&more, &used);
-            problems
-        })?;
+        let mut job = match draft.prepare(checkpoints) {
+            Ok(job) => job,
+            Err(more) => {
+                problems.job(&more, &used);
+                return Err(problems);
+            }
+        };
+        if !args.plan {
+            job.stylizer = match args.like.teach(job.stylizer, progress, &mut problems) {
+                Ok(stylizer) => stylizer,
+                Err(error) => {
+                    problems.file(error);
+                    return Err(problems);
+                }
+            };
+        }
         let first = job.contents.iter().find_map(|one| one.picture.as_ref());
         let memory = first.and_then(|first| memory(&job.stylizer, first));
         if !quiet {
@@ -91,7 +103,11 @@ fn order(args: &Stylize, problems: &mut Problems) -> Order {
     if args.output.is_some() && args.out_dir.is_some() {
         problems.usage("-o and --out-dir are both given: choose one");
     }
-    let run = settings::run(&args.run, args.run.recipe.as_deref(), problems);
+    let mut run = settings::run(&args.run, args.run.recipe.as_deref(), problems);
+    // What is learned from pictures needs no style.
+    if let (false, Some(settings)) = (args.like.pairs.is_empty(), run.recipe.optimize_mut()) {
+        settings.style.weight = 0.0;
+    }
     Order {
         contents: settings::contents(&args.contents, problems),
         styles: settings::styles(&args.run, &run.recipe, problems),

@@ -19,6 +19,7 @@ mod gallery;
 mod inspect;
 mod interrupt;
 mod job;
+mod learning;
 mod logger;
 mod made;
 mod manual;

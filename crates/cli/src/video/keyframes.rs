@@ -5,31 +5,25 @@ use super::frames::{self, Range};
 use super::{Arguments, told};
 use crate::args::Progress;
 use crate::problems::Problems;
-use crate::{interrupt, note, print, say, words};
+use crate::{interrupt, learning, note, say, words};
 use anyhow::{Context, anyhow};
 use impasto::encoder::Encoder;
 use impasto::keyframes::{
     Guide, Keyframe, KeyframeLearner, KeyframeLesson, KeyframeMethod, KeyframeNetwork, Spots, Turn,
-    Width, shift,
+    Width,
 };
-use impasto::learn::LearnerState;
 use impasto::picture::{Filter, fit_long_side};
 use impasto::video::Painters;
 use impasto::{Event, Mask, Outcome, Picture};
 use impasto_flow::{Flow, Pyramid};
 use impasto_video::{ReadOptions, Source};
-use serde_json::json;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// The long side at which spots are moved.
 const FLOW_SIDE: usize = 192;
-/// Between two savings, and between two lines of progress.
-const SAVED_EVERY: Duration = Duration::from_secs(20);
-const TOLD_EVERY: Duration = Duration::from_secs(5);
 
 /// The keyframes that are asked for.
 #[derive(Debug, Default)]
@@ -229,7 +223,8 @@ impl Learning<'_> {
         let device = painter.shared_device();
         let mut learner =
             KeyframeLearner::new(device, &Encoder::lite()?, keyframes, Some(guide), lesson)?;
-        self.learn(&mut learner)?;
+        let state = self.beside(".learning");
+        learning::learn(&mut learner, self.progress, Some((&state, self.resume)))?;
         let learned = learner.network()?;
         learned.write(&network)?;
         let _ = std::fs::remove_file(self.beside(".learning"));
@@ -252,7 +247,11 @@ impl Learning<'_> {
         let size = scales.last().map(|scale| (scale.width, scale.height));
         let (width, height) = size.unwrap_or((frame.width(), frame.height()));
         let painting = match self.asked.paintings.get(&number).cloned().flatten() {
-            Some(path) => fitted(&Picture::open(&path)?, &frame, &path, number),
+            Some(path) => {
+                let painting = Picture::open(&path)?;
+                let names = (path.display().to_string(), format!("frame {number}"));
+                learning::fitted(&painting, &frame, (&names.0, &names.1))
+            }
             None => {
                 note(&format!("painting frame {number}, which the others follow"));
                 let mut observe = |_: &Event<'_>| match interrupt::requested() {
@@ -278,50 +277,6 @@ impl Learning<'_> {
             mask: mask.transpose()?,
             frame,
         })
-    }
-
-    /// Takes steps until everything is learned, or somebody has had enough.
-    fn learn(&self, learner: &mut KeyframeLearner) -> anyhow::Result<()> {
-        let state = self.beside(".learning");
-        if self.resume && state.is_file() {
-            learner.resume(LearnerState::read(&state)?)?;
-            note(&format!(
-                "going on after {} steps of learning",
-                learner.steps_taken()
-            ));
-        }
-        interrupt::listen();
-        let (began, mut saved, mut last) = (Instant::now(), Instant::now(), Instant::now());
-        let before = learner.steps_taken();
-        let steps = learner.lesson().steps;
-        while !learner.is_finished() {
-            if interrupt::take() {
-                note(&format!(
-                    "what was learned in {} of {steps} steps is used; Ctrl-C again ends the run",
-                    learner.steps_taken()
-                ));
-                break;
-            }
-            let step = learner.step()?;
-            if self.progress == Progress::Json {
-                let line = json!({"event": "learn", "step": step.step, "steps": steps, "pixels": step.pixels, "features": step.features});
-                print(&format!("{line}\n"))?;
-            } else if last.elapsed() > TOLD_EVERY && self.progress != Progress::None {
-                last = Instant::now();
-                let pace = began.elapsed().as_secs_f64() / (step.step - before) as f64;
-                note(&format!(
-                    "learned {} of {steps} steps, {:.3} from the keyframes, {} left",
-                    step.step,
-                    step.pixels,
-                    crate::progress::duration(pace * (steps - step.step) as f64)
-                ));
-            }
-            if saved.elapsed() > SAVED_EVERY {
-                saved = Instant::now();
-                learner.state()?.write(&state)?;
-            }
-        }
-        Ok(())
     }
 
     /// Follows spots from the keyframes through the film; the keyframes' frames as well.
@@ -387,37 +342,6 @@ impl Learning<'_> {
         }
         Ok((spots, frames))
     }
-}
-
-/// A painting in the size of its frame and where it is; what does not fit is told.
-fn fitted(painting: &Picture, frame: &Picture, path: &Path, number: u64) -> Picture {
-    let (width, height) = (frame.width(), frame.height());
-    if (painting.width(), painting.height()) != (width, height) {
-        note(&format!(
-            "{} has {}×{} px and frame {number} {width}×{height} px: it is fitted",
-            path.display(),
-            painting.width(),
-            painting.height()
-        ));
-    }
-    let painting = painting.resized(width, height, Filter::Bicubic);
-    let [right, down] = shift(frame, &painting);
-    if [right, down] == [0, 0] {
-        return painting;
-    }
-    note(&format!(
-        "{} lies {right} px right of frame {number} and {down} px below: it is moved back",
-        path.display()
-    ));
-    let source = |at: isize, n: usize| at.clamp(0, n as isize - 1) as usize;
-    let mut rgb = Vec::with_capacity(painting.rgb().len());
-    for plane in painting.rgb().chunks_exact(width * height) {
-        for y in 0..height as isize {
-            let row = &plane[source(y + down, height) * width..][..width];
-            rgb.extend((0..width as isize).map(|x| row[source(x + right, width)]));
-        }
-    }
-    Picture::new(width, height, rgb).unwrap_or(painting)
 }
 
 /// Why keyframes do not go with something else that is asked for.

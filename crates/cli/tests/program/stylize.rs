@@ -252,3 +252,40 @@ fn quiet_is_quiet_and_verbose_tells_the_device() {
     assert!(said.stderr.contains("device: reference"), "{said:?}");
     assert!(said.stderr.contains("encoder: "), "{said:?}");
 }
+
+/// One of a series was painted by other means: the rest follows.
+#[test]
+fn pictures_are_painted_like_another() {
+    let shop = Workshop::new();
+    shop.picture("first.png", 40, 30);
+    let first = shop.open("first.png");
+    let negative = first.rgb().iter().map(|value| 1.0 - value).collect();
+    let painted = impasto::Picture::new(40, 30, negative).unwrap();
+    let path = shop.path("painted.png");
+    painted
+        .save(&path, &impasto::picture::SaveOptions::default())
+        .unwrap();
+    let call =
+        "stylize photo.png --like first.png=painted.png --learn-steps 60 --size 24 -o out.png";
+    shop.run(call).done();
+    let (photo, made) = (shop.open("photo.png"), shop.open("out.png"));
+    let squares = photo
+        .rgb()
+        .iter()
+        .zip(made.rgb())
+        .map(|(a, b)| (1.0 - a - b).powi(2));
+    let apart = (squares.sum::<f32>() / photo.rgb().len() as f32).sqrt();
+    assert!(apart < 0.15, "{apart}");
+    for (pair, words) in [
+        ("first.png", "must be PHOTO=PAINTING"),
+        ("first.png=nowhere.png", "nowhere.png"),
+    ] {
+        let said = shop.run(&format!(
+            "stylize photo.png --like {pair} --size 24 -o a.png"
+        ));
+        assert!(
+            said.status != Some(0) && said.stderr.contains(words),
+            "{said:?}"
+        );
+    }
+}

@@ -14,9 +14,9 @@ pub(super) const STRIDE: usize = 4;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Width {
-    /// 20, 40 and 64 channels, four blocks: 48,000 products for a pixel.
+    /// 20, 40 and 64 channels, four blocks: 44,000 products for a pixel.
     Quality,
-    /// 8, 16 and 32 channels, two blocks: 9,500 products for a pixel, for real time.
+    /// 8, 16 and 32 channels, two blocks: 7,100 products for a pixel, for real time.
     Lean,
 }
 
