@@ -127,7 +127,7 @@ impl KeyframeLesson {
                 warm_up: 10,
             },
             beta2: 0.99,
-            averaging: 0.98,
+            averaging: 0.95,
             decay: 0.0,
             clip: 1.0,
         }
