@@ -268,7 +268,7 @@ mod tests {
         let html = page.html().unwrap();
         assert!(html.contains("&lt;clip&gt;.mp4") && html.contains("clip &amp; more.mp4"));
         assert!(html.contains("<tr><th>10</th><td>2</td></tr><tr><th>12</th><td>2</td></tr>"));
-        assert!(html.contains("70 %") && html.contains(">0.0289<"), "{html}");
+        assert!(html.contains("70 %") && html.contains(">0.0288<"), "{html}");
         assert_eq!(html.matches("data:image/jpeg").count(), 2);
         let alone = FilmPage {
             frames: &frames[..1],
