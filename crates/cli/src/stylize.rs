@@ -212,9 +212,8 @@ pub fn noise(stylized: &Stylized) -> Option<String> {
 
 /// The call of the program as a shell would read it.
 pub fn command_line() -> String {
-    let words = std::env::args_os()
-        .skip(1)
-        .map(|word| quoted(&word.to_string_lossy()));
+    let words = crate::CALL.get().into_iter().flatten();
+    let words = words.skip(1).map(|word| quoted(&word.to_string_lossy()));
     std::iter::once("impasto".into())
         .chain(words)
         .collect::<Vec<_>>()
