@@ -12,6 +12,7 @@ __all__ = [
     "pictures",
     "recipes",
     "Encoder",
+    "Ledger",
     "Painting",
     "Picture",
     "program",
@@ -47,6 +48,12 @@ class Encoder:
     def default_layers(self) -> tuple[list[str], list[str]]: ...
     def layers(self) -> list[dict[str, Any]]: ...
     def features(self, image: _Source, layers: Sequence[str]) -> list[tuple[list[int], bytearray]]: ...
+
+@final
+class Ledger:
+    def __new__(cls, folder: str | os.PathLike[str], writer: str) -> Ledger: ...
+    def add(self, file: str, made_from: str, bytes: bytes, steps: int, seconds: float) -> None: ...
+    def has(self, file: str, made_from: str) -> bool: ...
 
 @final
 class Painting:
@@ -132,7 +139,11 @@ class Step:
 @final
 class Stylizer:
     def __new__(
-        cls, styles: Sequence[tuple[_Source, float]], run: Mapping[str, Any], content: _Source | None
+        cls,
+        styles: Sequence[tuple[_Source, float]],
+        run: Mapping[str, Any],
+        content: _Source | None,
+        identified: bool,
     ) -> Stylizer: ...
     @property
     def device(self) -> str: ...
@@ -143,6 +154,7 @@ class Stylizer:
     @property
     def settings(self) -> str: ...
     def cancel(self) -> None: ...
+    def identity(self, content: _Source) -> str: ...
     def losses(self, content: _Source, image: _Source) -> tuple[list[tuple[str, float, float]], float, bytearray]: ...
     def paint(
         self, content: _Source | None, tell: Callable[[Step], bool | None] | None, every: float | None

@@ -172,7 +172,7 @@ def loss(
     Raises:
         InvalidError: image and content differ in size; with everything that is wrong with the options.
     """
-    stylizer = _impasto.Stylizer(styles(style), run_args(options), None)
+    stylizer = _impasto.Stylizer(styles(style), run_args(options), None, False)
     image_raw = raw_source(image)
     terms, total, gradient = stylizer.losses(raw_source(content), image_raw)
     weighted = {name: value * weight for name, value, weight in terms}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import html
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -44,8 +42,7 @@ class Sheet:
         return path
 
     def _repr_html_(self) -> str:
-        picture = base64.b64encode(self.picture.encode("jpg", quality=90)).decode()
-        return f'<img alt="{html.escape(repr(self))}" style="max-width:100%" src="data:image/jpeg;base64,{picture}">'
+        return self.picture._tag(repr(self))
 
 
 class Comparison(Sheet, Mapping[str, Result]):

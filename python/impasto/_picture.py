@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import json
 import os
 from pathlib import Path
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 # Long side, in pixels, above which notebooks show a picture made smaller.
 _SHOWN = 1024
+# Long side up to which they show it to the last bit; as PNG a painting is six times the bytes of a JPEG.
+_EXACT = 128
 
 
 class Picture:
@@ -188,11 +192,21 @@ class Picture:
     def _shown(self) -> Picture:
         return self.resized(_SHOWN) if max(self.size) > _SHOWN else self
 
-    def _repr_png_(self) -> bytes:
-        return self._shown().encode("png", settings=False)
+    def _is_exact(self) -> bool:
+        return self.has_alpha or max(self.size) <= _EXACT
+
+    def _repr_png_(self) -> bytes | None:
+        return self._shown().encode("png", settings=False) if self._is_exact() else None
 
     def _repr_jpeg_(self) -> bytes | None:
-        return None
+        return None if self._is_exact() else self._shown().encode("jpg", settings=False, quality=90)
+
+    def _tag(self, alt: str) -> str:
+        """An `img` of HTML."""
+        png = self._repr_png_()
+        data = base64.b64encode(png or self._repr_jpeg_() or b"").decode()
+        kind = "jpeg" if png is None else "png"
+        return f'<img alt="{html.escape(alt)}" style="max-width:100%" src="data:image/{kind};base64,{data}">'
 
 
 def _unpickle(array: np.ndarray[Any, Any], name: str, settings: str | None) -> Picture:

@@ -104,7 +104,7 @@ def options(run: Mapping[str, Any]) -> tuple[list[str], tempfile.TemporaryDirect
     plain = {"model": run["model"], "memory": run["memory"], "tile": run["tile"], **run["network"]}
     for key, value in plain.items():
         if value is not None:
-            words += [f"--{key.replace('_', '-')}", f"{value}B" if key == "memory" else str(value)]
+            words += [f"--{key.replace('_', '-')}", f"{value / 1000:.3f}kB" if key == "memory" else str(value)]
     return words, open_files
 
 

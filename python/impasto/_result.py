@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import json
 import os
@@ -201,9 +200,6 @@ class Result:
         return f"<Result {width}×{height}, {self.steps} steps in {self.seconds:.1f} s, {self.outcome}>"
 
     def _repr_html_(self) -> str:
-        picture = base64.b64encode(self.picture._repr_png_()).decode()
         notes = "".join(f"<br>{html.escape(concern)}" for concern in self.concerns)
-        return (
-            f'<figure style="margin:0"><img alt="the picture" style="max-width:100%" src="data:image/png;base64,{picture}">'
-            f"<figcaption>{html.escape(repr(self)[1:-1])}{notes}</figcaption></figure>"
-        )
+        caption = f"<figcaption>{html.escape(repr(self)[1:-1])}{notes}</figcaption>"
+        return f'<figure style="margin:0">{self.picture._tag("the picture")}{caption}</figure>'

@@ -50,13 +50,17 @@ class Stylizer:
             InvalidError: with everything that is wrong with styles and options.
             MissingError: a picture or network is not there.
         """
-        self._raw = _impasto.Stylizer(styles(style), run_args(options), None)
+        self._raw = _impasto.Stylizer(styles(style), run_args(options), None, False)
 
     @classmethod
     def _checked(cls, content: Any, style: Any, options: Mapping[str, Any]) -> Stylizer:
         """One that was checked together with its first content, if there is one."""
+        return cls._made(_impasto.Stylizer(styles(style), run_args(options), content, False))
+
+    @classmethod
+    def _made(cls, raw: _impasto.Stylizer) -> Stylizer:
         stylizer = cls.__new__(cls)
-        stylizer._raw = _impasto.Stylizer(styles(style), run_args(options), content)
+        stylizer._raw = raw
         return stylizer
 
     def __call__(

@@ -201,6 +201,10 @@ def test_sizes(photo):
 
 def test_notebooks_see_it(photo):
     picture = Picture(photo)
-    assert Picture(picture._repr_png_()) == picture
+    assert Picture(picture._repr_png_()) == picture, "small ones to the last bit"
+    assert picture._repr_jpeg_() is None
+    large = Picture("@lake").resized(1500)
+    assert large._repr_png_() is None and Picture(large._repr_jpeg_()).width == 1024
+    assert Picture(RGBA)._repr_png_() is not None, "what is transparent stays so"
     image = pytest.importorskip("PIL.Image")
     assert image.open(io.BytesIO(picture.encode("jpg"))).size == picture.size

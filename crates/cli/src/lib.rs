@@ -32,6 +32,7 @@ mod progress;
 mod recipe;
 mod regions;
 mod settings;
+mod shard;
 #[cfg(feature = "studio")]
 mod studio;
 mod styles;

@@ -4,9 +4,10 @@ use crate::interrupt;
 use crate::job::Job;
 use crate::progress::Display;
 use crate::settings::{self, STANDARD};
+use crate::shard;
 use crate::words::{self, Told};
 use crate::{Exit, note, print_bytes, say};
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use impasto::checkpoint::{Checkpoint, CheckpointError};
 use impasto::job::{Content, Saved, save_elsewhere, save_result};
 use impasto::picture::{Format, SaveOptions};
@@ -34,7 +35,7 @@ pub fn run(mut job: Job) -> anyhow::Result<Exit> {
     let contents = std::mem::take(&mut job.job.contents);
     let count = contents.len();
     for (place, content) in contents.into_iter().enumerate() {
-        match paint(&mut job, content, &mut display) {
+        match paint(&mut job, (place, content), &mut display) {
             Ok(()) => {}
             Err(error) => {
                 display.clear();
@@ -86,7 +87,12 @@ fn keep(
     )))
 }
 
-fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Result<()> {
+/// Paints a content, the one at this place.
+fn paint(
+    job: &mut Job,
+    (place, content): (usize, Content),
+    display: &mut Display,
+) -> anyhow::Result<()> {
     let Content {
         source,
         picture,
@@ -136,7 +142,20 @@ fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Resu
             Err(unsaved) => anyhow!("{problem}; {unsaved}"),
         });
     }
-    let elsewhere = keep(&result, output.as_deref(), &options);
+    if let (Some((ledger, identities)), Some(path)) = (&mut job.shared, &output) {
+        if report.stopped {
+            display.clear();
+            return Ok(());
+        }
+        let bytes = result.encode(Format::Png, &options)?;
+        let identity = identities.get(place).map_or("", String::as_str);
+        shard::keep(ledger, path, identity, &bytes, &report)
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    let elsewhere = match job.shared {
+        Some(_) => Ok(None),
+        None => keep(&result, output.as_deref(), &options),
+    };
     let elsewhere = elsewhere.map_err(|error| match checkpoint {
         Some(_) => anyhow!("{error}; {RESUME} its last checkpoint"),
         None => error,

@@ -7,6 +7,7 @@
 mod catalogue;
 mod encoder;
 mod error;
+mod ledger;
 mod order;
 mod painting;
 mod picture;
@@ -27,6 +28,8 @@ mod _impasto {
     use super::catalogue::{devices, pictures, recipes};
     #[pymodule_export]
     use super::encoder::Encoder;
+    #[pymodule_export]
+    use super::ledger::Ledger;
     #[pymodule_export]
     use super::painting::Painting;
     #[pymodule_export]

@@ -7,7 +7,7 @@ use crate::picture::Picked;
 use crate::process;
 use crate::recipe::Recipe;
 use crate::step::{Ask, Facts, Step};
-use impasto::job::{self, Draft, Order, Outputs, Problem, Run, Source, describe};
+use impasto::job::{self, Draft, MadeWith, Order, Outputs, Problem, Run, Source, describe};
 use impasto::{Event, Observer, Picture, Stylized};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -31,6 +31,8 @@ pub struct Stylizer {
     run: Run,
     /// JSON for the metadata of results.
     settings: String,
+    /// What results are made with, if that was asked for.
+    made_with: Option<MadeWith>,
     /// The content that it was checked with, for the first call.
     first: Mutex<Option<Arc<Picture>>>,
     /// The thread that waits for a picture.
@@ -43,13 +45,15 @@ type Losses<'py> = (Vec<(String, f64, f64)>, f64, Bound<'py, PyByteArray>);
 
 #[pymethods]
 impl Stylizer {
-    /// Checks everything and prepares it. `content` is one that is to be painted first, if it is known already.
+    /// Checks everything and prepares it. `content` is one that is to be painted first, if it is known already; `identified`
+    /// readies it to say what results are made from.
     #[new]
     fn new(
         py: Python<'_>,
         styles: Vec<(Picked, f32)>,
         run: RunArgs,
         content: Option<Picked>,
+        identified: bool,
     ) -> PyResult<Self> {
         process::enter(py)?;
         let mut lines = Vec::new();
@@ -70,7 +74,10 @@ impl Stylizer {
             lines.push("style is missing: name a painting, or one of impasto.styles()".into());
         }
         let content = content.map(|Picked(source)| source);
-        let made = py.detach(|| Self::prepare(styles, run, content, lines.is_empty()));
+        let made = py.detach(|| match content {
+            Some(content) => Self::of_order(styles, run, content, lines.is_empty()),
+            None => Self::of_run(styles, run, lines.is_empty(), identified),
+        });
         made.map_err(|problems| of_everything(py, lines, &problems))
     }
 
@@ -166,6 +173,20 @@ impl Stylizer {
         scales.collect()
     }
 
+    /// SHA-256 of everything that the result of a content depends on, of one that was readied for it.
+    fn identity(&self, py: Python<'_>, content: Picked) -> PyResult<String> {
+        let none = || {
+            raise(
+                py,
+                Class::Invalid,
+                vec!["identities were not asked for".into()],
+            )
+        };
+        let made_with = self.made_with.as_ref().ok_or_else(none)?;
+        let identity = py.detach(|| made_with.of(&content.0));
+        identity.map_err(|error| of_error(py, error))
+    }
+
     /// JSON for the metadata of results.
     #[getter]
     fn settings(&self) -> &str {
@@ -193,55 +214,69 @@ impl Stylizer {
 
 impl Stylizer {
     /// Looks at everything by the order that every program makes; if something is wrong already, for what is besides.
-    fn prepare(
+    fn of_order(
         styles: Vec<(Source, f32)>,
         run: Run,
-        content: Option<Source>,
+        content: Source,
         is_good: bool,
     ) -> Result<Self, Vec<Problem>> {
-        let (inner, run, first) = match content {
-            Some(content) => {
-                let order = Order {
-                    contents: vec![content],
-                    styles,
-                    run,
-                    outputs: Outputs::Caller,
-                    page: None,
-                    recipe: None,
-                    strict: true,
-                    record: None,
-                };
-                let mut draft: Draft = order.check();
-                if !is_good {
-                    return Err(draft.problems());
-                }
-                let run = draft.run().ordered().clone();
-                let mut job = draft.prepare(None)?;
-                let first = job
-                    .contents
-                    .first_mut()
-                    .and_then(|content| content.picture.take());
-                (job.stylizer, run, first)
-            }
-            None => {
-                let mut problems = Vec::new();
-                let checked = run.check(&mut problems);
-                let styles = job::open_styles(&styles, &mut problems);
-                if !problems.is_empty() || !is_good {
-                    return Err(problems);
-                }
-                let run = checked.ordered().clone();
-                (checked.stylizer(styles)?, run, None)
-            }
+        let order = Order {
+            contents: vec![content],
+            styles,
+            run,
+            outputs: Outputs::Caller,
+            page: None,
+            recipe: None,
+            strict: true,
+            record: None,
         };
-        Ok(Self {
+        let mut draft: Draft = order.check();
+        if !is_good {
+            return Err(draft.problems());
+        }
+        let run = draft.run().ordered().clone();
+        let mut job = draft.prepare(None)?;
+        let first = job
+            .contents
+            .first_mut()
+            .and_then(|content| content.picture.take());
+        Ok(Self::made(job.stylizer, run, first, None))
+    }
+
+    /// Looks at everything but a content.
+    fn of_run(
+        styles: Vec<(Source, f32)>,
+        run: Run,
+        is_good: bool,
+        identified: bool,
+    ) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let checked = run.check(&mut problems);
+        let opened = job::open_styles(&styles, &mut problems);
+        if !problems.is_empty() || !is_good {
+            return Err(problems);
+        }
+        let made_with = identified.then(|| MadeWith::new(&checked, &styles));
+        let made_with = made_with.transpose().map_err(Problem::all_of)?;
+        let run = checked.ordered().clone();
+        Ok(Self::made(checked.stylizer(opened)?, run, None, made_with))
+    }
+
+    fn made(
+        inner: impasto::Stylizer,
+        run: Run,
+        first: Option<Picture>,
+        made_with: Option<MadeWith>,
+    ) -> Self {
+        Self {
             settings: describe(&inner),
             inner: Mutex::new(inner),
             run,
+            made_with,
             first: Mutex::new(first.map(Arc::new)),
             waiting: Mutex::new(None),
             stop: AtomicBool::new(false),
-        })
+        }
     }
 
     /// Looks at what paints.
