@@ -92,7 +92,7 @@ class Painter:
     def paint(self, path: str, output: str | None = None) -> dict[str, Any]:
         """Paints one picture or shard: its row."""
         name = output or self._name(path)
-        row = {"path": path, "output": "", "identity": "", "steps": 0, "seconds": 0.0, "skipped": False, "error": ""}
+        row: dict[str, Any] = {"path": path, "output": "", "identity": "", "steps": 0, "seconds": 0.0, "skipped": False, "error": ""}
         try:
             if PurePosixPath(name).name != name or name.startswith("."):
                 raise InvalidError(f"output is {name!r}: must be a name in the folder of results")
@@ -245,7 +245,7 @@ def pool(num_cpus: int = 1, concurrency: int | None = None) -> dict[str, Any]:
 
 
 def paint(
-    paths: Sequence[str | os.PathLike[str]] | Any,
+    paths: Any,
     styles: StyleLike,
     out_dir: str | os.PathLike[str],
     *,

@@ -124,7 +124,7 @@ def resident() -> int:
 
 
 def test_a_thousand_calls_leave_nothing_behind():
-    painter = impasto.Stylizer("@swirls", quality="instant", size=16)
+    painter = impasto.Stylizer("@swirls", quality="instant", size=16, threads=1, device="cpu")
     tiny = np.zeros((16, 16, 3), np.uint8)
 
     def calls(count):
@@ -150,7 +150,7 @@ def test_a_call_costs_little(photo):
 
     # The least of some: the machine may be busy.
     assert min(beside(photo) for _ in range(20)) < 0.005
-    assert min(beside(large) for _ in range(20)) < 0.020, "resizing is its own, and no more"
+    assert min(beside(large) for _ in range(20)) < 0.030, "resizing is its own, and no more"
 
 
 def test_import_is_quick_and_brings_nothing_along():

@@ -140,7 +140,7 @@ def test_ray_with_an_actor_and_the_driver_killed(photos, tmp_path, program):
     actors[0].kill()
     wait_for(lambda: len(lines(out)) >= 5)
     os.killpg(first.pid, signal.SIGKILL)
-    first.wait()
+    first.communicate()
     before = {path.name: path.stat().st_mtime_ns for path in out.glob("*.png")}
     assert len(before) < 12, "it was killed in the middle"
     second = job(str(tmp_path / "photos"), out, steps)

@@ -47,7 +47,7 @@ pub struct RunArgs {
 #[derive(FromPyObject)]
 enum Base {
     #[pyo3(transparent)]
-    Recipe(Recipe),
+    Recipe(Py<Recipe>),
     #[pyo3(transparent)]
     Name(String),
 }
@@ -141,7 +141,7 @@ impl RunArgs {
         let painted = self.start.is_none() && init.is_none_or(|init| init.method().is_some());
         let mut recipe = impasto::Recipe::default();
         match (&self.recipe, &self.settings_from) {
-            (Some(Base::Recipe(own)), _) => recipe = own.recipe.clone(),
+            (Some(Base::Recipe(own)), _) => recipe = own.get().recipe.clone(),
             (Some(Base::Name(name)), _) => match impasto::Recipe::named(name) {
                 Ok(found) => recipe = found,
                 Err(error) => problems.extend(words::of_error(&error)),

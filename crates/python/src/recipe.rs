@@ -14,8 +14,8 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList};
 
 /// Every setting of a method.
-#[pyclass(frozen, eq, module = "impasto._impasto", from_py_object)]
-#[derive(Clone, PartialEq)]
+#[pyclass(frozen, eq, module = "impasto._impasto")]
+#[derive(PartialEq)]
 pub struct Recipe {
     /// What it is, in a sentence; may be empty.
     #[pyo3(get)]

@@ -52,8 +52,16 @@ fn the_package_is_installed_and_passes_its_tests() {
     let install = ["-m", "pip", "install", "--quiet", "--no-index", "--no-deps"];
     let wheel = wheel.trim();
     run(&[&install[..], &["--force-reinstall", wheel]].concat());
-    run(&["-m", "mypy.stubtest", "impasto._impasto"]);
     let settings = path(root().join("pyproject.toml"));
+    run(&["-m", "mypy.stubtest", "impasto._impasto"]);
+    run(&[
+        "-m",
+        "mypy",
+        "--config-file",
+        &settings,
+        "--package",
+        "impasto",
+    ]);
     let tests = path(root().join("python/tests"));
     let options = ["--quiet", "-p", "no:cacheprovider", "-c", &settings];
     run(&[&["-m", "pytest"], &options[..], &[&tests]].concat());

@@ -110,16 +110,12 @@ def generate_noise_image(content_image: Any, noise_ratio: float = 0.6, seed: int
     return np.clip(mixed, 0, 1).astype(np.float32)
 
 
-def _weights(alpha: float, beta: float) -> dict[str, float]:
-    return {"content_weight": alpha, "style_weight": beta}
-
-
 def train_step(
     generated_image: Variable, content_image: Any, style_image: Any, alpha: float = 10, beta: float = 40
 ) -> float:
     """Takes a step of Adam on a `Variable`, and returns the cost before it. The assignment takes the pictures from its globals."""
     style = _common.picture_of(style_image)
-    losses = generated_image.take(RECIPE, content_image, style, "hwc", **_weights(alpha, beta))
+    losses = generated_image.take(RECIPE, content_image, style, "hwc", content_weight=alpha, style_weight=beta)
     return sum(losses.values())
 
 
@@ -155,7 +151,8 @@ def model_nn(
         size="original",
         init=None if input_image is None else _common.picture_of(input_image),
         steps=num_iterations,
+        content_weight=alpha,
+        style_weight=beta,
         callback=callback,
-        **_weights(alpha, beta),
     )
     return result.picture
