@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import impasto
 import numpy as np
 import pytest
@@ -86,5 +90,8 @@ def test_what_there_is(tmp_path):
 def test_the_program_comes_along(program):
     version = program("--version")
     assert version.stdout.split() == ["impasto", impasto.__version__]
+    script = Path(sys.executable).with_name("impasto")
+    if script.exists():
+        assert subprocess.run([script, "--version"], capture_output=True, text=True).stdout == version.stdout
     wrong = program("stylize", "@lake", "--style", "@swirls", "--sise", "3")
     assert wrong.returncode == 2 and "impasto: " in wrong.stderr

@@ -31,8 +31,9 @@ def main(library: str, folder: str) -> None:
         if path.suffix in (".py", ".pyi", ".typed") or path.name == "py.typed":
             files[path.relative_to(package.parent).as_posix()] = path.read_bytes()
     files |= {f"{information}/{name}": text.encode() for name, text in metadata(project, version, tag).items()}
-    for licence in project["license-files"]:
-        files[f"{information}/licenses/{licence}"] = (ROOT / licence).read_bytes()
+    licences = [path for pattern in project["license-files"] for path in sorted(ROOT.glob(pattern))]
+    for path in licences:
+        files[f"{information}/licenses/{path.relative_to(ROOT).as_posix()}"] = path.read_bytes()
     record = "".join(f"{name},sha256={digest(data)},{len(data)}\n" for name, data in files.items())
     files[f"{information}/RECORD"] = f"{record}{information}/RECORD,,\n".encode()
     wheel = Path(folder) / f"{project['name']}-{version}-{tag}.whl"

@@ -76,6 +76,27 @@ fn planes<T: Element>(
     Ok(planes)
 }
 
+/// Writes planes as samples of so many bytes.
+fn write<const BYTES: usize>(
+    bytes: &mut [u8],
+    planes: &[&[f32]],
+    layout: Layout,
+    sample: impl Fn(f32) -> [u8; BYTES],
+) {
+    for (channel, plane) in planes.iter().enumerate() {
+        let step = if layout.planar {
+            BYTES
+        } else {
+            BYTES * layout.channels
+        };
+        let start = layout.at(channel, 0) * BYTES;
+        let samples = bytes[start..].chunks_mut(step);
+        for (to, value) in samples.zip(*plane) {
+            to[..BYTES].copy_from_slice(&sample(*value));
+        }
+    }
+}
+
 #[pymethods]
 impl Picture {
     /// Reads a picture: a path, `@name` or the bytes of a file.
@@ -152,34 +173,32 @@ impl Picture {
             planar,
         };
         let (rgb, opacity) = (self.picture.rgb(), self.picture.alpha());
-        let write = |bytes: &mut [u8], size: usize, put: &dyn Fn(&mut [u8], f32)| {
-            for channel in 0..channels {
-                for pixel in 0..pixels {
-                    let value = match channel {
-                        3 => opacity.map_or(1.0, |alpha| alpha[pixel]),
-                        _ => rgb[channel * pixels + pixel],
-                    };
-                    let at = layout.at(channel, pixel) * size;
-                    put(&mut bytes[at..at + size], value);
-                }
+        let opaque = vec![
+            1.0;
+            if alpha && opacity.is_none() {
+                pixels
+            } else {
+                0
             }
-            Ok(())
-        };
+        ];
+        let planes = rgb.chunks_exact(pixels);
+        let planes = planes.chain(alpha.then(|| opacity.unwrap_or(&opaque)));
+        let planes: Vec<&[f32]> = planes.collect();
         let count = pixels * channels;
         match kind {
             "u8" => PyByteArray::new_with(py, count, |bytes| {
-                write(bytes, 1, &|to, v| {
-                    to[0] = (v.clamp(0.0, 1.0) * 255.0).round() as u8
-                })
+                let byte = |value: f32| [(value.clamp(0.0, 1.0) * 255.0).round() as u8];
+                write(bytes, &planes, layout, byte);
+                Ok(())
             }),
             "u16" => PyByteArray::new_with(py, 2 * count, |bytes| {
-                let step = |v: f32| (v.clamp(0.0, 1.0) * 65_535.0).round() as u16;
-                write(bytes, 2, &|to, v| {
-                    to.copy_from_slice(&step(v).to_ne_bytes())
-                })
+                let step = |value: f32| (value.clamp(0.0, 1.0) * 65_535.0).round() as u16;
+                write(bytes, &planes, layout, |value| step(value).to_ne_bytes());
+                Ok(())
             }),
             _ => PyByteArray::new_with(py, 4 * count, |bytes| {
-                write(bytes, 4, &|to, v| to.copy_from_slice(&v.to_ne_bytes()))
+                write(bytes, &planes, layout, f32::to_ne_bytes);
+                Ok(())
             }),
         }
     }
