@@ -59,16 +59,19 @@ def test_joblib(instant, photo):
     assert joblib.Parallel(2)(joblib.delayed(paint)(size) for size in (32, 40)) == [paint(32), paint(40)]
 
 
-def test_a_dataloader():
+class Painted:
+    """What a DataLoader loads, in processes of its own."""
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return impasto.stylize("@lake", "@swirls", quality="instant", size=32).numpy("float32", "chw")
+
+
+def test_a_dataloader(instant, photo):
     data = pytest.importorskip("torch.utils.data")
-
-    class Painted(data.Dataset):
-        def __len__(self):
-            return 2
-
-        def __getitem__(self, index):
-            return impasto.stylize("@lake", "@swirls", quality="instant", size=32).numpy("float32", "chw")
-
+    instant(photo)
     loader = data.DataLoader(Painted(), batch_size=2, num_workers=2, multiprocessing_context="forkserver")
     assert next(iter(loader)).shape == (2, 3, 21, 32)
 

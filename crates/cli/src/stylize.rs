@@ -107,10 +107,7 @@ fn paint(
         ));
         return Ok(());
     }
-    let picture = match picture {
-        Some(picture) => picture,
-        None => source.open()?,
-    };
+    let picture = picture.map_or_else(|| source.open(), Ok)?;
     let options = SaveOptions {
         settings: Some(job.job.settings.clone()),
         ..SaveOptions::default()
@@ -133,28 +130,23 @@ fn paint(
     } = watched(&mut job.job.stylizer, &picture, display, previews)?;
     if let Some(problem) = divergence(outcome) {
         // Without a step there is no picture but the one that it started from.
-        if report.steps.is_empty() {
-            return Err(anyhow!(problem));
-        }
-        return Err(match keep(&result, output.as_deref(), &options) {
-            Ok(None) => anyhow!("{problem}; the last good picture is in {}", shown.display()),
-            Ok(Some(line)) => anyhow!("{problem}; the last good picture: {line}"),
-            Err(unsaved) => anyhow!("{problem}; {unsaved}"),
-        });
+        let last_good = (!report.steps.is_empty()).then_some(&result);
+        return Err(astray(problem, last_good, output.as_deref(), &options));
     }
-    if let (Some((ledger, identities)), Some(path)) = (&mut job.shared, &output) {
-        if report.stopped {
+    let elsewhere = match (&mut job.shared, &output) {
+        // What is not finished is nobody's.
+        (Some(_), _) if report.stopped => {
             display.clear();
             return Ok(());
         }
-        let bytes = result.encode(Format::Png, &options)?;
-        let identity = identities.get(place).map_or("", String::as_str);
-        shard::keep(ledger, path, identity, &bytes, &report)
-            .with_context(|| format!("cannot write {}", path.display()))?;
-    }
-    let elsewhere = match job.shared {
-        Some(_) => Ok(None),
-        None => keep(&result, output.as_deref(), &options),
+        (Some((ledger, identities)), Some(path)) => {
+            let identity = identities.get(place).map_or("", String::as_str);
+            let bytes = result.encode(Format::Png, &options)?;
+            let kept = shard::keep(ledger, path, identity, &bytes, &report);
+            let kept = kept.with_context(|| format!("cannot write {}", path.display()));
+            kept.map(|()| None)
+        }
+        _ => keep(&result, output.as_deref(), &options),
     };
     let elsewhere = elsewhere.map_err(|error| match checkpoint {
         Some(_) => anyhow!("{error}; {RESUME} its last checkpoint"),
@@ -195,6 +187,22 @@ fn paint(
     match elsewhere.or_else(|| saturation(&report)) {
         Some(line) => Err(anyhow!(line)),
         None => Ok(()),
+    }
+}
+
+/// What is said of a run that went astray, whose last good picture is kept.
+fn astray(
+    problem: String,
+    last_good: Option<&Picture>,
+    output: Option<&Path>,
+    options: &SaveOptions,
+) -> anyhow::Error {
+    let shown = output.unwrap_or(Path::new(STANDARD));
+    match last_good.map(|picture| keep(picture, output, options)) {
+        None => anyhow!(problem),
+        Some(Ok(None)) => anyhow!("{problem}; the last good picture is in {}", shown.display()),
+        Some(Ok(Some(line))) => anyhow!("{problem}; the last good picture: {line}"),
+        Some(Err(unsaved)) => anyhow!("{problem}; {unsaved}"),
     }
 }
 

@@ -17,6 +17,7 @@ mod settings;
 mod sheet;
 mod step;
 mod stylizer;
+mod watch;
 mod words;
 
 use pyo3::prelude::*;

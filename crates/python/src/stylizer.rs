@@ -7,17 +7,17 @@ use crate::picture::Picked;
 use crate::process;
 use crate::recipe::Recipe;
 use crate::step::{Ask, Facts, Step};
+use crate::watch::Watch;
 use impasto::job::{self, Draft, MadeWith, Order, Outputs, Problem, Run, Source, describe};
-use impasto::{Event, Observer, Picture, Stylized};
+use impasto::{Picture, Stylized};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyDict};
-use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, ThreadId};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How often signals are looked for.
 const ALERT: Duration = Duration::from_millis(50);
@@ -456,53 +456,5 @@ impl Drop for Begun<'_> {
             .waiting
             .lock()
             .unwrap_or_else(PoisonError::into_inner) = None;
-    }
-}
-
-/// Watches from the thread that paints.
-struct Watch<'a> {
-    stop: &'a AtomicBool,
-    news: Option<Sender<Facts>>,
-    asked: Receiver<Ask>,
-    every: Option<Duration>,
-    told: Option<Instant>,
-}
-
-impl Watch<'_> {
-    /// Tells of a step, and answers what is asked about it.
-    fn tell(&mut self, step: &impasto::Step<'_>) {
-        let soon = self.told.zip(self.every);
-        let last = step.step == step.plan.steps && step.scale + 1 == step.scales;
-        if !last && soon.is_some_and(|(told, every)| told.elapsed() < every) {
-            return;
-        }
-        let sent = self
-            .news
-            .as_ref()
-            .is_some_and(|news| news.send(Facts::of(step)).is_ok());
-        if !sent {
-            return;
-        }
-        // Who is gone does not wait for answers.
-        while let Ok(ask) = self.asked.recv() {
-            let _ = match ask {
-                Ask::Preview(answer) => answer.send(step.preview()).ok(),
-                Ask::Terms(answer) => answer.send(step.terms()).ok(),
-                Ask::GoOn => break,
-            };
-        }
-        self.told = Some(Instant::now());
-    }
-}
-
-impl Observer for Watch<'_> {
-    fn on_event(&mut self, event: &Event<'_>) -> ControlFlow<()> {
-        if let Event::Step(step) = event {
-            self.tell(step);
-        }
-        match self.stop.load(Ordering::SeqCst) {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        }
     }
 }

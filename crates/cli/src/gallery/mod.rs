@@ -29,7 +29,7 @@ use impasto::picture::{Format, Limits, PictureError, SaveOptions, write_whole};
 use impasto::{Cell, Gallery, Picture, Plate, Recipe, Style, Stylizer, sheet};
 use made_from::fingerprints;
 use manifest::{Entry, Manifest};
-use names::{cell_names, check_folder};
+use names::{cell_names, check_folder, names_of_shard};
 use shared::{Shared, Whole};
 use std::ffi::OsString;
 use std::fs;
@@ -126,6 +126,26 @@ fn check_grid(contents: &[Plate], styles: &[Plate], side: usize, problems: &mut 
     }
 }
 
+/// The side of a picture in the grid.
+fn grid_size(args: &Arguments, problems: &mut Problems) -> usize {
+    let side = problems.take(&args.grid_size).unwrap_or(sheet::SIDE);
+    if !SIDES.contains(&side) {
+        let (least, most) = SIDES.into_inner();
+        problems.usage(format!("--grid-size is {side}: must be {least} to {most}"));
+    }
+    side
+}
+
+/// Notes styles of regions, which have no place in a gallery.
+fn check_regions(args: &Run, problems: &mut Problems) {
+    let regions = &args.regions;
+    if !regions.in_regions.is_empty() || !regions.style_masks.is_empty() || regions.map.is_some() {
+        problems.usage(
+            "a gallery paints in one style at a time: --region, --regions and --style-mask go with `impasto stylize`",
+        );
+    }
+}
+
 /// Contents or styles.
 #[derive(Default)]
 struct Inputs {
@@ -144,14 +164,7 @@ impl Plan {
         let mut found = Vec::new();
         let checked = run.check(&mut found);
         problems.job(&found, &used);
-        let side = problems.take(&args.grid_size).unwrap_or(sheet::SIDE);
-        if !SIDES.contains(&side) {
-            problems.usage(format!(
-                "--grid-size is {side}: must be {} to {}",
-                SIDES.start(),
-                SIDES.end()
-            ));
-        }
+        let side = grid_size(args, &mut problems);
         let shard = problems.take(&args.shard);
         let mut left_out = Vec::new();
         let given = settings::contents(&args.contents, &mut problems);
@@ -164,15 +177,7 @@ impl Plan {
         let own = own.filter(|(row, _)| whole.has_some_of(*row));
         let contents = Inputs::contents(own, checked.ordered(), side, &mut left_out, &mut problems);
         let (styles, first) = Inputs::styles(columns, side, &mut left_out, &mut problems);
-        let regions = &args.run.regions;
-        if !regions.in_regions.is_empty()
-            || !regions.style_masks.is_empty()
-            || regions.map.is_some()
-        {
-            problems.usage(
-                "a gallery paints in one style at a time: --region, --regions and --style-mask go with `impasto stylize`",
-            );
-        }
+        check_regions(&args.run, &mut problems);
         if args.strict || contents.sources.is_empty() || styles.sources.is_empty() {
             problems.job(&std::mem::take(&mut left_out), &used);
         }
@@ -182,13 +187,7 @@ impl Plan {
                 check_grid(&contents.plates, &styles.plates, side, &mut problems);
                 cell_names(&contents.sources, &styles.sources, &mut problems)
             }
-            // Names must tell the pictures of all shards apart.
-            Some(_) => {
-                let all = cell_names(&given, &styles.sources, &mut problems);
-                let row = |row: &usize| all.chunks(styles.sources.len().max(1)).nth(*row);
-                let own = contents.places.iter().filter_map(row);
-                own.flatten().cloned().collect()
-            }
+            Some(_) => names_of_shard(&given, &contents.places, &styles.sources, &mut problems),
         };
         let cells: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
         let mut reads = Files::default();

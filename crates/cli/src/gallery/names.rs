@@ -38,6 +38,19 @@ pub(super) fn cell_names(
     names
 }
 
+/// The names of a shard's files, row by row, of the contents at these places. Names must tell the pictures of all shards apart.
+pub(super) fn names_of_shard(
+    contents: &[Source],
+    places: &[usize],
+    styles: &[Source],
+    problems: &mut Problems,
+) -> Vec<String> {
+    let all = cell_names(contents, styles, problems);
+    let row = |place: &usize| all.chunks(styles.len().max(1)).nth(*place);
+    let own = places.iter().filter_map(row);
+    own.flatten().cloned().collect()
+}
+
 fn check_names(part: &str, sources: &[Source], problems: &mut Problems) {
     let mut seen: HashMap<String, &Source> = HashMap::new();
     for source in sources {
