@@ -10,6 +10,7 @@ use crate::models::args::{Models, ModelsFolder};
 use crate::options::{self, LossSettings, RunSettings};
 use crate::recipe::RecipeCommand;
 use crate::regions::Regions;
+use crate::shard::Shard;
 use crate::train;
 use crate::value::{self, Given};
 use clap::{Args, Parser, Subcommand, ValueHint};
@@ -153,6 +154,10 @@ pub struct Stylize {
     /// Replace CONTENT-STYLE.png if it exists (a file named by -o is always replaced)
     #[arg(long, help_heading = "Output")]
     pub overwrite: bool,
+
+    /// Paint the I-th of N parts of the contents, and what of it is not finished in --out-dir: several processes share the folder
+    #[arg(long, value_name = "I/N", value_parser = value::shard(), requires = "out_dir", conflicts_with_all = ["output", "overwrite", "compare", "report"], help_heading = "Output")]
+    pub shard: Option<Given<Shard>>,
 
     /// Paint nothing if one of several contents cannot be read; otherwise it is told and left out
     #[arg(long, help_heading = "Output")]

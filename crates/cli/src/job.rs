@@ -3,8 +3,9 @@
 use crate::args::{Progress, Run, Stylize};
 use crate::problems::Problems;
 use crate::settings::{self, STANDARD};
+use crate::shard::{self, Shard};
 use crate::words;
-use impasto::job::{self, Draft, Order, Outputs};
+use impasto::job::{self, Draft, Ledger, Order, Outputs};
 use impasto::recipe::OptimizerSettings;
 use impasto::recipe::file::RecipeFile;
 use impasto::{Picture, Stylizer};
@@ -19,6 +20,8 @@ pub struct Job {
     pub progress: Progress,
     /// Steps between previews.
     pub save_every: Option<usize>,
+    /// What of the folder is finished, if several processes share it, and what each result is made from.
+    pub shared: Option<(Ledger, Vec<String>)>,
 }
 
 impl Job {
@@ -34,7 +37,12 @@ impl Job {
             problems.usage("--save-every is 0: must be a number of steps of at least 1");
         }
         check_standard_output(args, progress, save_every, &mut problems);
-        let order = order(args, &mut problems);
+        let shard = problems.take(&args.shard);
+        if let (Some(_), Some(folder)) = (shard, &args.out_dir) {
+            shard::check_folder(folder, &mut problems);
+        }
+        let order = order(args, shard, &mut problems);
+        let styles = order.styles.clone();
         let used = used(&args.run);
         let contents = order.contents.len();
         let mut draft = order.check();
@@ -45,6 +53,7 @@ impl Job {
         if !problems.is_empty() {
             return Err(problems);
         }
+        let identities = shard.and_then(|_| draft.identities(&styles));
         let mut job = match draft.prepare(checkpoints) {
             Ok(job) => job,
             Err(more) => {
@@ -61,6 +70,15 @@ impl Job {
                 }
             };
         }
+        let shared = match shard {
+            Some(shard) => Some(share(
+                shard,
+                args,
+                &mut job,
+                identities.unwrap_or_default(),
+            )?),
+            None => None,
+        };
         let first = job.contents.iter().find_map(|one| one.picture.as_ref());
         let memory = first.and_then(|first| memory(&job.stylizer, first));
         if !quiet {
@@ -71,8 +89,33 @@ impl Job {
             job,
             progress,
             save_every,
+            shared,
         })
     }
+}
+
+/// Opens the ledger of a shard, and leaves out what is finished.
+fn share(
+    shard: Shard,
+    args: &Stylize,
+    job: &mut job::Job,
+    identities: Vec<String>,
+) -> Result<(Ledger, Vec<String>), Problems> {
+    let folder = args.out_dir.clone().unwrap_or_default();
+    let refused = |why: &dyn std::fmt::Display| {
+        let mut problems = Problems::default();
+        problems.file(format!("cannot share {}: {why}", folder.display()));
+        problems
+    };
+    if identities.len() != job.contents.len() {
+        return Err(refused(&"a picture cannot be read any more"));
+    }
+    let ledger = shard.ledger(&folder).map_err(|error| refused(&error))?;
+    for (content, identity) in job.contents.iter_mut().zip(&identities) {
+        let file = content.output.as_deref().map(shard::file_name);
+        content.finished = file.is_some_and(|file| ledger.find(&file, identity).is_some());
+    }
+    Ok((ledger, identities))
 }
 
 /// Notes what does not go with a picture that is written to the standard output.
@@ -99,7 +142,7 @@ fn check_standard_output(
 }
 
 /// What the options ask for.
-fn order(args: &Stylize, problems: &mut Problems) -> Order {
+fn order(args: &Stylize, shard: Option<Shard>, problems: &mut Problems) -> Order {
     if args.output.is_some() && args.out_dir.is_some() {
         problems.usage("-o and --out-dir are both given: choose one");
     }
@@ -108,22 +151,42 @@ fn order(args: &Stylize, problems: &mut Problems) -> Order {
     if let (false, Some(settings)) = (args.like.pairs.is_empty(), run.recipe.optimize_mut()) {
         settings.style.weight = 0.0;
     }
-    Order {
-        contents: settings::contents(&args.contents, problems),
-        styles: settings::styles(&args.run, &run.recipe, problems),
-        run,
-        outputs: match &args.output {
-            Some(file) if file.as_os_str() == STANDARD => Outputs::Caller,
-            Some(file) => Outputs::File(file.clone()),
-            None => Outputs::Folder {
-                folder: args.out_dir.clone().unwrap_or_default(),
-                overwrite: args.overwrite,
-            },
+    if !args.like.pairs.is_empty() && shard.is_some() {
+        problems.usage("--like does not go with --shard: each process would learn by itself");
+    }
+    let mut contents = settings::contents(&args.contents, problems);
+    let styles = settings::styles(&args.run, &run.recipe, problems);
+    let folder = args.out_dir.clone().unwrap_or_default();
+    let outputs = match (&args.output, shard) {
+        (Some(file), _) if file.as_os_str() == STANDARD => Outputs::Caller,
+        (Some(file), _) => Outputs::File(file.clone()),
+        (None, Some(shard)) => {
+            let of_regions = run.regions.styles.iter().map(|style| &style.style);
+            let sources = styles.iter().map(|(source, _)| source).chain(of_regions);
+            let sources: Vec<_> = sources.cloned().collect();
+            let named = shard::named(contents, &sources, &folder).into_iter();
+            let own = named.enumerate().filter(|(place, _)| shard.takes(*place));
+            let own: Vec<_> = own.map(|(_, named)| named).collect();
+            contents = own.iter().map(|(source, _)| source.clone()).collect();
+            Outputs::Each(own)
+        }
+        (None, None) => Outputs::Folder {
+            folder,
+            overwrite: args.overwrite,
         },
+    };
+    Order {
+        contents,
+        styles,
+        run,
+        outputs,
         page: args.report.clone(),
         recipe: args.save_recipe.clone(),
         strict: args.strict,
-        record: args.checkpoint.record().filter(|_| !args.plan),
+        record: args
+            .checkpoint
+            .record()
+            .filter(|_| !args.plan && shard.is_none()),
     }
 }
 

@@ -4,9 +4,10 @@ use crate::interrupt;
 use crate::job::Job;
 use crate::progress::Display;
 use crate::settings::{self, STANDARD};
+use crate::shard;
 use crate::words::{self, Told};
 use crate::{Exit, note, print_bytes, say};
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 use impasto::checkpoint::{Checkpoint, CheckpointError};
 use impasto::job::{Content, Saved, save_elsewhere, save_result};
 use impasto::picture::{Format, SaveOptions};
@@ -34,7 +35,7 @@ pub fn run(mut job: Job) -> anyhow::Result<Exit> {
     let contents = std::mem::take(&mut job.job.contents);
     let count = contents.len();
     for (place, content) in contents.into_iter().enumerate() {
-        match paint(&mut job, content, &mut display) {
+        match paint(&mut job, (place, content), &mut display) {
             Ok(()) => {}
             Err(error) => {
                 display.clear();
@@ -86,7 +87,12 @@ fn keep(
     )))
 }
 
-fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Result<()> {
+/// Paints a content, the one at this place.
+fn paint(
+    job: &mut Job,
+    (place, content): (usize, Content),
+    display: &mut Display,
+) -> anyhow::Result<()> {
     let Content {
         source,
         picture,
@@ -101,10 +107,7 @@ fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Resu
         ));
         return Ok(());
     }
-    let picture = match picture {
-        Some(picture) => picture,
-        None => source.open()?,
-    };
+    let picture = picture.map_or_else(|| source.open(), Ok)?;
     let options = SaveOptions {
         settings: Some(job.job.settings.clone()),
         ..SaveOptions::default()
@@ -127,16 +130,24 @@ fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Resu
     } = watched(&mut job.job.stylizer, &picture, display, previews)?;
     if let Some(problem) = divergence(outcome) {
         // Without a step there is no picture but the one that it started from.
-        if report.steps.is_empty() {
-            return Err(anyhow!(problem));
-        }
-        return Err(match keep(&result, output.as_deref(), &options) {
-            Ok(None) => anyhow!("{problem}; the last good picture is in {}", shown.display()),
-            Ok(Some(line)) => anyhow!("{problem}; the last good picture: {line}"),
-            Err(unsaved) => anyhow!("{problem}; {unsaved}"),
-        });
+        let last_good = (!report.steps.is_empty()).then_some(&result);
+        return Err(astray(problem, last_good, output.as_deref(), &options));
     }
-    let elsewhere = keep(&result, output.as_deref(), &options);
+    let elsewhere = match (&mut job.shared, &output) {
+        // What is not finished is nobody's.
+        (Some(_), _) if report.stopped => {
+            display.clear();
+            return Ok(());
+        }
+        (Some((ledger, identities)), Some(path)) => {
+            let identity = identities.get(place).map_or("", String::as_str);
+            let bytes = result.encode(Format::Png, &options)?;
+            let kept = shard::keep(ledger, path, identity, &bytes, &report);
+            let kept = kept.with_context(|| format!("cannot write {}", path.display()));
+            kept.map(|()| None)
+        }
+        _ => keep(&result, output.as_deref(), &options),
+    };
     let elsewhere = elsewhere.map_err(|error| match checkpoint {
         Some(_) => anyhow!("{error}; {RESUME} its last checkpoint"),
         None => error,
@@ -179,6 +190,22 @@ fn paint(job: &mut Job, content: Content, display: &mut Display) -> anyhow::Resu
     }
 }
 
+/// What is said of a run that went astray, whose last good picture is kept.
+fn astray(
+    problem: String,
+    last_good: Option<&Picture>,
+    output: Option<&Path>,
+    options: &SaveOptions,
+) -> anyhow::Error {
+    let shown = output.unwrap_or(Path::new(STANDARD));
+    match last_good.map(|picture| keep(picture, output, options)) {
+        None => anyhow!(problem),
+        Some(Ok(None)) => anyhow!("{problem}; the last good picture is in {}", shown.display()),
+        Some(Ok(Some(line))) => anyhow!("{problem}; the last good picture: {line}"),
+        Some(Err(unsaved)) => anyhow!("{problem}; {unsaved}"),
+    }
+}
+
 /// How a run goes on.
 const RESUME: &str = "the same command with --resume goes on from";
 
@@ -212,9 +239,8 @@ pub fn noise(stylized: &Stylized) -> Option<String> {
 
 /// The call of the program as a shell would read it.
 pub fn command_line() -> String {
-    let words = std::env::args_os()
-        .skip(1)
-        .map(|word| quoted(&word.to_string_lossy()));
+    let words = crate::CALL.get().into_iter().flatten();
+    let words = words.skip(1).map(|word| quoted(&word.to_string_lossy()));
     std::iter::once("impasto".into())
         .chain(words)
         .collect::<Vec<_>>()

@@ -1,6 +1,7 @@
 //! Values of options that are read without failing: what is wrong with one is kept as a line, so that everything
 //! that is wrong with a call is reported together.
 
+use crate::shard::Shard;
 use clap::builder::{PossibleValue, TypedValueParser};
 use clap::{Arg, Command};
 use impasto::encoder::Preprocessing;
@@ -79,6 +80,11 @@ pub fn real() -> Lenient<f32> {
 /// A whole number.
 pub fn whole<T: FromStr + 'static>() -> Lenient<T> {
     free(|text| text.parse().map_err(|_| WHOLE.into()))
+}
+
+/// One of several shards.
+pub fn shard() -> Lenient<Shard> {
+    free(str::parse)
 }
 
 const WHOLE: &str = "must be a whole number";

@@ -6,8 +6,9 @@
 //! was at is the only one that is not.
 
 use crate::problems::Problems;
+use crate::shard::is_passing;
 use anyhow::Context;
-use impasto::job::sha256;
+use impasto::job::{Ledger, sha256};
 use impasto::picture::{is_temporary, write_whole};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -64,7 +65,7 @@ impl Manifest {
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(_) if !path.exists() => {
-                if is_empty(folder) {
+                if is_empty(folder) || Ledger::is_in(folder) {
                     return Some(nothing());
                 }
                 problems.file(format!(
@@ -135,10 +136,10 @@ impl Manifest {
     }
 }
 
-/// Whether there is nothing in a folder but what [`sweep`] takes away, or no folder.
+/// Whether there is nothing in a folder but what is there for a moment, or no folder.
 fn is_empty(folder: &Path) -> bool {
     match fs::read_dir(folder) {
-        Ok(entries) => entries.flatten().all(|entry| is_temporary(&entry.path())),
+        Ok(entries) => entries.flatten().all(|entry| is_passing(&entry.path())),
         Err(_) => true,
     }
 }

@@ -7,24 +7,30 @@
 //!
 //! A picture is made again if recipe, encoder or one of its inputs changed, and kept if not: the fingerprint is over
 //! these and the program's version. Device, threads and precision are no part of it.
+//!
+//! A shard paints some of the cells and notes them in a ledger of its own; grid and page are made by a call without shards.
 
 mod made_from;
 mod manifest;
+mod names;
+mod shared;
 
 use crate::args::Run;
 use crate::problems::Problems;
 use crate::progress::{Display, duration};
+use crate::shard::{Shard, file_name};
 use crate::stylize::{command_line, noise, summary, watched};
 use crate::value::{self, Given};
 use crate::{Exit, Failure, interrupt, job, note, say, settings, words};
 use anyhow::{Context, bail};
 use clap::{Args, ValueHint};
-use impasto::job::{Files, Problem, Source, describe, sha256};
+use impasto::job::{Files, Ledger, Problem, Source, describe, sha256};
 use impasto::picture::{Format, Limits, PictureError, SaveOptions, write_whole};
 use impasto::{Cell, Gallery, Picture, Plate, Recipe, Style, Stylizer, sheet};
 use made_from::fingerprints;
 use manifest::{Entry, Manifest};
-use std::collections::{HashMap, HashSet};
+use names::{cell_names, check_folder, names_of_shard};
+use shared::{Shared, Whole};
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -65,6 +71,11 @@ pub struct Arguments {
     )]
     out_dir: PathBuf,
 
+    /// Paint the I-th of N parts of the pictures, without grid and page: several processes share the folder, and a call without
+    /// this makes grid and page of what all have painted
+    #[arg(long, value_name = "I/N", value_parser = value::shard(), help_heading = "Output")]
+    shard: Option<Given<Shard>>,
+
     /// Long side of a picture in the grid in pixels, 64 to 4096 [default: 400]
     #[arg(long, value_name = "N", value_parser = value::whole::<usize>(), help_heading = "Output")]
     grid_size: Option<Given<usize>>,
@@ -92,6 +103,8 @@ struct Plan {
     fingerprints: Vec<String>,
     cells: Vec<Option<Cell>>,
     manifest: Manifest,
+    /// Of a shard.
+    shared: Option<Shared>,
     side: usize,
     /// Why pictures are left out: they cannot be read.
     left_out: Vec<Problem>,
@@ -113,11 +126,33 @@ fn check_grid(contents: &[Plate], styles: &[Plate], side: usize, problems: &mut 
     }
 }
 
+/// The side of a picture in the grid.
+fn grid_size(args: &Arguments, problems: &mut Problems) -> usize {
+    let side = problems.take(&args.grid_size).unwrap_or(sheet::SIDE);
+    if !SIDES.contains(&side) {
+        let (least, most) = SIDES.into_inner();
+        problems.usage(format!("--grid-size is {side}: must be {least} to {most}"));
+    }
+    side
+}
+
+/// Notes styles of regions, which have no place in a gallery.
+fn check_regions(args: &Run, problems: &mut Problems) {
+    let regions = &args.regions;
+    if !regions.in_regions.is_empty() || !regions.style_masks.is_empty() || regions.map.is_some() {
+        problems.usage(
+            "a gallery paints in one style at a time: --region, --regions and --style-mask go with `impasto stylize`",
+        );
+    }
+}
+
 /// Contents or styles.
 #[derive(Default)]
 struct Inputs {
     sources: Vec<Source>,
     plates: Vec<Plate>,
+    /// The place of each among those that were named.
+    places: Vec<usize>,
 }
 
 impl Plan {
@@ -129,33 +164,31 @@ impl Plan {
         let mut found = Vec::new();
         let checked = run.check(&mut found);
         problems.job(&found, &used);
-        let side = problems.take(&args.grid_size).unwrap_or(sheet::SIDE);
-        if !SIDES.contains(&side) {
-            problems.usage(format!(
-                "--grid-size is {side}: must be {} to {}",
-                SIDES.start(),
-                SIDES.end()
-            ));
-        }
+        let side = grid_size(args, &mut problems);
+        let shard = problems.take(&args.shard);
         let mut left_out = Vec::new();
-        let contents =
-            Inputs::contents(args, checked.ordered(), side, &mut left_out, &mut problems);
-        let (styles, first) = Inputs::styles(args, side, &mut left_out, &mut problems);
-        let regions = &args.run.regions;
-        if !regions.in_regions.is_empty()
-            || !regions.style_masks.is_empty()
-            || regions.map.is_some()
-        {
-            problems.usage(
-                "a gallery paints in one style at a time: --region, --regions and --style-mask go with `impasto stylize`",
-            );
-        }
+        let given = settings::contents(&args.contents, &mut problems);
+        let columns = settings::styles(&args.run, &Recipe::default(), &mut problems);
+        let whole = Whole {
+            columns: columns.len(),
+            shard,
+        };
+        let own = given.iter().enumerate();
+        let own = own.filter(|(row, _)| whole.has_some_of(*row));
+        let contents = Inputs::contents(own, checked.ordered(), side, &mut left_out, &mut problems);
+        let (styles, first) = Inputs::styles(columns, side, &mut left_out, &mut problems);
+        check_regions(&args.run, &mut problems);
         if args.strict || contents.sources.is_empty() || styles.sources.is_empty() {
             problems.job(&std::mem::take(&mut left_out), &used);
         }
-        check_grid(&contents.plates, &styles.plates, side, &mut problems);
         let folder = args.out_dir.clone();
-        let names = cell_names(&contents.sources, &styles.sources, &mut problems);
+        let names = match shard {
+            None => {
+                check_grid(&contents.plates, &styles.plates, side, &mut problems);
+                cell_names(&contents.sources, &styles.sources, &mut problems)
+            }
+            Some(_) => names_of_shard(&given, &contents.places, &styles.sources, &mut problems),
+        };
         let cells: Vec<PathBuf> = names.iter().map(|name| folder.join(name)).collect();
         let mut reads = Files::default();
         reads.read_pictures(contents.sources.iter().chain(&styles.sources));
@@ -186,8 +219,24 @@ impl Plan {
             job::network(&stylizer).iter().for_each(|line| say(line));
         }
         let cells = files.iter().zip(&fingerprints);
-        let cells = cells.map(|(file, fingerprint)| finished(&manifest, file, fingerprint, side));
-        let cells: Vec<_> = cells.collect();
+        let (cells, shared) = match shard {
+            None => {
+                let ledger = Ledger::read(&folder).unwrap_or_default();
+                let finished = |(file, fingerprint): (&PathBuf, &String)| {
+                    finished(&manifest, &ledger, file, fingerprint, side)
+                };
+                (cells.map(finished).collect(), None)
+            }
+            Some(_) => {
+                let none = vec![None; cells.len()];
+                let places = [&contents.places, &styles.places].map(Vec::as_slice);
+                let shared = Shared::open(&folder, whole, places, cells, &manifest);
+                (
+                    none,
+                    Some(shared.map_err(|error| one_problem(&folder, &error))?),
+                )
+            }
+        };
         Ok(Self {
             folder,
             stylizer,
@@ -198,6 +247,7 @@ impl Plan {
             fingerprints,
             cells,
             manifest,
+            shared,
             side,
             left_out,
         })
@@ -206,8 +256,11 @@ impl Plan {
     fn paint(mut self) -> anyhow::Result<Exit> {
         fs::create_dir_all(&self.folder)
             .with_context(|| format!("cannot make the folder {}", self.folder.display()))?;
-        manifest::sweep(&self.folder);
-        self.manifest.write()?;
+        // Others may be at work in a folder that is shared.
+        if self.shared.is_none() {
+            manifest::sweep(&self.folder);
+            self.manifest.write()?;
+        }
         let there = self.cells.iter().flatten().count();
         if there > 0 {
             let all = self.cells.len();
@@ -227,7 +280,11 @@ impl Plan {
         for column in 0..self.styles.sources.len() {
             for row in 0..self.contents.sources.len() {
                 let index = row * self.styles.sources.len() + column;
-                if interrupt::requested() || self.cells[index].is_some() {
+                let is_others = self
+                    .shared
+                    .as_ref()
+                    .is_some_and(|shared| shared.leaves(index));
+                if interrupt::requested() || self.cells[index].is_some() || is_others {
                     continue;
                 }
                 if let Err(error) = self.paint_one(row, column) {
@@ -237,7 +294,10 @@ impl Plan {
                 }
             }
         }
-        self.finish(there)?;
+        match &self.shared {
+            None => self.finish(there)?,
+            Some(shared) => note(&shared.summary(&self.folder)),
+        }
         Ok(match interrupt::requested() {
             true => Exit::Interrupted,
             false => exit,
@@ -275,6 +335,14 @@ impl Plan {
         }
         let path = &self.files[index];
         let bytes = result.encode(Format::Png, &options)?;
+        if let Some(shared) = &mut self.shared {
+            shared
+                .keep(path, &self.fingerprints[index], &bytes, &report)
+                .with_context(|| format!("cannot write {}", path.display()))?;
+            let line = summary(&result, &report, path, None);
+            self.display.end(&line, path, &report);
+            return Ok(());
+        }
         write_whole(path, &bytes).with_context(|| format!("cannot write {}", path.display()))?;
         let entry = Entry {
             content: content.name(),
@@ -335,17 +403,18 @@ impl Plan {
 }
 
 impl Inputs {
-    fn contents(
-        args: &Arguments,
+    fn contents<'a>(
+        given: impl Iterator<Item = (usize, &'a Source)>,
         run: &impasto::job::Run,
         side: usize,
         left_out: &mut Vec<Problem>,
         problems: &mut Problems,
     ) -> Self {
         let mut contents = Inputs::default();
-        for source in settings::contents(&args.contents, problems) {
-            if let Some(picture) = contents.add(source.clone(), side, left_out, problems) {
-                problems.gather(|found| run.check_steps(&source, &picture, found));
+        for (place, source) in given {
+            let added = contents.add((place, source.clone()), side, left_out, problems);
+            if let Some(picture) = added {
+                problems.gather(|found| run.check_steps(source, &picture, found));
             }
         }
         contents
@@ -353,20 +422,20 @@ impl Inputs {
 
     /// The styles, and the first of them ready to paint in.
     fn styles(
-        args: &Arguments,
+        given: Vec<(Source, f32)>,
         side: usize,
         left_out: &mut Vec<Problem>,
         problems: &mut Problems,
     ) -> (Self, Option<Style>) {
         let (mut styles, mut first) = (Inputs::default(), None);
-        for (source, weight) in settings::styles(&args.run, &Recipe::default(), problems) {
+        for (place, (source, weight)) in given.into_iter().enumerate() {
             let name = source.name();
             if weight != 1.0 {
                 problems.usage(format!(
                     "--style {name} has a weight: a gallery paints in one style at a time"
                 ));
             }
-            let picture = styles.add(source, side, left_out, problems);
+            let picture = styles.add((place, source), side, left_out, problems);
             first = first.or(picture.map(|picture| Style::new(name, picture, 1.0)));
         }
         (styles, first)
@@ -375,7 +444,7 @@ impl Inputs {
     /// Takes a picture in, if it can be read. It is handed back, for the caller to keep or to forget.
     fn add(
         &mut self,
-        source: Source,
+        (place, source): (usize, Source),
         side: usize,
         left_out: &mut Vec<Problem>,
         problems: &mut Problems,
@@ -386,93 +455,38 @@ impl Inputs {
             Err(error) => problems.file(error),
         }
         self.sources.push(source);
+        self.places.push(place);
         Some(picture)
     }
 }
 
-fn file_name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default();
-    name.to_string_lossy().into_owned()
-}
-
 /// A picture that is finished.
-fn finished(manifest: &Manifest, path: &Path, fingerprint: &str, side: usize) -> Option<Cell> {
+fn finished(
+    manifest: &Manifest,
+    ledger: &Ledger,
+    path: &Path,
+    fingerprint: &str,
+    side: usize,
+) -> Option<Cell> {
     let name = file_name(path);
-    let (entry, bytes) = manifest.finished(&name, fingerprint)?;
+    let (steps, seconds, bytes) = match manifest.finished(&name, fingerprint) {
+        Some((entry, bytes)) => (entry.steps, entry.seconds, bytes),
+        None => {
+            let found = ledger.find(&name, fingerprint)?;
+            (found.steps, found.seconds, fs::read(path).ok()?)
+        }
+    };
     let picture = Picture::decode(&bytes, &name, &Limits::default()).ok()?;
     Some(Cell {
         plate: Plate::new(&name, &picture, side).ok()?,
-        steps: entry.steps,
-        seconds: entry.seconds,
+        steps,
+        seconds,
     })
 }
 
-/// The names of all files, row by row. Names must tell the pictures apart, on disks that do not tell `A` from `a` too.
-fn cell_names(contents: &[Source], styles: &[Source], problems: &mut Problems) -> Vec<String> {
-    let before = problems.lines().len();
-    check_names("content", contents, problems);
-    check_names("style", styles, problems);
-    let alike = problems.lines().len() > before;
-    let mut names = Vec::new();
-    let mut seen: HashMap<String, (&Source, &Source)> = HashMap::new();
-    for content in contents {
-        for style in styles {
-            let (first, second) = (content.short_stem(), style.short_stem());
-            let name = format!("{first}-{second}.png");
-            let other = seen.insert(name.to_lowercase(), (content, style));
-            if let (Some((one, another)), false) = (other, alike) {
-                problems.usage(format!(
-                    "{} in the style of {} and {} in the style of {} would both be {name}: rename one of them",
-                    one.name(),
-                    another.name(),
-                    content.name(),
-                    style.name()
-                ));
-            }
-            names.push(name);
-        }
-    }
-    names
-}
-
-fn check_names(part: &str, sources: &[Source], problems: &mut Problems) {
-    let mut seen: HashMap<String, &Source> = HashMap::new();
-    for source in sources {
-        let stem = source.short_stem();
-        match seen.insert(stem.to_lowercase(), source) {
-            Some(other) if other == source => {
-                problems.usage(format!("{} is given twice as a {part}", source.full_name()));
-            }
-            Some(other) => problems.usage(format!(
-                "two {part}s are called {stem}, {} and {}: rename one of them",
-                other.full_name(),
-                source.full_name()
-            )),
-            None => {}
-        }
-    }
-}
-
-/// Notes why nothing can be written to the folder of a gallery, or not to these files in it.
-fn check_folder(folder: &Path, cells: &[PathBuf], mut files: Files, problems: &mut Problems) {
-    if folder.exists() && !folder.is_dir() {
-        problems.file(format!(
-            "cannot make the folder {}: there is a file of that name",
-            folder.display()
-        ));
-        return;
-    }
-    let existing = match folder.exists() {
-        true => folder,
-        false => folder.parent().unwrap_or(Path::new("")),
-    };
-    problems.gather(|found| impasto::job::check_folder(existing, found));
-    let others = [GRID, PAGE, manifest::NAME].map(|name| folder.join(name));
-    // Cells of one name are told of already, by the pictures that they are of.
-    let mut seen = HashSet::new();
-    for path in cells.iter().chain(&others) {
-        if seen.insert(path.to_string_lossy().to_lowercase()) {
-            problems.gather(|found| files.claim(path, found));
-        }
-    }
+/// Why a folder cannot be shared.
+fn one_problem(folder: &Path, error: &std::io::Error) -> Problems {
+    let mut problems = Problems::default();
+    problems.file(format!("cannot share {}: {error}", folder.display()));
+    problems
 }

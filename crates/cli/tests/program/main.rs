@@ -21,6 +21,7 @@ mod progress;
 mod recipe;
 mod regions;
 mod safety;
+mod shard;
 mod studio;
 mod stylize;
 mod train;

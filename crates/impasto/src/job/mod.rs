@@ -8,6 +8,7 @@
 //! all at once and before any work.
 
 mod files;
+mod ledger;
 mod made;
 mod networks;
 mod output;
@@ -18,6 +19,7 @@ mod source;
 mod stylizers;
 
 pub use files::{Files, Input};
+pub use ledger::{Finished, Ledger};
 pub use made::{Made, MadeStyle, describe};
 use networks::find_painter;
 pub use networks::{find_encoder, open_device};
@@ -25,7 +27,7 @@ pub use output::{
     OutputProblem, Outputs, Saved, check_folder, joined, save_elsewhere, save_result, short,
 };
 pub use problem::{Needs, Problem, open};
-pub use record::{Record, RecordAt};
+pub use record::{MadeWith, Record, RecordAt};
 use regions::OpenRegions;
 pub use regions::{Place, RegionOrder, RegionProblem, RegionStyle, hexadecimal};
 pub use source::{BadWeight, Source, sha256};
@@ -426,6 +428,12 @@ impl Draft {
     /// What the run needs.
     pub fn run(&self) -> &CheckedRun {
         &self.run
+    }
+
+    /// SHA-256 of everything that the result of each content is made from; nothing if a file cannot be read any more.
+    pub fn identities(&self, styles: &[(Source, f32)]) -> Option<Vec<String>> {
+        let contents: Vec<_> = self.contents.iter().map(|one| one.source.clone()).collect();
+        record::made_from(&self.run, &contents, styles)
     }
 
     /// Prepares the job for a film: who paints it.

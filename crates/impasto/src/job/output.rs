@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 const STEM: usize = 80;
 
 /// Where the results of a job go.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Outputs {
     /// To this file, which is replaced if it exists.
     File(PathBuf),
@@ -25,6 +25,8 @@ pub enum Outputs {
         /// Whether a file of that name is replaced; otherwise a number is added.
         overwrite: bool,
     },
+    /// To a file for each content, named by the caller in the order of contents, which is replaced if it exists.
+    Each(Vec<(Source, PathBuf)>),
     /// To the caller, who writes the picture wherever it wants.
     Caller,
 }
@@ -148,7 +150,7 @@ impl fmt::Display for OutputProblem {
 impl Outputs {
     /// Notes what cannot be of results for so many contents.
     pub(super) fn check(&self, contents: usize, problems: &mut Vec<Problem>) {
-        if contents > 1 && !matches!(self, Outputs::Folder { .. }) {
+        if contents > 1 && matches!(self, Outputs::File(_) | Outputs::Caller) {
             let problem = OutputProblem::OneForMany { contents };
             problems.push(Problem::Output(problem));
         }
@@ -193,6 +195,18 @@ impl Outputs {
             Outputs::File(output) => {
                 files.write(output, problems);
                 return vec![Some(output.clone()); contents.len()];
+            }
+            Outputs::Each(named) => {
+                let mut named = named.iter();
+                // Contents that cannot be read are left out, and the others follow as they were named.
+                let mut named = |content: &Source| named.find(|(other, _)| other == content);
+                let found = contents
+                    .iter()
+                    .map(|content| Some(named(content)?.1.clone()));
+                let found: Vec<_> = found.collect();
+                let outputs = found.iter().flatten();
+                outputs.for_each(|output| files.write(output, problems));
+                return found;
             }
             Outputs::Folder { folder, overwrite } => (folder, *overwrite),
         };

@@ -21,17 +21,42 @@ pub(super) fn made_from(
     contents: &[Source],
     styles: &[(Source, f32)],
 ) -> Option<Vec<String>> {
-    let run = checked.fingerprint().ok()?;
-    let styles = styles
-        .iter()
-        .map(|(source, weight)| Some((source.digest().ok()?, *weight)));
-    let styles = styles.collect::<Option<Vec<_>>>()?;
-    let of = |content: &Source| {
-        let content = content.digest().ok()?;
-        let made_from = json!({"run": run, "content": content, "styles": styles});
-        Some(sha256(made_from.to_string().as_bytes()))
-    };
-    contents.iter().map(of).collect()
+    let made_with = MadeWith::new(checked, styles).ok()?;
+    let contents = contents.iter().map(|content| made_with.of(content).ok());
+    contents.collect()
+}
+
+/// What results are made with, whatever the content.
+#[derive(Clone, Debug)]
+pub struct MadeWith {
+    run: String,
+    /// Digest and weight of each style.
+    styles: Vec<(String, f32)>,
+}
+
+impl MadeWith {
+    /// A run with styles.
+    ///
+    /// # Errors
+    /// A picture that cannot be read any more.
+    pub fn new(checked: &CheckedRun, styles: &[(Source, f32)]) -> crate::Result<Self> {
+        let digest = |(source, weight): &(Source, f32)| Ok((source.digest()?, *weight));
+        let styles = styles.iter().map(digest);
+        Ok(Self {
+            run: checked.fingerprint()?,
+            styles: styles.collect::<crate::Result<_>>()?,
+        })
+    }
+
+    /// SHA-256 of everything that the result of a content depends on.
+    ///
+    /// # Errors
+    /// If the content cannot be read.
+    pub fn of(&self, content: &Source) -> crate::Result<String> {
+        let content = content.digest()?;
+        let made_from = json!({"run": self.run, "content": content, "styles": self.styles});
+        Ok(sha256(made_from.to_string().as_bytes()))
+    }
 }
 
 /// Where records are kept, and whether the job goes on from its own.

@@ -37,7 +37,7 @@ pub struct RegionStyle {
 }
 
 /// Where a region is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Place {
     /// Where this picture is white.
     Mask(Source),

@@ -1,7 +1,7 @@
 //! Pictures by name: a file, or a built-in picture such as `@swirls`.
 
 use super::output::short;
-use crate::picture::{Limits, PictureError};
+use crate::picture::{Format, Limits, PictureError, SaveOptions};
 use crate::{Picture, Result, examples};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
@@ -26,7 +26,7 @@ pub struct BadWeight {
 }
 
 /// Where a picture comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Source {
     /// A file.
     File(PathBuf),
@@ -38,6 +38,13 @@ pub enum Source {
         name: String,
         /// The bytes of a file.
         bytes: Arc<[u8]>,
+    },
+    /// A picture that the caller has, of no file.
+    Picture {
+        /// What it is called, without folder and extension.
+        name: String,
+        /// The picture.
+        picture: Arc<Picture>,
     },
 }
 
@@ -79,7 +86,7 @@ impl Source {
     fn is_there(&self) -> bool {
         match self {
             Source::File(path) => path.is_file(),
-            Source::BuiltIn(_) | Source::Bytes { .. } => true,
+            Source::BuiltIn(_) | Source::Bytes { .. } | Source::Picture { .. } => true,
         }
     }
 
@@ -129,10 +136,11 @@ impl Source {
             Source::File(path) => Ok(Picture::open(path)?),
             Source::BuiltIn(_) => examples::open(self.name()),
             Source::Bytes { name, bytes } => Ok(Picture::decode(bytes, name, &Limits::default())?),
+            Source::Picture { picture, .. } => Ok(picture.as_ref().clone()),
         }
     }
 
-    /// The bytes of its file.
+    /// The bytes of its file; of a picture of no file, those of a PNG.
     ///
     /// # Errors
     /// If it cannot be read.
@@ -149,15 +157,28 @@ impl Source {
                 Cow::Borrowed(examples::find(name).map_or(&[][..], |e| e.bytes))
             }
             Source::Bytes { bytes, .. } => Cow::Borrowed(&bytes[..]),
+            Source::Picture { picture, .. } => {
+                Cow::Owned(picture.encode(Format::Png, &SaveOptions::default())?)
+            }
         })
     }
 
-    /// The SHA-256 of its bytes, in hexadecimal.
+    /// The SHA-256 of its bytes, in hexadecimal; of a picture of no file, that of its size and values.
     ///
     /// # Errors
     /// If it cannot be read.
     pub fn digest(&self) -> Result<String> {
-        Ok(sha256(&self.bytes()?))
+        let Source::Picture { picture, .. } = self else {
+            return Ok(sha256(&self.bytes()?));
+        };
+        let sides = [picture.width(), picture.height()].map(|side| (side as u64).to_le_bytes());
+        let values = picture
+            .rgb()
+            .iter()
+            .chain(picture.alpha().into_iter().flatten());
+        let values = values.flat_map(|value| value.to_le_bytes());
+        let all: Vec<u8> = sides.into_iter().flatten().chain(values).collect();
+        Ok(sha256(&all))
     }
 
     /// Its name without folder and extension.
@@ -167,7 +188,9 @@ impl Source {
                 let stem = path.file_stem().unwrap_or(path.as_os_str());
                 stem.to_string_lossy().into_owned()
             }
-            Source::BuiltIn(name) | Source::Bytes { name, .. } => name.clone(),
+            Source::BuiltIn(name) | Source::Bytes { name, .. } | Source::Picture { name, .. } => {
+                name.clone()
+            }
         }
     }
 
@@ -184,7 +207,7 @@ impl Source {
                 name.to_string_lossy().into_owned()
             }
             Source::BuiltIn(name) => format!("@{name}"),
-            Source::Bytes { name, .. } => name.clone(),
+            Source::Bytes { name, .. } | Source::Picture { name, .. } => name.clone(),
         }
     }
 
@@ -192,7 +215,7 @@ impl Source {
     pub fn full_name(&self) -> String {
         match self {
             Source::File(path) => path.display().to_string(),
-            Source::BuiltIn(_) | Source::Bytes { .. } => self.name(),
+            Source::BuiltIn(_) | Source::Bytes { .. } | Source::Picture { .. } => self.name(),
         }
     }
 
@@ -200,7 +223,7 @@ impl Source {
     pub fn file(&self) -> Option<&Path> {
         match self {
             Source::File(path) => Some(path),
-            Source::BuiltIn(_) | Source::Bytes { .. } => None,
+            Source::BuiltIn(_) | Source::Bytes { .. } | Source::Picture { .. } => None,
         }
     }
 }

@@ -28,15 +28,14 @@ impl Recipe {
             }
             last_scale = settings.schedule.scales.last().copied();
         }
-        if given("schedule.scales") {
-            if given("size") && last_scale.map(OutputSize::LongSide) != Some(self.size) {
+        // No scales are those that follow from the size.
+        if let Some(last) = last_scale.filter(|_| given("schedule.scales")) {
+            if given("size") && OutputSize::LongSide(last) != self.size {
                 let allowed = "the last of the scales is the size of the result";
                 let both = Problem::new("schedule.scales", "both given", allowed);
                 problems.push(both.with(&["size"]));
             }
-            if let Some(last) = last_scale {
-                self.size = OutputSize::LongSide(last);
-            }
+            self.size = OutputSize::LongSide(last);
         }
         problems
     }

@@ -1,0 +1,222 @@
+"""Painting."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from . import _impasto
+from ._arrays import raw_source
+from ._errors import InvalidError
+from ._options import Options, run_args, styles
+from ._progress import display
+from ._recipe import Recipe
+from ._result import Result, Step
+
+if TYPE_CHECKING:
+    from typing import Unpack
+
+    from ._arrays import PictureLike
+    from ._options import StyleLike
+
+    Callback = Callable[[Step], bool | None]
+    Progress = bool | Literal["auto", "text", "notebook"] | None
+
+# What came of the last run that was interrupted; read as `impasto.last_result`.
+last_result: Result | None = None
+
+
+class ImpastoWarning(UserWarning):
+    """A run ended, but not well."""
+
+
+class Stylizer:
+    """An encoder, styles and a recipe on a device, ready for any number of contents: `Stylizer("@swirls")("@lake")`.
+
+    Several threads may call one, and wait for each other; ones of their own paint at the same time.
+    """
+
+    def __init__(self, style: StyleLike = None, **options: Unpack[Options]) -> None:
+        """Checks everything and prepares it.
+
+        Args:
+            style: a painting, several, tuples of painting and weight, or a dictionary of them.
+            options: how it is painted, and on what.
+
+        Raises:
+            InvalidError: with everything that is wrong with styles and options.
+            MissingError: a picture or network is not there.
+        """
+        self._raw = _impasto.Stylizer(styles(style), run_args(options), None, False)
+
+    @classmethod
+    def _checked(cls, content: Any, style: Any, options: Mapping[str, Any]) -> Stylizer:
+        """One that was checked together with its first content, if there is one."""
+        return cls._made(_impasto.Stylizer(styles(style), run_args(options), content, False))
+
+    @classmethod
+    def _made(cls, raw: _impasto.Stylizer) -> Stylizer:
+        stylizer = cls.__new__(cls)
+        stylizer._raw = raw
+        return stylizer
+
+    def __call__(
+        self,
+        content: PictureLike,
+        *,
+        callback: Callback | None = None,
+        progress: Progress = "auto",
+        frames_every: int | None = None,
+        on_interrupt: Literal["raise", "return"] = "raise",
+    ) -> Result:
+        """Paints a content.
+
+        Args:
+            content: the photo.
+            callback: is called with every `Step`; the run ends after it where it returns False. What it raises ends the run,
+                too, and comes out as it was raised.
+            progress: how the run is shown: by a line on a terminal, by a bar with the picture so far in a notebook, and
+                otherwise not, unless True or False are given.
+            frames_every: keep the picture so far every so many steps, as `Result.frames`.
+            on_interrupt: what Ctrl-C does: raise KeyboardInterrupt, with the picture so far as `impasto.last_result`, or return
+                it.
+
+        Raises:
+            ImpastoError: the picture cannot be read or does not fit into memory.
+        """
+        source = raw_source(content, "content")
+        return self._paint(source, source, callback, progress, frames_every, on_interrupt)
+
+    def _paint(
+        self,
+        source: Any,
+        content: Any,
+        callback: Callback | None,
+        progress: Progress,
+        frames_every: int | None,
+        on_interrupt: Literal["raise", "return"],
+    ) -> Result:
+        """Paints `content`, or what it was checked with if that is None; `source` says its name."""
+        global last_result
+        if on_interrupt not in ("raise", "return"):
+            raise InvalidError(f"on_interrupt is {on_interrupt!r}: must be raise or return")
+        if frames_every is not None and frames_every < 1:
+            raise InvalidError(f"frames_every is {frames_every}: must be at least 1")
+        watch = _Watch(callback, progress, frames_every)
+        try:
+            painting, interruption = self._raw.paint(content, watch.tell, watch.pause)
+        finally:
+            watch.close()
+        name = _name(source)
+        result = Result(painting, name, f"{Path(name).stem}.png", watch.frames)
+        if interruption is not None:
+            last_result = result
+            if not (isinstance(interruption, KeyboardInterrupt) and on_interrupt == "return"):
+                raise interruption
+        if result.outcome == "diverged":
+            warnings.warn("the run went astray, this is its last good picture: use a smaller learning_rate", ImpastoWarning, 3)
+        for concern in result.concerns:
+            warnings.warn(concern, ImpastoWarning, 3)
+        return result
+
+    def map(self, contents: Iterable[PictureLike], **keywords: Any) -> Iterator[Result]:
+        """Paints contents one by one; keywords are those of a call."""
+        for content in contents:
+            yield self(content, **keywords)
+
+    def cancel(self) -> None:
+        """Ends the run that is under way after its step; to be called from another thread, or from a callback. The call
+        returns the picture so far."""
+        self._raw.cancel()
+
+    def plan(self, content: PictureLike) -> list[dict[str, int]]:
+        """What a run takes: width, height, steps and bytes of memory of each scale."""
+        return self._raw.plan(raw_source(content, "content"))
+
+    @property
+    def recipe(self) -> Recipe:
+        """The recipe by which it paints."""
+        return Recipe._of(self._raw.recipe)
+
+    @property
+    def encoder(self) -> str:
+        """The network that looks at pictures, or that paints."""
+        return self._raw.encoder
+
+    @property
+    def device(self) -> str:
+        """What does the work."""
+        return self._raw.device
+
+    def __repr__(self) -> str:
+        return f"<Stylizer {self.encoder}, {self.device}>"
+
+
+class _Watch:
+    """What is done with the steps of a run."""
+
+    def __init__(self, callback: Callback | None, progress: Progress, frames_every: int | None) -> None:
+        self.frames: list[Any] = []
+        self._callback = callback
+        self._display = display(progress)
+        self._frames_every = frames_every
+        self._taken = 0
+        self._drawn = -1.0
+        every_step = callback is not None or frames_every is not None
+        self.pause: float | None = None if every_step or self._display is None else self._display.pause
+        self.tell: Callable[[_impasto.Step], bool | None] | None = self._tell if every_step or self._display else None
+
+    def _tell(self, raw: _impasto.Step) -> bool | None:
+        step = Step(raw)
+        self._taken += 1
+        if self._frames_every is not None and self._taken % self._frames_every == 0:
+            self.frames.append(step.preview())
+        shown = self._display
+        if shown is not None and (step.progress >= 1 or step.seconds - self._drawn >= shown.pause):
+            shown.show(step)
+            self._drawn = step.seconds
+        return None if self._callback is None else self._callback(step)
+
+    def close(self) -> None:
+        if self._display is not None:
+            self._display.close()
+
+
+def _name(source: Any) -> str:
+    if isinstance(source, _impasto.Picture):
+        return source.name
+    return os.path.basename(source) if isinstance(source, str) else "content"
+
+
+def stylize(
+    content: PictureLike,
+    style: StyleLike = None,
+    *,
+    callback: Callback | None = None,
+    progress: Progress = "auto",
+    frames_every: int | None = None,
+    on_interrupt: Literal["raise", "return"] = "raise",
+    **options: Unpack[Options],
+) -> Result:
+    """Paints a content in a style: `stylize("@lake", "@swirls").save("lake.png")`.
+
+    A picture is a path, `"@name"` for a built-in one, the bytes of a file, a `Picture`, a PIL picture, or an array of NumPy,
+    torch, TensorFlow or JAX. The same call gives the same bytes as the program's `impasto stylize`.
+
+    Args:
+        content: the photo.
+        style: a painting, several, tuples of painting and weight, or a dictionary of them.
+        callback, progress, frames_every, on_interrupt: as of a `Stylizer`'s call.
+        options: how it is painted, and on what.
+
+    Raises:
+        InvalidError: with everything that is wrong with pictures and options.
+        MissingError: a picture or network is not there.
+        ImpastoError: something else failed.
+    """
+    source = raw_source(content, "content")
+    stylizer = Stylizer._checked(source, style, options)
+    return stylizer._paint(source, None, callback, progress, frames_every, on_interrupt)

@@ -1,0 +1,191 @@
+"""TensorFlow's tutorial, "Neural style transfer": its names and defaults over `Recipe("tensorflow")`.
+
+What the tutorial's reader defines in cells is here under the names of these cells; tensors are NumPy arrays, `[1, h, w, c]` of
+float32 in 0..1.
+
+    content_image, style_image = load_img("@lake"), load_img("@swirls")
+    extractor = StyleContentModel(style_layers, content_layers)
+    image = Variable(content_image)
+    for n in range(epochs):
+        for m in range(steps_per_epoch):
+            train_step(image, content_image, style_image)
+    tensor_to_image(image)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._picture import Picture
+from .._picture import load_img as _load_img
+from . import _common
+from ._common import Variable
+
+if TYPE_CHECKING:
+    from .._arrays import PictureLike
+
+    Array = np.ndarray[Any, Any]
+
+__all__ = [
+    "StyleContentModel",
+    "Variable",
+    "clip_0_1",
+    "content_layers",
+    "content_weight",
+    "epochs",
+    "gram_matrix",
+    "high_pass_x_y",
+    "imshow",
+    "load_img",
+    "num_content_layers",
+    "num_style_layers",
+    "steps_per_epoch",
+    "style_content_loss",
+    "style_layers",
+    "style_transfer",
+    "style_weight",
+    "tensor_to_image",
+    "total_variation_loss",
+    "total_variation_weight",
+    "train_step",
+]
+
+RECIPE = "tensorflow"
+
+content_layers = ["block5_conv2"]
+style_layers = ["block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1"]
+num_content_layers = len(content_layers)
+num_style_layers = len(style_layers)
+style_weight = 1e-2
+content_weight = 1e4
+total_variation_weight = 30
+epochs = 10
+steps_per_epoch = 100
+
+
+def load_img(path_to_img: PictureLike, max_dim: int = 512) -> Array:
+    """Reads a picture with a long side of 512 px: `[1, h, w, 3]` of float32 in 0..1."""
+    return _common.batch(_load_img(path_to_img, max_dim))
+
+
+def imshow(image: Any, title: str | None = None) -> None:
+    """Draws a picture. Needs matplotlib."""
+    _common.show(image, title)
+
+
+def tensor_to_image(tensor: Any) -> Picture:
+    """The picture of a tensor in 0..1."""
+    return _common.picture_of(tensor)
+
+
+def clip_0_1(image: Any) -> Array:
+    """The image with its values brought into 0..1."""
+    return np.clip(np.asarray(image), 0.0, 1.0)
+
+
+def gram_matrix(input_tensor: Any) -> Array:
+    """Gram matrices of features `[b, h, w, c]`, over h·w: `[b, c, c]`."""
+    return _common.gram(input_tensor)
+
+
+class StyleContentModel:
+    """What content layers see of an image, and the Gram matrices of what style layers see."""
+
+    def __init__(self, style_layers: Sequence[str], content_layers: Sequence[str]) -> None:
+        self.style_layers = list(style_layers)
+        self.content_layers = list(content_layers)
+        self.num_style_layers = len(self.style_layers)
+
+    def __call__(self, inputs: Any) -> dict[str, dict[str, Array]]:
+        """`{"content": {layer: features}, "style": {layer: Gram matrix}}` of an image in 0..1."""
+        seen = _common.features(inputs, [*self.style_layers, *self.content_layers])
+        return {
+            "content": {name: seen[name] for name in self.content_layers},
+            "style": {name: gram_matrix(seen[name]) for name in self.style_layers},
+        }
+
+    call = __call__
+
+
+def style_content_loss(
+    outputs: Mapping[str, Mapping[str, Array]],
+    style_targets: Mapping[str, Array],
+    content_targets: Mapping[str, Array],
+) -> float:
+    """The weighted means of squared differences, over the number of layers. The tutorial takes the targets from its globals."""
+    style = sum(float(np.mean((output - style_targets[name]) ** 2)) for name, output in outputs["style"].items())
+    content = sum(float(np.mean((output - content_targets[name]) ** 2)) for name, output in outputs["content"].items())
+    return style * style_weight / len(outputs["style"]) + content * content_weight / len(outputs["content"])
+
+
+def high_pass_x_y(image: Any) -> tuple[Array, Array]:
+    """Differences of neighbours, beside and below each other."""
+    array = np.asarray(image)
+    return array[:, :, 1:, :] - array[:, :, :-1, :], array[:, 1:, :, :] - array[:, :-1, :, :]
+
+
+def total_variation_loss(image: Any) -> float:
+    """The sum of absolute differences of neighbours."""
+    x_deltas, y_deltas = high_pass_x_y(image)
+    return float(np.abs(x_deltas).sum() + np.abs(y_deltas).sum())
+
+
+def _options(weights: Mapping[str, float], style: Sequence[str], content: Sequence[str]) -> dict[str, Any]:
+    return {
+        **weights,
+        **_common.layer_options(RECIPE, "content", content),
+        **_common.layer_options(RECIPE, "style", style),
+    }
+
+
+def train_step(
+    image: Variable,
+    content_image: Any,
+    style_image: Any,
+    *,
+    style_weight: float = style_weight,
+    content_weight: float = content_weight,
+    total_variation_weight: float = total_variation_weight,
+    extractor: StyleContentModel | None = None,
+) -> float:
+    """Takes a step of Adam on a `Variable`, and returns the loss before it. The tutorial takes the pictures from its globals."""
+    model = extractor or StyleContentModel(style_layers, content_layers)
+    weights = {
+        "style_weight": style_weight,
+        "content_weight": content_weight,
+        "total_variation_weight": total_variation_weight,
+    }
+    options = _options(weights, model.style_layers, model.content_layers)
+    losses = image.take(RECIPE, content_image, _common.picture_of(style_image), "hwc", **options)
+    return sum(losses.values())
+
+
+def style_transfer(
+    content_image: Any,
+    style_image: Any,
+    *,
+    epochs: int = epochs,
+    steps_per_epoch: int = steps_per_epoch,
+    style_weight: float = style_weight,
+    content_weight: float = content_weight,
+    total_variation_weight: float = total_variation_weight,
+    callback: Any = None,
+) -> Array:
+    """The tutorial's loops in one call: `[1, h, w, 3]` of float32."""
+    from .._stylize import stylize
+
+    result = stylize(
+        _common.picture_of(content_image),
+        _common.picture_of(style_image),
+        recipe=RECIPE,
+        size="original",
+        steps=epochs * steps_per_epoch,
+        style_weight=style_weight,
+        content_weight=content_weight,
+        total_variation_weight=total_variation_weight,
+        callback=callback,
+    )
+    return _common.batch(result.picture)

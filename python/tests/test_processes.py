@@ -1,0 +1,184 @@
+"""Other processes, signals, memory, time."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+
+import impasto
+import numpy as np
+import pytest
+from impasto import ForkedError
+
+NO_FORK = not hasattr(os, "fork")
+
+
+def paint(size: int) -> bytes:
+    return impasto.stylize("@lake", "@swirls", quality="instant", size=size).numpy().tobytes()
+
+
+def python(text: str, **options) -> subprocess.CompletedProcess[str]:
+    words = [sys.executable, "-W", "error", "-c", textwrap.dedent(text)]
+    return subprocess.run(words, text=True, capture_output=True, timeout=120, **options)
+
+
+@pytest.mark.filterwarnings("ignore:This process.*fork:DeprecationWarning")
+@pytest.mark.skipif(NO_FORK, reason="this system does not fork")
+def test_a_fork_of_a_process_that_has_painted_is_told(instant, photo):
+    instant(photo)
+    with multiprocessing.get_context("fork").Pool(1) as pool, pytest.raises(ForkedError, match="spawn"):
+        pool.apply(paint, (32,))
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        assert pool.submit(paint, 32).result(60) == paint(32)
+
+
+@pytest.mark.skipif(NO_FORK, reason="this system does not fork")
+def test_forks_of_a_process_that_has_not_painted_paint():
+    done = python("""
+        import multiprocessing
+        import impasto
+        def paint(size):
+            return impasto.stylize("@lake", "@swirls", quality="instant", size=size).picture.width
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            print(pool.map(paint, [32, 48]))
+        print(paint(32))
+    """)
+    assert done.stdout == "[32, 48]\n32\n", done.stderr
+
+
+def test_joblib(instant, photo):
+    joblib = pytest.importorskip("joblib")
+    assert joblib.Parallel(2)(joblib.delayed(paint)(size) for size in (32, 40)) == [paint(32), paint(40)]
+
+
+class Painted:
+    """What a DataLoader loads, in processes of its own."""
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return impasto.stylize("@lake", "@swirls", quality="instant", size=32).numpy("float32", "chw")
+
+
+def test_a_dataloader(instant, photo):
+    data = pytest.importorskip("torch.utils.data")
+    instant(photo)
+    loader = data.DataLoader(Painted(), batch_size=2, num_workers=2, multiprocessing_context="forkserver")
+    assert next(iter(loader)).shape == (2, 3, 21, 32)
+
+
+SCRIPT = """
+    import os, signal, sys, impasto
+    def callback(step):
+        if step.step == 2:
+            os.kill(os.getpid(), signal.SIGINT)
+    HANDLER
+    try:
+        result = impasto.stylize("@lake", "@swirls", size=48, steps=100_000, init="content", CALLBACK)
+        print("returned", result.outcome)
+    except KeyboardInterrupt:
+        print("interrupted", impasto.last_result.outcome, impasto.last_result.picture.width)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are others there")
+@pytest.mark.parametrize(
+    ("callback", "expected"),
+    [
+        ("callback=callback", "interrupted stopped 48\n"),
+        ("callback=callback, on_interrupt='return'", "returned stopped\n"),
+        ("", "interrupted stopped 48\n"),
+        ("on_interrupt='return'", "returned stopped\n"),
+    ],
+)
+def test_ctrl_c_keeps_the_picture(callback, expected):
+    alarm = "" if "callback" in callback else "import threading; threading.Timer(1, os.kill, (os.getpid(), 2)).start()"
+    done = python(SCRIPT.replace("CALLBACK", callback).replace("HANDLER", alarm))
+    assert done.stdout == expected, done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals are others there")
+def test_ctrl_c_of_the_program_keeps_the_picture(tmp_path):
+    words = ["stylize", "@lake", "--style", "@swirls", "--size", "48", "--init", "content", "--steps", "1000000"]
+    words += ["--progress", "json", "-o", "out.png"]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "impasto", *words], cwd=tmp_path, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert running.stdout is not None
+    while '"step"' not in running.stdout.readline():
+        pass
+    running.send_signal(signal.SIGINT)
+    said = running.communicate(timeout=60)[1]
+    assert running.returncode == 130 and "stopped by Ctrl-C after" in said, said
+    assert impasto.Picture(tmp_path / "out.png").width == 48
+
+
+def test_other_threads_run_meanwhile(photo):
+    painter = impasto.Stylizer("@swirls", size=96, steps=10, init="content")
+    counted = [0]
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(painter, photo)
+        while not running.done():
+            counted[0] += 1
+            time.sleep(0.001)
+    assert counted[0] > 20, "the interpreter is not held"
+
+
+def resident() -> int:
+    """Kilobytes of memory that the process has."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        pytest.skip("this system does not tell")
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1])
+
+
+def test_calls_leave_nothing_behind():
+    painter = impasto.Stylizer("@swirls", quality="instant", size=16, threads=1, device="cpu")
+    tiny = np.zeros((16, 16, 3), np.uint8)
+
+    def calls(count):
+        for _ in range(count):
+            painter(tiny, callback=lambda step: True).numpy()
+        gc.collect()
+
+    calls(100)
+    before = resident()
+    calls(300)
+    assert resident() - before < 3 << 10
+
+
+def test_a_call_costs_little(photo):
+    painter = impasto.Stylizer("@swirls", quality="instant", size=16)
+    large = np.zeros((512, 512, 3), np.uint8)
+
+    def beside(picture):
+        began = time.perf_counter()
+        result = painter(picture)
+        result.picture.numpy()
+        return time.perf_counter() - began - result.seconds
+
+    # The least of some: the machine may be busy.
+    assert min(beside(photo) for _ in range(20)) < 0.005
+    assert min(beside(large) for _ in range(20)) < 0.030, "resizing is its own, and no more"
+
+
+def test_import_is_quick_and_brings_nothing_along():
+    done = python("""
+        import sys, time
+        began = time.process_time()
+        import impasto
+        print(time.process_time() - began)
+        print([name for name in ("numpy", "PIL", "IPython", "matplotlib", "subprocess") if name in sys.modules])
+    """)
+    seconds, brought = done.stdout.splitlines()
+    assert float(seconds) < 0.3 and brought == "[]"
