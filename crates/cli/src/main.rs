@@ -22,6 +22,7 @@ mod job;
 mod logger;
 mod made;
 mod manual;
+mod metrics;
 mod models;
 mod npy;
 mod options;
@@ -148,6 +149,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Inspect(Inspect::Loss(args)) => inspect::loss(&args),
         Command::Inspect(Inspect::Encoder(args)) => inspect::encoder(&args),
         Command::Inspect(Inspect::Picture(args)) => made::inspect(&args),
+        Command::Metrics(args) => metrics::run(&args),
         Command::Colors(args) => colors::run(&args),
         Command::Flow(args) => flow::run(&args),
         Command::Train(command) => train::run(&command),

@@ -11,13 +11,14 @@
 
 use super::Session;
 use super::parameterization::{Parameterization, PixelParameters};
+use super::pyramid::PyramidParameters;
 use crate::Result;
 use crate::observer::Scale;
 use crate::optim::{Parameters, Shapes};
 use crate::picture::Picture;
 use crate::region::Region;
 use crate::regions::Shares;
-use impasto_compute::{Device, Patch, Size, Tensor, Window};
+use impasto_compute::{Align, Device, Patch, Size, Tensor, Window};
 use std::sync::Arc;
 
 /// Pixels added on each side: a multiple of the strides of all layers, so that pools lie as they would without.
@@ -151,21 +152,21 @@ fn mirrored_plane(plane: &[f32], size: Size, margin: usize) -> Result<Vec<f32>> 
     Ok(wide.rgb()[..wide.width() * wide.height()].to_vec())
 }
 
-/// The pixels of a picture, of which networks and losses see a mirrored margin, too.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct MirroredPixels {
-    pub(super) pixels: PixelParameters,
+/// The parameters of a picture, of which networks and losses see a mirrored margin, too.
+#[derive(Clone, Debug)]
+pub(super) struct Mirrored {
+    pub(super) inner: Arc<dyn Parameterization>,
     /// Pixels added on each side.
     pub(super) margin: usize,
 }
 
-impl Parameterization for MirroredPixels {
+impl Parameterization for Mirrored {
     fn shapes(&self, size: (usize, usize)) -> Shapes {
-        self.pixels.shapes(size)
+        self.inner.shapes(size)
     }
 
     fn range(&self) -> Option<(f32, f32)> {
-        self.pixels.range()
+        self.inner.range()
     }
 
     fn parameters(
@@ -174,7 +175,7 @@ impl Parameterization for MirroredPixels {
         planes: Vec<f32>,
         size: (usize, usize),
     ) -> Result<Parameters> {
-        self.pixels.parameters(device, planes, size)
+        self.inner.parameters(device, planes, size)
     }
 
     fn to_image<'p>(
@@ -183,7 +184,8 @@ impl Parameterization for MirroredPixels {
         parameters: &'p Parameters,
         made: &'p mut Option<Tensor>,
     ) -> Result<&'p Tensor> {
-        let picture = &parameters.tensors()[0];
+        let mut own = None;
+        let picture = self.inner.to_image(device, parameters, &mut own)?;
         let wide = extended(device, picture, self.margin, Axis::Columns)?;
         Ok(made.insert(extended(device, &wide, self.margin, Axis::Rows)?))
     }
@@ -192,7 +194,7 @@ impl Parameterization for MirroredPixels {
         let wide = folded(device, &image, self.margin, Axis::Rows)?;
         drop(image);
         let picture = folded(device, &wide, self.margin, Axis::Columns)?;
-        Ok(Parameters::from(picture))
+        self.inner.gradient(device, picture)
     }
 
     fn planes(
@@ -201,7 +203,7 @@ impl Parameterization for MirroredPixels {
         values: Vec<Vec<f32>>,
         size: (usize, usize),
     ) -> Result<Vec<f32>> {
-        self.pixels.planes(device, values, size)
+        self.inner.planes(device, values, size)
     }
 }
 
@@ -217,10 +219,18 @@ impl Session<'_> {
 
     /// What is optimised at a scale.
     pub(super) fn parameterization(&self, scale: Scale) -> Arc<dyn Parameterization> {
-        let pixels = PixelParameters(self.settings.pixels);
+        let pixels = self.settings.pixels;
+        let inner: Arc<dyn Parameterization> = match self.settings.pyramid {
+            0 => Arc::new(PixelParameters(pixels)),
+            levels => Arc::new(PyramidParameters {
+                pixels,
+                levels,
+                align: Align::Borders,
+            }),
+        };
         match self.margin(scale) {
-            0 => Arc::new(pixels),
-            margin => Arc::new(MirroredPixels { pixels, margin }),
+            0 => inner,
+            margin => Arc::new(Mirrored { inner, margin }),
         }
     }
 
@@ -294,8 +304,8 @@ mod tests {
             let planes: Vec<f32> = planes.iter().map(|x| 0.5 + 0.4 * x).collect();
             let picture = Picture::new(width, height, planes.clone())?;
             let expected = mirrored(picture, MARGIN)?;
-            let image = MirroredPixels {
-                pixels: PixelParameters(Pixels::Unit),
+            let image = Mirrored {
+                inner: Arc::new(PixelParameters(Pixels::Unit)),
                 margin: MARGIN,
             };
             let parameters = image.parameters(&device, planes.clone(), (height, width))?;
@@ -314,8 +324,8 @@ mod tests {
     #[test]
     fn gradients_come_back_by_the_adjoint() -> Result<()> {
         let device = ReferenceDevice::new();
-        let image = MirroredPixels {
-            pixels: PixelParameters(Pixels::Unit),
+        let image = Mirrored {
+            inner: Arc::new(PixelParameters(Pixels::Unit)),
             margin: 5,
         };
         let (height, width) = (3, 17);
