@@ -64,6 +64,8 @@ pub enum Command {
     /// Look inside: losses and gradients, encoders, pictures
     #[command(subcommand)]
     Inspect(Inspect),
+    /// Measure results: how much of the photo and of the painting is in them
+    Metrics(Box<crate::metrics::Arguments>),
     /// Tell the motion from one frame to another
     Flow(crate::flow::Arguments),
     /// Give the colours of one picture to another, without painting
@@ -108,6 +110,7 @@ impl Command {
             #[cfg(feature = "studio")]
             Command::Studio(args) => Some(&args.device.cpu),
             Command::Inspect(Inspect::Loss(args)) => Some(&args.device.cpu),
+            Command::Metrics(args) => Some(args.cpu()),
             Command::Bench(Bench::Step(args)) => Some(&args.device.cpu),
             Command::Train(train::Train::Style(args)) => Some(&args.cpu),
             _ => None,

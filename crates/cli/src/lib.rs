@@ -24,6 +24,7 @@ mod learning;
 mod logger;
 mod made;
 mod manual;
+mod metrics;
 mod models;
 mod npy;
 mod options;
@@ -158,6 +159,7 @@ fn run(cli: Cli) -> Result<Exit, Failure> {
         Command::Inspect(Inspect::Loss(args)) => inspect::loss(&args),
         Command::Inspect(Inspect::Encoder(args)) => inspect::encoder(&args),
         Command::Inspect(Inspect::Picture(args)) => made::inspect(&args),
+        Command::Metrics(args) => metrics::run(&args),
         Command::Colors(args) => colors::run(&args),
         Command::Flow(args) => flow::run(&args),
         Command::Train(command) => train::run(&command),

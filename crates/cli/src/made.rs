@@ -77,7 +77,7 @@ pub fn read(args: &Run, recipe: Option<&OsStr>, problems: &mut Problems) -> Opti
 
 /// The encoder of a picture, unless another one is chosen; of recipes that optimise, since others have none.
 pub fn encoder(choice: EncoderChoice, made: Option<&Made>) -> EncoderChoice {
-    match made.filter(|made| choice.name.is_none() && made.recipe.optimize().is_some()) {
+    match made.filter(|made| choice.name.is_none() && made.recipe.looks()) {
         Some(made) => EncoderChoice {
             name: Some(made.encoder.as_str().into()),
             ..choice

@@ -9,7 +9,7 @@
 //!
 //! The crate is coarse on purpose. A whole forward or backward pass is one call, so that a device may fuse
 //! bias, ReLU and pooling into its convolutions and keep one bit where others keep an activation; around it
-//! stand about twenty small operations ([`Device`]). Every call moves megabytes, so dynamic dispatch is free
+//! stand about thirty small operations ([`Device`]). Every call moves megabytes, so dynamic dispatch is free
 //! and no type parameter leaks.
 //!
 //! Devices: [`mod@reference`] (naive loops in f64: the oracle), [`cpu`] (Winograd convolutions in SIMD) and, with the feature
@@ -65,13 +65,15 @@ pub mod wgpu;
 mod window;
 
 pub use device::{
-    AdamBuffers, AdamStep, Device, Hardware, MatrixOps, Moments, Reduction, SpatialOps, Statistics,
-    TotalVariation, VectorOps,
+    AdamBuffers, AdamStep, Align, Device, Eigen, Hardware, Matching, MatrixOps, Moments, Nearest,
+    Point, Reduction, SpatialOps, Statistics, TotalVariation, VectorOps,
 };
 /// The traits of devices, for whoever holds one by its own type; a [`Device`] that is `dyn` has all their methods.
 pub mod prelude {
     pub use crate::graph::{Graphs, Learning};
-    pub use crate::{Device, Hardware, MatrixOps, Networks, SpatialOps, Statistics, VectorOps};
+    pub use crate::{
+        Device, Hardware, Matching, MatrixOps, Networks, SpatialOps, Statistics, VectorOps,
+    };
 }
 
 pub use error::{Advice, ComputeError, Result};

@@ -47,6 +47,7 @@ pub mod learn;
 pub mod loss;
 mod mask;
 mod method;
+pub mod metrics;
 pub mod named;
 pub mod nets;
 mod observer;

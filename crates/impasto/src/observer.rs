@@ -34,7 +34,7 @@ impl Observer for Ignore {
 }
 
 /// One size of a coarse-to-fine run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Scale {
     /// Width of the picture in pixels.
     pub width: usize,

@@ -3,7 +3,9 @@
 use crate::checkpoint::Checkpoints;
 use crate::encoder::{Encoder, Substitution};
 use crate::method::feedforward::FeedForwardMethod;
+use crate::method::nnst::NnstMethod;
 use crate::method::optimize::OptimizeMethod;
+use crate::method::strotss::StrotssMethod;
 use crate::method::{
     CalibratedLayer, ExtraTerms, Inspection, LEAST_TILE, Method, Pace, Painter, PainterSpec,
     RunLimits, RunPlan, Setup, Stylized, style_problems,
@@ -83,8 +85,7 @@ impl Stylizer {
             (Some(needed), _) => return Err(missing(needed.name(), "needs a network of its own")),
             (None, _) => None,
         };
-        let optimises = recipe.optimize().is_some();
-        let name = match (encoder.filter(|_| optimises), painter) {
+        let name = match (encoder.filter(|_| recipe.looks()), painter) {
             (Some(encoder), _) => encoder.name(),
             (None, Some(painter)) => &painter.name,
             (None, None) => return Err(missing("optimize", "needs an encoder")),
@@ -106,6 +107,12 @@ impl Stylizer {
         let method: Box<dyn Method> = match (&setup.recipe.method, encoder, &setup.painter) {
             (MethodSettings::Optimize(settings), Some(encoder), _) => {
                 Box::new(OptimizeMethod::new(&setup, settings, encoder)?)
+            }
+            (MethodSettings::Nnst(settings), Some(encoder), _) => {
+                Box::new(NnstMethod::new(&setup, settings, encoder)?)
+            }
+            (MethodSettings::Strotss(settings), Some(encoder), _) => {
+                Box::new(StrotssMethod::new(&setup, settings, encoder)?)
             }
             (_, _, Some(painter)) => Box::new(FeedForwardMethod::new(&setup, painter.clone())?),
             (_, _, None) => return Err(missing("optimize", "needs an encoder")),

@@ -13,6 +13,7 @@ mod interrupt;
 mod lists;
 mod made;
 mod manual;
+mod metrics;
 mod models;
 mod networks;
 mod plan;

@@ -3,9 +3,10 @@
 use super::array::{self, get};
 use super::mixing::{Matrix, Operand, Pixels};
 use super::simd::LANES;
-use super::{CpuDevice, fidelity};
+use super::{CpuDevice, eigen, fidelity};
 use crate::device::{Mixture, side};
-use crate::{MatrixOps, Result, Scalar, Tensor};
+use crate::reference::ordered;
+use crate::{Eigen, MatrixOps, Result, Scalar, Tensor};
 
 impl MatrixOps for CpuDevice {
     fn trace(&self, matrix: &Tensor) -> Result<Scalar> {
@@ -50,5 +51,15 @@ impl MatrixOps for CpuDevice {
         };
         matrix.apply(context, Pixels::all(h * w), operand)?;
         array::put_blocked(context, mixed, [outputs, h, w])
+    }
+
+    fn eigen(&self, matrix: &Tensor) -> Result<Eigen> {
+        let c = side("eigen", matrix)?;
+        let values: Vec<f64> = get("eigen", matrix)?
+            .iter()
+            .map(|&v| f64::from(v))
+            .collect();
+        let (values, rows) = eigen::symmetric(&values, c);
+        Ok(ordered(&values, &rows, c))
     }
 }

@@ -5,7 +5,7 @@
 //! * `graph` runs graphs of any shape, forwards;
 //! * `network` prepares a network, and `sweep` runs it, there and back: a whole picture, a tile, features or strips, which
 //!   differ in how many rows each stage makes at a time and in what is kept;
-//! * `vector`, `spatial`, `statistics` and `matrix` are the operations of the traits of these names, cut into `chunks`;
+//! * `vector`, `spatial`, `statistics`, `matrix` and `matching` are the operations of the traits of these names, cut into `chunks`;
 //!   `fidelity` stands on products of `square` matrices, triangular `factor`s and the `polar` decomposition.
 //!
 //! Results are bit-identical for any number of threads: work is cut by the size of the data, never by the number of
@@ -16,6 +16,7 @@ mod bf16;
 mod chunks;
 mod convolution;
 mod convolve;
+mod eigen;
 mod estimate;
 mod factor;
 mod fidelity;
@@ -28,6 +29,7 @@ mod heads;
 mod invert;
 mod kernel;
 mod laps;
+mod matching;
 mod matrix;
 mod memory;
 mod mixing;
@@ -37,6 +39,7 @@ mod patches;
 mod peak;
 mod pointwise;
 pub(crate) mod polar;
+mod resize;
 mod results;
 mod shared;
 mod simd;

@@ -4,9 +4,9 @@ use super::array::{Layout, get, get_mut};
 use super::chunks::each;
 use super::shared::Shared;
 use super::simd::LANES;
-use super::{CpuDevice, variation};
+use super::{CpuDevice, resize, variation};
 use crate::device::weighted;
-use crate::{Patch, Reduction, Result, Scalar, SpatialOps, Tensor, TotalVariation, Window};
+use crate::{Align, Patch, Reduction, Result, Scalar, SpatialOps, Tensor, TotalVariation, Window};
 use rayon::prelude::*;
 
 impl SpatialOps for CpuDevice {
@@ -74,5 +74,13 @@ impl SpatialOps for CpuDevice {
         k: f32,
     ) -> Result<(Scalar, Tensor)> {
         variation::total_variation(&self.context, image, kind, reduction, k)
+    }
+
+    fn resized(&self, x: &Tensor, size: [usize; 2], align: Align) -> Result<Tensor> {
+        resize::resized(self, x, size, align)
+    }
+
+    fn resized_adjoint(&self, y: &Tensor, size: [usize; 2], align: Align) -> Result<Tensor> {
+        resize::adjoint(self, y, size, align)
     }
 }

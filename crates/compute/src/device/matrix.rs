@@ -4,6 +4,15 @@ use super::Hardware;
 use super::fallback::{Fallback, REFERENCE};
 use crate::{ComputeError, Result, Scalar, Tensor};
 
+/// Eigenvalues of a symmetric matrix, the greatest first, and their vectors.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Eigen {
+    /// Eigenvalues, `[c]`.
+    pub values: Vec<f64>,
+    /// Orthonormal eigenvectors as rows, `[c, c]`; the entry of each that is greatest in magnitude is positive.
+    pub vectors: Vec<f64>,
+}
+
 /// Functions of square matrices `[c, c]`, and matrices applied to features.
 pub trait MatrixOps: Hardware {
     /// Sum of the diagonal of a square matrix.
@@ -38,6 +47,13 @@ pub trait MatrixOps: Hardware {
         let (matrix, bias) = (fallback.operand(matrix)?, fallback.operand(bias)?);
         let features = fallback.operand(features)?;
         fallback.result(REFERENCE.mix_channels(&features, &matrix, &bias)?)
+    }
+
+    /// Eigenvalues and eigenvectors of a symmetric matrix, on the host. Of one with entries that are no numbers, numbers
+    /// that mean nothing.
+    fn eigen(&self, matrix: &Tensor) -> Result<Eigen> {
+        let processor = Fallback::to_processor(self, "eigen")?;
+        processor.device().eigen(&processor.operand(matrix)?)
     }
 }
 

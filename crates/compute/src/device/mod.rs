@@ -10,27 +10,35 @@
 //! | [`SpatialOps`] | images and maps `[c, h, w]` | `spatial.rs` |
 //! | [`Statistics`] | moments of features | `statistics.rs` |
 //! | [`MatrixOps`] | square matrices, and features by matrices | `matrix.rs` |
+//! | [`Matching`] | feature vectors at places, and which are alike | `matching.rs` |
 //! | [`Networks`] | | `network.rs` |
 //! | [`Graphs`](crate::graph::Graphs) | | `graph.rs` |
 //! | [`Learning`] | | `learning.rs` |
 //!
 //! Every operation of these traits but those of [`Hardware`], [`Networks`], [`Graphs`](crate::graph::Graphs) and
-//! [`Learning`] has a default: the reference computes it (`fallback`), which is slow and says so.
+//! [`Learning`] has a default: the reference computes it (`fallback`), which is slow and says so, or the processor where that
+//! would take too long.
 
 mod fallback;
 mod hardware;
+mod matching;
 mod matrix;
 mod spatial;
 mod statistics;
 mod vector;
 
 pub use hardware::Hardware;
-pub use matrix::MatrixOps;
-pub use spatial::{Reduction, SpatialOps, TotalVariation};
+pub use matching::{Matching, Nearest, Point};
+pub use matrix::{Eigen, MatrixOps};
+pub use spatial::{Align, Reduction, SpatialOps, TotalVariation};
 pub use statistics::{Moments, Statistics};
 pub use vector::{AdamBuffers, AdamStep, VectorOps};
 
+pub(crate) use matching::{
+    Gathering, LEAST_SQUARE, Running, matched, matrix as rows, pair, with_vector,
+};
 pub(crate) use matrix::{Mixture, side};
+pub(crate) use spatial::{Sample, resizable, samples};
 pub(crate) use statistics::weighted;
 pub(crate) use vector::{greatest, same};
 
@@ -50,6 +58,12 @@ use crate::graph::Learning;
 /// Every operation returns [`ComputeError::Shape`](crate::ComputeError::Shape) for operands that do not fit,
 /// [`ComputeError::ForeignTensor`](crate::ComputeError::ForeignTensor) for tensors of another device, and
 /// whatever the hardware may report.
-pub trait Device: VectorOps + SpatialOps + Statistics + MatrixOps + Networks + Learning {}
+pub trait Device:
+    VectorOps + SpatialOps + Statistics + MatrixOps + Matching + Networks + Learning
+{
+}
 
-impl<D: VectorOps + SpatialOps + Statistics + MatrixOps + Networks + Learning> Device for D {}
+impl<D: VectorOps + SpatialOps + Statistics + MatrixOps + Matching + Networks + Learning> Device
+    for D
+{
+}

@@ -2,7 +2,7 @@
 
 use super::{ReferenceDevice, get, put};
 use crate::device::{Mixture, same, side};
-use crate::{MatrixOps, Result, Scalar, Tensor};
+use crate::{Eigen, MatrixOps, Result, Scalar, Tensor};
 
 impl MatrixOps for ReferenceDevice {
     fn trace(&self, matrix: &Tensor) -> Result<Scalar> {
@@ -56,6 +56,32 @@ impl MatrixOps for ReferenceDevice {
         }
         Ok(put(mixed, &[outputs, h, w]))
     }
+
+    fn eigen(&self, matrix: &Tensor) -> Result<Eigen> {
+        let c = side("eigen", matrix)?;
+        let (values, columns) = eigenvectors(get("eigen", matrix)?, c);
+        Ok(ordered(&values, &transposed(&columns, c), c))
+    }
+}
+
+/// Eigenvalues, the greatest first, with their vectors as rows, whose signs do not depend on the way they were found.
+pub(crate) fn ordered(values: &[f64], rows: &[f64], c: usize) -> Eigen {
+    let mut order: Vec<usize> = (0..c).collect();
+    order.sort_by(|&i, &j| values[j].total_cmp(&values[i]));
+    let mut vectors = Vec::with_capacity(c * c);
+    for &i in &order {
+        let row = &rows[i * c..][..c];
+        let greatest = row
+            .iter()
+            .copied()
+            .max_by(|x, y| x.abs().total_cmp(&y.abs()));
+        let sign = greatest.unwrap_or(1.0).signum();
+        vectors.extend(row.iter().map(|v| v * sign));
+    }
+    Eigen {
+        values: order.iter().map(|&i| values[i]).collect(),
+        vectors,
+    }
 }
 
 /// Lower Cholesky factor of a symmetric matrix `[c, c]`; pivots below `1e-13` of the largest diagonal entry
@@ -95,9 +121,16 @@ fn product(a: &[f64], b: &[f64], c: usize) -> Vec<f64> {
     out
 }
 
-/// `V·diag(f(λ))·Vᵀ` and the eigenvalues `λ` of a symmetric matrix, by cyclic Jacobi rotations
-/// (Golub and Van Loan, Matrix Computations, algorithm 8.5.3).
+/// `V·diag(f(λ))·Vᵀ` and the eigenvalues `λ` of a symmetric matrix.
 fn function_of_symmetric(matrix: &[f64], c: usize, f: impl Fn(f64) -> f64) -> (Vec<f64>, Vec<f64>) {
+    let (eigenvalues, v) = eigenvectors(matrix, c);
+    let scaled: Vec<f64> = (0..c * c).map(|k| v[k] * f(eigenvalues[k % c])).collect();
+    (product(&scaled, &transposed(&v, c), c), eigenvalues)
+}
+
+/// Eigenvalues `λ` of a symmetric matrix and their vectors as columns, by cyclic Jacobi rotations
+/// (Golub and Van Loan, Matrix Computations, algorithm 8.5.3).
+fn eigenvectors(matrix: &[f64], c: usize) -> (Vec<f64>, Vec<f64>) {
     const SWEEPS: usize = 60;
     let mut a = matrix.to_vec();
     let mut v = vec![0.0; c * c];
@@ -139,7 +172,5 @@ fn function_of_symmetric(matrix: &[f64], c: usize, f: impl Fn(f64) -> f64) -> (V
             }
         }
     }
-    let eigenvalues: Vec<f64> = (0..c).map(|i| a[i * c + i]).collect();
-    let scaled: Vec<f64> = (0..c * c).map(|k| v[k] * f(eigenvalues[k % c])).collect();
-    (product(&scaled, &transposed(&v, c), c), eigenvalues)
+    ((0..c).map(|i| a[i * c + i]).collect(), v)
 }

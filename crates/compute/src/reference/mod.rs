@@ -5,12 +5,15 @@
 
 mod graph;
 mod learning;
+mod matching;
 mod matrix;
 mod network;
 mod spatial;
 mod statistics;
 mod variation;
 mod vector;
+
+pub(crate) use matrix::ordered;
 
 use crate::{ComputeError, Hardware, NetSpec, Network, Networks, Result, Storage, Tensor};
 use std::any::Any;

@@ -188,6 +188,9 @@ impl Hardware for GpuDevice {
     }
 }
 
+/// The processor does it.
+impl crate::Matching for GpuDevice {}
+
 impl Networks for GpuDevice {
     fn network(&self, spec: &NetSpec) -> Result<Box<dyn Network>> {
         let context = Arc::clone(&self.context);

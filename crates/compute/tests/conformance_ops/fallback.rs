@@ -1,6 +1,6 @@
 //! A device that lacks operations gives what the reference gives, and the log says so once for each.
 
-use super::{ROUNDING, Results, each, images, matrices, refusals, values, vectors};
+use super::{ROUNDING, Results, each, images, matching, matrices, refusals, values, vectors};
 use impasto_compute::graph::{Graph, GraphSpec, Learner, Wanted};
 use impasto_compute::prelude::*;
 use impasto_compute::reference::ReferenceDevice;
@@ -61,6 +61,7 @@ impl VectorOps for Bare {}
 impl SpatialOps for Bare {}
 impl Statistics for Bare {}
 impl MatrixOps for Bare {}
+impl Matching for Bare {}
 
 impl Networks for Bare {
     fn network(&self, _: &NetSpec) -> Result<Box<dyn Network>> {
@@ -90,7 +91,7 @@ impl Learning for Bare {
 }
 
 /// Every operation that has a fallback.
-const OPERATIONS: [&str; 22] = [
+const OPERATIONS: [&str; 34] = [
     "copy",
     "zeros",
     "axpby",
@@ -113,6 +114,18 @@ const OPERATIONS: [&str; 22] = [
     "cholesky",
     "fidelity",
     "mix_channels",
+    "resized",
+    "resized_adjoint",
+    "eigen",
+    "gather",
+    "scatter",
+    "mean_of_rows",
+    "add_to_rows",
+    "normalize_rows",
+    "product",
+    "nearest",
+    "nearest_among",
+    "matched_cosine",
 ];
 
 fn pasted(device: &dyn Device) -> Result<Results> {
@@ -158,6 +171,10 @@ fn script(device: &dyn Device) -> Result<Results> {
     results.extend(images::scaled_script(device, [3, 5, 7])?);
     results.extend(factored(device)?);
     results.extend(matrices::mix_script(device, [5, 3], [2, 4])?);
+    results.extend(matching::gathered_script(device, [5, 4, 3], 7)?);
+    results.extend(matching::rows_script(device, [6, 9], 4)?);
+    results.extend(matching::resized_script(device, [3, 5, 4], [2, 7])?);
+    results.extend(matching::eigen_script(device, 5)?);
     Ok(results)
 }
 

@@ -11,6 +11,7 @@ mod fallback;
 mod fidelity;
 mod gradients;
 mod images;
+mod matching;
 mod matrices;
 mod refusals;
 mod vectors;

@@ -3,7 +3,8 @@
 use super::devices;
 use impasto_compute::reference::ReferenceDevice;
 use impasto_compute::{
-    AdamBuffers, AdamStep, ComputeError, Device, Moments, Reduction, Result, Tensor, TotalVariation,
+    AdamBuffers, AdamStep, Align, ComputeError, Device, Moments, Point, Reduction, Result, Tensor,
+    TotalVariation,
 };
 
 pub(super) fn tensor(device: &dyn Device, shape: &[usize]) -> Tensor {
@@ -57,7 +58,90 @@ pub(super) fn every_operation(
         device.adam(buffers, &step)
     };
     let matrix = || tensor(device, &[6, 6]);
+    let (points, all) = ([Point::default(); 6], [0, 1, 2, 3, 4, 5]);
     vec![
+        (
+            "gather features",
+            device.gather(&make(&[6, 2, 2]), &points, 1.0, &mut matrix(), [0, 0]),
+        ),
+        (
+            "gather rows",
+            device.gather(&map(), &points, 1.0, &mut make(&[6, 6]), [0, 0]),
+        ),
+        (
+            "scatter rows",
+            device.scatter(&make(&[6, 6]), [0, 0], &points, 1.0, &mut map()),
+        ),
+        (
+            "scatter features",
+            device.scatter(&matrix(), [0, 0], &points, 1.0, &mut make(&[6, 2, 2])),
+        ),
+        (
+            "mean_of_rows",
+            device.mean_of_rows(&make(&[6, 6])).map(drop),
+        ),
+        (
+            "add_to_rows rows",
+            device.add_to_rows(&mut make(&[6, 6]), 1.0, &vector()),
+        ),
+        (
+            "add_to_rows vector",
+            device.add_to_rows(&mut matrix(), 1.0, &make(&[6])),
+        ),
+        ("normalize_rows", device.normalize_rows(&mut make(&[6, 6]))),
+        (
+            "product a",
+            device.product(&make(&[6, 6]), &matrix()).map(drop),
+        ),
+        (
+            "product b",
+            device.product(&matrix(), &make(&[6, 6])).map(drop),
+        ),
+        (
+            "nearest queries",
+            device.nearest(&make(&[6, 6]), &matrix(), 1).map(drop),
+        ),
+        (
+            "nearest candidates",
+            device.nearest(&matrix(), &make(&[6, 6]), 1).map(drop),
+        ),
+        (
+            "nearest_among queries",
+            device
+                .nearest_among(&make(&[6, 6]), &matrix(), &all)
+                .map(drop),
+        ),
+        (
+            "nearest_among candidates",
+            device
+                .nearest_among(&matrix(), &make(&[6, 6]), &all)
+                .map(drop),
+        ),
+        (
+            "matched_cosine rows",
+            device
+                .matched_cosine(&make(&[6, 6]), &matrix(), &all, None, 1.0)
+                .map(drop),
+        ),
+        (
+            "matched_cosine candidates",
+            device
+                .matched_cosine(&matrix(), &make(&[6, 6]), &all, None, 1.0)
+                .map(drop),
+        ),
+        (
+            "resized",
+            device
+                .resized(&make(&[6, 2, 2]), [3, 3], Align::Borders)
+                .map(drop),
+        ),
+        (
+            "resized_adjoint",
+            device
+                .resized_adjoint(&make(&[6, 2, 2]), [3, 3], Align::Borders)
+                .map(drop),
+        ),
+        ("eigen", device.eigen(&make(&[6, 6])).map(drop)),
         (
             "axpby x",
             device.axpby(1.0, &make(&[6]), 1.0, &mut vector()),
@@ -220,11 +304,24 @@ fn shapes_that_do_not_fit_are_refused() {
             for (name, result) in
                 every_operation(&*device, &|shape| tensor(&*device, &wrong(shape)))
             {
-                // These take any number of channels.
+                // These take any number of channels, or of rows.
                 let free = [
                     "total_variation",
                     "scale_places x",
                     "weighted_moments features",
+                    "resized",
+                    "resized_adjoint",
+                    "mean_of_rows",
+                    "add_to_rows rows",
+                    "normalize_rows",
+                    "product a",
+                    "product b",
+                    "nearest queries",
+                    "nearest candidates",
+                    "matched_cosine candidates",
+                    "nearest_among candidates",
+                    "gather rows",
+                    "scatter rows",
                 ];
                 if free.contains(&name) && wrong(&[3, 2, 2]).len() == 3 {
                     continue;

@@ -31,6 +31,16 @@ pub(crate) enum Activations {
     LiteUnit,
 }
 
+impl Activations {
+    /// What features are multiplied by to be about as large as torchvision's.
+    pub(crate) fn to_torchvision(self) -> f64 {
+        match self {
+            Activations::Oxford | Activations::Lite => 1.0 / TORCHVISION,
+            Activations::Torchvision | Activations::Unit | Activations::LiteUnit => 1.0,
+        }
+    }
+}
+
 /// How large the activations at a layer are.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct ActivationSize {

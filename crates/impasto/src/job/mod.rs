@@ -148,8 +148,7 @@ impl Run {
         }
         let regions = self.regions.open(problems);
         self.check_idle(problems);
-        let optimises = settings.is_some();
-        let encoder = match optimises {
+        let encoder = match self.recipe.looks() {
             true => find_encoder(&self.encoder, problems),
             false => None,
         };

@@ -33,7 +33,7 @@ impl CheckedRun {
         other: impl FnOnce(&Recipe) -> Option<Recipe>,
     ) -> Result<(Stylizer, Option<Stylizer>), Vec<Problem>> {
         let needs_painter = self.ordered.recipe.painter().is_some();
-        let is_open = self.encoder.is_some() || self.ordered.recipe.optimize().is_none();
+        let is_open = self.encoder.is_some() || !self.ordered.recipe.looks();
         let (Some(device), true) = (
             self.device,
             is_open && self.painter.is_some() == needs_painter,

@@ -82,6 +82,7 @@ fn settings(descent: &Descent) -> AdamSettings {
         beta2: descent.beta2,
         epsilon: 1e-8,
         epsilon_to: EpsilonTo::Corrected,
+        bias_correction: true,
         averaging: descent.averaging,
     }
 }

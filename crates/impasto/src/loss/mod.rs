@@ -9,20 +9,27 @@
 //! | [`edges`] | edges of the luminance | image |
 //! | [`gram`] | Gram matrices | moments |
 //! | [`wasserstein`] | Gaussians, by Wasserstein-2 distance | moments |
+//! | [`matched`] | hypercolumns with those that they were matched with | features of several taps |
 //! | [`mean_std`] | mean and standard deviation | moments |
+//! | [`nearest`] | features with those that they are most like | features |
 //! | [`region`] | what a loss of moments does, in a region | moments of the region |
+//! | [`sampled`] | hypercolumns at places that are drawn | image and features of several taps |
 //! | [`temporal`] | what the frames before became | image |
 //! | [`variation`] | neighbouring pixels | image |
 //!
 //! Values stay on the device until somebody asks ([`LossValue::value`]).
 
+pub mod columns;
 pub mod content;
 pub mod edges;
 mod evaluation;
 pub mod gram;
+pub mod matched;
 pub mod mean_std;
+pub mod nearest;
 mod objective;
 pub mod region;
+pub mod sampled;
 mod scaling;
 pub mod temporal;
 pub mod variation;
@@ -237,6 +244,24 @@ pub trait Loss: Send + Sync + fmt::Debug {
     fn prepare(&mut self, device: &dyn Device, seed: &StepSeed<'_>) -> Result<()> {
         let _ = (device, seed);
         Ok(())
+    }
+
+    /// What it keeps from steps before, to be saved with a run. Nothing, for losses that are functions of what they see.
+    fn memory(&self) -> Vec<f32> {
+        vec![]
+    }
+
+    /// Takes back what [`Loss::memory`] gave, before the step that follows.
+    ///
+    /// # Errors
+    /// [`ComputeError::BadSetting`] if it is not of this loss.
+    fn recall(&mut self, memory: &[f32]) -> Result<()> {
+        match memory {
+            [] => Ok(()),
+            _ => Err(ComputeError::BadSetting(
+                "a loss that keeps nothing was to take something back".into(),
+            )),
+        }
     }
 }
 

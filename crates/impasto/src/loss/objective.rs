@@ -8,6 +8,7 @@ use impasto_compute::{
     Cotangent, Device, Network, Part, Result, Size, Strips, Tap, TapRequest, Tape, Tensor, Want,
     Window,
 };
+use std::collections::BTreeMap;
 
 /// One weighted loss with a name.
 #[derive(Debug)]
@@ -184,6 +185,28 @@ impl Objective {
                 term: name,
             };
             loss.prepare(device, &seed)?;
+        }
+        Ok(())
+    }
+
+    /// What its losses keep from steps before, by the names of their terms; those that keep nothing are left out.
+    pub(crate) fn memories(&self) -> Vec<(String, Vec<f32>)> {
+        let all = self
+            .terms
+            .iter()
+            .map(|term| (term.name.clone(), term.loss.memory()));
+        all.filter(|(_, memory)| !memory.is_empty()).collect()
+    }
+
+    /// Gives that back to them.
+    ///
+    /// # Errors
+    /// As [`Loss::recall`].
+    pub(crate) fn recall(&mut self, memories: &BTreeMap<String, Vec<f32>>) -> Result<()> {
+        for term in &mut self.terms {
+            if let Some(memory) = memories.get(&term.name) {
+                term.loss.recall(memory)?;
+            }
         }
         Ok(())
     }

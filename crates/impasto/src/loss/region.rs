@@ -130,4 +130,12 @@ impl Loss for RegionLoss {
     fn prepare(&mut self, device: &dyn Device, seed: &StepSeed<'_>) -> Result<()> {
         self.loss.prepare(device, seed)
     }
+
+    fn memory(&self) -> Vec<f32> {
+        self.loss.memory()
+    }
+
+    fn recall(&mut self, memory: &[f32]) -> Result<()> {
+        self.loss.recall(memory)
+    }
 }

@@ -3,6 +3,8 @@
 //! | folder | how | source |
 //! |---|---|---|
 //! | [`optimize`] | the picture itself is optimised | Gatys, Ecker and Bethge 2016 |
+//! | [`nnst`] | likewise, towards nearest neighbours of features | Kolkin et al. 2022 |
+//! | [`strotss`] | likewise, towards the styles' distribution of features | Kolkin et al. 2019 |
 //! | [`feedforward`] | a network makes the picture in a single pass, or in a few | Johnson et al. 2016, Li et al. 2017, … |
 //!
 //! A [`Method`] is what it keeps from picture to picture: a network on a device, statistics of the styles. The job that
@@ -10,8 +12,11 @@
 
 mod extra;
 pub(crate) mod feedforward;
+pub(crate) mod nnst;
 pub(crate) mod optimize;
+mod passes;
 mod plan;
+pub(crate) mod strotss;
 pub(crate) mod surroundings;
 
 pub use extra::{ExtraTerms, TermContext};

@@ -3,10 +3,13 @@
 use super::Setup;
 use crate::picture::Picture;
 use crate::strokes::views_of_each;
+use crate::tiling::free_memory;
 
 /// The program itself, its threads, and what allocators keep back.
 pub(super) const PROGRAM: usize = 96 << 20;
 
+/// Share of the free memory that is taken if no limit is given.
+const SHARE: f64 = 0.9;
 /// Bytes a pixel of the sums of a region.
 const SUMS: usize = size_of::<f64>();
 /// Bytes a pixel while colours are given: those there are with their weights, those they become, what is sorted of them,
@@ -39,6 +42,18 @@ pub(super) fn bytes(setup: &Setup, content: &Picture) -> usize {
         + given
         + masks.sum::<usize>()
         + others.into_iter().flatten().map(bytes).sum::<usize>()
+}
+
+/// Bytes that a run may have, of which the program and its pictures take some; `None` if nobody knows.
+pub(super) fn limit(setup: &Setup, base: usize) -> Option<usize> {
+    match setup.limits.memory {
+        Some(limit) => Some(limit as usize),
+        // What the program and its pictures take is no longer free.
+        None => {
+            let free = setup.device.free_memory().or_else(free_memory);
+            free.map(|free| base + (SHARE * free as f64) as usize)
+        }
+    }
 }
 
 /// Bytes that shares of regions take of a picture of so many pixels: a plane for each part, what is kept, how strong it

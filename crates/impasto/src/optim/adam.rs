@@ -6,6 +6,8 @@
 //! a ← d·a + (1−d)·x        result: a/(1−dⁿ)
 //! ```
 //!
+//! Without the corrections and with β₁ = 0 it is RMSprop (Hinton, Srivastava and Swersky 2012).
+//!
 //! Where ε belongs to the uncorrected root, as Keras has it, the step above is taken with `ε/√(1−β₂ᵗ)`.
 //!
 //! Source: Kingma and Ba, arXiv 1412.6980, algorithm 1 and section 7.2 (the bias-corrected average). Between scales
@@ -100,9 +102,13 @@ impl Adam {
             beta2,
             epsilon,
             epsilon_to,
+            bias_correction,
             averaging,
         } = self.settings;
-        let correction = |beta: f32| (1.0 - f64::from(beta).powi(self.steps)) as f32;
+        let correction = |beta: f32| match bias_correction {
+            true => (1.0 - f64::from(beta).powi(self.steps)) as f32,
+            false => 1.0,
+        };
         let epsilon = match epsilon_to {
             EpsilonTo::Corrected => epsilon,
             EpsilonTo::Uncorrected => epsilon / correction(beta2).sqrt(),

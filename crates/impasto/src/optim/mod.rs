@@ -31,6 +31,14 @@ pub trait Function {
     fn value(&self) -> Result<f64>;
 }
 
+/// Values of a channel: pixels, or those of all levels of a pyramid, of which each has a quarter of the one before.
+fn values(settings: &Optimize, pixels: usize) -> usize {
+    match settings.pyramid {
+        0 => pixels,
+        _ => pixels + pixels / 3 + 1,
+    }
+}
+
 /// An optimiser and its state on some parameters.
 #[derive(Debug)]
 pub struct Optimizer {
@@ -78,8 +86,8 @@ impl Optimizer {
     /// Bytes that a recipe's optimiser keeps for an image of so many pixels.
     pub fn bytes(settings: &Optimize, pixels: usize) -> usize {
         match &settings.optimizer {
-            OptimizerSettings::Adam(_) => 3 * 3 * pixels * size_of::<f32>(),
-            OptimizerSettings::Lbfgs(lbfgs) => Lbfgs::bytes(lbfgs, 3 * pixels),
+            OptimizerSettings::Adam(_) => 3 * 3 * values(settings, pixels) * size_of::<f32>(),
+            OptimizerSettings::Lbfgs(lbfgs) => Lbfgs::bytes(lbfgs, 3 * values(settings, pixels)),
         }
     }
 

@@ -40,6 +40,8 @@ const BOOK: &[BuiltIn] = book![
     "coursera",
     "holberton",
     "crowson",
+    "nnst",
+    "strotss",
     "paint",
     "wct",
     "adain",

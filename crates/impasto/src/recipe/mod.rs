@@ -13,12 +13,14 @@ mod feedforward;
 mod field;
 pub mod file;
 mod kind;
+mod nnst;
 mod optimize;
 mod optimizer;
 mod pixels;
 mod range;
 mod schedule;
 mod serial;
+mod strotss;
 mod table;
 mod validate;
 mod value;
@@ -28,6 +30,7 @@ pub use crate::loss::gram::GramNorm;
 pub use feedforward::{Fast, Paint, Strength, Transform, Wct};
 pub use field::{Field, Group, METHOD, field, fields};
 pub use kind::{Alternative, Kind};
+pub use nnst::Nnst;
 pub use optimize::{
     ContentTerm, EdgesTerm, LayerNorm, LayerWeights, MadeFor, Optimize, StyleLoss, StyleTerm,
     TermReduction, VariationTerm,
@@ -38,6 +41,7 @@ pub use optimizer::{
 pub use pixels::{Centre, Distribution, Init, NoiseSettings, Pixels};
 pub use range::{Form, Quantity, Range};
 pub use schedule::{Quality, Schedule};
+pub use strotss::Strotss;
 pub use validate::Problem;
 pub use value::Value;
 
@@ -88,8 +92,17 @@ impl Recipe {
     pub fn painter(&self) -> Option<MethodName> {
         match &self.method {
             MethodSettings::Optimize(settings) => settings.init.method(),
+            MethodSettings::Nnst(_) | MethodSettings::Strotss(_) => None,
             other => Some(other.name()),
         }
+    }
+
+    /// Whether an encoder looks at pictures: for methods that optimise the picture itself.
+    pub fn looks(&self) -> bool {
+        matches!(
+            self.method,
+            MethodSettings::Optimize(_) | MethodSettings::Nnst(_) | MethodSettings::Strotss(_)
+        )
     }
 
     /// The settings of the optimisation, to be changed; `None` for recipes of other methods.
@@ -129,6 +142,10 @@ pub enum MethodName {
     /// The picture itself is optimised (Gatys, Ecker and Bethge 2016).
     #[default]
     Optimize,
+    /// Nearest neighbours of features (Kolkin et al. 2022).
+    Nnst,
+    /// Relaxed optimal transport and self-similarity (Kolkin et al. 2019).
+    Strotss,
     /// The embedded feed-forward network.
     Paint,
     /// Universal style transfer (Li et al. 2017).
@@ -146,6 +163,8 @@ pub enum MethodName {
 impl Named for MethodName {
     const NAMES: &'static [(&'static str, Self)] = &[
         ("optimize", MethodName::Optimize),
+        ("nnst", MethodName::Nnst),
+        ("strotss", MethodName::Strotss),
         ("paint", MethodName::Paint),
         ("wct", MethodName::Wct),
         ("adain", MethodName::Adain),
@@ -160,6 +179,10 @@ impl Named for MethodName {
 pub enum MethodSettings {
     /// Of [`MethodName::Optimize`].
     Optimize(Optimize),
+    /// Of [`MethodName::Nnst`].
+    Nnst(Nnst),
+    /// Of [`MethodName::Strotss`].
+    Strotss(Strotss),
     /// Of [`MethodName::Paint`].
     Paint(Paint),
     /// Of [`MethodName::Wct`].
@@ -179,6 +202,8 @@ impl MethodSettings {
     pub fn name(&self) -> MethodName {
         match self {
             MethodSettings::Optimize(_) => MethodName::Optimize,
+            MethodSettings::Nnst(_) => MethodName::Nnst,
+            MethodSettings::Strotss(_) => MethodName::Strotss,
             MethodSettings::Paint(_) => MethodName::Paint,
             MethodSettings::Wct(_) => MethodName::Wct,
             MethodSettings::Adain(_) => MethodName::Adain,
@@ -192,6 +217,8 @@ impl MethodSettings {
     pub fn of(name: MethodName) -> Self {
         match name {
             MethodName::Optimize => MethodSettings::Optimize(Optimize::default()),
+            MethodName::Nnst => MethodSettings::Nnst(Nnst::default()),
+            MethodName::Strotss => MethodSettings::Strotss(Strotss::default()),
             MethodName::Paint => MethodSettings::Paint(Paint::default()),
             MethodName::Wct => MethodSettings::Wct(Wct::default()),
             MethodName::Adain => MethodSettings::Adain(Strength::default()),
@@ -206,7 +233,9 @@ impl MethodSettings {
         match self {
             MethodSettings::Optimize(settings) => settings.style.weight > 0.0,
             MethodSettings::Fast(_) => false,
-            MethodSettings::Paint(_)
+            MethodSettings::Nnst(_)
+            | MethodSettings::Strotss(_)
+            | MethodSettings::Paint(_)
             | MethodSettings::Wct(_)
             | MethodSettings::Adain(_)
             | MethodSettings::Microast(_)
@@ -214,10 +243,21 @@ impl MethodSettings {
         }
     }
 
+    /// Whether everything is done as it was published, whatever comes of it.
+    pub fn is_faithful(&self) -> bool {
+        match self {
+            MethodSettings::Optimize(settings) => settings.faithful,
+            MethodSettings::Nnst(settings) => settings.faithful,
+            _ => false,
+        }
+    }
+
     /// How strongly a feed-forward network paints; `None` for the optimisation, whose weights say it.
     pub fn alpha(&self) -> Option<f32> {
         match self {
-            MethodSettings::Optimize(_) => None,
+            MethodSettings::Optimize(_) | MethodSettings::Nnst(_) | MethodSettings::Strotss(_) => {
+                None
+            }
             MethodSettings::Paint(settings) => Some(settings.alpha),
             MethodSettings::Wct(settings) => Some(settings.alpha),
             MethodSettings::Adain(strength)
@@ -237,7 +277,9 @@ impl MethodSettings {
 
     fn alpha_mut(&mut self) -> Option<&mut f32> {
         match self {
-            MethodSettings::Optimize(_) => None,
+            MethodSettings::Optimize(_) | MethodSettings::Nnst(_) | MethodSettings::Strotss(_) => {
+                None
+            }
             MethodSettings::Paint(settings) => Some(&mut settings.alpha),
             MethodSettings::Wct(settings) => Some(&mut settings.alpha),
             MethodSettings::Adain(strength)

@@ -33,7 +33,9 @@ pub struct Optimize {
     pub noise: NoiseSettings,
     /// In which units the optimiser sees the picture.
     pub pixels: Pixels,
-    /// When pixels are brought back into their range.
+    /// Halvings of the Laplacian pyramid that is optimised instead of pixels; 0 for pixels.
+    pub pyramid: usize,
+    /// When pixels are brought back into their range; those of a pyramid are in the end.
     pub clip: Clip,
     /// Which picture of a scale is its result.
     pub keep: Keep,
@@ -58,6 +60,7 @@ impl Default for Optimize {
             init: Init::Content,
             noise: NoiseSettings::default(),
             pixels: Pixels::Unit,
+            pyramid: 0,
             clip: Clip::Step,
             keep: Keep::Last,
             schedule: Schedule::default(),

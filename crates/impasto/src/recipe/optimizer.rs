@@ -24,6 +24,8 @@ pub struct AdamSettings {
     pub epsilon: f32,
     /// To which root.
     pub epsilon_to: EpsilonTo,
+    /// Whether the means are corrected for their start at 0; without, and with `beta1` 0, it is RMSprop.
+    pub bias_correction: bool,
     /// Decay of the average of pictures that is the result; 0 takes the last picture.
     pub averaging: f32,
 }
@@ -197,6 +199,7 @@ impl Default for AdamSettings {
             beta2: 0.99,
             epsilon: 1e-8,
             epsilon_to: EpsilonTo::Corrected,
+            bias_correction: true,
             averaging: 0.95,
         }
     }

@@ -90,7 +90,7 @@ pub enum Init {
     Style,
     /// A picture, handed over with the job.
     Picture,
-    /// What a network paints by this method, which is any but [`MethodName::Optimize`].
+    /// What a network paints by this method, one that has a network.
     Network(MethodName),
 }
 
@@ -98,7 +98,8 @@ impl Init {
     /// The method whose picture the run starts from, if it is one's.
     pub fn method(self) -> Option<MethodName> {
         match self {
-            Init::Network(method) => Some(method).filter(|&method| method != MethodName::Optimize),
+            Init::Network(MethodName::Optimize | MethodName::Nnst | MethodName::Strotss) => None,
+            Init::Network(method) => Some(method),
             Init::Content | Init::Noise | Init::Mixed | Init::Style | Init::Picture => None,
         }
     }

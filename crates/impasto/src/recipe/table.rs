@@ -1,5 +1,7 @@
 //! The table of settings: a row for each, with its path, what it may be, where in a recipe it is, and a sentence of help.
 
+mod methods;
+
 use super::field::{Field, Group, METHOD, Place};
 use super::kind::{Alternative, Kind};
 use super::range::{Form, Quantity, Range};
@@ -7,7 +9,7 @@ use super::value::{Setting, Value};
 use super::{
     Centre, Clip, Distribution, EpsilonTo, GramNorm, Init, Keep, LayerNorm, LayerWeights,
     LineSearch, MadeFor, MethodName, MethodSettings, Normalize, OptimizerSettings, Pixels,
-    StyleLoss, TermReduction, Transform,
+    StyleLoss, TermReduction,
 };
 use crate::picture::colors::{ColorMode, ColorSpace, When};
 use impasto_compute::{Padding, PoolKind, Reduction, TotalVariation};
@@ -22,8 +24,6 @@ const SIDE: Quantity = Quantity {
 const COUNT: Range = Range::between(1.0, 1e6);
 /// The method of the settings that the optimisation alone has.
 const OPTIMIZE: Option<&[&str]> = Some(&["optimize"]);
-/// The methods of networks that paint in a pass.
-const NETWORKS: Option<&[&str]> = Some(&["paint", "wct", "adain", "microast", "ghiasi", "fast"]);
 /// Decays of averages.
 const DECAY: Range = Range::at_least(0.0).below(1.0);
 
@@ -114,26 +114,6 @@ macro_rules! at_optimizer {
     };
 }
 
-/// Where in the settings of one method's network a setting is.
-macro_rules! at_network {
-    ($variant:ident, $methods:expr, $name:ident) => {
-        Place {
-            methods: Some($methods),
-            get: |recipe| match &recipe.method {
-                MethodSettings::$variant(it) => Some(it.$name.value()),
-                _ => None,
-            },
-            set: |recipe, value| match &mut recipe.method {
-                MethodSettings::$variant(it) => {
-                    it.$name = Setting::of(value)?;
-                    Some(())
-                }
-                _ => None,
-            },
-        }
-    };
-}
-
 /// Every setting, in the order of files.
 pub(super) fn rows() -> Vec<Field> {
     let tables = [
@@ -148,7 +128,9 @@ pub(super) fn rows() -> Vec<Field> {
         run(),
         schedule(),
         optimizer(),
-        network(),
+        methods::nnst(),
+        methods::strotss(),
+        methods::network(),
     ];
     tables.into_iter().flatten().collect()
 }
@@ -282,13 +264,30 @@ fn variation() -> Vec<Field> {
 #[rustfmt::skip]
 fn terms() -> Vec<Field> {
     let row = Field::new;
+    let faithful = Place {
+        methods: Some(&["optimize", "nnst"]),
+        get: |recipe| match &recipe.method {
+            MethodSettings::Optimize(it) => Some(it.faithful.value()),
+            MethodSettings::Nnst(it) => Some(it.faithful.value()),
+            _ => None,
+        },
+        set: |recipe, value| {
+            let faithful = match &mut recipe.method {
+                MethodSettings::Optimize(it) => &mut it.faithful,
+                MethodSettings::Nnst(it) => &mut it.faithful,
+                _ => return None,
+            };
+            *faithful = Setting::of(value)?;
+            Some(())
+        },
+    };
     vec![
         row("normalize", names::<Normalize>(), at_optimize!(normalize), "What each term is divided by, so that its weight means the same everywhere")
             .everyday(),
         row("reduction", names::<Reduction>(), at_optimize!(reduction), "Whether losses are means or sums")
             .everyday(),
         row("made-for", names::<MadeFor>(), at_optimize!(made_for), "The network whose activations the weights were chosen beside: on another one they are calibrated"),
-        row("faithful", Kind::Flag, at_optimize!(faithful), "Do everything as the recipe says it: calibrate no weights to the encoder, and let L-BFGS diverge")
+        row("faithful", Kind::Flag, faithful, "Do everything as the recipe says it or the method was published: calibrate no weights to the encoder, let L-BFGS diverge, seek neighbours the slow way")
             .within(Group::Optimisation)
             .everyday(),
     ]
@@ -340,6 +339,7 @@ fn run() -> Vec<Field> {
             .within(Group::Picture)
             .everyday(),
         row("pixels", names::<Pixels>(), at_optimize!(pixels), "In which units the optimiser sees the picture: 0..1, 0..255, or as torchvision normalises"),
+        row("pyramid", whole(Range::between(0.0, 16.0)), at_optimize!(pyramid), "Optimise the picture as a Laplacian pyramid of so many halvings, large shapes at once; 0 for pixel by pixel"),
         row("clip", names::<Clip>(), at_optimize!(clip), "When pixels are brought back into their range: after a step, before an evaluation, at the end"),
         row("keep", names::<Keep>(), at_optimize!(keep), "Which picture of a scale is its result: the last, that of the least loss, or the one after it"),
         row("strict-taps", Kind::Flag, at!(strict_taps), "Refuse to look at the nearest layer instead of one that the encoder lacks")
@@ -413,6 +413,7 @@ fn optimizer() -> Vec<Field> {
         adam("optimizer.beta2", number(DECAY), at_optimizer!(Adam, beta2), "Decay of the mean squared gradient"),
         adam("optimizer.epsilon", number(Range::above(0.0)), at_optimizer!(Adam, epsilon), "Added to the root of the mean squared gradient"),
         adam("optimizer.epsilon-to", names::<EpsilonTo>(), at_optimizer!(Adam, epsilon_to), "To which root: that after its bias correction, or before"),
+        adam("optimizer.bias-correction", Kind::Flag, at_optimizer!(Adam, bias_correction), "Whether Adam's means are corrected for their start at 0; without, and with beta1 0, it is RMSprop"),
         adam("optimizer.averaging", number(DECAY), at_optimizer!(Adam, averaging), "Decay of the average over steps that is the result; 0 takes the last step")
             .everyday(),
         lbfgs("optimizer.history", whole(COUNT), at_optimizer!(Lbfgs, history), "Pairs of steps and gradient differences that are remembered"),
@@ -421,57 +422,5 @@ fn optimizer() -> Vec<Field> {
         lbfgs("optimizer.max-eval", whole(Range::at_least(0.0)), at_optimizer!(Lbfgs, max_eval), "Evaluations after which an outer step ends; 0 stands for 1.25 times max-iter"),
         lbfgs("optimizer.tolerance-grad", double(), at_optimizer!(Lbfgs, tolerance_grad), "An outer step ends where no entry of the gradient is greater; negative for never"),
         lbfgs("optimizer.tolerance-change", double(), at_optimizer!(Lbfgs, tolerance_change), "An outer step ends where neither loss nor any pixel changes by more; negative for never"),
-    ]
-}
-
-#[rustfmt::skip]
-fn network() -> Vec<Field> {
-    let row = Field::new;
-    let alpha = Place {
-        methods: NETWORKS,
-        get: |recipe| Some(recipe.method.alpha()?.value()),
-        set: |recipe, value| {
-            *recipe.method.alpha_mut()? = Setting::of(value)?;
-            Some(())
-        },
-    };
-    let levels = Place {
-        methods: Some(&["paint", "wct"]),
-        get: |recipe| match &recipe.method {
-            MethodSettings::Paint(it) => Some(it.levels.value()),
-            MethodSettings::Wct(it) => Some(it.levels.value()),
-            _ => None,
-        },
-        set: |recipe, value| {
-            let levels = match &mut recipe.method {
-                MethodSettings::Paint(it) => &mut it.levels,
-                MethodSettings::Wct(it) => &mut it.levels,
-                _ => return None,
-            };
-            *levels = Setting::of(value)?;
-            Some(())
-        },
-    };
-    let numbers = |required| Kind::List {
-        each: Quantity {
-            form: Form::Whole,
-            range: Range::between(1.0, 9999.0),
-            unit: "",
-        },
-        ascending: false,
-        required,
-    };
-    vec![
-        row("network.alpha", number(Range::between(0.0, 1.0)), alpha, "How strongly a feed-forward network paints: 1 the style in full, 0 the photo as well as the network can draw it")
-            .everyday(),
-        row("network.levels", numbers(Some("must be levels of the network, deepest first, such as 3,2,1")), levels, "Levels at which features get the style's statistics, deepest first")
-            .everyday(),
-        row("network.transform", names::<Transform>(), at_network!(Wct, &["wct"], transform), "How features get the style's mean and covariance: by optimal transport, or whitened and coloured as a published program does")
-            .everyday(),
-        row("network.scales", whole(Range::between(1.0, 5.0)), at_network!(Paint, &["paint"], scales), "At how many sizes the network paints, each twice the last: more make larger strokes")
-            .everyday(),
-        row("network.styles", numbers(None), at_network!(Fast, &["fast"], styles), "Which of the network's own styles, counted from 1; several are mixed")
-            .or_else("the first")
-            .everyday(),
     ]
 }

@@ -91,7 +91,17 @@ impl Recipe {
             MethodSettings::Optimize(settings) => settings.contradictions(),
             _ => vec![],
         };
-        ranges.chain(contradictions).collect()
+        let mut problems: Vec<_> = ranges.chain(contradictions).collect();
+        // What these compare has no neighbours beyond the border.
+        let ends = matches!(
+            self.method,
+            MethodSettings::Nnst(_) | MethodSettings::Strotss(_)
+        );
+        if self.wrap && ends {
+            problems
+                .push(Problem::new("wrap", true, "does not go with this method").with(&["method"]));
+        }
+        problems
     }
 }
 

@@ -94,6 +94,32 @@ pub(crate) enum CutNetwork {
     Tiles(Box<TiledNetwork>),
 }
 
+impl CutNetwork {
+    /// A network for pictures that are cut, if they are; the whole one makes room for it.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub(crate) fn new(
+        device: &dyn Device,
+        network: &dyn Network,
+        cut: Option<&Cut>,
+    ) -> Result<Option<Self>> {
+        let Some(cut) = cut else {
+            return Ok(None);
+        };
+        network.forget();
+        Ok(Some(match cut {
+            Cut::Strips(StripPlan { rows, kept }) => CutNetwork::Strips(Strips {
+                rows: *rows,
+                kept: kept.clone(),
+            }),
+            Cut::Tiles(plan) => {
+                CutNetwork::Tiles(Box::new(TiledNetwork::new(device, network.spec(), plan)?))
+            }
+        }))
+    }
+}
+
 /// What a request is of a whole picture.
 #[derive(Debug, Default)]
 pub(crate) struct TapValues {

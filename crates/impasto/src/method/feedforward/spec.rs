@@ -93,7 +93,7 @@ fn own(method: MethodName) -> &'static str {
 /// The kind of network by which a method paints.
 fn family(method: MethodName) -> Option<Family> {
     match method {
-        MethodName::Optimize => None,
+        MethodName::Optimize | MethodName::Nnst | MethodName::Strotss => None,
         MethodName::Paint => Some(Family::Paint),
         MethodName::Wct | MethodName::Adain => Some(Family::Cascade),
         MethodName::Microast => Some(Family::MicroAst),

@@ -15,13 +15,14 @@
 
 use super::Session;
 use super::parameterization::{Parameterization, PixelParameters};
+use super::pyramid::PyramidParameters;
 use crate::Result;
 use crate::observer::Scale;
 use crate::optim::{Parameters, Shapes};
 use crate::picture::Picture;
 use crate::region::Region;
 use crate::regions::Shares;
-use impasto_compute::{Device, Patch, Size, Tensor, Window};
+use impasto_compute::{Align, Device, Patch, Size, Tensor, Window};
 use std::sync::Arc;
 
 /// Pixels added on each side of a thin picture: a multiple of the strides of all layers, so that pools lie as they would without.
@@ -53,7 +54,7 @@ pub(crate) struct Margin {
 }
 
 impl Margin {
-    const NONE: Self = Self {
+    pub(crate) const NONE: Self = Self {
         rows: 0,
         columns: 0,
         beyond: Beyond::Mirrored,
@@ -258,20 +259,20 @@ fn folded(device: &dyn Device, gradient: &Tensor, margin: Margin, axis: Axis) ->
     Ok(sum)
 }
 
-/// The pixels of a picture, of which networks and losses see a margin, too.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ContinuedPixels {
-    pub(super) pixels: PixelParameters,
+/// The parameters of a picture, of which networks and losses see a margin, too.
+#[derive(Clone, Debug)]
+pub(super) struct Continued {
+    pub(super) inner: Arc<dyn Parameterization>,
     pub(super) margin: Margin,
 }
 
-impl Parameterization for ContinuedPixels {
+impl Parameterization for Continued {
     fn shapes(&self, size: (usize, usize)) -> Shapes {
-        self.pixels.shapes(size)
+        self.inner.shapes(size)
     }
 
     fn range(&self) -> Option<(f32, f32)> {
-        self.pixels.range()
+        self.inner.range()
     }
 
     fn parameters(
@@ -280,7 +281,7 @@ impl Parameterization for ContinuedPixels {
         planes: Vec<f32>,
         size: (usize, usize),
     ) -> Result<Parameters> {
-        self.pixels.parameters(device, planes, size)
+        self.inner.parameters(device, planes, size)
     }
 
     fn to_image<'p>(
@@ -289,7 +290,8 @@ impl Parameterization for ContinuedPixels {
         parameters: &'p Parameters,
         made: &'p mut Option<Tensor>,
     ) -> Result<&'p Tensor> {
-        let picture = &parameters.tensors()[0];
+        let mut own = None;
+        let picture = self.inner.to_image(device, parameters, &mut own)?;
         let wide = extended(device, picture, self.margin, Axis::Columns)?;
         Ok(made.insert(extended(device, &wide, self.margin, Axis::Rows)?))
     }
@@ -298,7 +300,7 @@ impl Parameterization for ContinuedPixels {
         let wide = folded(device, &image, self.margin, Axis::Rows)?;
         drop(image);
         let picture = folded(device, &wide, self.margin, Axis::Columns)?;
-        Ok(Parameters::from(picture))
+        self.inner.gradient(device, picture)
     }
 
     fn planes(
@@ -307,7 +309,7 @@ impl Parameterization for ContinuedPixels {
         values: Vec<Vec<f32>>,
         size: (usize, usize),
     ) -> Result<Vec<f32>> {
-        self.pixels.planes(device, values, size)
+        self.inner.planes(device, values, size)
     }
 }
 
@@ -324,10 +326,18 @@ impl Session<'_> {
 
     /// What is optimised at a scale.
     pub(super) fn parameterization(&self, scale: Scale) -> Arc<dyn Parameterization> {
-        let pixels = PixelParameters(self.settings.pixels);
+        let pixels = self.settings.pixels;
+        let inner: Arc<dyn Parameterization> = match self.settings.pyramid {
+            0 => Arc::new(PixelParameters(pixels)),
+            levels => Arc::new(PyramidParameters {
+                pixels,
+                levels,
+                align: Align::Borders,
+            }),
+        };
         match self.margin(scale) {
-            margin if margin.is_none() => Arc::new(pixels),
-            margin => Arc::new(ContinuedPixels { pixels, margin }),
+            margin if margin.is_none() => inner,
+            margin => Arc::new(Continued { inner, margin }),
         }
     }
 
@@ -421,8 +431,8 @@ mod tests {
                 let planes: Vec<f32> = planes.iter().map(|x| 0.5 + 0.4 * x).collect();
                 let picture = Picture::new(width, height, planes.clone())?;
                 let expected = margin.continued(picture)?;
-                let image = ContinuedPixels {
-                    pixels: PixelParameters(Pixels::Unit),
+                let image = Continued {
+                    inner: Arc::new(PixelParameters(Pixels::Unit)),
                     margin,
                 };
                 let parameters = image.parameters(&device, planes.clone(), (height, width))?;
@@ -447,8 +457,8 @@ mod tests {
     fn gradients_come_back_by_the_adjoint() -> Result<()> {
         let device = ReferenceDevice::new();
         for margin in MARGINS {
-            let image = ContinuedPixels {
-                pixels: PixelParameters(Pixels::Unit),
+            let image = Continued {
+                inner: Arc::new(PixelParameters(Pixels::Unit)),
                 margin,
             };
             let (height, width) = (3, 17);

@@ -18,14 +18,15 @@ mod layers;
 mod lesson;
 mod margin;
 mod pace;
-mod parameterization;
+pub(super) mod parameterization;
 mod plan;
-mod room;
-mod run;
+pub(super) mod pyramid;
+pub(super) mod room;
+pub(super) mod run;
 mod saved;
 mod shown;
 mod start;
-mod state;
+pub(super) mod state;
 mod taken;
 mod targets;
 mod unit;
@@ -45,10 +46,8 @@ pub use calibration::CalibratedLayer;
 use impasto_compute::{Device, Input, NetSpec, Network, Size, StageTime};
 use layers::Layers;
 pub(crate) use margin::Margin;
-use parameterization::PixelParameters;
 use run::{End, Evaluator, Run};
 use state::State;
-use std::sync::Arc;
 use std::time::Instant;
 use targets::{StyleCache, Targets};
 use unit::unit_activations;
@@ -346,8 +345,8 @@ impl<'a> Session<'a> {
         run.notify_of_checkpoints(&notices);
         let mut resumed = match saved {
             Some(saved) => {
-                let pixels = Arc::new(PixelParameters(self.settings.pixels));
-                Some(run.resume(device, self.settings, pixels, saved)?)
+                let parameters = |scale| self.parameterization(scale);
+                Some(run.resume(device, self.settings, &parameters, saved)?)
             }
             None => None,
         };
@@ -376,12 +375,14 @@ impl<'a> Session<'a> {
                 (None, None) => self.begin(content, scale, painted.as_ref())?,
             };
             here.parameterization = self.parameterization(scale);
+            let seed = setup.recipe.seed;
             let mut evaluator = Evaluator {
                 device,
                 network,
                 objective,
-                seed: setup.recipe.seed,
+                seed,
             };
+            evaluator.objective.recall(&here.memories)?;
             end = run.scale(started, &mut evaluator, &mut here)?;
             state = Some(here);
             if end != End::Complete {

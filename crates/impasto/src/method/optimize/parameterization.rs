@@ -14,7 +14,7 @@ use impasto_compute::{Device, Tensor};
 use std::fmt;
 
 /// An image as a linear function of parameters.
-pub(super) trait Parameterization: Send + Sync + fmt::Debug {
+pub(in crate::method) trait Parameterization: Send + Sync + fmt::Debug {
     /// Shapes of the parameters of an image of a height and width.
     fn shapes(&self, size: (usize, usize)) -> Shapes;
 
@@ -52,7 +52,7 @@ pub(super) trait Parameterization: Send + Sync + fmt::Debug {
 
 /// The pixels themselves, in the units of a recipe.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct PixelParameters(pub(super) Pixels);
+pub(in crate::method) struct PixelParameters(pub(in crate::method) Pixels);
 
 impl Parameterization for PixelParameters {
     fn shapes(&self, (height, width): (usize, usize)) -> Shapes {

@@ -15,19 +15,14 @@ use crate::observer::Scale;
 use crate::optim::Optimizer;
 use crate::picture::Picture;
 use crate::recipe::Normalize;
-use crate::tiling::{
-    Budget, Cut, CutNetwork, Need, StripPlan, TiledNetwork, choose, feature_bytes, free_memory,
-    whole,
-};
+use crate::tiling::{Budget, Cut, CutNetwork, Need, choose, feature_bytes, whole};
 use crate::{Error, Result};
-use impasto_compute::{Size, Strips, TapRequest};
+use impasto_compute::{Size, TapRequest};
 
 /// Bytes of a pixel of an image.
 const PIXEL: usize = 12;
 /// Images of its size that a style with hidden parts takes: itself, where colours are continued, and its region.
 const HIDDEN_IMAGES: usize = 7;
-/// Share of the free memory that is taken if no limit is given.
-const SHARE: f64 = 0.9;
 /// Sizes that would fit are multiples of this.
 const SIDE: usize = 16;
 
@@ -117,34 +112,14 @@ impl Session<'_> {
 
     /// A network for pictures that are cut, if they are; the whole one makes room for it.
     pub(super) fn cut_network(&self, cut: Option<&Cut>) -> Result<Option<CutNetwork>> {
-        let Some(cut) = cut else {
-            return Ok(None);
-        };
-        self.network.forget();
-        Ok(Some(match cut {
-            Cut::Strips(StripPlan { rows, kept }) => CutNetwork::Strips(Strips {
-                rows: *rows,
-                kept: kept.clone(),
-            }),
-            Cut::Tiles(plan) => {
-                let tiled = TiledNetwork::new(self.device(), self.network.spec(), plan)?;
-                CutNetwork::Tiles(Box::new(tiled))
-            }
-        }))
+        Ok(CutNetwork::new(self.device(), self.network, cut)?)
     }
 
     fn surroundings(&self, content: &Picture) -> Surroundings {
         let weights = self.network.spec().params();
         let weights = weights.map(|param| size_of_val(param.values));
         let base = surroundings::bytes(self.setup, content) + weights.sum::<usize>();
-        let limit = match self.setup.limits.memory {
-            Some(limit) => Some(limit as usize),
-            // What the program and its pictures take is no longer free.
-            None => {
-                let free = self.device().free_memory().or_else(free_memory);
-                free.map(|free| base + (SHARE * free as f64) as usize)
-            }
-        };
+        let limit = surroundings::limit(self.setup, base);
         Surroundings {
             base,
             limit,

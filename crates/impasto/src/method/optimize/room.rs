@@ -9,7 +9,7 @@ use impasto_compute::{ComputeError, Device};
 ///
 /// # Errors
 /// [`ComputeError::OutOfMemory`] if there is not; whatever else the device reports.
-pub(super) fn check(device: &dyn Device, plan: &RunPlan) -> Result<()> {
+pub(in crate::method) fn check(device: &dyn Device, plan: &RunPlan) -> Result<()> {
     let Some(scale) = plan.scales.iter().max_by_key(|scale| scale.bytes) else {
         return Ok(());
     };

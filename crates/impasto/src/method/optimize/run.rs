@@ -54,32 +54,32 @@ fn saturated(picture: &Picture) -> f64 {
 }
 
 /// What is minimised at one scale.
-pub(super) struct Evaluator<'a> {
-    pub(super) device: &'a dyn Device,
-    pub(super) network: NetworkView<'a>,
-    pub(super) objective: Objective,
+pub(in crate::method) struct Evaluator<'a> {
+    pub(in crate::method) device: &'a dyn Device,
+    pub(in crate::method) network: NetworkView<'a>,
+    pub(in crate::method) objective: Objective,
     /// Of what losses draw at random.
-    pub(super) seed: u64,
+    pub(in crate::method) seed: u64,
 }
 
 impl Evaluator<'_> {
     /// Values and gradient at an image.
-    pub(super) fn evaluate(&self, image: &Tensor) -> Result<Evaluation> {
+    pub(in crate::method) fn evaluate(&self, image: &Tensor) -> Result<Evaluation> {
         let (device, objective) = (self.device, &self.objective);
         Ok(self.network.evaluate(device, objective, image)?)
     }
 }
 
 /// A run as the outside sees it: clock, report, checkpoints, observer.
-pub(super) struct Run<'a> {
-    pub(super) scales: &'a [Scale],
+pub(in crate::method) struct Run<'a> {
+    pub(in crate::method) scales: &'a [Scale],
     clock: Instant,
     /// Seconds of work before the clock was started, and those of them spent at the scale that the run was at.
-    pub(super) before: (f64, f64),
-    pub(super) report: Report,
+    pub(in crate::method) before: (f64, f64),
+    pub(in crate::method) report: Report,
     /// How each scale is cut.
-    pub(super) cuts: Vec<Cuts>,
-    pub(super) keeper: Option<Keeper<'a>>,
+    pub(in crate::method) cuts: Vec<Cuts>,
+    pub(in crate::method) keeper: Option<Keeper<'a>>,
     observer: &'a mut dyn Observer,
     flow: ControlFlow<()>,
 }
@@ -92,7 +92,7 @@ impl fmt::Debug for Run<'_> {
 
 /// How the steps of a scale ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(in crate::method) enum End {
     /// As they should, or because the observer wanted it.
     Complete,
     /// At this step something was not a number, and nothing could be done about it. The state is the last good one.
@@ -113,7 +113,7 @@ enum Next {
 }
 
 impl<'a> Run<'a> {
-    pub(super) fn new(
+    pub(in crate::method) fn new(
         scales: &'a [Scale],
         clock: Instant,
         report: Report,
@@ -133,19 +133,19 @@ impl<'a> Run<'a> {
     }
 
     /// Whether the observer has ended the run.
-    pub(super) fn is_stopped(&self) -> bool {
+    pub(in crate::method) fn is_stopped(&self) -> bool {
         self.flow.is_break()
     }
 
     /// Tells the observer, unless it has ended the run.
-    pub(super) fn notify(&mut self, event: &Event<'_>) {
+    pub(in crate::method) fn notify(&mut self, event: &Event<'_>) {
         if self.flow.is_continue() {
             self.flow = self.observer.on_event(event);
         }
     }
 
     /// Tells the observer what happened to the checkpoints, even if it has ended the run: its end is when one is saved.
-    pub(super) fn notify_of_checkpoints(&mut self, notices: &[Notice]) {
+    pub(in crate::method) fn notify_of_checkpoints(&mut self, notices: &[Notice]) {
         for notice in notices {
             let flow = self.observer.on_event(&Event::Checkpoint(notice));
             if self.flow.is_continue() {
@@ -155,7 +155,7 @@ impl<'a> Run<'a> {
     }
 
     /// Seconds of work.
-    pub(super) fn seconds(&self) -> f64 {
+    pub(in crate::method) fn seconds(&self) -> f64 {
         self.before.0 + self.clock.elapsed().as_secs_f64()
     }
 
@@ -172,7 +172,7 @@ impl<'a> Run<'a> {
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub(super) fn scale(
+    pub(in crate::method) fn scale(
         &mut self,
         started: Instant,
         evaluator: &mut Evaluator<'_>,
@@ -232,11 +232,11 @@ impl<'a> Run<'a> {
                 }
             }
             if waiting.is_none() && self.is_due(state) {
-                self.save(device, state, scale_seconds())?;
+                self.save(evaluator, state, scale_seconds())?;
             }
         }
         if self.is_stopped() && end == End::Complete && self.is_worthwhile(state) {
-            self.save(device, state, scale_seconds())?;
+            self.save(evaluator, state, scale_seconds())?;
         }
         self.settle(state);
         let (index, scale, seconds) = (state.index, state.scale, scale_seconds());
@@ -353,8 +353,7 @@ impl<'a> Run<'a> {
     }
 
     fn is_faithful(&self) -> bool {
-        let settings = self.report.recipe.optimize();
-        settings.is_some_and(|settings| settings.faithful)
+        self.report.recipe.method.is_faithful()
     }
 
     fn is_due(&self, state: &State) -> bool {
@@ -371,7 +370,7 @@ impl<'a> Run<'a> {
 
     /// Judges the result as a picture: planes of it, of what the run started from if they are of one size, and of
     /// content and styles.
-    pub(super) fn look_at_result<'p>(
+    pub(in crate::method) fn look_at_result<'p>(
         &mut self,
         result: &Picture,
         first: Option<impl FnOnce() -> Vec<f32>>,
@@ -398,7 +397,7 @@ impl<'a> Run<'a> {
     }
 
     /// The report of a run that ended in a state, and the keeper of its checkpoints.
-    pub(super) fn finish(mut self, state: &State) -> (Report, Option<Keeper<'a>>) {
+    pub(in crate::method) fn finish(mut self, state: &State) -> (Report, Option<Keeper<'a>>) {
         self.report.stopped =
             self.report.scales.len() < self.scales.len() || state.step < state.scale.steps;
         self.report.seconds = self.seconds();

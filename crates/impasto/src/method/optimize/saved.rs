@@ -1,7 +1,7 @@
 //! A run as a checkpoint holds it, and back.
 
 use super::parameterization::Parameterization;
-use super::run::Run;
+use super::run::{Evaluator, Run};
 use super::state::{Best, SHORTER, State, longest};
 use crate::Result;
 use crate::checkpoint::{Header, Past, Place, Saved};
@@ -10,6 +10,7 @@ use crate::optim::{Optimizer, Parameters, Parts, Unfit};
 use crate::recipe::Optimize;
 use crate::report::Cause;
 use impasto_compute::{Device, Tensor};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Names in a checkpoint; those of the optimiser follow the last one.
@@ -25,6 +26,7 @@ const FIRST: &str = "first";
 const UNIT: &str = "unit";
 const LIMITED: &str = "limited";
 const OPTIMIZER: &str = "optimizer.";
+const MEMORY: &str = "memory.";
 
 impl State {
     /// All tensors and numbers with the names that they have in a checkpoint.
@@ -73,7 +75,12 @@ impl State {
                 None => own.put(name, f64::from_bits(*bits)),
             }
         }
+        let mut memories = BTreeMap::new();
         for (place, (name, shape)) in saved.header.tensors.clone().into_iter().enumerate() {
+            if let Some(term) = name.strip_prefix(MEMORY) {
+                memories.insert(term.to_string(), saved.values(place)?);
+                continue;
+            }
             let tensor = device.upload(&saved.values(place)?, &shape)?;
             match name.strip_prefix(OPTIMIZER) {
                 Some(name) => of_optimizer.put_tensor(name, tensor),
@@ -121,6 +128,7 @@ impl State {
                 first,
                 least,
                 best,
+                memories,
             })
         };
         Ok(state().map_err(|error| saved.damaged(error.to_string()))?)
@@ -136,11 +144,11 @@ impl Run<'_> {
     ///
     /// # Errors
     /// [`crate::Error::Checkpoint`] if it contradicts the schedule or itself; whatever the device reports.
-    pub(super) fn resume(
+    pub(in crate::method) fn resume(
         &mut self,
         device: &dyn Device,
         settings: &Optimize,
-        parameterization: Arc<dyn Parameterization>,
+        parameterization: &dyn Fn(Scale) -> Arc<dyn Parameterization>,
         mut saved: Saved,
     ) -> Result<State> {
         let Header { place, past, .. } = &saved.header;
@@ -158,7 +166,7 @@ impl Run<'_> {
         {
             settings.optimizer = settings.optimizer.shortened(SHORTER);
         }
-        let state = State::restore(device, settings, parameterization, scale, &mut saved)?;
+        let state = State::restore(device, settings, parameterization(scale), scale, &mut saved)?;
         self.before = (past.seconds, past.scale_seconds);
         self.report.scales = past.scales;
         self.report.steps = past.steps;
@@ -168,19 +176,24 @@ impl Run<'_> {
     }
 
     /// Saves a checkpoint.
-    pub(super) fn save(
+    pub(in crate::method) fn save(
         &mut self,
-        device: &dyn Device,
+        evaluator: &Evaluator<'_>,
         state: &State,
         scale_seconds: f64,
     ) -> Result<()> {
+        let device = evaluator.device;
         let seconds = self.seconds();
         let Some(keeper) = &mut self.keeper else {
             return Ok(());
         };
         let Parts { numbers, tensors } = state.parts();
         let tensors: Vec<_> = tensors.into_iter().collect();
+        let memories = evaluator.objective.memories();
         let shape = |(name, tensor): &(String, &Tensor)| (name.clone(), tensor.shape().to_vec());
+        let length =
+            |(name, values): &(String, Vec<f32>)| (format!("{MEMORY}{name}"), vec![values.len()]);
+        let shapes = tensors.iter().map(shape).chain(memories.iter().map(length));
         let header = Header {
             job: keeper.identity().clone(),
             place: Place {
@@ -200,9 +213,13 @@ impl Run<'_> {
                 .into_iter()
                 .map(|(name, number)| (name, number.to_bits()))
                 .collect(),
-            tensors: tensors.iter().map(shape).collect(),
+            tensors: shapes.collect(),
         };
-        let notices = keeper.save(&header, &mut |index| Ok(device.download(tensors[index].1)?))?;
+        let mut values = |index: usize| match tensors.get(index) {
+            Some((_, tensor)) => Ok(device.download(tensor)?),
+            None => Ok(memories[index - tensors.len()].1.clone()),
+        };
+        let notices = keeper.save(&header, &mut values)?;
         self.notify_of_checkpoints(&notices);
         Ok(())
     }

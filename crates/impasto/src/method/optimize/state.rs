@@ -10,10 +10,11 @@ use crate::optim::{Advised, Function, Optimizer, Parameters, advise};
 use crate::picture::{Filter, resize_planes};
 use crate::recipe::{Keep, Normalize, Optimize, OptimizerSettings};
 use impasto_compute::{Device, Tensor};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What steps are multiplied by after a setback.
-pub(super) const SHORTER: f32 = 0.1;
+pub(in crate::method) const SHORTER: f32 = 0.1;
 
 /// The greatest change of a pixel in one iteration of an L-BFGS that is limited, as a share of what pixels may be.
 const LONGEST: f64 = 0.1;
@@ -26,42 +27,44 @@ const TRIALS: usize = 3;
 
 /// A run between two steps.
 #[derive(Debug)]
-pub(super) struct State {
+pub(in crate::method) struct State {
     /// Index of the scale it is at.
-    pub(super) index: usize,
+    pub(in crate::method) index: usize,
     /// Size and steps of that scale.
-    pub(super) scale: Scale,
+    pub(in crate::method) scale: Scale,
     /// Steps taken at it.
-    pub(super) step: usize,
+    pub(in crate::method) step: usize,
     /// How the parameters become the image.
-    pub(super) parameterization: Arc<dyn Parameterization>,
+    pub(in crate::method) parameterization: Arc<dyn Parameterization>,
     /// What is stepped.
-    pub(super) parameters: Parameters,
+    pub(in crate::method) parameters: Parameters,
     /// The last parameters before these whose losses and gradient are numbers.
-    pub(super) good: Option<Arc<Parameters>>,
+    pub(in crate::method) good: Option<Arc<Parameters>>,
     /// The settings, with shorter steps after a setback.
-    pub(super) settings: Optimize,
-    pub(super) optimizer: Optimizer,
+    pub(in crate::method) settings: Optimize,
+    pub(in crate::method) optimizer: Optimizer,
     /// Whether L-BFGS is limited in how much it changes a pixel in one iteration.
-    pub(super) is_limited: bool,
+    pub(in crate::method) is_limited: bool,
     /// The power of two by which the objective is multiplied, from the first step on.
-    pub(super) unit: Option<f32>,
+    pub(in crate::method) unit: Option<f32>,
     /// The total loss at the start of this scale, once it is known.
-    pub(super) first: Option<f64>,
+    pub(in crate::method) first: Option<f64>,
     /// The parameters of the least loss so far, whatever is kept at the end: those to go back to.
-    pub(super) least: Option<Best>,
+    pub(in crate::method) least: Option<Best>,
     /// The parameters to keep so far, unless the last ones are kept.
-    pub(super) best: Option<Best>,
+    pub(in crate::method) best: Option<Best>,
+    /// What losses kept when the run was saved that goes on here, by the names of their terms.
+    pub(in crate::method) memories: BTreeMap<String, Vec<f32>>,
 }
 
 /// The parameters with the least loss at a scale, or the ones after them.
 #[derive(Debug)]
-pub(super) struct Best {
-    pub(super) loss: f64,
+pub(in crate::method) struct Best {
+    pub(in crate::method) loss: f64,
     /// The step that evaluated them.
-    pub(super) step: usize,
+    pub(in crate::method) step: usize,
     /// The same copy as [`State::good`] where they are the same, so that a loss that falls costs no memory.
-    pub(super) parameters: Arc<Parameters>,
+    pub(in crate::method) parameters: Arc<Parameters>,
 }
 
 /// The objective as a function of the parameters, which remembers what it was evaluated at.
@@ -153,19 +156,19 @@ impl ObjectiveOf<'_, '_> {
 
 /// Whether a loss may end far above its start: by L-BFGS, whose steps have no length of their own, or with terms of any
 /// size. The steps of Adam along terms that are free of scale are short, and no memory is spent on a way back.
-pub(super) fn may_rise(settings: &Optimize) -> bool {
+pub(in crate::method) fn may_rise(settings: &Optimize) -> bool {
     let is_lbfgs = matches!(settings.optimizer, OptimizerSettings::Lbfgs(_));
     is_lbfgs || settings.normalize == Normalize::None
 }
 
 /// The limit of an optimiser that has one, in the units of the recipe's pixels.
-pub(super) fn longest(settings: &Optimize, is_limited: bool) -> Option<f64> {
+pub(in crate::method) fn longest(settings: &Optimize, is_limited: bool) -> Option<f64> {
     is_limited.then(|| LONGEST * f64::from(settings.pixels.scale()[0]))
 }
 
 impl State {
     /// The start of a run, from planes `[3, h, w]` in 0..1 of its first scale.
-    pub(super) fn new(
+    pub(in crate::method) fn new(
         device: &dyn Device,
         settings: &Optimize,
         parameterization: Arc<dyn Parameterization>,
@@ -190,11 +193,12 @@ impl State {
             first: None,
             least: None,
             best: None,
+            memories: BTreeMap::new(),
         })
     }
 
     /// The start of the next scale, from the result of this one.
-    pub(super) fn enlarged(self, device: &dyn Device, scale: Scale) -> Result<Self> {
+    pub(in crate::method) fn enlarged(self, device: &dyn Device, scale: Scale) -> Result<Self> {
         let size = (scale.height, scale.width);
         let mut planes = resize_planes(
             &self.result(device)?,
@@ -215,12 +219,13 @@ impl State {
             first: None,
             least: None,
             best: None,
+            memories: BTreeMap::new(),
             ..self
         })
     }
 
     /// The picture so far, `[3, h, w]` in 0..1.
-    pub(super) fn result(&self, device: &dyn Device) -> Result<Vec<f32>> {
+    pub(in crate::method) fn result(&self, device: &dyn Device) -> Result<Vec<f32>> {
         let values = match &self.best {
             Some(best) => best.parameters.download(device)?,
             None => self.optimizer.result(device, &self.parameters)?,
@@ -230,7 +235,7 @@ impl State {
     }
 
     /// Takes a step.
-    pub(super) fn step(&mut self, evaluator: &mut Evaluator<'_>) -> Result<Taken> {
+    pub(in crate::method) fn step(&mut self, evaluator: &mut Evaluator<'_>) -> Result<Taken> {
         let device = evaluator.device;
         self.step += 1;
         let (seed, step, keep) = (evaluator.seed, self.step, self.settings.keep);
@@ -276,7 +281,7 @@ impl State {
 
     /// Takes note of a step that was judged: of the loss at the start, and of the parameters of the least loss. Where the
     /// recipe keeps the best parameters anyway, they are not kept twice.
-    pub(super) fn note(&mut self, taken: &Taken, loss: f64) {
+    pub(in crate::method) fn note(&mut self, taken: &Taken, loss: f64) {
         self.first.get_or_insert(loss);
         let lower = self.least.as_ref().is_none_or(|least| loss < least.loss);
         let kept = lower && self.settings.keep == Keep::Last && may_rise(&self.settings);
@@ -290,13 +295,13 @@ impl State {
     }
 
     /// How many times the loss at the scale's start a loss is.
-    pub(super) fn rise(&self, loss: f64) -> f64 {
+    pub(in crate::method) fn rise(&self, loss: f64) -> f64 {
         self.first.map_or(1.0, |first| loss / first)
     }
 
     /// Goes back to the parameters of the least loss, and on from there with an L-BFGS that remembers nothing and is
     /// limited. Not for Adam, whose steps are limited by themselves, and not twice.
-    pub(super) fn rescue(&mut self, device: &dyn Device, step: usize) -> Result<bool> {
+    pub(in crate::method) fn rescue(&mut self, device: &dyn Device, step: usize) -> Result<bool> {
         let is_lbfgs = matches!(self.settings.optimizer, OptimizerSettings::Lbfgs(_));
         let back = self.least.as_ref().or(self.best.as_ref());
         let (true, false, Some(back)) = (is_lbfgs, self.is_limited, back) else {
@@ -313,13 +318,13 @@ impl State {
     }
 
     /// Makes the parameters of the least loss the result.
-    pub(super) fn settle(&mut self) {
+    pub(in crate::method) fn settle(&mut self) {
         self.best = self.best.take().or(self.least.take());
     }
 
     /// Undoes a step that was taken along something that is not a number, and the one that led to it, if there was
     /// one at this scale: then there is another way, in shorter steps.
-    pub(super) fn undo(&mut self, device: &dyn Device, taken: Taken) -> Result<bool> {
+    pub(in crate::method) fn undo(&mut self, device: &dyn Device, taken: Taken) -> Result<bool> {
         let back = self.good.take();
         let again = back.is_some();
         self.step = taken.step - 1 - usize::from(again);

@@ -8,29 +8,33 @@ use impasto_compute::Scalar;
 use std::sync::Arc;
 
 /// What a step left, perhaps not yet on the host.
-pub(super) struct Taken {
+pub(in crate::method) struct Taken {
     /// The step, from 1.
-    pub(super) step: usize,
+    pub(in crate::method) step: usize,
     /// By term of the objective.
-    pub(super) values: Vec<LossValue>,
+    pub(in crate::method) values: Vec<LossValue>,
     /// L1 norms of the gradient, by parameter.
-    pub(super) norms: Vec<Scalar>,
+    pub(in crate::method) norms: Vec<Scalar>,
     /// The parameters before the step, where values and gradient were taken.
-    pub(super) before: Option<Arc<Parameters>>,
+    pub(in crate::method) before: Option<Arc<Parameters>>,
     /// Seconds of work up to it.
-    pub(super) seconds: f64,
+    pub(in crate::method) seconds: f64,
 }
 
 impl Taken {
     /// Whether asking for the values waits for nothing.
-    pub(super) fn has_arrived(&self) -> bool {
+    pub(in crate::method) fn has_arrived(&self) -> bool {
         let values = self.values.iter().flat_map(LossValue::scalars);
         let mut all = values.chain(&self.norms);
         all.all(|scalar| matches!(scalar, Scalar::Ready(_)))
     }
 
     /// What the report says of it; `None` if something is not a number.
-    pub(super) fn report(&self, scale: usize, objective: &Objective) -> Result<Option<StepReport>> {
+    pub(in crate::method) fn report(
+        &self,
+        scale: usize,
+        objective: &Objective,
+    ) -> Result<Option<StepReport>> {
         let terms = self.values.iter().map(|value| Ok(value.value()?));
         let terms = terms.collect::<Result<Vec<f64>>>()?;
         let total = objective.total(&self.values)?;

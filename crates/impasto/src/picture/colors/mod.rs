@@ -28,6 +28,7 @@ mod gaussian;
 mod histogram;
 mod luma;
 mod oklab;
+mod recolor;
 #[cfg(test)]
 mod tests;
 
@@ -36,6 +37,8 @@ use crate::named::Named;
 use gaussian::{AffineMap, Moments, space_of};
 use luma::Luma;
 use oklab::Color;
+pub(crate) use oklab::from_srgb as oklab;
+pub(crate) use recolor::recolored;
 
 /// Pixels that are looked at of a picture that gives colours.
 const MOST: usize = 1 << 21;

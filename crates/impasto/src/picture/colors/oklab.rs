@@ -37,7 +37,7 @@ fn coded(light: f64) -> f64 {
 }
 
 /// Lightness, green to red and blue to yellow, of an sRGB-coded colour in 0..1.
-pub(super) fn from_srgb(rgb: Color) -> Color {
+pub(crate) fn from_srgb(rgb: Color) -> Color {
     let [r, g, b] = rgb.map(linear);
     let l = (0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b).cbrt();
     let m = (0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b).cbrt();

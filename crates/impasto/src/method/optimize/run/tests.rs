@@ -250,7 +250,7 @@ fn run(case: Case, checkpoints: Option<&Checkpoints>, look: &mut dyn FnMut(&Even
         Parametrized::Sum => Arc::new(Sum),
     };
     let mut state = match saved {
-        Some(saved) => run.resume(&device, &settings, image, saved),
+        Some(saved) => run.resume(&device, &settings, &|_| image.clone(), saved),
         None => State::new(&device, &settings, image, vec![0.5; 6], SCALES[0], false),
     }
     .unwrap();

@@ -1,0 +1,189 @@
+//! Losses of hypercolumns at places that are drawn anew for every step, and what they compare there.
+//!
+//! | file | compares |
+//! |---|---|
+//! | [`remd`] | the places with those of the style: relaxed earth mover's distance |
+//! | [`similarity`] | how like each other the places are, with the photo |
+//! | [`spread`] | mean and covariance of the places with those of the style |
+//! | [`palette`] | colours with those of the style: relaxed earth mover's distance |
+//!
+//! Source: Kolkin, Salavon and Shakhnarovich 2019 (Style Transfer by Relaxed Optimal Transport and Self-Similarity). All
+//! losses of a step look at the same places.
+
+pub mod palette;
+pub mod remd;
+pub mod similarity;
+pub mod spread;
+
+use super::columns::Columns;
+use super::{Extent, Gradient, GradientScale, Loss, LossValue, Seen, View};
+use crate::random::StepSeed;
+use impasto_compute::{Device, Point, Result, Scalar, Size, Tensor};
+use std::fmt;
+
+/// Places of the finest grid along each side.
+const SIDE: usize = 128;
+/// Steps for which a grid is kept; which of its places count is drawn at each.
+const KEPT: usize = 10;
+/// The name under which places are drawn, whichever loss asks.
+const DRAWN_AS: &str = "places";
+
+/// Draws places of a picture, or of a region of it.
+#[derive(Clone, Debug)]
+pub struct Sampler {
+    size: Size,
+    /// Whether each pixel may be drawn, `[h, w]`; `None` if all may.
+    inside: Option<Vec<bool>>,
+    count: usize,
+}
+
+impl Sampler {
+    /// Draws at most so many places, in pixels.
+    pub fn new(size: Size, inside: Option<Vec<bool>>, count: usize) -> Self {
+        Self {
+            size,
+            inside,
+            count,
+        }
+    }
+
+    /// The places of a step: some of a grid of at most 128 places along each side, which is moved every ten steps. Of a region
+    /// that the grid misses, its pixels.
+    pub fn draw(&self, seed: &StepSeed<'_>) -> Vec<Point> {
+        let seed = StepSeed {
+            term: DRAWN_AS,
+            ..*seed
+        };
+        let step = (self.size.pixels() as f64).sqrt() / SIDE as f64;
+        let (across, down) = (
+            (step.floor() as usize).max(1),
+            (step.ceil() as usize).max(1),
+        );
+        let mut kept = seed.at(seed.step - (seed.step.max(1) - 1) % KEPT).random();
+        let (left, top) = (kept.below(across), kept.below(down));
+        let mut places = self.grid([top, left], [down, across]);
+        if places.is_empty() {
+            places = self.grid([0, 0], [1, 1]);
+        }
+        let mut random = seed.random();
+        let all = places.len();
+        for place in 0..self.count.min(all) {
+            places.swap(place, place + random.below(all - place));
+        }
+        places.truncate(self.count);
+        places
+    }
+
+    fn grid(&self, first: [usize; 2], step: [usize; 2]) -> Vec<Point> {
+        let rows = (first[0]..self.size.height).step_by(step[0]);
+        let columns = (first[1]..self.size.width).step_by(step[1]);
+        let all = rows.flat_map(|y| columns.clone().map(move |x| (y, x)));
+        let inside = |&(y, x): &(usize, usize)| {
+            let inside = self.inside.as_ref();
+            inside.is_none_or(|inside| inside[y * self.size.width + x])
+        };
+        let point = |(y, x)| Point {
+            y: y as f32,
+            x: x as f32,
+        };
+        all.filter(inside).map(point).collect()
+    }
+}
+
+/// What is compared at places.
+pub trait Comparison: Send + Sync + fmt::Debug {
+    /// Its value for rows `[n, c]` at some places of the picture, and `k` times its gradient towards them.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    fn compare(
+        &self,
+        device: &dyn Device,
+        rows: &Tensor,
+        places: &[Point],
+        k: f64,
+    ) -> Result<(f64, Tensor)>;
+}
+
+/// The loss of a comparison.
+#[derive(Debug)]
+pub struct SampledLoss {
+    columns: Columns,
+    views: Vec<View>,
+    sampler: Sampler,
+    comparison: Box<dyn Comparison>,
+    places: Vec<Point>,
+}
+
+impl SampledLoss {
+    /// A comparison of hypercolumns at places that are drawn.
+    pub fn new(columns: Columns, sampler: Sampler, comparison: Box<dyn Comparison>) -> Self {
+        Self {
+            views: columns.views(),
+            columns,
+            sampler,
+            comparison,
+            places: vec![],
+        }
+    }
+}
+
+impl Loss for SampledLoss {
+    fn views(&self) -> &[View] {
+        &self.views
+    }
+
+    fn extent(&self) -> Extent {
+        Extent::ONE
+    }
+
+    fn evaluate(
+        &self,
+        device: &dyn Device,
+        seen: &[Seen<'_>],
+        scale: GradientScale,
+    ) -> Result<(LossValue, Vec<Gradient>)> {
+        let features = self.columns.features(seen)?;
+        let zeros = features
+            .iter()
+            .map(|features| device.zeros(features.shape()));
+        let mut gradients = zeros.collect::<Result<Vec<_>>>()?;
+        let mut value = 0.0;
+        if !self.places.is_empty() {
+            let mut rows = device.zeros(&[self.places.len(), self.columns.width()])?;
+            self.columns
+                .gather(device, &features, &self.places, &mut rows, 0)?;
+            let k = f64::from(scale.times(1.0));
+            let (compared, towards) = self.comparison.compare(device, &rows, &self.places, k)?;
+            self.columns
+                .scatter(device, &towards, &self.places, &mut gradients)?;
+            value = compared;
+        }
+        let gradients = gradients.into_iter().map(Gradient::Tensor).collect();
+        Ok((LossValue::of(1.0, Scalar::Ready(value)), gradients))
+    }
+
+    fn prepare(&mut self, _: &dyn Device, seed: &StepSeed<'_>) -> Result<()> {
+        self.places = self.sampler.draw(seed);
+        Ok(())
+    }
+}
+
+/// Rows and columns of a matrix.
+fn shape(rows: &Tensor) -> [usize; 2] {
+    match *rows.shape() {
+        [n, c] => [n, c],
+        _ => [0, 0],
+    }
+}
+
+/// A matrix `[n, c]` transposed, `[c, n]`.
+fn transposed(values: &[f32], [n, c]: [usize; 2]) -> Vec<f32> {
+    let mut out = vec![0.0; n * c];
+    for (i, row) in values.chunks_exact(c.max(1)).enumerate() {
+        row.iter()
+            .enumerate()
+            .for_each(|(j, value)| out[j * n + i] = *value);
+    }
+    out
+}

@@ -1,0 +1,168 @@
+//! The memory of a run in passes, before any work is done.
+//!
+//! ```text
+//! bytes = program, weights and pictures + pyramid and optimiser + rows of places + gradients of features + passes
+//! ```
+
+use super::{Layer, Passes};
+use crate::method::surroundings::{self, amount};
+use crate::method::{RunPlan, ScalePlan};
+use crate::observer::Scale;
+use crate::optim::Optimizer;
+use crate::tiling::{Budget, Need, choose, feature_bytes, whole};
+use crate::{Error, Result};
+use impasto_compute::{Size, TapRequest};
+
+/// Bytes of a pixel of an image, and of all levels of its pyramid.
+const PIXEL: usize = 12;
+const LEVELS: usize = 16;
+/// Sizes that would fit are multiples of this.
+const SIDE: usize = 16;
+
+/// What a pass asks for.
+#[derive(Clone, Debug, Default)]
+pub(in crate::method) struct Demand {
+    /// Size and steps.
+    pub(in crate::method) scale: Scale,
+    /// The sizes in which styles are looked at, one after the other.
+    pub(in crate::method) styles: Vec<Size>,
+    /// Bytes of vectors at places, with what is made of them.
+    pub(in crate::method) rows: usize,
+}
+
+/// Where it is planned.
+struct Planner<'a> {
+    passes: &'a dyn Passes,
+    requests: Vec<TapRequest>,
+    /// Bytes of the program, weights and pictures.
+    base: usize,
+    limit: Option<usize>,
+}
+
+/// What passes will need.
+///
+/// # Errors
+/// [`Error::TooLarge`] if it does not fit into memory even in strips.
+pub(in crate::method) fn plan(passes: &dyn Passes, layers: &[Layer]) -> Result<RunPlan> {
+    let setup = passes.setup();
+    let weights = passes.network().spec().params();
+    let weights = weights.map(|param| size_of_val(param.values));
+    let base = surroundings::bytes(setup, passes.content()) + weights.sum::<usize>();
+    let limit = surroundings::limit(setup, base);
+    let planner = Planner {
+        passes,
+        requests: layers
+            .iter()
+            .map(|layer| TapRequest::features(layer.tap))
+            .collect(),
+        base,
+        limit,
+    };
+    let demands = passes.demands(setup.long_side(passes.content()));
+    let mut scales = Vec::new();
+    for (index, demand) in demands.iter().enumerate() {
+        let plan = planner.scale(index, demand)?;
+        if let Some(limit) = limit.filter(|&limit| plan.bytes > limit as u64) {
+            return Err(Error::TooLarge {
+                width: demand.scale.width,
+                height: demand.scale.height,
+                needed: amount(plan.bytes),
+                limit: amount(limit as u64),
+                fits: planner.largest(limit)?,
+            });
+        }
+        scales.push(plan);
+    }
+    Ok(RunPlan {
+        scales,
+        limit: limit.map(|limit| limit as u64),
+    })
+}
+
+impl Planner<'_> {
+    fn scale(&self, index: usize, demand: &Demand) -> Result<ScalePlan> {
+        let (setup, spec) = (self.passes.setup(), self.passes.network().spec());
+        let Scale {
+            width,
+            height,
+            steps,
+        } = demand.scale;
+        let (size, pixels) = (Size { width, height }, width * height);
+        // Parameters, those before the step, what they come to, and their gradients.
+        let state = 3 * LEVELS * pixels
+            + Optimizer::bytes(&self.passes.steps(index), pixels)
+            + 2 * PIXEL * pixels;
+        let regions = surroundings::of_regions(setup, pixels);
+        let finish = surroundings::of_finish(setup, pixels);
+        // The gradient towards all features, beside what the pass back takes.
+        let features = feature_bytes(spec, size, &self.requests)?;
+        let around = self.base + state + demand.rows + regions;
+        let fixed = around + finish + features;
+        let need = self.fit(size, fixed, true)?;
+        let (mut bytes, mut style_cut) = (fixed + need.bytes, None);
+        let largest = demand.styles.iter().max_by_key(|size| size.pixels());
+        if let Some(&largest) = largest {
+            let features = feature_bytes(spec, largest, &self.requests)?;
+            let fixed = around + features + 3 * PIXEL * largest.pixels();
+            let need = self.fit(largest, fixed, false)?;
+            bytes = bytes.max(fixed + need.bytes);
+            style_cut = need.cut;
+        }
+        Ok(ScalePlan {
+            width,
+            height,
+            steps,
+            cut: need.cut,
+            tile_count: need.count,
+            style_cut,
+            bytes: bytes as u64,
+            work: need.work,
+        })
+    }
+
+    /// What a picture needs: as a whole if it fits, else cut.
+    fn fit(&self, size: Size, fixed: usize, gradient: bool) -> Result<Need> {
+        let (setup, network) = (self.passes.setup(), self.passes.network());
+        let all = whole(network, size, &self.requests, gradient)?;
+        let fits = self.limit.is_none_or(|limit| fixed + all.bytes <= limit);
+        let longest = size.width.max(size.height);
+        let tile = setup.limits.tile.filter(|tile| *tile < longest);
+        if fits && tile.is_none() {
+            return Ok(all);
+        }
+        let budget = Budget {
+            bytes: self
+                .limit
+                .map_or(usize::MAX, |limit| limit.saturating_sub(fixed)),
+            tile,
+            gradient,
+            in_parts: false,
+        };
+        let device = setup.device.as_ref();
+        Ok(choose(device, network, size, &self.requests, &budget)?)
+    }
+
+    /// The largest long side that fits.
+    fn largest(&self, limit: usize) -> Result<Option<usize>> {
+        let fits = |side: usize| -> Result<bool> {
+            let demands = self.passes.demands(side);
+            match demands.last() {
+                Some(demand) => {
+                    let plan = self.scale(demands.len() - 1, demand)?;
+                    Ok(plan.bytes <= limit as u64)
+                }
+                None => Ok(true),
+            }
+        };
+        let asked = self.passes.setup().long_side(self.passes.content());
+        let (mut good, mut bad) = (0, asked / SIDE + 1);
+        while bad - good > 1 {
+            let middle = (good + bad) / 2;
+            match fits(middle * SIDE)? {
+                true => good = middle,
+                false => bad = middle,
+            }
+        }
+        Ok((good > 0).then_some(good * SIDE))
+    }
+}

@@ -1,0 +1,320 @@
+//! Style transfer by relaxed optimal transport and self-similarity: against an independent implementation in PyTorch, in
+//! regions, at odd sizes, cut off and resumed.
+//!
+//! The recorded numbers and the script that made them are in `tests/golden/strotss/`.
+
+use impasto::checkpoint::{Checkpoints, Resume};
+use impasto::device::{Choice, Precision, open};
+use impasto::encoder::{EncoderOptions, Preprocessing};
+use impasto::loss::columns::{Columns, Part, Places};
+use impasto::loss::sampled::palette::Palette;
+use impasto::loss::sampled::remd::Remd;
+use impasto::loss::sampled::similarity::SelfSimilarity;
+use impasto::loss::sampled::spread::Spread;
+use impasto::loss::sampled::{Comparison, SampledLoss, Sampler};
+use impasto::loss::{Objective, Scaling, Term, View};
+use impasto::recipe::{MethodSettings, Strotss};
+use impasto::{
+    Encoder, Event, Ignore, Mask, Outcome, OutputSize, Picture, Recipe, Regions, Style, Stylizer,
+};
+use impasto_compute::{Point, Size, TapRequest, Tensor};
+use impasto_testing::compare::{close, near};
+use impasto_testing::pictures::{grain, patches};
+use impasto_testing::{Failures, Folder, Tolerance};
+use impasto_weights::Checkpoint;
+use serde_json::Value;
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::time::Duration;
+
+fn golden(file: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests/golden", file]
+        .iter()
+        .collect()
+}
+
+fn recipe(settings: Strotss) -> Recipe {
+    Recipe {
+        size: OutputSize::Original,
+        encoder: EncoderOptions::default(),
+        method: MethodSettings::Strotss(settings),
+        ..Recipe::default()
+    }
+}
+
+fn lite(settings: Strotss, styles: Vec<Style>) -> Stylizer {
+    let device = open(&Choice::default()).unwrap();
+    let encoder = Encoder::lite().unwrap();
+    Stylizer::new(device, &encoder, styles, recipe(settings)).unwrap()
+}
+
+fn few() -> Strotss {
+    Strotss {
+        steps: 4,
+        places: 200,
+        samples: 300,
+        ..Strotss::default()
+    }
+}
+
+fn photo(width: usize, height: usize) -> Picture {
+    Picture::new(width, height, patches(1, width, height)).unwrap()
+}
+
+fn painting(width: usize, height: usize) -> Style {
+    let picture = Picture::new(width, height, grain(2, width, height)).unwrap();
+    Style::new("painting", picture, 1.0)
+}
+
+#[test]
+fn losses_and_gradients_agree_with_pytorch() {
+    let encoder = Encoder::open(&golden("tiny.safetensors"), Some(Preprocessing::Caffe)).unwrap();
+    let device = open(&Choice {
+        precision: Precision::Strict,
+        ..Choice::default()
+    });
+    let picture = |name: &str| Picture::open(&golden(&format!("strotss/{name}.png"))).unwrap();
+    let styles = vec![Style::new("style", picture("style"), 1.0)];
+    let recipe = recipe(Strotss::default());
+    let mut stylizer = Stylizer::new(device.unwrap(), &encoder, styles, recipe).unwrap();
+    let got = stylizer
+        .inspect(&picture("content"), &picture("image"))
+        .unwrap();
+    let text = std::fs::read_to_string(golden("strotss/strotss.json")).unwrap();
+    let recorded: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(got.terms.len(), recorded.as_object().unwrap().len());
+    let mut failures = Failures::new();
+    for term in &got.terms {
+        let wanted = recorded[&term.name].as_f64().unwrap();
+        failures.check(near(
+            &term.name,
+            term.value,
+            wanted,
+            Tolerance::relative(1e-4),
+        ));
+        failures.check(near(
+            "a weight",
+            term.weight,
+            1.0 / 3.0,
+            Tolerance::relative(1e-6),
+        ));
+    }
+    let gradient = Checkpoint::open(golden("strotss/inspected.safetensors")).unwrap();
+    let wanted = &gradient.tensors["gradient"].values;
+    let tolerance = Tolerance::of_greatest(1e-3, wanted);
+    failures.check(close("the gradient", &got.gradient, wanted, tolerance));
+    failures.assert_none();
+}
+
+/// Beside the moments, which are greater by far, the others would not be seen.
+#[test]
+fn the_gradient_of_each_term_agrees_with_pytorch() {
+    let encoder = Encoder::open(&golden("tiny.safetensors"), Some(Preprocessing::Caffe)).unwrap();
+    let device = open(&Choice {
+        precision: Precision::Strict,
+        ..Choice::default()
+    });
+    let device = device.unwrap();
+    let spec = encoder.spec(&EncoderOptions::default());
+    let network = device.network(&spec).unwrap();
+    let size = Size {
+        width: 32,
+        height: 32,
+    };
+    let part = |view, channels, stride| Part {
+        view,
+        channels,
+        // From the original network's units to torchvision's.
+        factor: if view == View::Image {
+            1.0
+        } else {
+            1.0 / (255.0 * 0.225)
+        },
+        stride,
+    };
+    let mut parts = vec![part(View::Image, 3, 1)];
+    let taps: Vec<_> = encoder
+        .taps()
+        .into_iter()
+        .map(|name| encoder.tap(name).unwrap())
+        .collect();
+    for &tap in &taps {
+        let [channels, ..] = spec.shape_at(tap, size).unwrap();
+        let stride = spec.stride(spec.layer_of(tap).unwrap());
+        parts.push(part(View::Features(tap), channels, stride));
+    }
+    let colours = Columns::new(parts[..1].to_vec(), Places::Pixels);
+    let columns = Columns::new(parts, Places::Pixels);
+    let all: Vec<_> = (0..32 * 32)
+        .map(|at| Point {
+            y: (at / 32) as f32,
+            x: (at % 32) as f32,
+        })
+        .collect();
+    let upload = |name: &str| {
+        let picture = Picture::open(&golden(&format!("strotss/{name}.png"))).unwrap();
+        device.upload(picture.rgb(), &[3, 32, 32]).unwrap()
+    };
+    let look = |name: &str| -> Vec<Tensor> {
+        let image = upload(name);
+        let requests: Vec<_> = taps.iter().map(|tap| TapRequest::features(*tap)).collect();
+        let tape = network.forward(&image, &requests).unwrap();
+        let features = taps
+            .iter()
+            .map(|tap| device.copy(tape.features(*tap).unwrap()).unwrap());
+        let features: Vec<_> = features.collect();
+        [image].into_iter().chain(features).collect()
+    };
+    let rows = |columns: &Columns| {
+        let features = look("style");
+        let features: Vec<_> = features.iter().collect();
+        let mut rows = device.zeros(&[all.len(), columns.width()]).unwrap();
+        columns
+            .gather(&*device, &features, &all, &mut rows, 0)
+            .unwrap();
+        rows
+    };
+    let similarity = SelfSimilarity::new(columns.clone(), look("content"));
+    let comparisons: [(&str, &Columns, Box<dyn Comparison>); 4] = [
+        ("content", &columns, Box::new(similarity)),
+        (
+            "transport",
+            &columns,
+            Box::new(Remd::new(&*device, rows(&columns)).unwrap()),
+        ),
+        (
+            "moments",
+            &columns,
+            Box::new(Spread::new(&*device, &rows(&columns)).unwrap()),
+        ),
+        (
+            "palette",
+            &colours,
+            Box::new(Palette::new(&*device, &rows(&colours)).unwrap()),
+        ),
+    ];
+    let recorded = Checkpoint::open(golden("strotss/inspected.safetensors")).unwrap();
+    let mut failures = Failures::new();
+    for (name, columns, comparison) in comparisons {
+        let sampler = Sampler::new(size, None, 1024);
+        let mut objective = Objective::new(vec![Term {
+            name: name.into(),
+            weight: 1.0,
+            scaling: Scaling::NONE,
+            loss: Box::new(SampledLoss::new(columns.clone(), sampler, comparison)),
+        }]);
+        objective.prepare(&*device, 0, 0, 1).unwrap();
+        let got = objective
+            .evaluate(&*device, &*network, None, &upload("image"))
+            .unwrap();
+        let gradient = device.download(&got.gradient).unwrap();
+        let wanted = &recorded.tensors[name].values;
+        failures.check(close(
+            name,
+            &gradient,
+            wanted,
+            Tolerance::of_greatest(1e-3, wanted),
+        ));
+    }
+    failures.assert_none();
+}
+
+#[test]
+fn pictures_of_odd_sizes_are_painted() {
+    let flat = Picture::new(40, 30, vec![0.5; 3 * 40 * 30]).unwrap();
+    let cases = [
+        ("small", photo(9, 7), painting(64, 64)),
+        ("thin", photo(300, 12), painting(64, 64)),
+        ("flat", flat.clone(), painting(64, 64)),
+        ("a flat style", photo(70, 50), Style::new("flat", flat, 1.0)),
+        ("a small style", photo(70, 50), painting(16, 16)),
+        ("a pixel", photo(1, 1), painting(1, 1)),
+    ];
+    for (case, content, style) in cases {
+        let mut stylizer = lite(few(), vec![style]);
+        let got = stylizer.stylize(&content, &mut Ignore).unwrap();
+        assert_eq!(got.outcome, Outcome::Finished, "{case}");
+        let size = (got.picture.width(), got.picture.height());
+        assert_eq!(size, (content.width(), content.height()), "{case}");
+        assert!(
+            got.picture.rgb().iter().all(|value| value.is_finite()),
+            "{case}"
+        );
+    }
+}
+
+/// Each region takes after its own style, also one of three pixels.
+#[test]
+fn regions_take_after_their_styles() {
+    let (width, height) = (64, 48);
+    let of = |inside: &dyn Fn(usize, usize) -> bool| {
+        let share = |at: usize| f32::from(u8::from(inside(at % width, at / width)));
+        let plane: Vec<f32> = (0..width * height).map(share).collect();
+        Mask::of(&Picture::new(width, height, [&plane[..], &plane, &plane].concat()).unwrap())
+    };
+    let flat = |colour: [f32; 3], region: Option<usize>| {
+        let planes = colour.iter().flat_map(|&value| vec![value; 48 * 48]);
+        let planes = planes
+            .zip(grain(3, 48, 48))
+            .map(|(value, noise)| 0.9 * value + 0.1 * noise);
+        let picture = Picture::new(48, 48, planes.collect()).unwrap();
+        Style {
+            region,
+            ..Style::new("colour", picture, 1.0)
+        }
+    };
+    let content = photo(width, height);
+    let (red, blue) = ([0.9, 0.1, 0.1], [0.1, 0.1, 0.9]);
+    let halves = Regions::new(None, vec![of(&|x, _| x < 32), of(&|x, _| x >= 32)]);
+    let settings = Strotss { steps: 60, ..few() };
+    let styles = vec![flat(red, Some(0)), flat(blue, Some(1))];
+    let mut stylizer = lite(settings, styles).in_regions(halves).unwrap();
+    let got = stylizer.stylize(&content, &mut Ignore).unwrap().picture;
+    let redness = |columns: std::ops::Range<usize>| {
+        let mut sum = 0.0;
+        for (y, x) in columns.clone().flat_map(|x| (8..40).map(move |y| (y, x))) {
+            let at = |c: usize| got.rgb()[(c * height + y) * width + x];
+            sum += (at(0) - at(2)) / (32 * columns.len()) as f32;
+        }
+        sum
+    };
+    // Both start from the mean of the two colours.
+    let (left, right) = (redness(4..28), redness(36..60));
+    assert!(left - right > 0.3, "{left} {right}");
+    let tiny = Regions::new(None, vec![of(&|x, y| y == 20 && (20..23).contains(&x))]);
+    let styles = vec![flat(red, Some(0)), flat(blue, None)];
+    let mut stylizer = lite(few(), styles).in_regions(tiny).unwrap();
+    let got = stylizer.stylize(&content, &mut Ignore).unwrap();
+    assert_eq!(got.outcome, Outcome::Finished);
+    assert!(got.picture.rgb().iter().all(|value| value.is_finite()));
+}
+
+/// A run that is cut off goes on to the same bytes: what is drawn follows from the step alone.
+#[test]
+fn runs_that_are_cut_off_go_on_to_the_same_picture() {
+    let (content, style) = (photo(140, 100), painting(120, 140));
+    let mut stylizer = lite(few(), vec![style.clone()]);
+    let whole = stylizer.stylize(&content, &mut Ignore).unwrap();
+    let folder = Folder::new();
+    let checkpoints = Checkpoints {
+        every: Some(Duration::ZERO),
+        ..Checkpoints::new(folder.path())
+    };
+    let mut taken = 0;
+    let mut stops = |event: &Event<'_>| {
+        taken += usize::from(matches!(event, Event::Step(_)));
+        match taken >= 6 {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    };
+    let mut stylizer = lite(few(), vec![style.clone()]).checkpoints(checkpoints.clone());
+    let cut = stylizer.stylize(&content, &mut stops).unwrap();
+    assert_eq!(cut.outcome, Outcome::Stopped);
+    let mut stylizer = lite(few(), vec![style]).checkpoints(Checkpoints {
+        resume: Resume::Yes,
+        ..checkpoints
+    });
+    let got = stylizer.stylize(&content, &mut Ignore).unwrap();
+    assert_eq!(got.picture.rgb(), whole.picture.rgb());
+}
