@@ -1,6 +1,7 @@
 //! `impasto video`: a film, painted frame by frame so that strokes move with what they are painted on.
 
 mod account;
+mod asked;
 mod eyes;
 mod film;
 mod frames;

@@ -19,6 +19,7 @@ mod guide;
 mod lesson;
 mod method;
 mod network;
+mod patch;
 mod shift;
 #[cfg(test)]
 mod tests;
