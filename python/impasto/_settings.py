@@ -10,7 +10,7 @@ class Settings(TypedDict, total=False):
     """Settings of a recipe; what is not given, or None, is what recipe and quality say."""
 
     # Picture
-    method: Literal["optimize", "paint", "wct", "adain", "microast", "ghiasi", "fast"] | None
+    method: Literal["optimize", "nnst", "strotss", "paint", "wct", "adain", "microast", "ghiasi", "fast"] | None
     """How the picture is painted: optimised step by step, or by a network in a pass."""
     size: int | Literal["original"] | None
     """Long side of the result in pixels, or original: that of the content [16 to 32768; default: 512]."""
@@ -81,7 +81,7 @@ class Settings(TypedDict, total=False):
     made_for: Literal["any", "oxford", "torchvision", "unit"] | None
     """The network whose activations the weights were chosen beside: on another one they are calibrated [default: any]."""
     faithful: bool | None
-    """Do everything as the recipe says it: calibrate no weights to the encoder, and let L-BFGS diverge [default: false]."""
+    """Do everything as the recipe says it or the method was published: calibrate no weights to the encoder, let L-BFGS diverge, seek neighbours the slow way [default: false]."""
 
     # Encoder
     pooling: Literal["max", "average", "l2"] | None
@@ -106,12 +106,16 @@ class Settings(TypedDict, total=False):
     """How wide the borders of what is painted are, where masks keep the photo, as a share of the long side [0 to 0.25; default: 0.01]."""
     photo: bool | None
     """Give the photo the tones of what was painted, without strokes: a guided filter after it [default: false]."""
+    wrap: bool | None
+    """The picture goes all around, as a 360° panorama does: its right end goes on at its left one, without a seam [default: false]."""
     seed: int | None
     """Seed of everything random, 0 to 2^64-1 [at least 0; default: 0]."""
 
     # Optimisation
     pixels: Literal["unit", "byte", "torch"] | None
     """In which units the optimiser sees the picture: 0..1, 0..255, or as torchvision normalises [default: unit]."""
+    pyramid: int | None
+    """Optimise the picture as a Laplacian pyramid of so many halvings, large shapes at once; 0 for pixel by pixel [0 to 16; default: 0]."""
     clip: Literal["step", "evaluation", "end"] | None
     """When pixels are brought back into their range: after a step, before an evaluation, at the end [default: step]."""
     keep: Literal["last", "best", "after-best"] | None
@@ -142,6 +146,8 @@ class Settings(TypedDict, total=False):
     """Added to the root of the mean squared gradient [greater than 0; default: 0.00000001]."""
     epsilon_to: Literal["corrected", "uncorrected"] | None
     """To which root: that after its bias correction, or before [default: corrected]."""
+    bias_correction: bool | None
+    """Whether Adam's means are corrected for their start at 0; without, and with beta1 0, it is RMSprop [default: true]."""
     averaging: float | None
     """Decay of the average over steps that is the result; 0 takes the last step [0 to <1]."""
     history: int | None
@@ -156,6 +162,36 @@ class Settings(TypedDict, total=False):
     """An outer step ends where no entry of the gradient is greater; negative for never [default: 0.0000001]."""
     tolerance_change: float | None
     """An outer step ends where neither loss nor any pixel changes by more; negative for never [default: 0.000000001]."""
+    nnst_layers: str | Sequence[str] | Mapping[str, float] | None
+    """Layers that are matched together, each with its share [default: of the encoder, up to relu4_3 of a VGG]."""
+    nnst_steps: int | None
+    """Steps at each size, in which every place becomes like the place of the styles that it was matched with [1 to 1000000; default: 100]."""
+    nnst_splitting: int | None
+    """Steps of the last pass, in which every layer is matched by itself: it makes the strokes sharp; 0 leaves it out [0 to 1000000; default: 100]."""
+    nnst_learning_rate: float | None
+    """Size of a step, of each level of a pyramid of the picture [>0 to 1; default: 0.002]."""
+    nnst_alpha: float | None
+    """How much of the photo is in what is matched with the paintings: 1 is the photo alone, 0 what was painted at the size before [0 to 1; default: 0.75]."""
+    nnst_turns: bool | None
+    """Whether paintings are looked at in all four directions, so that strokes follow the photo [default: true]."""
+    nnst_refresh: int | None
+    """Steps of the last pass after which neighbours are sought anew [1 to 1000000; default: 5]."""
+    nnst_samples: int | None
+    """Places of the paintings that are matched with, at most [16 to 4000000; default: 65536]."""
+    nnst_recolor: bool | None
+    """Whether colours are the photo's, moved to the paintings', under the lightness of what was painted [default: false]."""
+    strotss_layers: str | Sequence[str] | Mapping[str, float] | None
+    """Layers that are compared together with colours, each with its share [default: of the encoder, up to relu4_3 of a VGG]."""
+    strotss_steps: int | None
+    """Steps at each size [1 to 1000000; default: 120]."""
+    strotss_learning_rate: float | None
+    """Size of a step, of each level of a pyramid of the picture; half of it at the last size [>0 to 1; default: 0.002]."""
+    strotss_content: float | None
+    """Weight of the photo's self-similarity: 16 times as much at the first size, half as much at each further one [0 to 1000; default: 1]."""
+    strotss_places: int | None
+    """Places of the picture that are compared at each step [16 to 16384; default: 1024]."""
+    strotss_samples: int | None
+    """Places of the paintings that they are compared with [16 to 1000000; default: 1500]."""
 
     # Feed-forward networks
     alpha: float | None

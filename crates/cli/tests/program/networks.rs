@@ -75,7 +75,7 @@ fn what_a_network_cannot_do_is_told() {
         ),
         (
             "--method sketch",
-            "--method is sketch: must be one of optimize, paint",
+            "--method is sketch: must be one of optimize, nnst, strotss, paint",
         ),
     ] {
         let said = stylize(&shop, &format!("{options} {more}"));
