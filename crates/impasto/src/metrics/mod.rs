@@ -4,10 +4,10 @@
 //! | file | measures | source |
 //! |---|---|---|
 //! | here | content and style distance of an encoder's features | the losses of optimisation |
-//! | [`cfsd`] | whether places are as like each other as in the photo | Chung et al. 2024 (StyleID) |
-//! | [`histogram`] | distance of colour histograms to the painting | Afifi et al. 2021 (HistoGAN) |
-//! | [`ssim`] | structure of the photo's grey values | Wang et al. 2004 |
-//! | [`sliced`] | distance of colour distributions to the painting, in Oklab | Bonneel et al. 2015 |
+//! | `cfsd` | whether places are as like each other as in the photo | Chung et al. 2024 (StyleID) |
+//! | `histogram` | distance of colour histograms to the painting | Afifi et al. 2021 (HistoGAN) |
+//! | `ssim` | structure of the photo's grey values | Wang et al. 2004 |
+//! | `sliced` | distance of colour distributions to the painting, in Oklab | Bonneel et al. 2015 |
 //!
 //! A run that looked at a style with an encoder has made that encoder's distance small: it should be measured by another.
 
