@@ -1,4 +1,4 @@
-//! What every target of films does with its bytes, and what `crates/video/tests/corpus.rs` does with those that were kept.
+//! What every target of films does with its bytes.
 
 use impasto_video::{Backend, ReadOptions, Source};
 use std::io::Write;
