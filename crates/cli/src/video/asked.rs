@@ -110,7 +110,7 @@ impl Asked {
         more: impl Iterator<Item = &'a Path>,
         problems: &mut Problems,
     ) {
-        if args.plan || self.output.as_os_str() == STANDARD {
+        if args.plan {
             return;
         }
         let mut files = job::Files::default();
@@ -121,11 +121,32 @@ impl Asked {
         for path in [Some(film), cuts].into_iter().flatten().chain(more) {
             files.read(path, job::Input::Picture);
         }
+        let source = frames_of(film).map(|(folder, _)| folder);
+        let frames = source
+            .iter()
+            .filter_map(|folder| std::fs::read_dir(folder).ok());
+        for frame in frames.flatten().flatten() {
+            files.read(&frame.path(), job::Input::Picture);
+        }
+        // Without keyframes the network is read.
+        let network = args.network.as_deref();
+        let network = network.filter(|_| !args.keyframes.is_empty());
+        let replaces = network.filter(|path| files.is_free(path) && path.exists());
+        if let Some(path) = replaces.filter(|_| !args.overwrite && !args.resume) {
+            let path = path.display();
+            problems.usage(format!("{path} exists: --overwrite replaces it"));
+        }
+        for path in args.report.as_deref().into_iter().chain(network) {
+            problems.gather(|found| files.write(path, found));
+        }
+        if self.output.as_os_str() == STANDARD {
+            return;
+        }
         let Some((folder, names)) = frames_of(&self.output) else {
             return problems.gather(|found| files.write(&self.output, found));
         };
         let whole = |path: &Path| std::fs::canonicalize(path).ok();
-        let source = frames_of(film).map_or(film.into(), |(folder, _)| folder);
+        let source = source.unwrap_or_else(|| film.into());
         if whole(&folder).is_some() && whole(&folder) == whole(&source) {
             return problems.usage(format!(
                 "{} has the frames that are read: name another folder",

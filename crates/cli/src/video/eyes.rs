@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 use impasto::Picture;
+use impasto::compute::Window;
 
 /// What a frame shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,18 +75,12 @@ impl Eyes {
                 Self::TopBottom => (eye * height, 0),
                 _ => (0, eye * width),
             };
-            let part = |plane: &[f32]| -> Vec<f32> {
-                let rows = plane.chunks_exact(frame.width()).skip(top).take(height);
-                rows.flat_map(|row| &row[left..left + width])
-                    .copied()
-                    .collect()
-            };
-            let planes = frame.rgb().chunks_exact(frame.width() * frame.height());
-            let view = Picture::new(width, height, planes.flat_map(part).collect())?;
-            match frame.alpha() {
-                Some(alpha) => Ok(view.with_alpha(part(alpha))?),
-                None => Ok(view),
-            }
+            Ok(frame.cropped(&Window {
+                top,
+                left,
+                height,
+                width,
+            })?)
         });
         views.into_iter().collect()
     }

@@ -43,8 +43,8 @@ pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
     let mut run = settings::run(&args.run, args.run.recipe.as_deref(), &mut problems);
     let keyframes = keyframes::Asked::read(args, &mut problems);
     if let Some(asked_for) = &keyframes {
-        let film = Path::new(&args.film);
-        if let Some(conflict) = keyframes::conflict(asked.eyes, film, args.watch) {
+        let conflict = keyframes::conflict(args, asked.eyes, run.recipe.wrap);
+        if let Some(conflict) = conflict {
             problems.usage(conflict);
         }
         // Paintings that are there need no style, and their network no recipe.

@@ -345,11 +345,15 @@ impl Learning<'_> {
 }
 
 /// Why keyframes do not go with something else that is asked for.
-pub fn conflict(eyes: Eyes, film: &Path, watch: bool) -> Option<&'static str> {
+pub fn conflict(args: &Arguments, eyes: Eyes, wrap: bool) -> Option<&'static str> {
     match () {
+        () if args.plan => {
+            Some("--plan does not know how long keyframes are learned: leave it out")
+        }
+        () if wrap => Some("--keyframe does not go with --wrap"),
         () if eyes != Eyes::One => Some("--keyframe does not go with --stereo"),
-        () if watch => Some("--keyframe does not go with --watch"),
-        () if film.as_os_str() == "-" => Some(
+        () if args.watch => Some("--keyframe does not go with --watch"),
+        () if args.film == "-" && !args.keyframes.is_empty() => Some(
             "--keyframe needs a film that can be read twice: for a pipe, learn first and use --network",
         ),
         () => None,

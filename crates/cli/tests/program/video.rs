@@ -229,6 +229,18 @@ fn nothing_that_is_read_is_replaced() {
             "has the frames that are read",
         ),
         ("in -o - --progress json", "choose one"),
+        (
+            "in -o b.gif --report painting.png",
+            "it is one of the pictures to read",
+        ),
+        (
+            "in -o b.gif --report in/000.png",
+            "it is one of the pictures to read",
+        ),
+        (
+            "in -o b.gif --keyframe 0=photo.png --network photo.png",
+            "it is one of the pictures to read",
+        ),
     ] {
         video(&shop, call).refused(2, &[words]);
     }
@@ -377,7 +389,8 @@ fn a_mask_may_be_a_film() {
         let changed = |columns: std::ops::Range<usize>| {
             let pairs = made.rgb().iter().zip(frame.rgb()).enumerate();
             let pairs = pairs.filter(|(at, _)| columns.contains(&(at % 32)));
-            pairs.map(|(_, (a, b))| (a - b).abs()).fold(0.0, f32::max)
+            let changes = pairs.map(|(_, (a, b))| (a - b).abs());
+            changes.max_by(f32::total_cmp).unwrap()
         };
         let (painted, kept) = match number {
             0 => (changed(0..16), changed(16..32)),
@@ -461,6 +474,10 @@ fn a_film_is_painted_like_its_keyframes() {
     let apart = (apart.sum::<f32>() / (3 * places) as f32).sqrt();
     assert!(apart < 0.15, "{apart}");
     // What was learned paints another film, and no style is asked for.
+    shop.run(&format!(
+        "video {call} --network net.safetensors -o other.gif"
+    ))
+    .refused(2, &["net.safetensors exists: --overwrite replaces it"]);
     shop.run("video in --network net.safetensors --size 48 --frames 3..4 -o again.gif")
         .done();
     // Cut off while it learns, and while it paints.

@@ -2,13 +2,13 @@
 
 use super::network::STRIDE;
 use super::{KeyframeNetwork, Spots};
-use crate::method::{Method, Outcome, Pace, RunPlan, ScalePlan, Setup, Stylized};
-use crate::observer::{Event, Observer, Scale};
+use crate::method::{Method, Pace, RunPlan, ScalePlan, Setup, Stylized};
+use crate::nets;
+use crate::observer::{Observer, Scale};
 use crate::picture::{Filter, Picture, fit_long_side};
-use crate::report::{Report, ScaleReport};
 use crate::{Error, Result};
 use impasto_compute::graph::Graph;
-use impasto_compute::{ComputeError, Device, Size};
+use impasto_compute::{ComputeError, Device, Size, Window};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
@@ -70,16 +70,6 @@ impl KeyframeMethod {
         })
     }
 
-    fn scale(&self, setup: &Setup, content: &Picture) -> Scale {
-        let side = setup.recipe.size.long_side(content);
-        let (width, height) = fit_long_side(content.width(), content.height(), side);
-        Scale {
-            width,
-            height,
-            steps: 0,
-        }
-    }
-
     /// The guide of the frame whose turn it is.
     fn guide(&self, size: (usize, usize)) -> Result<Picture> {
         let turn = self.turn.0.load(Ordering::Relaxed);
@@ -103,8 +93,8 @@ impl KeyframeMethod {
                 };
                 let part = Part::around((left, size.width, width), (top, size.height, height));
                 let shape = [3, part.height, part.width];
-                let [frame, guide] =
-                    [content, &guide].map(|picture| device.upload(&part.of(picture), &shape));
+                let [frame, guide] = [content, &guide]
+                    .map(|picture| Ok::<_, Error>(device.upload(&part.of(picture)?, &shape)?));
                 let (frame, guide) = (frame?, guide?);
                 let made = self.graph.run(&[&frame, &guide], None)?;
                 let made = made.first().ok_or(ComputeError::Shape {
@@ -159,29 +149,25 @@ impl Part {
     }
 
     /// Its planes; beyond the border lies the mirror image.
-    fn of(&self, picture: &Picture) -> Vec<f32> {
-        let (width, height) = (picture.width(), picture.height());
-        let source = |at: usize, n: usize| {
-            let place = at % (2 * n);
-            place.min(2 * n - 1 - place)
+    fn of(&self, picture: &Picture) -> Result<Vec<f32>> {
+        let inside = Window {
+            top: self.top,
+            left: self.left,
+            height: self.height.min(picture.height() - self.top),
+            width: self.width.min(picture.width() - self.left),
         };
-        let columns: Vec<usize> = (0..self.width)
-            .map(|x| source(self.left + x, width))
-            .collect();
-        let mut part = Vec::with_capacity(3 * self.width * self.height);
-        for plane in picture.rgb().chunks_exact(width * height) {
-            for y in 0..self.height {
-                let row = &plane[source(self.top + y, height) * width..][..width];
-                part.extend(columns.iter().map(|&x| row[x]));
-            }
-        }
-        part
+        let to = Size {
+            width: self.width,
+            height: self.height,
+        };
+        let inside = picture.cropped(&inside)?;
+        Ok(nets::continued(inside.rgb(), inside.size(), to))
     }
 }
 
 impl Method for KeyframeMethod {
     fn scales(&self, setup: &Setup, content: &Picture) -> Vec<Scale> {
-        vec![self.scale(setup, content)]
+        vec![setup.only_scale(content)]
     }
 
     fn plan(&self, setup: &Setup, content: &Picture) -> Result<RunPlan> {
@@ -189,7 +175,7 @@ impl Method for KeyframeMethod {
             width,
             height,
             steps,
-        } = self.scale(setup, content);
+        } = setup.only_scale(content);
         let side = |n: usize| n.min(PART) + 2 * AROUND;
         let bytes = PIXEL * side(width) * side(height) + 48 * width * height;
         let limit = setup.limits.memory;
@@ -235,36 +221,7 @@ impl Method for KeyframeMethod {
         content: &Picture,
         observer: &mut dyn Observer,
     ) -> Result<Stylized> {
-        let clock = Instant::now();
-        let scale = self.scale(setup, content);
         let device = setup.device.as_ref();
-        let mut report = Report::new(&setup.recipe, &setup.encoder, device, &setup.styles);
-        // A pass that is over when it is told to stop is a whole one.
-        let mut tell = |event: &Event<'_>| {
-            let _ = observer.on_event(event);
-        };
-        tell(&Event::Started { scales: &[scale] });
-        tell(&Event::ScaleStarted { index: 0, scale });
-        let resized = content.resized(scale.width, scale.height, Filter::Bicubic);
-        let picture = self.paint(device, &resized)?;
-        let seconds = clock.elapsed().as_secs_f64();
-        tell(&Event::ScaleFinished {
-            index: 0,
-            scale,
-            seconds,
-        });
-        report.scales.push(ScaleReport {
-            width: scale.width,
-            height: scale.height,
-            steps: 0,
-            seconds,
-        });
-        report.seconds = seconds;
-        Ok(Stylized {
-            picture: setup.shaped(content, picture, false)?,
-            report,
-            outcome: Outcome::Finished,
-            checkpoint: None,
-        })
+        setup.in_one_pass(content, observer, |content| self.paint(device, content))
     }
 }

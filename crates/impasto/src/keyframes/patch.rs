@@ -1,6 +1,7 @@
 //! Patches of keyframes.
 
 use super::Keyframe;
+use crate::nets;
 use crate::picture::{Filter, Picture};
 use crate::random::Random;
 use impasto_compute::Size;
@@ -74,7 +75,7 @@ impl Pair {
             width: size.width.max(side),
             height: size.height.max(side),
         };
-        let grown = |planes: &[f32]| grown(planes, size, large);
+        let grown = |planes: &[f32]| nets::continued(planes, size, large);
         let weights = grown(&weights);
         let known = (0..).zip(&weights).filter(|(_, weight)| **weight > 0.5);
         let known: Vec<u32> = known.map(|(place, _)| place).collect();
@@ -109,23 +110,4 @@ impl Pair {
             weights: part(&self.weights),
         }
     }
-}
-
-/// Planes continued on the right and below by their mirror images.
-fn grown(planes: &[f32], from: Size, to: Size) -> Vec<f32> {
-    if from == to {
-        return planes.to_vec();
-    }
-    let source = |at: usize, n: usize| {
-        let place = at % (2 * n);
-        place.min(2 * n - 1 - place)
-    };
-    let mut grown = Vec::with_capacity(planes.len() / from.pixels().max(1) * to.pixels());
-    for plane in planes.chunks_exact(from.pixels().max(1)) {
-        for y in 0..to.height {
-            let row = &plane[source(y, from.height) * from.width..][..from.width];
-            grown.extend((0..to.width).map(|x| row[source(x, from.width)]));
-        }
-    }
-    grown
 }

@@ -16,6 +16,7 @@ pub(crate) mod nnst;
 pub(crate) mod optimize;
 mod passes;
 mod plan;
+mod single;
 pub(crate) mod strotss;
 pub(crate) mod surroundings;
 

@@ -9,8 +9,13 @@ pub fn padded(planes: &[f32], size: Size, multiple: usize) -> (Vec<f32>, Size) {
         width: size.width.next_multiple_of(multiple.max(1)),
         height: size.height.next_multiple_of(multiple.max(1)),
     };
+    (continued(planes, size, to), to)
+}
+
+/// The same to any size that is no smaller.
+pub fn continued(planes: &[f32], size: Size, to: Size) -> Vec<f32> {
     if to == size {
-        return (planes.to_vec(), size);
+        return planes.to_vec();
     }
     let places = size.width * size.height;
     let mut made = Vec::with_capacity(planes.len() / places.max(1) * to.width * to.height);
@@ -20,7 +25,7 @@ pub fn padded(planes: &[f32], size: Size, multiple: usize) -> (Vec<f32>, Size) {
             made.extend((0..to.width).map(|x| plane[row + mirrored(x, size.width)]));
         }
     }
-    (made, to)
+    made
 }
 
 /// The upper left part of planes `[c, h, w]` of one size, of another that is no larger.

@@ -26,7 +26,7 @@ mod resize;
 mod save;
 mod settings;
 
-use impasto_compute::Size;
+use impasto_compute::{Size, Window};
 use std::path::Path;
 
 pub use decode::Limits;
@@ -58,6 +58,16 @@ pub struct Picture {
     rgb: Vec<f32>,
     alpha: Option<Vec<f32>>,
     depth: Depth,
+}
+
+/// The part of a plane whose rows have so many columns; of what lies beyond it nothing.
+pub(crate) fn part(plane: &[f32], width: usize, window: &Window) -> Vec<f32> {
+    let rows = plane.chunks_exact(width.max(1)).skip(window.top);
+    let rows = rows.take(window.height);
+    let columns = window.left.min(width)..(window.left + window.width).min(width);
+    rows.flat_map(|row| &row[columns.clone()])
+        .copied()
+        .collect()
 }
 
 impl Picture {
@@ -137,6 +147,21 @@ impl Picture {
         let mut alpha = resize_planes(self.alpha.as_deref()?, 1, from, to, filter);
         clamp(&mut alpha);
         Some(alpha)
+    }
+
+    /// A part of it, with the opacity and depth that it has.
+    ///
+    /// # Errors
+    /// [`PictureError`] if the part has no pixels, or reaches beyond the picture.
+    pub fn cropped(&self, window: &Window) -> Result<Picture, PictureError> {
+        let planes = self.rgb.chunks_exact((self.width * self.height).max(1));
+        let planes = planes.flat_map(|plane| part(plane, self.width, window));
+        let cropped = Picture::new(window.width, window.height, planes.collect())?;
+        let cropped = cropped.with_depth(self.depth);
+        match &self.alpha {
+            Some(alpha) => cropped.with_alpha(part(alpha, self.width, window)),
+            None => Ok(cropped),
+        }
     }
 
     /// The same picture with its opacity times a mask's shares, so that nothing is to be seen where the mask is black.

@@ -143,11 +143,12 @@ impl Sight {
     /// A frame by itself.
     fn of(frame: Picture, size: (usize, usize), settings: &Settings) -> Result<Self> {
         let content = Arc::new(frame);
-        let frame = match (content.width(), content.height()) == size {
+        let looks = settings.consistency > 0.0;
+        // Where nobody looks, who paints resizes it alone.
+        let frame = match !looks || (content.width(), content.height()) == size {
             true => content.clone(),
             false => Arc::new(content.resized(size.0, size.1, Filter::Bicubic)),
         };
-        let looks = settings.consistency > 0.0;
         let pyramid = looks.then(|| pyramid(&frame, settings));
         Ok(Self {
             content,

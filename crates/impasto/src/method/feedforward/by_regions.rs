@@ -45,7 +45,7 @@ pub(crate) fn painted(
     );
     let content = (&content, shares);
     let (picture, seen) = painted_in(setup, means, painter, settings, content, known)?;
-    Ok((cropped(&picture, &margin.within(size))?, seen))
+    Ok((picture.cropped(&margin.within(size))?, seen))
 }
 
 /// The same for a content as the network sees it.
@@ -76,8 +76,8 @@ fn painted_in(
         };
         let styles: Vec<Style> = shares.parts[place].styles(&setup.styles).cloned().collect();
         let seen = painter.look(means, &setup.recipe, &styles, size, None)?;
-        let here = cropped(content, &window)?;
-        let counts = part(&shares.parts[place].share, size.width, &window);
+        let here = content.cropped(&window)?;
+        let counts = crate::picture::part(&shares.parts[place].share, size.width, &window);
         let picture = painter.paint(means, settings, (&here, Some(&counts)), &seen)?;
         for row in 0..window.height {
             let (from, to) = (
@@ -121,26 +121,6 @@ fn window(share: &[f32], shares: &Shares, radius: f32) -> Option<Window> {
         height: tall,
         width: wide,
     })
-}
-
-fn cropped(picture: &Picture, window: &Window) -> Result<Picture> {
-    let planes = picture
-        .rgb()
-        .chunks_exact(picture.width() * picture.height());
-    let planes = planes.flat_map(|plane| part(plane, picture.width(), window));
-    let cropped = Picture::new(window.width, window.height, planes.collect())?;
-    match picture.alpha() {
-        Some(alpha) => Ok(cropped.with_alpha(part(alpha, picture.width(), window))?),
-        None => Ok(cropped),
-    }
-}
-
-/// The part of a plane whose rows have so many columns.
-fn part(plane: &[f32], width: usize, window: &Window) -> Vec<f32> {
-    let rows = plane.chunks_exact(width).skip(window.top);
-    let rows = rows.take(window.height);
-    rows.flat_map(|row| row[window.left..][..window.width].iter().copied())
-        .collect()
 }
 
 /// A plane of one size in another.

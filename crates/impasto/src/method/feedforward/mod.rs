@@ -23,11 +23,10 @@ use painter::Seen;
 pub use spec::PainterSpec;
 
 use super::optimize::Margin;
-use super::{Method, Outcome, Pace, RunPlan, ScalePlan, Setup, Stylized};
+use super::{Method, Pace, RunPlan, ScalePlan, Setup, Stylized};
 use crate::nets::{cropped, padded};
-use crate::observer::{Event, Observer, Scale};
+use crate::observer::{Observer, Scale};
 use crate::picture::{Filter, Picture, fit_long_side};
-use crate::report::{Report, ScaleReport};
 use crate::tiling::{Cut, StripPlan, free_memory};
 use crate::{Error, Result};
 use impasto_compute::{ComputeError, Device, Size, Tensor};
@@ -91,17 +90,6 @@ impl FeedForwardMethod {
             false => Err(Error::Invalid(problems)),
         }
     }
-
-    fn scale(&self, setup: &Setup, content: &Picture) -> Scale {
-        let long_side = setup.long_side(content);
-        let (width, height) = fit_long_side(content.width(), content.height(), long_side);
-        let steps = 0;
-        Scale {
-            width,
-            height,
-            steps,
-        }
-    }
 }
 
 impl Method for FeedForwardMethod {
@@ -110,11 +98,11 @@ impl Method for FeedForwardMethod {
     }
 
     fn scales(&self, setup: &Setup, content: &Picture) -> Vec<Scale> {
-        vec![self.scale(setup, content)]
+        vec![setup.only_scale(content)]
     }
 
     fn plan(&self, setup: &Setup, content: &Picture) -> Result<RunPlan> {
-        let Scale { width, height, .. } = self.scale(setup, content);
+        let Scale { width, height, .. } = setup.only_scale(content);
         let size = Size { width, height };
         let around = super::surroundings::bytes(setup, content);
         let limit = match setup.limits.memory {
@@ -196,45 +184,12 @@ impl Method for FeedForwardMethod {
     ) -> Result<Stylized> {
         let plan = self.plan(setup, content)?;
         let means = Means::within(setup, content, plan.limit);
-        let clock = Instant::now();
-        let scale = self.scale(setup, content);
-        let device = setup.device.as_ref();
-        let mut report = Report::new(&setup.recipe, &setup.encoder, device, &setup.styles);
-        // A pass that is over when it is told to stop is a whole one.
-        let mut tell = |event: &Event<'_>| {
-            let _ = observer.on_event(event);
-        };
-        tell(&Event::Started { scales: &[scale] });
-        tell(&Event::ScaleStarted { index: 0, scale });
-        let resized = content.resized(scale.width, scale.height, Filter::Bicubic);
-        let settings = &setup.recipe.method;
-        let (picture, seen) = painted(
-            setup,
-            means,
-            &self.painter,
-            settings,
-            &resized,
-            self.seen.take(),
-        )?;
-        self.seen = seen;
-        let seconds = clock.elapsed().as_secs_f64();
-        tell(&Event::ScaleFinished {
-            index: 0,
-            scale,
-            seconds,
-        });
-        report.scales.push(ScaleReport {
-            width: scale.width,
-            height: scale.height,
-            steps: 0,
-            seconds,
-        });
-        report.seconds = seconds;
-        Ok(Stylized {
-            picture: setup.shaped(content, picture, false)?,
-            report,
-            outcome: Outcome::Finished,
-            checkpoint: None,
+        let known = self.seen.take();
+        setup.in_one_pass(content, observer, |content| {
+            let settings = &setup.recipe.method;
+            let (picture, seen) = painted(setup, means, &self.painter, settings, content, known)?;
+            self.seen = seen;
+            Ok(picture)
         })
     }
 
