@@ -5,11 +5,14 @@ use crate::{Exit, Failure, note};
 use anyhow::{Context, anyhow};
 use clap::{Args, ValueHint};
 use impasto::Picture;
+use impasto::device::{self, Choice, Kind};
 use impasto::job::{self, Files, Source};
 use impasto::picture::{Format, SaveOptions, write_whole};
-use impasto_flow::{Frame, Rule, Settings, both, flow_colors, reliable, write_flo};
+use impasto::video::Estimator;
+use impasto_flow::{Frame, Rule, flow_colors, reliable, write_flo};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The call.
 #[derive(Args)]
@@ -29,6 +32,10 @@ pub struct Arguments {
     /// Write where the motion can be relied on, too: a picture, white where it can
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     mask: Option<PathBuf>,
+
+    /// RAFT-small's file (raft-small.pth): what it says is a candidate beside what is found without, better where motion is large
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    flow_model: Option<PathBuf>,
 }
 
 /// Runs the command.
@@ -41,6 +48,9 @@ pub fn run(args: &Arguments) -> Result<Exit, Failure> {
         .is_some_and(|end| end.eq_ignore_ascii_case("flo"));
     let mut files = Files::default();
     files.read_pictures(sources.iter());
+    if let Some(path) = &args.flow_model {
+        files.read(path, job::Input::Weights);
+    }
     let opened = problems.gather(|found| {
         for path in [Some(&args.output), args.mask.as_ref()]
             .into_iter()
@@ -68,7 +78,9 @@ pub fn run(args: &Arguments) -> Result<Exit, Failure> {
         )
         .into());
     }
-    let [there, back] = both(&frame(&a)?, &frame(&b)?, &Settings::default(), None)?;
+    let estimator = estimator(args.flow_model.as_deref(), None)?;
+    let [seen_a, seen_b] = [estimator.look(&frame(&a)?)?, estimator.look(&frame(&b)?)?];
+    let [there, back] = estimator.both(&seen_a, &seen_b, None)?;
     let mask = reliable(&there, &back, &Rule::default())?;
     let (width, height) = (a.width(), a.height());
     match is_flo {
@@ -99,6 +111,20 @@ pub fn run(args: &Arguments) -> Result<Exit, Failure> {
         100.0 * mask.share()
     ));
     Ok(Exit::Done)
+}
+
+/// Who says how things move: with a learned one, if its file is named.
+pub fn estimator(model: Option<&Path>, threads: Option<usize>) -> anyhow::Result<Estimator> {
+    // The processor's, whatever paints: results do not depend on who does.
+    let choice = Choice {
+        kind: Kind::Cpu,
+        threads,
+        ..Choice::default()
+    };
+    match model {
+        Some(path) => Ok(Estimator::learned(path, Arc::from(device::open(&choice)?))?),
+        None => Ok(Estimator::default()),
+    }
 }
 
 /// A picture as flow sees it.

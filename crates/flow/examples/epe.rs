@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let truth = read_flo(BufReader::new(File::open(truth)?))?;
         for preset in [Preset::Fast, Preset::Medium, Preset::Fine] {
             let start = Instant::now();
-            let got = flow(&a, &b, &preset.settings(), None)?;
+            let got = flow(&a, &b, &preset.settings(), Default::default())?;
             let time = start.elapsed().as_secs_f64() * 1e3;
             let error = end_point_error(&got, &truth);
             println!("{first}  {preset:?}  {error:.3} px  {time:.0} ms");

@@ -7,24 +7,26 @@ use crate::refine::refine;
 use crate::search::{Grid, Start, search};
 use crate::settings::Settings;
 
+/// What may be known of a flow before it is estimated: candidates beside others, none of which has to be right.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Guess<'a> {
+    /// The flow, in the same direction, of the pair before: what moves on there goes on here.
+    pub before: Option<&'a Flow>,
+    /// The flow of this pair as another estimator has it.
+    pub other: Option<&'a Flow>,
+}
+
 /// The flow from frame `a` to frame `b`: where each pixel of `a` is in `b`.
-///
-/// `previous` is the flow of the pair before, as a guess.
 ///
 /// # Errors
 /// [`Error::Size`] if frames or flow differ in size, [`Error::Setting`] if a setting is out of its range.
-pub fn flow(
-    a: &Frame,
-    b: &Frame,
-    settings: &Settings,
-    previous: Option<&Flow>,
-) -> Result<Flow, Error> {
-    flow_between(&Pyramid::new(a), &Pyramid::new(b), settings, previous)
+pub fn flow(a: &Frame, b: &Frame, settings: &Settings, guess: Guess<'_>) -> Result<Flow, Error> {
+    flow_between(&Pyramid::new(a), &Pyramid::new(b), settings, guess)
 }
 
 /// The flows from `a` to `b` and from `b` to `a`.
 ///
-/// `previous` are the flows, in these directions, of the pair before.
+/// `guesses` are those of each direction.
 ///
 /// # Errors
 /// As [`flow`].
@@ -32,9 +34,9 @@ pub fn both(
     a: &Frame,
     b: &Frame,
     settings: &Settings,
-    previous: Option<[&Flow; 2]>,
+    guesses: [Guess<'_>; 2],
 ) -> Result<[Flow; 2], Error> {
-    both_between(&Pyramid::new(a), &Pyramid::new(b), settings, previous)
+    both_between(&Pyramid::new(a), &Pyramid::new(b), settings, guesses)
 }
 
 /// [`flow`] of frames whose pyramids are there.
@@ -45,14 +47,19 @@ pub fn flow_between(
     a: &Pyramid,
     b: &Pyramid,
     settings: &Settings,
-    previous: Option<&Flow>,
+    guess: Guess<'_>,
 ) -> Result<Flow, Error> {
     settings.check()?;
     same_size("the second frame", b.size(), a.size())?;
-    if let Some(previous) = previous {
-        same_size("the flow of the pair before", previous.size(), a.size())?;
+    for (what, known) in [
+        ("the flow of the pair before", guess.before),
+        ("the other estimator's flow", guess.other),
+    ] {
+        if let Some(known) = known {
+            same_size(what, known.size(), a.size())?;
+        }
     }
-    Ok(estimate(a, b, settings, previous))
+    Ok(estimate(a, b, settings, guess))
 }
 
 /// [`both`] of frames whose pyramids are there.
@@ -63,14 +70,15 @@ pub fn both_between(
     a: &Pyramid,
     b: &Pyramid,
     settings: &Settings,
-    previous: Option<[&Flow; 2]>,
+    guesses: [Guess<'_>; 2],
 ) -> Result<[Flow; 2], Error> {
-    let forward = flow_between(a, b, settings, previous.map(|[forward, _]| forward))?;
-    let backward = flow_between(b, a, settings, previous.map(|[_, backward]| backward))?;
+    let [there, back] = guesses;
+    let forward = flow_between(a, b, settings, there)?;
+    let backward = flow_between(b, a, settings, back)?;
     Ok([forward, backward])
 }
 
-fn estimate(a: &Pyramid, b: &Pyramid, settings: &Settings, previous: Option<&Flow>) -> Flow {
+fn estimate(a: &Pyramid, b: &Pyramid, settings: &Settings, guess: Guess<'_>) -> Flow {
     let coarsest = a.levels.len() - 1;
     let finest = settings.finest.min(coarsest);
     let sized = |flow: &Flow, level: usize| {
@@ -79,17 +87,19 @@ fn estimate(a: &Pyramid, b: &Pyramid, settings: &Settings, previous: Option<&Flo
         flow.resized(size.height, size.width)
             .unwrap_or_else(|_| Flow::zero(size.height, size.width))
     };
-    let previous = previous.map(advanced);
+    let known = [guess.before.map(advanced), guess.other.map(finite)];
     let size = &a.levels[coarsest].luma;
     let mut flow = Flow::zero(size.height, size.width);
     for level in (finest..=coarsest).rev() {
         let (first, second) = (&a.levels[level], &b.levels[level]);
         let coarser = sized(&flow, level);
-        let previous = previous.as_ref().map(|previous| sized(previous, level));
+        let known = known
+            .each_ref()
+            .map(|known| known.as_ref().map(|known| sized(known, level)));
         let grid = Grid::new(first.luma.width, first.luma.height, settings.stride);
         let start = Start {
             coarser: &coarser,
-            previous: previous.as_ref(),
+            known: known.each_ref().map(Option::as_ref),
             wide: level == coarsest,
         };
         let motions = search(first, second, &grid, &start, settings.steps);
@@ -101,21 +111,25 @@ fn estimate(a: &Pyramid, b: &Pyramid, settings: &Settings, previous: Option<&Flo
     sized(&flow, 0)
 }
 
+/// A flow without what is no number, and nothing in it longer than the frame.
+fn finite(flow: &Flow) -> Flow {
+    let (width, height) = flow.size();
+    let known = |value: f32, most: usize| match value.is_finite() {
+        true => value.clamp(-(most as f32), most as f32),
+        false => 0.0,
+    };
+    let mut flow = flow.clone();
+    let (u, v) = flow.both_mut();
+    u.iter_mut().for_each(|u| *u = known(*u, width));
+    v.iter_mut().for_each(|v| *v = known(*v, height));
+    flow
+}
+
 /// The flow of the pair before, moved along itself: what moved on there goes on here. Where several things moved to, it is
 /// that of the fastest; what nothing moved to keeps its own.
 fn advanced(flow: &Flow) -> Flow {
     let (width, height) = flow.size();
-    let known = |value: f32, most: usize| {
-        if value.is_finite() {
-            value.clamp(-(most as f32), most as f32)
-        } else {
-            0.0
-        }
-    };
-    let mut from = flow.clone();
-    let (u, v) = from.both_mut();
-    u.iter_mut().for_each(|u| *u = known(*u, width));
-    v.iter_mut().for_each(|v| *v = known(*v, height));
+    let from = finite(flow);
     let mut to = from.clone();
     let mut fastest = vec![-1.0; width * height];
     let (u, v) = to.both_mut();

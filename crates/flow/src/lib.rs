@@ -17,7 +17,7 @@
 //! # fn main() -> Result<(), impasto_flow::Error> {
 //! let before = Frame::new(1, 24, 32, (0..24 * 32).map(|i| ((i % 32 * 7 + i / 32 * 5) % 11) as f32 / 11.0).collect())?;
 //! let now = before.clone();
-//! let [to_now, to_before] = both(&before, &now, &Settings::default(), None)?;
+//! let [to_now, to_before] = both(&before, &now, &Settings::default(), Default::default())?;
 //! // What `before` shows, moved to where it is `now`, and where that is so.
 //! let moved = warp(&before, &to_before, Interpolation::Cubic)?;
 //! let mask = reliable(&to_before, &to_now, &Rule::default())?;
@@ -47,7 +47,7 @@ mod warp;
 
 pub use cuts::{CutRule, Cuts, Signature, cuts};
 pub use error::Error;
-pub use estimate::{both, both_between, flow, flow_between};
+pub use estimate::{Guess, both, both_between, flow, flow_between};
 pub use field::Flow;
 pub use flo::{flow_colors, read_flo, write_flo};
 pub use frame::Frame;

@@ -59,7 +59,8 @@ pub(crate) struct Motion {
 /// What there is to start from, in pixels of this size.
 pub(crate) struct Start<'a> {
     pub(crate) coarser: &'a Flow,
-    pub(crate) previous: Option<&'a Flow>,
+    /// What is known already.
+    pub(crate) known: [Option<&'a Flow>; 2],
     /// Whether places all around are candidates, too: at the coarsest size, where nothing is known.
     pub(crate) wide: bool,
 }
@@ -111,10 +112,11 @@ fn search_stripe((stripe, motions): (Stripe, &mut [Motion])) {
             let patch = &patches[index];
             let centre = (y + PATCH / 2).min(height - 1) * width + (x + PATCH / 2).min(width - 1);
             let mut best = stripe.measure(patch, stripe.start.coarser.motion(centre));
-            let before = stripe.start.previous.map(|flow| flow.motion(centre));
+            let known = stripe.start.known;
+            let [before, other] = known.map(|flow| flow.map(|flow| flow.motion(centre)));
             let left = (column > 0).then(|| motions[index - 1].place());
             let above = (row > 0).then(|| motions[index - across].place());
-            for place in [before, left, above].into_iter().flatten() {
+            for place in [before, other, left, above].into_iter().flatten() {
                 stripe.take_better(patch, place, &mut best);
             }
             if stripe.start.wide {

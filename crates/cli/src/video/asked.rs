@@ -6,6 +6,7 @@ use super::frames::{self, Range};
 use crate::interrupt;
 use crate::problems::Problems;
 use crate::settings::STANDARD;
+use impasto::Quality;
 use impasto::job;
 use impasto_video::{ReadOptions, TimeBase, Waits};
 use std::collections::BTreeSet;
@@ -22,6 +23,8 @@ pub struct Asked {
     /// Frames a second at most.
     pub rate: Option<f32>,
     pub eyes: Eyes,
+    /// How often each frame is gone over.
+    pub passes: usize,
 }
 
 impl Asked {
@@ -33,6 +36,18 @@ impl Asked {
                 "--consistency is {consistency}: must be between 0 and 1"
             ));
         }
+        let fine = matches!(args.run.quality, Some(Ok(Quality::Fine)));
+        let can = args.stereo.is_none() && args.keyframes.is_empty() && args.network.is_none();
+        let passes = problems.take(&args.passes);
+        match passes {
+            None | Some(1) => {}
+            Some(2) if !can => problems.usage(
+                "--passes 2 goes with neither --stereo nor keyframes: one pass is what these have",
+            ),
+            Some(2) => {}
+            Some(passes) => problems.usage(format!("--passes is {passes}: must be 1 or 2")),
+        }
+        let passes = passes.unwrap_or(if fine && can { 2 } else { 1 });
         let range = Range::read(args.frames.as_deref(), problems.take(&args.every));
         let range = range.unwrap_or_else(|line| {
             problems.usage(line);
@@ -98,6 +113,7 @@ impl Asked {
             },
             rate: fps,
             eyes: args.stereo.into(),
+            passes,
         }
     }
 
@@ -120,6 +136,9 @@ impl Asked {
         let cuts = args.cuts.as_deref().map(Path::new);
         for path in [Some(film), cuts].into_iter().flatten().chain(more) {
             files.read(path, job::Input::Picture);
+        }
+        if let Some(model) = &args.flow_model {
+            files.read(model, job::Input::Weights);
         }
         let source = frames_of(film).map(|(folder, _)| folder);
         let frames = source
@@ -168,16 +187,25 @@ impl Asked {
     /// What frames depend on beside the run itself.
     pub fn described(&self, args: &Arguments) -> String {
         let file = std::fs::metadata(&args.film).ok();
-        let file = file.map(|file| (file.len(), file.modified().ok()));
+        let told = |file: std::fs::Metadata| (file.len(), file.modified().ok());
+        let file = file.map(told);
+        let model = args.flow_model.as_ref();
+        let model = model
+            .and_then(|path| std::fs::metadata(path).ok())
+            .map(told);
+        let model = model.map(|model| format!(" {model:?}")).unwrap_or_default();
         format!(
-            "{:?} {file:?} {} {:?} {:?} {:?} {:?}",
+            "{:?} {file:?}{model} {} {:?} {:?} {:?} {:?}",
             args.film,
             self.consistency,
             self.range,
             self.cuts,
             self.read.picture_duration,
             self.eyes
-        )
+        ) + &match self.passes {
+            1 => String::new(),
+            passes => format!(" {passes}"),
+        }
     }
 }
 

@@ -16,12 +16,12 @@ use crate::problems::Problems;
 use crate::progress::duration;
 use crate::settings::{self, STANDARD};
 use crate::stylize::command_line;
-use crate::{Exit, Failure, interrupt, note, print, say};
+use crate::{Exit, Failure, flow, interrupt, note, print, say};
 use anyhow::Context;
 use impasto::job::{self, Order, Outputs, sha256};
 use impasto::keyframes::Turn;
 use impasto::picture::{Format, SaveOptions};
-use impasto::video::{Animator, Painters, Settings};
+use impasto::video::{Animator, Estimator, Painters, Settings};
 use impasto::{FilmPage, Picture};
 use impasto_video::{Frame, Info, Sink, Source, Time, WriteOptions};
 use std::path::{Path, PathBuf};
@@ -79,6 +79,7 @@ pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
         Ok(format!("{digest}:{weight}"))
     });
     let digests = digests.collect::<impasto::Result<Vec<_>>>()?;
+    let threads = run.device.threads;
     let order = Order {
         contents: vec![content],
         styles,
@@ -102,6 +103,7 @@ pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
         asked.described(args),
         masks.described()
     );
+    let estimator = flow::estimator(args.flow_model.as_deref(), threads)?;
     let run = sha256(format!("{fingerprint} {digests:?} {described}").as_bytes());
     let painters = draft.prepare_film().map_err(|more| {
         problems.job(&more, &used);
@@ -133,6 +135,7 @@ pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
         progress,
         source,
         masks,
+        estimator,
         turn,
     };
     let exit = film.paint(painters, first)?;
@@ -151,6 +154,7 @@ struct Film<'a> {
     progress: Progress,
     source: Source,
     masks: Masks,
+    estimator: Estimator,
     /// Who is told which frame is painted.
     turn: Option<Turn>,
 }
@@ -164,6 +168,7 @@ impl Film<'_> {
         let content = views.next().context("a frame has no picture")?;
         let settings = Settings {
             consistency: self.asked.consistency,
+            backward: self.asked.passes > 1,
             ..Settings::default()
         };
         let plan = painters.first.plan(&content)?;
@@ -200,18 +205,23 @@ impl Film<'_> {
         let queue = queue.clamp(1, SEGMENT);
         let reach = Settings::default().reach.iter().copied().max();
         let reach = reach.unwrap_or(1) as u64;
-        let memories = Memories::new(&self.asked.output, reach + (SEGMENT + queue) as u64);
+        let stretch = match animator.goes_back() {
+            true => SEGMENT as u64,
+            false => 1,
+        };
+        let most = reach + stretch + (SEGMENT + queue) as u64;
+        let memories = Memories::new(&self.asked.output, most);
         let keeps = self.asked.output.as_os_str() != STANDARD && self.asked.consistency > 0.0;
         let memories = keeps.then_some(memories);
         let kept = sink.kept();
         // Where nothing depends on them, frames are passed over without.
-        let known = memories
-            .as_ref()
-            .map_or(kept, |memories| memories.latest(kept, reach, eyes.count()));
+        let known = memories.as_ref().map_or(kept, |memories| {
+            memories.latest(kept, reach, eyes.count(), stretch)
+        });
         if kept > 0 {
             note(&format!("going on after {kept} frames"));
         }
-        if known < kept {
+        if known < kept - kept % stretch {
             let more = kept - known;
             note(&format!(
                 "what the next frames depend on is not there any more: {more} frames are painted once more"
@@ -229,7 +239,7 @@ impl Film<'_> {
         shots.take(first)?;
         let looking = Looking {
             shots,
-            watcher: animator.watcher(&content),
+            watcher: animator.watcher(&content).with_estimator(self.estimator),
             eyes,
             masks: self.masks,
             before: Before {
@@ -243,6 +253,8 @@ impl Film<'_> {
             turn: self.turn,
             keeps,
             done: 0,
+            waiting: Vec::new(),
+            stretch,
         };
         let written = Written {
             sink: &mut sink,

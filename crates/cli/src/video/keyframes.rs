@@ -308,9 +308,13 @@ impl Learning<'_> {
             let motion = match &before {
                 None => None,
                 Some((last, known)) => {
-                    let known = known.as_ref().map(|[there, back]| [there, back]);
+                    let guess = |way: usize| impasto_flow::Guess {
+                        before: known.as_ref().map(|known: &[Flow; 2]| &known[way]),
+                        other: None,
+                    };
+                    let guesses = [guess(0), guess(1)];
                     let settings = impasto_flow::Settings::default();
-                    Some(impasto_flow::both_between(last, &seen, &settings, known)?)
+                    Some(impasto_flow::both_between(last, &seen, &settings, guesses)?)
                 }
             };
             match &motion {

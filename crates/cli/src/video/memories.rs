@@ -45,12 +45,16 @@ impl Memories {
     }
 
     /// How many of `kept` frames are passed over: up to the last of which all memories are there that reach so far back.
-    pub fn latest(&self, kept: u64, reach: u64, views: usize) -> u64 {
+    /// It is a multiple of `stretch`, as many frames as depend on each other.
+    pub fn latest(&self, kept: u64, reach: u64, views: usize, stretch: u64) -> u64 {
         let there = |end: &u64| {
             let mut frames = end.saturating_sub(reach)..*end;
             frames.all(|frame| (0..views).all(|view| self.file(frame, view).is_file()))
         };
-        (0..=kept).rev().find(there).unwrap_or(0)
+        let mut ends = (0..=kept)
+            .rev()
+            .filter(|end| end.is_multiple_of(stretch.max(1)));
+        ends.find(there).unwrap_or(0)
     }
 
     /// Those of frames `first..=last`, the oldest first, one for each view.

@@ -67,6 +67,10 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = value::real(), help_heading = "Film")]
     pub consistency: Option<Given<f32>>,
 
+    /// How often each frame is gone over: 2 goes back from the last to the first of every twelve, which takes twice as long [default: 1; of --quality fine, 2]
+    #[arg(long, value_name = "1|2", value_parser = value::whole::<usize>(), help_heading = "Film")]
+    pub passes: Option<Given<usize>>,
+
     /// The frames to paint, from 0, the last one too: 100..200, 100.. or ..200
     #[arg(long, value_name = "FROM..TO", help_heading = "Film")]
     pub frames: Option<String>,
@@ -112,6 +116,10 @@ pub struct Arguments {
         help_heading = "Film"
     )]
     pub stereo: Option<eyes::Stereo>,
+
+    /// RAFT-small's file (raft-small.pth): its flow is a candidate for the program's own, better where motion is large
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Film")]
+    pub flow_model: Option<PathBuf>,
 
     /// A file with the numbers of the frames that begin a shot, one a line; none for a film of one shot [default: they are found]
     #[arg(long, value_name = "FILE|none", value_hint = ValueHint::FilePath, help_heading = "Film")]

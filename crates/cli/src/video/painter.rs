@@ -15,11 +15,23 @@ pub struct Painter {
     pub turn: Option<Turn>,
     /// Whether memories of frames that are painted are asked for.
     pub keeps: bool,
-    /// Frames that are finished.
+    /// Frames that are painted.
     pub done: u64,
+    /// Frames that will be gone over once more, and what they are until then.
+    pub waiting: Vec<Made>,
+    /// How many are gone over at once.
+    pub stretch: u64,
 }
 
-/// A frame that is painted: a picture for each eye.
+/// A frame that is painted.
+pub struct Made {
+    /// How many were painted before it.
+    pub place: u64,
+    pub frame: Box<Looked>,
+    pub pictures: Pictures,
+}
+
+/// What a frame became: a picture for each eye.
 pub struct Pictures {
     pub pictures: Vec<Picture>,
     pub known: Option<Known>,
@@ -38,22 +50,77 @@ impl Painter {
         Ok(())
     }
 
-    /// Paints the next frame; none if it was ended before it was finished.
-    pub fn paint(&mut self, frame: &Looked) -> anyhow::Result<Option<Pictures>> {
+    /// Paints the next frame: what is finished now, which may be none, or some. `None` if it was ended before.
+    ///
+    /// # Errors
+    /// If it cannot be painted.
+    pub fn paint(&mut self, frame: Box<Looked>) -> anyhow::Result<Option<Vec<Made>>> {
+        let mut made = Vec::new();
         if frame.begins {
+            let Some(before) = self.finish()? else {
+                return Ok(None);
+            };
+            made = before;
             self.animator.cut();
         }
+        let Some(pictures) = self.pictures(&frame)? else {
+            return Ok(None);
+        };
+        let new = Made {
+            place: self.done,
+            frame,
+            pictures,
+        };
+        self.done += 1;
+        if !self.animator.goes_back() {
+            made.push(new);
+            return Ok(Some(made));
+        }
+        self.waiting.push(new);
+        if self.done.is_multiple_of(self.stretch) {
+            let Some(more) = self.finish()? else {
+                return Ok(None);
+            };
+            made.extend(more);
+        }
+        Ok(Some(made))
+    }
+
+    /// Goes once more over the frames that wait for it. `None` if it was ended before.
+    ///
+    /// # Errors
+    /// If they cannot be painted.
+    pub fn finish(&mut self) -> anyhow::Result<Option<Vec<Made>>> {
+        if self.waiting.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        let Some(gone_over) = self.animator.back(&mut stops)? else {
+            return Ok(None);
+        };
+        let waiting = std::mem::take(&mut self.waiting);
+        let made = waiting.into_iter().zip(gone_over);
+        let made = made.map(|(made, gone_over)| Made {
+            pictures: Pictures {
+                pictures: vec![gone_over.picture],
+                memories: match self.keeps {
+                    true => vec![gone_over.memory],
+                    false => Vec::new(),
+                },
+                ..made.pictures
+            },
+            ..made
+        });
+        Ok(Some(made.collect()))
+    }
+
+    fn pictures(&mut self, frame: &Looked) -> anyhow::Result<Option<Pictures>> {
         if let Some(turn) = &self.turn {
             turn.set(frame.number);
         }
         if !frame.masks.is_empty() {
             self.animator.set_masks(&frame.masks)?;
         }
-        let mut observe = |_: &Event<'_>| match interrupt::requested() {
-            true => ControlFlow::Break(()),
-            false => ControlFlow::Continue(()),
-        };
-        let painted = self.animator.paint(&frame.moment, &mut observe)?;
+        let painted = self.animator.paint(&frame.moment, &mut stops)?;
         match painted.outcome {
             Outcome::Stopped => return Ok(None),
             Outcome::Diverged { .. } => {
@@ -65,7 +132,6 @@ impl Painter {
             }
             Outcome::Finished => {}
         }
-        self.done += 1;
         let memories = match self.keeps {
             true => self.animator.memories(),
             false => Vec::new(),
@@ -75,5 +141,13 @@ impl Painter {
             known: painted.known,
             memories,
         }))
+    }
+}
+
+/// Ends what is painted when the user wants that.
+fn stops(_: &Event<'_>) -> ControlFlow<()> {
+    match interrupt::requested() {
+        true => ControlFlow::Break(()),
+        false => ControlFlow::Continue(()),
     }
 }

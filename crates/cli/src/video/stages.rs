@@ -5,7 +5,7 @@ use super::eyes::Eyes;
 use super::frames::{self, Range};
 use super::looking::{Looked, Looking, Next};
 use super::memories::Memories;
-use super::painter::{Painter, Pictures};
+use super::painter::{Made, Painter, Pictures};
 use super::told;
 use crate::args::Progress;
 use crate::progress::duration;
@@ -21,12 +21,6 @@ use std::time::{Duration, Instant};
 const AHEAD: usize = 2;
 /// The least time from one line of progress to the next.
 const TOLD_EVERY: Duration = Duration::from_secs(5);
-
-/// A frame that is painted.
-struct Painted {
-    frame: Box<Looked>,
-    made: Pictures,
-}
 
 /// What frames become.
 pub struct Written<'a> {
@@ -93,8 +87,14 @@ fn painting(
     looked: &Receiver<anyhow::Result<Next>>,
     painter: &mut Painter,
     kept: u64,
-    painted: &SyncSender<Painted>,
+    painted: &SyncSender<Made>,
 ) -> anyhow::Result<Exit> {
+    // What was painted once more for those after it is there already. A writer that takes no more has failed, and says why.
+    let send = |made: Vec<Made>| {
+        let mut made = made.into_iter().filter(|made| made.place >= kept);
+        made.all(|made| painted.send(made).is_ok())
+    };
+    let mut exit = Exit::Done;
     for next in looked {
         if interrupt::requested() {
             return Ok(Exit::Interrupted);
@@ -108,42 +108,45 @@ fn painting(
             // A camera that is switched off, a file that is cut off: what there was is a film.
             Err(error) if painter.done > kept => {
                 say(&format!("{error}; what comes before is painted"));
-                return Ok(Exit::Failed);
+                exit = Exit::Failed;
+                break;
             }
             Err(error) => return Err(error),
         };
-        let Some(made) = painter.paint(&frame)? else {
+        let Some(made) = painter.paint(frame)? else {
             return Ok(Exit::Interrupted);
         };
-        // What was painted once more for those after it is there already.
-        if painter.done <= kept {
-            continue;
-        }
-        // A writer that takes no more has failed, and says why itself.
-        if painted.send(Painted { frame, made }).is_err() {
-            break;
+        if !send(made) {
+            return Ok(Exit::Done);
         }
     }
-    Ok(Exit::Done)
+    match painter.finish()? {
+        Some(made) => send(made),
+        None => return Ok(Exit::Interrupted),
+    };
+    Ok(exit)
 }
 
 impl Written<'_> {
     /// Writes what comes; how many frames there are then.
-    fn take(mut self, painted: &Receiver<Painted>) -> anyhow::Result<(u64, Option<Account>)> {
+    fn take(mut self, painted: &Receiver<Made>) -> anyhow::Result<(u64, Option<Account>)> {
         let kept = self.sink.kept();
         let (began, mut last) = (Instant::now(), Instant::now());
         let mut done = kept;
         let mut unsaved = false;
-        for Painted { frame, made } in painted {
-            if let (Some(memories), false) = (&self.memories, made.memories.is_empty())
-                && let Err(error) = memories.keep(done, &made.memories)
+        for Made {
+            frame, pictures, ..
+        } in painted
+        {
+            if let (Some(memories), false) = (&self.memories, pictures.memories.is_empty())
+                && let Err(error) = memories.keep(done, &pictures.memories)
                 && !std::mem::replace(&mut unsaved, true)
             {
                 note(&format!(
                     "if this run were cut off, some frames would be painted once more: {error}"
                 ));
             }
-            self.write(&frame, made)?;
+            self.write(&frame, pictures)?;
             done += 1;
             match self.progress {
                 Progress::None => {}

@@ -5,6 +5,7 @@ mod bench;
 mod checkpoint;
 mod colors;
 mod compare;
+mod flow;
 mod gallery;
 #[path = "../../../weights/tests/hub/mod.rs"]
 mod hub;

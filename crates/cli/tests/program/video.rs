@@ -7,7 +7,7 @@ use impasto_video::{ReadOptions, Source};
 use std::path::Path;
 
 /// A film of a camera that moves over a built-in picture, so many frames from a number on, in a folder.
-fn film(
+pub fn film(
     shop: &Workshop,
     folder: &str,
     example: &str,
@@ -104,7 +104,7 @@ fn a_folder_becomes_a_film_and_back() {
 fn what_stands_still_stays() {
     let shop = Workshop::new();
     film(&shop, "in", "lake", 0..4, 0);
-    for method in ["", "--method paint"] {
+    for method in ["", "--passes 2", "--method paint"] {
         video(&shop, &format!("in -o out/%d.png {method}")).done();
         let first = shop.open("out/0.png");
         for number in 1..4 {
@@ -132,7 +132,11 @@ fn a_film_that_was_cut_off_goes_on_to_the_same_bytes() {
         std::fs::rename(shop.path(&from), shop.path(&to)).unwrap();
     }
     std::fs::remove_dir(shop.path("other")).unwrap();
-    for (method, ends) in [("", [2, 13, 16]), ("--method paint", [1, 12, 17])] {
+    for (method, ends) in [
+        ("", [2, 13, 16]),
+        ("--passes 2", [2, 13, 16]),
+        ("--method paint", [1, 12, 17]),
+    ] {
         let call = format!("in --style painting.png --size 32 {method}");
         let whole = Running::start_command(&shop, "video", &format!("{call} -o whole.mp4"));
         whole.finish().done();
@@ -296,26 +300,6 @@ fn thin_films_and_films_that_end_too_early_are_painted() {
         "{said:?}"
     );
     assert!(frames(&shop.path("cut.gif")).len() >= 3);
-}
-
-#[test]
-fn motion_is_told_as_a_file_and_as_a_picture() {
-    let shop = Workshop::new();
-    film(&shop, "in", "lake", 0..2, 3);
-    let said = shop
-        .run("flow in/000.png in/001.png -o f.flo --mask kept.png")
-        .done();
-    assert!(said.stderr.contains("48×32 px"), "{said:?}");
-    let flow = impasto_flow::read_flo(&shop.bytes("f.flo")[..]).unwrap();
-    let middle = 16 * 48 + 24;
-    assert!((flow.u()[middle] + 3.0).abs() < 0.2 && flow.v()[middle].abs() < 0.2);
-    assert_eq!(shop.open("kept.png").width(), 48);
-    shop.run("flow in/000.png in/001.png -o f.png").done();
-    shop.run("flow in/000.png painting.png -o g.flo")
-        .refused(1, &["frames of one film have one size"]);
-    shop.run("flow in/000.png in/001.png -o g.xyz")
-        .refused(1, &["g.xyz"]);
-    assert!(!shop.path("g.flo").exists());
 }
 
 /// What the next frames depend on may be lost, as of a disk that was full: then frames are painted once more.

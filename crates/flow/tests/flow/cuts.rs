@@ -110,8 +110,8 @@ fn films_are_cut_where_they_are() {
     let film: Vec<Frame> = fast[..6].iter().chain(&calm).cloned().collect();
     // The two scenes have sizes of their own, which would say it all.
     let film: Vec<Frame> = film.iter().map(|frame| cropped(frame, 640, 272)).collect();
-    let [_, back] = both(&film[5], &film[6], &Settings::default(), None).unwrap();
-    let [there, _] = both(&film[5], &film[6], &Settings::default(), None).unwrap();
+    let [_, back] = both(&film[5], &film[6], &Settings::default(), Default::default()).unwrap();
+    let [there, _] = both(&film[5], &film[6], &Settings::default(), Default::default()).unwrap();
     let share = reliable(&back, &there, &Rule::default()).unwrap().share();
     assert!(share < CutRule::default().reliable, "{share} reliable");
     assert_eq!(

@@ -2,7 +2,7 @@
 
 use crate::scenes::{Scene, end_point_error, noise, shown};
 use impasto_flow::{
-    Error, Flow, Frame, Preset, Pyramid, Settings, both, both_between, flow, flow_between,
+    Error, Flow, Frame, Guess, Preset, Pyramid, Settings, both, both_between, flow, flow_between,
 };
 use impasto_testing::{assert_same, noise as numbers};
 
@@ -31,12 +31,20 @@ fn frame(seed: u64, width: usize, height: usize) -> Frame {
     Frame::new(3, height, width, data).unwrap()
 }
 
+/// Of the pair before.
+fn before(flow: &Flow) -> Guess<'_> {
+    Guess {
+        before: Some(flow),
+        other: None,
+    }
+}
+
 #[test]
 fn what_does_not_change_does_not_move() {
     for (width, height) in SIZES {
         let still = frame(3, width, height);
         for preset in PRESETS {
-            let got = flow(&still, &still, &preset.settings(), None).unwrap();
+            let got = flow(&still, &still, &preset.settings(), Default::default()).unwrap();
             assert_eq!(got.size(), (width, height));
             assert!(
                 got.data().iter().all(|&value| value == 0.0),
@@ -51,7 +59,7 @@ fn every_size_has_a_finite_flow() {
     for (width, height) in SIZES {
         let (a, b) = (frame(5, width, height), frame(6, width, height));
         for preset in PRESETS {
-            let got = flow(&a, &b, &preset.settings(), None).unwrap();
+            let got = flow(&a, &b, &preset.settings(), Default::default()).unwrap();
             assert!(
                 got.data().iter().all(|value| value.is_finite()),
                 "{preset:?} at {width}×{height}"
@@ -66,7 +74,7 @@ fn black_that_turns_white_has_a_finite_flow() {
         Frame::new(1, 40, 50, vec![0.0; 2000]).unwrap(),
         Frame::new(1, 40, 50, vec![1.0; 2000]).unwrap(),
     );
-    let got = flow(&black, &white, &Settings::default(), None).unwrap();
+    let got = flow(&black, &white, &Settings::default(), Default::default()).unwrap();
     assert!(got.data().iter().all(|value| value.abs() < 1.0));
 }
 
@@ -81,7 +89,7 @@ fn shifts_are_found() {
     ] {
         let a = shown(&texture, 201, 143);
         let b = shown(|x, y| texture(x - shift[0], y - shift[1]), 201, 143);
-        let got = flow(&a, &b, &Settings::default(), None).unwrap();
+        let got = flow(&a, &b, &Settings::default(), Default::default()).unwrap();
         // What left the picture cannot be found.
         let inside = |x: usize, y: usize| {
             let (x, y) = (x as f32 + shift[0], y as f32 + shift[1]);
@@ -104,7 +112,7 @@ fn grey_frames_will_do() {
     let grey = |frame: &Frame| Frame::new(1, frame.height(), frame.width(), frame.luma()).unwrap();
     let a = grey(&shown(&texture, 90, 70));
     let b = grey(&shown(|x, y| texture(x - 2.5, y + 1.0), 90, 70));
-    let got = flow(&a, &b, &Settings::default(), None).unwrap();
+    let got = flow(&a, &b, &Settings::default(), Default::default()).unwrap();
     let truth = Flow::from_fn(70, 90, |_, _| [2.5, -1.0]).unwrap();
     let error = end_point_error(&got, &truth);
     assert!(error < 0.1, "{error}");
@@ -125,7 +133,11 @@ fn values_that_are_no_numbers_do_no_harm() {
     })
     .unwrap();
     for (a, b) in [(&bad, &good), (&good, &bad), (&bad, &bad)] {
-        let got = flow(a, b, &Settings::default(), Some(&guess)).unwrap();
+        let known = Guess {
+            other: Some(&guess),
+            ..before(&guess)
+        };
+        let got = flow(a, b, &Settings::default(), known).unwrap();
         assert!(got.data().iter().all(|value| value.is_finite()));
     }
 }
@@ -135,7 +147,7 @@ fn what_does_not_fit_is_refused() {
     let (a, b) = (frame(1, 20, 30), frame(1, 30, 20));
     let settings = Settings::default();
     assert!(matches!(
-        flow(&a, &b, &settings, None),
+        flow(&a, &b, &settings, Default::default()),
         Err(Error::Size {
             got: (30, 20),
             needed: (20, 30),
@@ -144,7 +156,15 @@ fn what_does_not_fit_is_refused() {
     ));
     let guess = Flow::from_fn(20, 30, |_, _| [0.0; 2]).unwrap();
     assert!(matches!(
-        flow(&a, &a, &settings, Some(&guess)),
+        flow(&a, &a, &settings, before(&guess)),
+        Err(Error::Size { .. })
+    ));
+    let other = Guess {
+        other: Some(&guess),
+        before: None,
+    };
+    assert!(matches!(
+        flow(&a, &a, &settings, other),
         Err(Error::Size { .. })
     ));
     let strides = Settings {
@@ -152,7 +172,7 @@ fn what_does_not_fit_is_refused() {
         ..settings
     };
     assert!(matches!(
-        flow(&a, &a, &strides, None),
+        flow(&a, &a, &strides, Default::default()),
         Err(Error::Setting {
             setting: "stride",
             ..
@@ -161,7 +181,7 @@ fn what_does_not_fit_is_refused() {
     let mut endless = settings;
     endless.refinement.relaxation = f32::NAN;
     assert!(matches!(
-        both(&a, &a, &endless, None),
+        both(&a, &a, &endless, Default::default()),
         Err(Error::Setting {
             setting: "relaxation",
             ..
@@ -201,8 +221,15 @@ fn threads_change_no_bit() {
             .num_threads(threads)
             .build()
             .unwrap();
-        pool.install(|| both(&pair.first, &pair.second, &Settings::default(), None))
-            .unwrap()
+        pool.install(|| {
+            both(
+                &pair.first,
+                &pair.second,
+                &Settings::default(),
+                Default::default(),
+            )
+        })
+        .unwrap()
     };
     let one = on(1);
     for threads in [2, 3] {
@@ -218,15 +245,18 @@ fn pyramids_serve_two_pairs_and_both_directions() {
     let frames = [0.0, 1.5, 3.0].map(|at| shown(|x, y| texture(x - at, y), 80, 60));
     let [first, second, third] = [0, 1, 2].map(|i| Pyramid::new(&frames[i]));
     let settings = Preset::Medium.settings();
-    let [there, back] = both_between(&first, &second, &settings, None).unwrap();
+    let [there, back] = both_between(&first, &second, &settings, Default::default()).unwrap();
     assert_eq!(
         there,
-        flow(&frames[0], &frames[1], &settings, None).unwrap()
+        flow(&frames[0], &frames[1], &settings, Default::default()).unwrap()
     );
-    assert_eq!(back, flow(&frames[1], &frames[0], &settings, None).unwrap());
     assert_eq!(
-        flow_between(&second, &third, &settings, Some(&there)).unwrap(),
-        flow(&frames[1], &frames[2], &settings, Some(&there)).unwrap()
+        back,
+        flow(&frames[1], &frames[0], &settings, Default::default()).unwrap()
+    );
+    assert_eq!(
+        flow_between(&second, &third, &settings, before(&there)).unwrap(),
+        flow(&frames[1], &frames[2], &settings, before(&there)).unwrap()
     );
 }
 
@@ -243,16 +273,23 @@ fn the_pair_before_helps_a_small_thing_that_flies_fast() {
     let pair = scene.pair(&noise(50), &noise(60));
     let settings = Settings::default();
     let middle = |got: &Flow| end_point_error(&window(got), &window(&pair.truth));
-    let alone = middle(&flow(&pair.first, &pair.second, &settings, None).unwrap());
-    let before = Flow::from_fn(240, 320, |x, y| {
+    let alone = middle(&flow(&pair.first, &pair.second, &settings, Default::default()).unwrap());
+    let known = Flow::from_fn(240, 320, |x, y| {
         if (x as f32 - 115.0).hypot(y as f32 - 120.0) < 9.0 {
             [45.0, 0.0]
         } else {
             [0.0; 2]
         }
     });
-    let helped =
-        middle(&flow(&pair.first, &pair.second, &settings, Some(&before.unwrap())).unwrap());
+    let helped = middle(
+        &flow(
+            &pair.first,
+            &pair.second,
+            &settings,
+            before(&known.unwrap()),
+        )
+        .unwrap(),
+    );
     assert!(
         helped < 2.0 && helped <= alone,
         "{helped} with the pair before, {alone} without"

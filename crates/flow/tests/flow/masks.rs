@@ -32,7 +32,13 @@ fn check(
             flight,
         }
         .pair(ground, front);
-        let [there, back] = both(&pair.first, &pair.second, &Settings::default(), None).unwrap();
+        let [there, back] = both(
+            &pair.first,
+            &pair.second,
+            &Settings::default(),
+            Default::default(),
+        )
+        .unwrap();
         let mask = reliable(&there, &back, &Rule::default()).unwrap();
         let errors = end_point_errors(&there, &pair.truth);
         let count =

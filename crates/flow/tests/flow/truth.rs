@@ -76,7 +76,10 @@ fn flow_is_nearer_to_the_truth_than_opencvs() {
         let folder = folder.join(name);
         let (a, b) = (png(&folder.join(first)), png(&folder.join(second)));
         let truth = read_flo(File::open(folder.join(truth)).unwrap()).unwrap();
-        let error = end_point_error(&flow(&a, &b, &Settings::default(), None).unwrap(), &truth);
+        let error = end_point_error(
+            &flow(&a, &b, &Settings::default(), Default::default()).unwrap(),
+            &truth,
+        );
         failures.check(if error <= most {
             Ok(())
         } else {
@@ -98,7 +101,10 @@ fn coarser_presets_are_near_it_too() {
     let truth = read_flo(File::open(folder.join("gt/frame_0002.flo")).unwrap()).unwrap();
     // As near as OpenCV's presets of these names.
     for (preset, most) in [(Preset::Fast, 0.532), (Preset::Medium, 0.341)] {
-        let error = end_point_error(&flow(&a, &b, &preset.settings(), None).unwrap(), &truth);
+        let error = end_point_error(
+            &flow(&a, &b, &preset.settings(), Default::default()).unwrap(),
+            &truth,
+        );
         assert!(error <= most, "{preset:?}: {error}");
     }
 }
@@ -114,7 +120,7 @@ fn what_the_mask_keeps_is_right() {
             png(&folder.join("frame_0003.png")),
         );
         let truth = read_flo(File::open(folder.join("gt/frame_0002.flo")).unwrap()).unwrap();
-        let [there, back] = both(&a, &b, &Settings::default(), None).unwrap();
+        let [there, back] = both(&a, &b, &Settings::default(), Default::default()).unwrap();
         let mask = reliable(&there, &back, &Rule::default()).unwrap();
         let errors = end_point_errors(&there, &truth);
         let wrong = errors

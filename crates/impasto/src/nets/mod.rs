@@ -12,6 +12,8 @@
 //! | [`Model::Cascade`] | encoders and decoders of WCT and AdaIN | `wct` |
 //! | [`Model::Paint`] | decoders of `lite`; part of the program | `paint` |
 //!
+//! One that paints nothing is here as well: [`RaftSpec`] says how things move from one frame to the next.
+//!
 //! A network is told by the tensors of its files, not by what these are called; parts of one may lie in one file or in
 //! several of a folder. What is read of a file is what its network needs, each tensor checked for its shape and refused by
 //! name. All networks read RGB in 0..1, and what they make is that, about: the caller clamps. How far their results agree
@@ -25,6 +27,7 @@ mod forms;
 mod ghiasi;
 mod microast;
 mod paint;
+mod raft;
 mod search;
 mod tensors;
 mod transformer;
@@ -35,6 +38,7 @@ pub use error::NetError;
 pub use fit::{continued, cropped, padded};
 pub use ghiasi::{Ghiasi, mixed};
 pub use microast::MicroAst;
+pub use raft::RaftSpec;
 pub use search::Family;
 pub use transformer::{Colours, End, Filters, Layer, Norm, Stage, TransformerSpec};
 

@@ -1,6 +1,7 @@
 //! Frame after frame of a shot.
 
 use super::past::{Beside, Memory, Past, Reach, Settings};
+use super::stretch::{Forward, Stretch, between};
 use super::watch::{Moment, Sight, Watcher};
 use crate::loss::temporal::TemporalLoss;
 use crate::loss::{Normalize, Scaling, Term};
@@ -54,6 +55,15 @@ pub struct Known {
     pub apart: f32,
 }
 
+/// A frame that was gone over once more.
+#[derive(Clone, Debug)]
+pub struct GoneOver {
+    /// What it is now.
+    pub picture: Picture,
+    /// What is to be kept of it, if anything depends on it.
+    pub memory: Memory,
+}
+
 /// Paints the frames of a film in their order.
 #[derive(Debug)]
 pub struct Animator {
@@ -63,6 +73,8 @@ pub struct Animator {
     past: Vec<Past>,
     /// Frames of this shot.
     count: usize,
+    /// Frames that will be gone over once more.
+    stretch: Stretch,
 }
 
 /// The recipe by which frames are painted that have a past; `None` for recipes that do not optimise.
@@ -92,6 +104,7 @@ impl Animator {
             settings,
             past: (0..views.max(1)).map(|_| Past::default()).collect(),
             count: 0,
+            stretch: Stretch::default(),
         };
         animator.cut();
         animator
@@ -101,6 +114,7 @@ impl Animator {
     pub fn cut(&mut self) {
         self.past.fill_with(Past::default);
         self.count = 0;
+        self.stretch = Stretch::default();
         let keeps = self.settings.consistency > 0.0;
         self.painters.first.begin_shot(keeps);
     }
@@ -166,6 +180,7 @@ impl Animator {
         beside: Option<Beside<'_>>,
         observer: &mut dyn Observer,
     ) -> Result<(Stylized, Option<Known>)> {
+        let goes_back = self.goes_back();
         let past = &mut self.past[view];
         let depends = self.settings.consistency > 0.0;
         let reach = match depends {
@@ -192,26 +207,96 @@ impl Animator {
             _ => self.painters.first.stylize(&sight.content, observer)?,
         };
         match (&reach, past.last_result(), &self.painters.next) {
-            (Some(reach), Some(last), Some(_)) => keep_still(&mut stylized.picture, last, reach),
+            (Some(reach), Some(last), Some(_)) => {
+                keep_still(&mut stylized.picture, last, &reach.still)
+            }
             (Some(reach), _, None) => {
                 blend(&mut stylized.picture, reach, self.settings.consistency)
             }
             _ => {}
         }
-        let known = reach.map(|reach| Known {
+        let known = reach.as_ref().map(|reach| Known {
             share: reach.share(),
             apart: reach.apart(&stylized.picture),
         });
         if stylized.outcome != Outcome::Stopped && depends {
-            // Thin frames are painted wider than they are.
-            let (painted, seen) = (&stylized.picture, &sight.frame);
-            let kept = match painted.size() == seen.size() {
-                true => painted.clone(),
-                false => painted.resized(seen.width(), seen.height(), Filter::Bicubic),
-            };
+            let kept = fitted(&stylized.picture, &sight.frame);
+            if goes_back {
+                self.stretch.frames.push(Forward {
+                    sight: sight.clone(),
+                    result: kept.clone(),
+                    reach,
+                    regions: self.painters.first.regions().clone(),
+                    count: self.count,
+                });
+            }
             past.keep(kept, &self.settings)?;
         }
         Ok((stylized, known))
+    }
+
+    /// Whether frames are gone over once more: if that is asked for, and of a single view that is optimised.
+    pub fn goes_back(&self) -> bool {
+        let asked = self.settings.backward && self.settings.consistency > 0.0;
+        asked && self.past.len() == 1 && self.painters.next.is_some()
+    }
+
+    /// Goes once more over all frames that were painted since the last time, or since the shot began, from the last one, which
+    /// stays, to the first; returns them all, the oldest first. None if the observer ends it. The more frames, the further what is
+    /// hidden is carried back, and the more memory they take.
+    ///
+    /// # Errors
+    /// As [`Stylizer::stylize`].
+    pub fn back(&mut self, observer: &mut dyn Observer) -> Result<Option<Vec<GoneOver>>> {
+        let stretch = std::mem::take(&mut self.stretch);
+        let anchored = stretch.anchored();
+        let regions = self.painters.first.regions().clone();
+        let mut results: Vec<Picture> = stretch
+            .frames
+            .iter()
+            .map(|frame| frame.result.clone())
+            .collect();
+        let pairs = stretch.frames.windows(2).enumerate().rev();
+        for (at, pair) in pairs {
+            let (Some(next), Some(motion)) = (&mut self.painters.next, &pair[1].sight.motion)
+            else {
+                continue;
+            };
+            let frame = &pair[0];
+            let reach = Arc::new(between(frame, &results[at + 1], motion)?);
+            let mut ground = frame.result.clone();
+            // Half of the way: what it was counts as much as what its neighbours say.
+            mix(ground.rgb_mut(), &reach, |weight| weight / 2.0);
+            next.set_regions(frame.regions.clone())?;
+            next.set_start(Some(ground));
+            next.set_extra_terms(Some(terms(reach.clone(), &self.settings, frame.count)));
+            let stylized = next.stylize(&frame.sight.content, observer)?;
+            match stylized.outcome {
+                Outcome::Finished => {}
+                Outcome::Stopped => return Ok(None),
+                // The frame as it was painted forward is good.
+                Outcome::Diverged { .. } => continue,
+            }
+            let mut picture = fitted(&stylized.picture, &frame.sight.frame);
+            keep_still(&mut picture, &results[at + 1], &reach.still);
+            keep_still(&mut picture, &frame.result, &anchored[at]);
+            results[at] = picture;
+        }
+        if let Some(next) = &mut self.painters.next {
+            next.set_regions(regions)?;
+        }
+        for past in &mut self.past {
+            past.replace(&results)?;
+        }
+        let frames = stretch.frames.into_iter().zip(results);
+        let gone_over = frames.map(|(frame, picture)| GoneOver {
+            memory: Memory {
+                result: picture.clone(),
+                motion: frame.sight.motion.map(|motion| motion.flows),
+            },
+            picture,
+        });
+        Ok(Some(gone_over.collect()))
     }
 
     /// What is to be kept of the last moment, of each view; nothing if nothing depends on it.
@@ -255,6 +340,14 @@ impl Animator {
     }
 }
 
+/// A picture in the size of a frame: thin frames are painted wider than they are.
+fn fitted(painted: &Picture, frame: &Picture) -> Picture {
+    match painted.size() == frame.size() {
+        true => painted.clone(),
+        false => painted.resized(frame.width(), frame.height(), Filter::Bicubic),
+    }
+}
+
 /// What a frame starts from where the past is not known: the frame in the colours of the last result.
 fn colored(frame: &Picture, last: &Picture) -> Picture {
     let colors = Colors {
@@ -284,13 +377,13 @@ fn blend(picture: &mut Picture, reach: &Reach, consistency: f32) {
 }
 
 /// Where the film stands still, the picture does, to the last bit.
-fn keep_still(picture: &mut Picture, last: &Picture, reach: &Reach) {
+fn keep_still(picture: &mut Picture, last: &Picture, still: &[bool]) {
     if picture.rgb().len() != last.rgb().len() {
         return;
     }
-    let places = reach.still.len().max(1);
+    let places = still.len().max(1);
     for (at, (value, before)) in picture.rgb_mut().iter_mut().zip(last.rgb()).enumerate() {
-        if reach.still[at % places] {
+        if still[at % places] {
             *value = *before;
         }
     }

@@ -15,12 +15,17 @@
 //! back for what was hidden in between. Flow and masks are [`impasto_flow`]'s.
 
 mod animator;
+mod estimator;
 mod memory;
 mod past;
+mod raft;
+mod stretch;
 #[cfg(test)]
 mod tests;
 mod watch;
 
-pub use animator::{Animator, Known, Painted, Painters, following};
+pub use animator::{Animator, GoneOver, Known, Painted, Painters, following};
+pub use estimator::{Estimator, Seen};
 pub use past::{Memory, Settings};
+pub use raft::{Features, Raft};
 pub use watch::{Moment, Watcher};

@@ -13,6 +13,9 @@ pub struct Settings {
     pub consistency: f32,
     /// Frames back in time that are looked at, ascending, from 1: what the nearer ones cannot tell, further ones may.
     pub reach: Vec<usize>,
+    /// Whether frames are gone over once more, backward: [`Animator::back`](super::Animator::back). Of a single view alone, and
+    /// of recipes that optimise.
+    pub backward: bool,
     /// The longest side at which flow is sought, in pixels; of larger frames it is enlarged.
     pub flow_side: usize,
 }
@@ -22,6 +25,7 @@ impl Default for Settings {
         Self {
             consistency: 0.5,
             reach: vec![1, 2, 4, 8],
+            backward: false,
             flow_side: 640,
         }
     }
@@ -126,6 +130,17 @@ impl Past {
         }
     }
 
+    /// Puts other results in the place of those of the last frames, the oldest first.
+    ///
+    /// # Errors
+    /// None that pictures can meet.
+    pub(super) fn replace(&mut self, results: &[Picture]) -> Result<()> {
+        for (then, result) in self.frames.iter_mut().zip(results.iter().rev()) {
+            then.result = opaque(result)?;
+        }
+        Ok(())
+    }
+
     /// What is to be kept of the last frame.
     pub(super) fn memory(&self) -> Option<Memory> {
         Some(Memory {
@@ -166,10 +181,8 @@ impl Past {
     pub(super) fn keep(&mut self, result: Picture, settings: &Settings) -> Result<()> {
         let (width, height) = watched((result.width(), result.height()), settings);
         let nowhere = Flow::from_fn(height, width, |_, _| [0.0; 2])?;
-        // Alpha is the film's own, and no memory has it.
-        let result = Picture::new(result.width(), result.height(), result.rgb().to_vec())?;
         self.frames.push_front(Then {
-            result,
+            result: opaque(&result)?,
             flows: [nowhere.clone(), nowhere],
         });
         let most = settings.reach.iter().copied().max().unwrap_or(1);
@@ -194,14 +207,9 @@ impl Past {
         let before = before.filter_map(|&back| self.frames.get(back - 1));
         let before = before.map(|then| (&then.result, &then.flows));
         for (result, [there, here]) in beside.into_iter().chain(before) {
-            let known = impasto_flow::reliable(there, here, &Rule::default())?;
-            let (across, down) = known.size();
-            let (from, to) = ((down, across), (height, width));
-            let known = resize_planes(&known.weights(), 1, from, to, Filter::Bicubic);
-            let flow = there.resized(height, width)?;
-            let moved = impasto_flow::warp_maps(result.rgb(), 3, &flow, Interpolation::Cubic)?;
+            let (moved, known) = moved(result, [there, here], (width, height))?;
             for place in 0..places {
-                let more = (known[place].clamp(0.0, 1.0) - weights[place]).max(0.0);
+                let more = (known[place] - weights[place]).max(0.0);
                 if more > 0.0 {
                     weights[place] += more;
                     for channel in 0..3 {
@@ -234,4 +242,32 @@ impl Past {
             weights,
         })
     }
+}
+
+/// A picture without alpha, which is the film's own: no memory has it.
+fn opaque(picture: &Picture) -> Result<Picture> {
+    let (width, height) = (picture.width(), picture.height());
+    Ok(Picture::new(width, height, picture.rgb().to_vec())?)
+}
+
+/// What another frame became, moved to a frame of some width and height along the flow to it, and how far that can be relied on,
+/// `[3, h, w]` and `[h, w]`.
+///
+/// # Errors
+/// If flows and frames differ in size.
+pub(super) fn moved(
+    result: &Picture,
+    [there, here]: [&Flow; 2],
+    (width, height): (usize, usize),
+) -> Result<(Vec<f32>, Vec<f32>)> {
+    let known = impasto_flow::reliable(there, here, &Rule::default())?;
+    let (across, down) = known.size();
+    let (from, to) = ((down, across), (height, width));
+    let mut known = resize_planes(&known.weights(), 1, from, to, Filter::Bicubic);
+    known
+        .iter_mut()
+        .for_each(|known| *known = known.clamp(0.0, 1.0));
+    let flow = there.resized(height, width)?;
+    let moved = impasto_flow::warp_maps(result.rgb(), 3, &flow, Interpolation::Cubic)?;
+    Ok((moved, known))
 }

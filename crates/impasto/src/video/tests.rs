@@ -122,6 +122,7 @@ fn animator(consistency: f32, views: usize) -> Animator {
     };
     let settings = Settings {
         consistency,
+        backward: true,
         ..Settings::default()
     };
     Animator::new(painters, views, settings)
@@ -164,6 +165,40 @@ fn frames_depend_on_those_before_as_much_as_is_asked_for() {
     let (half, still, known) = along(0.5);
     assert!(still == 0.0 && known.unwrap().share > 0.99);
     assert!(half < 0.6 * alone, "{half} of {alone}");
+}
+
+/// A second pass brings frames nearer to both neighbours, and what follows depends on what it has made.
+#[test]
+fn frames_that_are_gone_over_agree_better() {
+    let mut animator = animator(0.5, 1);
+    let mut watcher = animator.watcher(&frame(0));
+    let moved = |one: &Picture, other: &Picture| {
+        let part = |picture: &Picture, left: usize| {
+            let rows = picture.rgb().chunks_exact(64);
+            let rgb = rows.flat_map(|row| row[left..left + 60].iter().copied());
+            Picture::new(60, 48, rgb.collect()).unwrap()
+        };
+        close(&part(one, 4), &part(other, 0))
+    };
+    let mut forward = Vec::new();
+    for left in [0, 4, 8, 12] {
+        let moment = watcher.look(vec![frame(left)]).unwrap();
+        let painted = animator.paint(&moment, &mut Ignore).unwrap();
+        forward.extend(painted.pictures);
+    }
+    let back = animator.back(&mut Ignore).unwrap().unwrap();
+    assert_eq!(back.len(), 4);
+    assert_eq!(back[3].picture, forward[3], "the last one stays");
+    let memory = &animator.memories()[0];
+    assert_eq!(memory.result.rgb(), back[3].memory.result.rgb());
+    let apart = |pictures: &[&Picture]| {
+        let pairs = pictures.windows(2);
+        pairs.map(|pair| moved(pair[0], pair[1])).sum::<f32>()
+    };
+    let once = apart(&forward.iter().collect::<Vec<_>>());
+    let twice = apart(&back.iter().map(|one| &one.picture).collect::<Vec<_>>());
+    assert!(twice < 0.97 * once, "{twice} of {once}");
+    assert!(animator.back(&mut Ignore).unwrap().unwrap().is_empty());
 }
 
 /// The other eye sees the same strokes, moved: from the first frame on.

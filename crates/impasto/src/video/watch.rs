@@ -2,10 +2,11 @@
 //!
 //! It depends on the film alone, so that the next frames can be looked at while one is painted.
 
+use super::estimator::{Estimator, Seen};
 use super::past::{Memory, Settings};
 use crate::Result;
 use crate::picture::{Filter, Picture, fit_long_side, resize_planes};
-use impasto_flow::{Flow, Frame, Pyramid};
+use impasto_flow::{Flow, Frame};
 use std::sync::Arc;
 
 /// Looks at the frames of a film in their order: one picture each, or one for each eye.
@@ -14,6 +15,7 @@ pub struct Watcher {
     /// Width and height of the results.
     size: (usize, usize),
     settings: Settings,
+    estimator: Estimator,
     views: Vec<View>,
 }
 
@@ -21,7 +23,7 @@ pub struct Watcher {
 #[derive(Debug, Default)]
 struct View {
     /// The last frame.
-    last: Option<(Arc<Picture>, Arc<Pyramid>)>,
+    last: Option<(Arc<Picture>, Arc<Seen>)>,
     /// The flows of the last pair: what has moved so goes on so.
     motion: Option<[Flow; 2]>,
 }
@@ -43,7 +45,7 @@ pub(super) struct Sight {
     pub(super) frame: Arc<Picture>,
     pub(super) motion: Option<Motion>,
     /// As flow sees it; none where nobody looks for any.
-    seen: Option<Arc<Pyramid>>,
+    seen: Option<Arc<Seen>>,
 }
 
 /// How a frame follows from the one before.
@@ -69,8 +71,15 @@ impl Watcher {
         Self {
             size,
             settings,
+            estimator: Estimator::default(),
             views: (0..views.max(1)).map(|_| View::default()).collect(),
         }
+    }
+
+    /// With somebody else who says how things move.
+    #[must_use]
+    pub fn with_estimator(self, estimator: Estimator) -> Self {
+        Self { estimator, ..self }
     }
 
     /// The next moment begins a shot: nothing before it counts.
@@ -85,16 +94,14 @@ impl Watcher {
     pub fn look(&mut self, pictures: Vec<Picture>) -> Result<Moment> {
         let mut views = Vec::with_capacity(pictures.len());
         for (picture, view) in pictures.into_iter().zip(&mut self.views) {
-            let mut sight = Sight::of(picture, self.size, &self.settings)?;
-            view.follow(&mut sight)?;
+            let mut sight = Sight::of(picture, self.size, &self.settings, &self.estimator)?;
+            view.follow(&mut sight, &self.estimator)?;
             views.push(sight);
         }
         let first = views.first().and_then(|first| first.seen.as_deref());
         let others = views.iter().skip(1);
         let others = others.filter_map(|view| Some((view.seen.as_deref()?, first?)));
-        let estimate = impasto_flow::Settings::default();
-        let between =
-            others.map(|(one, first)| Ok(impasto_flow::both_between(one, first, &estimate, None)?));
+        let between = others.map(|(one, first)| self.estimator.both(one, first, None));
         let between = between.collect::<Result<_>>()?;
         Ok(Moment { views, between })
     }
@@ -106,7 +113,7 @@ impl Watcher {
     pub fn restore(&mut self, pictures: Vec<Picture>, memories: &[Memory]) -> Result<()> {
         let views = pictures.into_iter().zip(&mut self.views);
         for ((picture, view), memory) in views.zip(memories) {
-            let sight = Sight::of(picture, self.size, &self.settings)?;
+            let sight = Sight::of(picture, self.size, &self.settings, &self.estimator)?;
             view.last = sight.seen.map(|seen| (sight.frame, seen));
             view.motion = memory.motion.clone();
         }
@@ -116,7 +123,7 @@ impl Watcher {
 
 impl View {
     /// How a frame follows from the last one, if there is one.
-    fn follow(&mut self, sight: &mut Sight) -> Result<()> {
+    fn follow(&mut self, sight: &mut Sight, estimator: &Estimator) -> Result<()> {
         let Some(seen) = sight.seen.clone() else {
             return Ok(());
         };
@@ -124,9 +131,7 @@ impl View {
         let Some((before, last)) = last else {
             return Ok(());
         };
-        let known = self.motion.as_ref().map(|[back, forth]| [back, forth]);
-        let estimate = impasto_flow::Settings::default();
-        let flows = impasto_flow::both_between(&seen, &last, &estimate, known)?;
+        let flows = estimator.both(&seen, &last, self.motion.as_ref())?;
         self.motion = Some(flows.clone());
         let changes = Changes::between(&before, &sight.frame);
         let (width, height) = (sight.frame.width(), sight.frame.height());
@@ -141,7 +146,12 @@ impl View {
 
 impl Sight {
     /// A frame by itself.
-    fn of(frame: Picture, size: (usize, usize), settings: &Settings) -> Result<Self> {
+    fn of(
+        frame: Picture,
+        size: (usize, usize),
+        settings: &Settings,
+        estimator: &Estimator,
+    ) -> Result<Self> {
         let content = Arc::new(frame);
         let looks = settings.consistency > 0.0;
         // Where nobody looks, who paints resizes it alone.
@@ -149,22 +159,21 @@ impl Sight {
             true => content.clone(),
             false => Arc::new(content.resized(size.0, size.1, Filter::Bicubic)),
         };
-        let pyramid = looks.then(|| pyramid(&frame, settings));
+        let seen = looks.then(|| estimator.look(&small(&frame, settings)?));
         Ok(Self {
             content,
             frame,
             motion: None,
-            seen: pyramid.transpose()?.map(Arc::new),
+            seen: seen.transpose()?.map(Arc::new),
         })
     }
 }
 
-/// A frame as flow sees it.
-fn pyramid(frame: &Picture, settings: &Settings) -> Result<Pyramid> {
+/// A frame in the size in which flow is sought.
+fn small(frame: &Picture, settings: &Settings) -> Result<Frame> {
     let (width, height) = watched((frame.width(), frame.height()), settings);
     let small = frame.resized(width, height, Filter::Bicubic);
-    let frame = Frame::new(3, height, width, small.rgb().to_vec())?;
-    Ok(Pyramid::new(&frame))
+    Ok(Frame::new(3, height, width, small.rgb().to_vec())?)
 }
 
 /// How much blocks of 8 by 8 pixels have changed from one frame to the next.
