@@ -48,8 +48,14 @@ impl Canvas {
         };
         let columns = part.width.min(self.width.saturating_sub(part.left));
         let rows = part.height.min(self.height.saturating_sub(part.top));
-        for y in 0..rows {
-            let from = &pixels[y * part.width * 4..][..columns * 4];
+        // What lies beside the canvas altogether has no place on it to begin at.
+        let rows = if columns == 0 { 0 } else { rows };
+        for (y, from) in pixels
+            .chunks_exact(part.width.max(1) * 4)
+            .take(rows)
+            .enumerate()
+        {
+            let from = &from[..columns * 4];
             let to =
                 &mut self.pixels[((part.top + y) * self.width + part.left) * 4..][..columns * 4];
             match over {
@@ -124,5 +130,37 @@ fn lay_over(to: &mut [u8], from: &[u8]) {
             }
             to[3] = ((sum + 127) / 255) as u8;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Files may say that a part lies anywhere.
+    #[test]
+    fn what_lies_beside_the_canvas_is_cut_off() {
+        let mut canvas = Canvas::new(3, 2);
+        let red = [255, 0, 0, 255].repeat(4);
+        for (left, top) in [(0, 0), (2, 1), (3, 0), (0, 2), (60_000, 1), (1, 60_000)] {
+            let (width, height) = (2, 2);
+            let part = Part {
+                left,
+                top,
+                width,
+                height,
+            };
+            for dispose in [Dispose::Clear, Dispose::Restore, Dispose::Keep] {
+                canvas.draw(part, &red, left % 2 == 0, dispose);
+            }
+        }
+        canvas.settle();
+        let seen = canvas.picture(false).samples;
+        let Samples::Eight(seen) = seen else {
+            panic!("eight bits")
+        };
+        // Two by two at the left, and a corner.
+        let painted: Vec<bool> = seen.chunks_exact(4).map(|pixel| pixel[3] == 255).collect();
+        assert_eq!(painted, [true, true, false, true, true, true]);
     }
 }
