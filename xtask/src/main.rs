@@ -1,6 +1,6 @@
 //! Chores of the repository, run as `cargo xtask NAME`.
 //!
-//! `cargo xtask paint [NAME...]` paints the example pictures, all or the named ones, into `examples/`.
+//! `cargo xtask paint [NAME...]` paints the example pictures, all or the named ones, into `crates/impasto/pictures/`.
 //! `cargo xtask paint --check [NAME...]` paints them again and fails if a committed one looks different.
 
 mod brush;

@@ -1,4 +1,4 @@
-//! `cargo xtask paint`: the list of example pictures, and how they get into `examples/` or are compared with it.
+//! `cargo xtask paint`: the list of example pictures, and how they get into `crates/impasto/pictures/` or are compared with it.
 
 use crate::canvas::Canvas;
 use crate::{contents, styles};
@@ -8,7 +8,7 @@ use std::time::Instant;
 
 /// One example picture.
 struct Painting {
-    /// Folder in `examples/`.
+    /// Folder in `crates/impasto/pictures/`.
     kind: &'static str,
     name: &'static str,
     /// Published width in pixels.
@@ -98,7 +98,7 @@ pub fn run(names: &[&str], check: bool) -> Result<(), String> {
     match different.is_empty() {
         true => Ok(()),
         false => Err(format!(
-            "{} in examples/ is not what the code paints; run `cargo xtask paint` and commit the result",
+            "{} in crates/impasto/pictures/ is not what the code paints; run `cargo xtask paint` and commit the result",
             different.join(", ")
         )),
     }
@@ -109,7 +109,7 @@ impl Painting {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"))
             .parent()
             .unwrap_or(Path::new("."));
-        root.join("examples")
+        root.join("crates/impasto/pictures")
             .join(self.kind)
             .join(format!("{}.jpg", self.name))
     }

@@ -37,7 +37,7 @@ macro_rules! example {
             name: $name,
             kind: Kind::$kind,
             about: $about,
-            bytes: include_bytes!(concat!("../../../examples/", $folder, "/", $name, ".jpg")),
+            bytes: include_bytes!(concat!("../pictures/", $folder, "/", $name, ".jpg")),
         }
     };
 }

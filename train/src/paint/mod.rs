@@ -1,5 +1,5 @@
 //! `impasto-train paint`: decoders of the embedded encoder's features learn to make pictures of them, and then to do so
-//! behind the transports by which `paint` gives features a style (`models/lite-paint.md`).
+//! behind the transports by which `paint` gives features a style (`crates/impasto/models/lite-paint.md`).
 //!
 //! The crops of a step are a function of seed and step alone, made by a thread of their own, a few steps ahead. A training
 //! that was cut off at any moment and goes on gives the weights that it would have given.

@@ -5,7 +5,7 @@ use impasto_weights::{Checkpoint, Limits, Store, WeightsError, WeightsFile};
 use std::path::Path;
 
 /// The encoder that is part of the program.
-const LITE: &[u8] = include_bytes!("../../../../models/lite.safetensors");
+const LITE: &[u8] = include_bytes!("../../models/lite.safetensors");
 
 /// The encoder that is used unless another is named, once its weights are installed.
 pub(crate) const DEFAULT: &str = "vgg19";

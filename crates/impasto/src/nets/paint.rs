@@ -15,7 +15,7 @@ use impasto_compute::graph::{Border, Upsampling};
 use impasto_compute::{Padding, Tap};
 
 /// The decoders that are part of the program.
-pub(super) const EMBEDDED: &[u8] = include_bytes!("../../../../models/lite-paint.safetensors");
+pub(super) const EMBEDDED: &[u8] = include_bytes!("../../models/lite-paint.safetensors");
 
 pub(super) const NETWORK: &str = "decoders of lite";
 

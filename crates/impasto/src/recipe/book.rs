@@ -21,7 +21,7 @@ macro_rules! book {
     ($($name:literal),* $(,)?) => {
         &[$(BuiltIn {
             name: $name,
-            text: include_str!(concat!("../../../../recipes/", $name, ".toml")),
+            text: include_str!(concat!("../../recipes/", $name, ".toml")),
         }),*]
     };
 }
