@@ -25,6 +25,8 @@ pub struct Asked {
     pub eyes: Eyes,
     /// How often each frame is gone over.
     pub passes: usize,
+    /// How many shots are painted at once.
+    pub workers: Option<usize>,
 }
 
 impl Asked {
@@ -48,6 +50,10 @@ impl Asked {
             Some(passes) => problems.usage(format!("--passes is {passes}: must be 1 or 2")),
         }
         let passes = passes.unwrap_or(if fine && can { 2 } else { 1 });
+        let workers = problems.take(&args.workers);
+        if let Some(workers) = workers.filter(|workers| !(1..=64).contains(workers)) {
+            problems.usage(format!("--workers is {workers}: must be from 1 to 64"));
+        }
         let range = Range::read(args.frames.as_deref(), problems.take(&args.every));
         let range = range.unwrap_or_else(|line| {
             problems.usage(line);
@@ -114,7 +120,15 @@ impl Asked {
             rate: fps,
             eyes: args.stereo.into(),
             passes,
+            workers,
         }
+    }
+
+    /// Whether its shots have to be painted one after the other.
+    pub fn alone(&self, args: &Arguments) -> bool {
+        let pipes = [args.film.as_os_str(), self.output.as_os_str()].contains(&STANDARD.as_ref());
+        let frames = args.stereo.is_some() || args.fps.is_some();
+        pipes || frames || args.watch || args.report.is_some() || args.network.is_some()
     }
 
     /// Notes an output that would take the place of what is read, or of frames that are there.

@@ -1,6 +1,7 @@
 //! From the options of `impasto video` to a painted film.
 
 use super::account::Account;
+use super::ahead::{self, Ahead};
 use super::asked::Asked;
 use super::frames;
 use super::keyframes::{self, Learning};
@@ -17,7 +18,8 @@ use crate::progress::duration;
 use crate::settings::{self, STANDARD};
 use crate::stylize::command_line;
 use crate::{Exit, Failure, flow, interrupt, note, print, say};
-use anyhow::Context;
+use anyhow::{Context, anyhow};
+use impasto::device::Kind;
 use impasto::job::{self, Order, Outputs, sha256};
 use impasto::keyframes::Turn;
 use impasto::picture::{Format, SaveOptions};
@@ -30,6 +32,8 @@ use std::path::{Path, PathBuf};
 const SEGMENT: usize = 12;
 /// Bytes of painted frames that may wait to be encoded, which happens a segment at once.
 const MOST_WAITING: usize = 200 << 20;
+/// Threads that one shot makes good use of, where there are cores for several shots at once.
+const THREADS_EACH: usize = 8;
 /// Bytes of a pixel of these: the picture, and its memory.
 const WAITING_PIXEL: usize = 32;
 
@@ -79,6 +83,27 @@ pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
         Ok(format!("{digest}:{weight}"))
     });
     let digests = digests.collect::<impasto::Result<Vec<_>>>()?;
+    let alone = !masks.is_empty() || keyframes.is_some() || asked.alone(args);
+    if let (true, Some(2..)) = (alone, asked.workers) {
+        problems.usage(
+            "--workers goes with films alone: without --watch, --stereo, --report, --fps, keyframes, masks that move, and pipes",
+        );
+    }
+    let workers = match (alone, asked.workers, run.device.kind) {
+        (true, ..) => 1,
+        (_, Some(workers), _) => workers,
+        // Beyond some threads another shot gains more than more threads for one. Graphics cards paint one after the other.
+        (_, None, Kind::Auto | Kind::Cpu) => (available() / THREADS_EACH).max(1),
+        (_, None, _) => 1,
+    };
+    if workers > 1 {
+        let threads = run.device.threads.unwrap_or_else(available);
+        run.device.threads = Some(threads.div_ceil(workers));
+        run.device.kind = match run.device.kind {
+            Kind::Auto => Kind::Cpu,
+            kind => kind,
+        };
+    }
     let threads = run.device.threads;
     let order = Order {
         contents: vec![content],
@@ -91,6 +116,7 @@ pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
         record: None,
     };
     let used = crate::job::used(&args.run);
+    let again = order.clone();
     let mut draft = order.check();
     problems.job(&draft.problems(), &used);
     if !problems.is_empty() {
@@ -137,12 +163,25 @@ pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
         masks,
         estimator,
         turn,
+        workers,
+        order: again,
     };
     let exit = film.paint(painters, first)?;
     if let (Some(learning), Exit::Done) = (&learning, &exit) {
         learning.forget();
     }
     Ok(exit)
+}
+
+/// Further painters of a film.
+fn further_painters(order: &Order) -> anyhow::Result<Painters> {
+    let made = order.clone().check().prepare_film();
+    made.map_err(|problems| anyhow!("no further painter can be made: {problems:?}"))
+}
+
+/// Threads that this program may have.
+fn available() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// A film that is painted.
@@ -155,6 +194,10 @@ struct Film<'a> {
     source: Source,
     masks: Masks,
     estimator: Estimator,
+    /// How many paint, this program's own film among them.
+    workers: usize,
+    /// Of which further painters are made.
+    order: Order,
     /// Who is told which frame is painted.
     turn: Option<Turn>,
 }
@@ -181,7 +224,7 @@ impl Film<'_> {
                 .map(|frames| self.asked.range.count(frames)),
             false => Some(times.len() as u64),
         };
-        let animator = Animator::new(painters, eyes.count(), settings);
+        let animator = Animator::new(painters, eyes.count(), settings.clone());
         let one = animator.size(&content);
         let size = eyes.both(one);
         if self.args.plan {
@@ -212,6 +255,7 @@ impl Film<'_> {
         let most = reach + stretch + (SEGMENT + queue) as u64;
         let memories = Memories::new(&self.asked.output, most);
         let keeps = self.asked.output.as_os_str() != STANDARD && self.asked.consistency > 0.0;
+        let folder = memories.clone();
         let memories = keeps.then_some(memories);
         let kept = sink.kept();
         // Where nothing depends on them, frames are passed over without.
@@ -228,6 +272,27 @@ impl Film<'_> {
             ));
         }
         interrupt::listen();
+        let ahead = (self.workers > 1).then(|| {
+            if kept == 0 {
+                // What another run may have left.
+                folder.remove();
+            }
+            let film = ahead::Film {
+                path: PathBuf::from(&self.args.film),
+                read: self.asked.read.clone(),
+                range: self.asked.range,
+                cuts: self.asked.cuts.clone(),
+                settings: settings.clone(),
+                estimator: self.estimator.clone(),
+                size: one,
+                stretch,
+                memories: folder.clone(),
+            };
+            let order = self.order.clone();
+            Ahead::start(film, self.workers - 1, known, move || {
+                further_painters(&order)
+            })
+        });
         let range = self.asked.range;
         let zero = if range.every == 1 {
             0
@@ -247,6 +312,9 @@ impl Film<'_> {
                 memories: memories.clone(),
                 reach,
             },
+            place: 0,
+            ahead: ahead.clone(),
+            elsewhere: None,
         };
         let mut painter = Painter {
             animator,
@@ -255,10 +323,11 @@ impl Film<'_> {
             done: 0,
             waiting: Vec::new(),
             stretch,
+            ahead: ahead.clone(),
         };
         let written = Written {
             sink: &mut sink,
-            memories: memories.clone(),
+            memories: (keeps || ahead.is_some()).then(|| folder.clone()),
             eyes,
             size: one,
             range,
@@ -268,7 +337,11 @@ impl Film<'_> {
             zero,
             account: self.args.report.as_ref().map(|_| Account::new(size)),
         };
-        let passed = stages::run(looking, &mut painter, written)?;
+        let passed = stages::run(looking, &mut painter, written);
+        if let Some(ahead) = &ahead {
+            ahead.end();
+        }
+        let passed = passed?;
         let Passed { exit, frames, .. } = passed;
         let output = self.asked.output.display();
         let watched = self.args.watch && frames > 0;
@@ -280,8 +353,8 @@ impl Film<'_> {
             return Ok(exit);
         }
         sink.finish().map_err(told)?;
-        if let Some(memories) = memories {
-            memories.remove();
+        if memories.is_some() || ahead.is_some() {
+            folder.remove();
         }
         if let (Some(path), Some(account)) = (&self.args.report, &passed.account) {
             let name = Path::new(&self.args.film).file_name();

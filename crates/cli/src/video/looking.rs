@@ -1,5 +1,6 @@
 //! Reading frames and looking at them, ahead of who paints: which begin a shot, how they move.
 
+use super::ahead::Ahead;
 use super::eyes::Eyes;
 use super::masks::Masks;
 use super::memories::Memories;
@@ -16,6 +17,12 @@ pub struct Looking {
     pub masks: Masks,
     /// What an earlier run has left.
     pub before: Before,
+    /// How many frames are painted before the next one.
+    pub place: u64,
+    /// Shots that are painted ahead, if any are.
+    pub ahead: Option<Ahead>,
+    /// The place of the shot that another one paints.
+    pub elsewhere: Option<u64>,
 }
 
 /// Frames that an earlier run has painted, and that are passed over.
@@ -26,6 +33,17 @@ pub struct Before {
     pub memories: Option<Memories>,
     /// How many frames back memories reach.
     pub reach: u64,
+}
+
+impl Before {
+    /// There was no earlier run.
+    pub fn nothing() -> Self {
+        Self {
+            frames: 0,
+            memories: None,
+            reach: 0,
+        }
+    }
 }
 
 /// What comes next.
@@ -54,13 +72,21 @@ pub struct Shot {
     pub memories: Vec<Vec<Memory>>,
 }
 
+/// What is seen of a frame.
+pub enum Seen {
+    /// All that is needed to paint it.
+    Moment(Moment),
+    /// Nothing: it is painted ahead, with the shot that begins at this place.
+    Elsewhere(u64),
+}
+
 /// A frame that was looked at.
 pub struct Looked {
     /// Its number in the film.
     pub number: u64,
     pub time: Time,
     pub begins: bool,
-    pub moment: Moment,
+    pub seen: Seen,
     /// Masks that are those of this frame.
     pub masks: Vec<(MaskUse, Mask)>,
     /// The frame itself, small, where a report shows some.
@@ -75,6 +101,7 @@ impl Looking {
         mut send: impl FnMut(anyhow::Result<Next>) -> bool,
     ) {
         let passed = self.pass();
+        self.place = self.before.frames;
         let next = match passed {
             Ok(Some(go_on)) => Some(Ok(Next::GoOn(go_on))),
             Ok(None) => None,
@@ -85,6 +112,7 @@ impl Looking {
             return;
         }
         while let Some(next) = self.next(&small).transpose() {
+            let next = next.map(Next::Paint);
             let failed = next.is_err();
             if !send(next) || failed {
                 return;
@@ -137,10 +165,14 @@ impl Looking {
         Ok((frames > 0).then_some(GoOn { frames, shot: None }))
     }
 
-    fn next(
+    /// The next frame, looked at; none behind the last.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn next(
         &mut self,
         small: impl Fn(&Picture) -> Option<Picture>,
-    ) -> anyhow::Result<Option<Next>> {
+    ) -> anyhow::Result<Option<Box<Looked>>> {
         let Some(Waiting {
             number,
             time,
@@ -150,18 +182,26 @@ impl Looking {
         else {
             return Ok(None);
         };
+        let place = self.place;
+        self.place += 1;
+        let ahead = self.ahead.as_ref();
+        ahead.inspect(|ahead| ahead.reaches(place));
         if begins {
             self.watcher.cut();
+            self.elsewhere = ahead.filter(|ahead| ahead.has(place)).map(|_| place);
         }
         let shown = small(&content);
-        let moment = self.watcher.look(self.eyes.split(content)?)?;
-        Ok(Some(Next::Paint(Box::new(Looked {
+        let seen = match self.elsewhere {
+            Some(shot) => Seen::Elsewhere(shot),
+            None => Seen::Moment(self.watcher.look(self.eyes.split(content)?)?),
+        };
+        Ok(Some(Box::new(Looked {
             number,
             time,
             begins,
-            moment,
+            seen,
             masks: self.masks.at(number)?,
             content: shown,
-        }))))
+        })))
     }
 }

@@ -50,6 +50,11 @@ impl Masks {
         Ok(masks)
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     fn take(
         &mut self,
         of: MaskUse,

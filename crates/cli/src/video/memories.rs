@@ -1,7 +1,10 @@
 //! What is kept of painted frames beside an output that is not finished, so that it goes on.
 
+use impasto::Picture;
+use impasto::picture::SaveOptions;
 use impasto::video::Memory;
 use std::fs;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// The folder of a run's memories.
@@ -31,17 +34,41 @@ impl Memories {
         })
     }
 
-    /// Keeps those of a frame, one for each view, and no longer those of one long before.
+    /// Keeps those of a frame, one for each view.
     pub fn keep(&self, frame: u64, views: &[Memory]) -> impasto::Result<()> {
         // Where the folder cannot be made, the files cannot either, which says why.
         let _ = fs::create_dir_all(&self.folder);
         for (view, memory) in views.iter().enumerate() {
             memory.write(&self.file(frame, view))?;
-            if let Some(old) = frame.checked_sub(self.most) {
+        }
+        Ok(())
+    }
+
+    /// A frame is written: its picture is no longer kept, nor the memories of one long before.
+    pub fn passed(&self, frame: u64, views: usize) {
+        let _ = fs::remove_file(self.picture(frame));
+        if let Some(old) = frame.checked_sub(self.most) {
+            for view in 0..views {
                 let _ = fs::remove_file(self.file(old, view));
             }
         }
+    }
+
+    /// The file of a frame that is painted before its turn.
+    pub fn picture(&self, frame: u64) -> PathBuf {
+        self.folder.join(format!("{frame}.png"))
+    }
+
+    /// Keeps a frame until its turn.
+    pub fn keep_picture(&self, frame: u64, picture: &Picture) -> impasto::Result<()> {
+        picture.save(&self.picture(frame), &SaveOptions::default())?;
         Ok(())
+    }
+
+    /// Whether pictures and memories of all these frames are there, of films of one view.
+    pub fn has(&self, frames: Range<u64>) -> bool {
+        let there = |frame| self.picture(frame).is_file() && self.file(frame, 0).is_file();
+        frames.into_iter().all(there)
     }
 
     /// How many of `kept` frames are passed over: up to the last of which all memories are there that reach so far back.

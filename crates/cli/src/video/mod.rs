@@ -1,6 +1,7 @@
 //! `impasto video`: a film, painted frame by frame so that strokes move with what they are painted on.
 
 mod account;
+mod ahead;
 mod asked;
 mod eyes;
 mod film;
@@ -70,6 +71,10 @@ pub struct Arguments {
     /// How often each frame is gone over: 2 goes back from the last to the first of every twelve, which takes twice as long [default: 1; of --quality fine, 2]
     #[arg(long, value_name = "1|2", value_parser = value::whole::<usize>(), help_heading = "Film")]
     pub passes: Option<Given<usize>>,
+
+    /// How many shots are painted at once, each by its share of the threads [default: one for every eight cores]
+    #[arg(long, value_name = "N", value_parser = value::whole::<usize>(), help_heading = "Film")]
+    pub workers: Option<Given<usize>>,
 
     /// The frames to paint, from 0, the last one too: 100..200, 100.. or ..200
     #[arg(long, value_name = "FROM..TO", help_heading = "Film")]

@@ -1,6 +1,7 @@
 //! Painting frame after frame.
 
-use super::looking::{GoOn, Looked};
+use super::ahead::Ahead;
+use super::looking::{GoOn, Looked, Seen};
 use crate::{interrupt, words};
 use anyhow::anyhow;
 use impasto::keyframes::Turn;
@@ -21,6 +22,8 @@ pub struct Painter {
     pub waiting: Vec<Made>,
     /// How many are gone over at once.
     pub stretch: u64,
+    /// Shots that are painted ahead, if any are.
+    pub ahead: Option<Ahead>,
 }
 
 /// A frame that is painted.
@@ -63,7 +66,15 @@ impl Painter {
             made = before;
             self.animator.cut();
         }
-        let Some(pictures) = self.pictures(&frame)? else {
+        let elsewhere = match frame.seen {
+            Seen::Elsewhere(shot) => Some(shot),
+            Seen::Moment(_) => None,
+        };
+        let pictures = match (elsewhere, &self.ahead) {
+            (Some(shot), Some(ahead)) => ahead.take(shot, self.done)?,
+            _ => self.pictures(&frame)?,
+        };
+        let Some(pictures) = pictures else {
             return Ok(None);
         };
         let new = Made {
@@ -72,7 +83,7 @@ impl Painter {
             pictures,
         };
         self.done += 1;
-        if !self.animator.goes_back() {
+        if elsewhere.is_some() || !self.animator.goes_back() {
             made.push(new);
             return Ok(Some(made));
         }
@@ -120,7 +131,10 @@ impl Painter {
         if !frame.masks.is_empty() {
             self.animator.set_masks(&frame.masks)?;
         }
-        let painted = self.animator.paint(&frame.moment, &mut stops)?;
+        let Seen::Moment(moment) = &frame.seen else {
+            return Err(anyhow!("frame {} is painted elsewhere", frame.number));
+        };
+        let painted = self.animator.paint(moment, &mut stops)?;
         match painted.outcome {
             Outcome::Stopped => return Ok(None),
             Outcome::Diverged { .. } => {

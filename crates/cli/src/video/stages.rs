@@ -147,6 +147,9 @@ impl Written<'_> {
                 ));
             }
             self.write(&frame, pictures)?;
+            if let Some(memories) = &self.memories {
+                memories.passed(done, self.eyes.count());
+            }
             done += 1;
             match self.progress {
                 Progress::None => {}

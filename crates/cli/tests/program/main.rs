@@ -28,4 +28,5 @@ mod studio;
 mod stylize;
 mod train;
 mod video;
+mod workers;
 mod workshop;

@@ -141,7 +141,12 @@ impl Animator {
 
     /// Who looks at the film for this one: all pictures have the size of the first.
     pub fn watcher(&self, first: &Picture) -> Watcher {
-        Watcher::new(self.size(first), self.past.len(), self.settings.clone())
+        self.watcher_of(self.size(first))
+    }
+
+    /// Who looks at a film for this one whose results have a width and height.
+    pub fn watcher_of(&self, size: (usize, usize)) -> Watcher {
+        Watcher::new(size, self.past.len(), self.settings.clone())
     }
 
     /// Paints the next moment. One that the observer ends is a picture, and no part of the past.
