@@ -172,8 +172,8 @@ impl Setup {
             false => picture.resized(width, height, Filter::Bicubic),
         };
         let picture = picture.with_depth(content.depth());
-        match content.resized(width, height, Filter::Bicubic).alpha() {
-            Some(alpha) => Ok(picture.with_alpha(alpha.to_vec())?),
+        match content.alpha_resized(width, height, Filter::Bicubic) {
+            Some(alpha) => Ok(picture.with_alpha(alpha)?),
             None => Ok(picture),
         }
     }

@@ -5,11 +5,16 @@ use impasto_compute::Size;
 /// Planes `[c, h, w]` continued by reflection at the right and the lower border to sides that are multiples, and their
 /// size. The border is not repeated; where a side is too short for that, it is run to and fro.
 pub fn padded(planes: &[f32], size: Size, multiple: usize) -> (Vec<f32>, Size) {
-    let to = Size {
+    let to = multiples(size, multiple);
+    (continued(planes, size, to), to)
+}
+
+/// The least size of which both sides are multiples and no smaller.
+pub fn multiples(size: Size, multiple: usize) -> Size {
+    Size {
         width: size.width.next_multiple_of(multiple.max(1)),
         height: size.height.next_multiple_of(multiple.max(1)),
-    };
-    (continued(planes, size, to), to)
+    }
 }
 
 /// The same to any size that is no smaller.

@@ -35,7 +35,7 @@ mod wct;
 
 pub use cascade::{Cascade, Level};
 pub use error::NetError;
-pub use fit::{continued, cropped, padded};
+pub use fit::{continued, cropped, multiples, padded};
 pub use ghiasi::{Ghiasi, mixed};
 pub use microast::MicroAst;
 pub use raft::RaftSpec;

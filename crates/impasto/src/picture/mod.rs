@@ -270,6 +270,7 @@ impl Picture {
     pub fn resized(&self, width: usize, height: usize, filter: Filter) -> Picture {
         let (from, to) = ((self.height, self.width), (height.max(1), width.max(1)));
         let (mut rgb, alpha) = match &self.alpha {
+            None if from == to => (self.rgb.clone(), None),
             None => (resize_planes(&self.rgb, 3, from, to, filter), None),
             Some(alpha) => {
                 let mut rgb = self.rgb.clone();

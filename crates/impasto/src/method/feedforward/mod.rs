@@ -24,7 +24,7 @@ pub use spec::PainterSpec;
 
 use super::optimize::Margin;
 use super::{Method, Pace, RunPlan, ScalePlan, Setup, Stylized};
-use crate::nets::{cropped, padded};
+use crate::nets::{continued, cropped, multiples};
 use crate::observer::{Observer, Scale};
 use crate::picture::{Filter, Picture, fit_long_side};
 use crate::tiling::{Cut, StripPlan, free_memory};
@@ -204,8 +204,12 @@ fn tensor_of(device: &dyn Device, picture: &Picture, multiple: usize) -> Result<
         width: picture.width(),
         height: picture.height(),
     };
-    let (planes, size) = padded(picture.rgb(), size, multiple);
-    Ok(device.upload(&planes, &[3, size.height, size.width])?)
+    let to = multiples(size, multiple);
+    let shape = [3, to.height, to.width];
+    match to == size {
+        true => Ok(device.upload(picture.rgb(), &shape)?),
+        false => Ok(device.upload(&continued(picture.rgb(), size, to), &shape)?),
+    }
 }
 
 /// The upper left part of a tensor `[3, h, w]` as a picture of the size of another, clamped to 0..1; what is no number
@@ -224,7 +228,11 @@ fn picture_of(device: &dyn Device, image: &Tensor, like: &Picture) -> Result<Pic
     };
     match *image.shape() {
         [3, height, width] if height >= to.height && width >= to.width => {
-            let planes = cropped(&values, Size { width, height }, to);
+            let from = Size { width, height };
+            let planes = match from == to {
+                true => values,
+                false => cropped(&values, from, to),
+            };
             Ok(Picture::new(to.width, to.height, planes)?)
         }
         _ => Err(ComputeError::Shape {

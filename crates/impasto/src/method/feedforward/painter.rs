@@ -235,7 +235,10 @@ impl Painter {
                 let style = spec.style(&mixture)?;
                 let image = tensor_of(device, content, 1)?;
                 let picture = self.run(means, graph.as_ref(), image, &style, content)?;
-                mixed(&picture, content, settings.strength.alpha)
+                match settings.strength.alpha {
+                    1.0 => Ok(picture),
+                    alpha => mixed(&picture, content, alpha),
+                }
             }
             (
                 Prepared::Ghiasi {
