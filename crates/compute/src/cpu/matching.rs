@@ -16,6 +16,8 @@ use crate::{Matching, Nearest, Point, Result, Scalar, Tensor};
 const ROWS: usize = 56;
 /// Panels of 16 candidates that are computed at a time.
 const PANELS: usize = 8;
+/// Pieces of so many rows of which both sides are told at a time.
+const BOTH: usize = 64;
 /// Candidates that are packed at a time.
 const PACKED: usize = 4096;
 
@@ -248,6 +250,62 @@ impl Matching for CpuDevice {
         Ok(nearest)
     }
 
+    fn nearest_both(&self, a: &Tensor, b: &Tensor) -> Result<[Nearest; 2]> {
+        let (context, what) = (&self.context, "nearest_both");
+        let [n, m, c] = pair(what, a, b)?;
+        if n * m * c == 0 {
+            return Ok([self.nearest(a, b, 1)?, self.nearest(b, a, 1)?]);
+        }
+        let (mut forth, mut back) = (Nearest::of_nothing(n), Nearest::of_nothing(m));
+        let (a, b) = (get(what, a)?, get(what, b)?);
+        for (index, others) in b.chunks(PACKED * c).enumerate() {
+            let packed = panels(context, others, c);
+            let base = index * PACKED;
+            let count = others.len() / c;
+            let pieces = slots(&mut forth, ROWS).zip(a.chunks(ROWS * c)).enumerate();
+            let pieces: Vec<_> = pieces.collect();
+            // What the rows of a piece are to the others is taken in piece by piece, some pieces at a time: memory does not
+            // grow with the rows.
+            let mut pieces = pieces.into_iter();
+            loop {
+                let some: Vec<_> = pieces.by_ref().take(BOTH).collect();
+                if some.is_empty() {
+                    break;
+                }
+                let found = each(context, some, |(piece, ((indices, products), rows))| {
+                    let (indices, products): (&mut [u32], &mut [f32]) = (indices, products);
+                    let mut own = Nearest::of_nothing(count);
+                    let mut tile = Products::new(rows, c);
+                    for (part, columns) in packed.chunks(PANELS * tile.depth).enumerate() {
+                        tile.with(context, columns);
+                        let start = part * PANELS * LANES;
+                        let running = indices.chunks_mut(1).zip(products.chunks_mut(1));
+                        with_simd!(context.token, simd => {
+                            for (row, (indices, products)) in running.enumerate() {
+                                let running = Running { indices, products };
+                                tile.take_in(row, base + start, m, running);
+                                tile.give(row, piece * ROWS + row, start, &mut own);
+                            }
+                        });
+                    }
+                    own
+                });
+                let back = back.indices[base..].iter_mut().zip(&mut back.products[base..]);
+                let mut back: Vec<_> = back.take(count).collect();
+                for own in found {
+                    let own = own.indices.into_iter().zip(own.products);
+                    for ((index, product), (of, greatest)) in back.iter_mut().zip(own) {
+                        // Of equal ones the first stays, which has the lower index.
+                        if greatest > **product {
+                            (**index, **product) = (of, greatest);
+                        }
+                    }
+                }
+            }
+        }
+        Ok([forth, back])
+    }
+
     fn nearest_among(
         &self,
         queries: &Tensor,
@@ -443,6 +501,21 @@ impl Products {
 
     fn at(&self, panel: usize, row: usize) -> &Lanes {
         &self.out[panel * self.count + row]
+    }
+
+    /// Gives the products of a row to what is greatest of the columns from `start` on.
+    #[inline(always)]
+    fn give(&self, row: usize, index: usize, start: usize, to: &mut Nearest) {
+        let (indices, products) = (&mut to.indices[start..], &mut to.products[start..]);
+        let slots = indices.chunks_mut(LANES).zip(products.chunks_mut(LANES));
+        for (panel, (indices, products)) in slots.enumerate().take(PANELS) {
+            let here = products.iter_mut().zip(indices).zip(self.at(panel, row));
+            for ((greatest, slot), &product) in here {
+                let is_greater = product > *greatest;
+                *greatest = if is_greater { product } else { *greatest };
+                *slot = if is_greater { index as u32 } else { *slot };
+            }
+        }
     }
 
     /// Takes the products of a row in, of candidates from `start` on, of which there are `m`.

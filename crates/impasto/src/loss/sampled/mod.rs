@@ -35,6 +35,8 @@ pub struct Sampler {
     /// Whether each pixel may be drawn, `[h, w]`; `None` if all may.
     inside: Option<Vec<bool>>,
     count: usize,
+    /// Whether rows and columns are shuffled apart.
+    apart: bool,
 }
 
 impl Sampler {
@@ -44,7 +46,14 @@ impl Sampler {
             size,
             inside,
             count,
+            apart: false,
         }
+    }
+
+    /// The same with rows and columns that are shuffled apart, as the published program does it: what it draws of a region is
+    /// where the region has rows and where it has columns, and not in it.
+    pub fn shuffled_apart(self, apart: bool) -> Self {
+        Self { apart, ..self }
     }
 
     /// The places of a step: some of a grid of at most 128 places along each side, which is moved every ten steps. Of a region
@@ -69,6 +78,13 @@ impl Sampler {
         let all = places.len();
         for place in 0..self.count.min(all) {
             places.swap(place, place + random.below(all - place));
+        }
+        if self.apart {
+            for place in 0..self.count.min(all) {
+                let other = place + random.below(all - place);
+                let (here, there) = (places[place].x, places[other].x);
+                (places[place].x, places[other].x) = (there, here);
+            }
         }
         places.truncate(self.count);
         places
