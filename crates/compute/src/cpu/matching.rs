@@ -290,7 +290,9 @@ impl Matching for CpuDevice {
                     }
                     own
                 });
-                let back = back.indices[base..].iter_mut().zip(&mut back.products[base..]);
+                let back = back.indices[base..]
+                    .iter_mut()
+                    .zip(&mut back.products[base..]);
                 let mut back: Vec<_> = back.take(count).collect();
                 for own in found {
                     let own = own.indices.into_iter().zip(own.products);

@@ -64,7 +64,10 @@ pub(super) fn rows_script(device: &dyn Device, [n, m]: [usize; 2], c: usize) -> 
         ("normalize_rows", values(device, &t)?),
         ("nearest", index(&nearest.indices)),
         ("nearest_among", index(&nearest_of.indices)),
-        ("nearest_both", index(&[forth.indices, back.indices].concat())),
+        (
+            "nearest_both",
+            index(&[forth.indices, back.indices].concat()),
+        ),
     ])
 }
 

@@ -31,25 +31,13 @@ pub struct Nnst {
     pub faithful: bool,
 }
 
-impl Nnst {
-    /// What [`Quality::Best`](super::Quality::Best) paints with: what neighbours leave open is better told by moments than
-    /// layer by layer.
-    pub(super) fn best() -> Self {
-        Self {
-            splitting: 0,
-            finish: 80,
-            ..Self::default()
-        }
-    }
-}
-
 impl Default for Nnst {
     fn default() -> Self {
         Self {
             layers: vec![],
             steps: 80,
-            splitting: 40,
-            finish: 40,
+            splitting: 0,
+            finish: 80,
             learning_rate: 2e-3,
             alpha: 0.75,
             turns: true,

@@ -1,6 +1,6 @@
 //! Sizes and steps of a run, and how much work they are.
 
-use super::{AdamSettings, Init, MethodName, MethodSettings, Nnst, OptimizerSettings, Recipe};
+use super::{AdamSettings, Init, MethodName, MethodSettings, OptimizerSettings, Recipe};
 use crate::named::Named;
 
 /// The sizes of a run and the steps at each.
@@ -101,7 +101,7 @@ impl Quality {
             return;
         }
         if self == Quality::Best {
-            recipe.method = MethodSettings::Nnst(Nnst::best());
+            recipe.method = MethodSettings::of(MethodName::Nnst);
             return;
         }
         let (finest, steps, learning_rate, averaging) = match self {

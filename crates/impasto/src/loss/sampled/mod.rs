@@ -19,6 +19,7 @@ use super::columns::Columns;
 use super::{Extent, Gradient, GradientScale, Loss, LossValue, Seen, View};
 use crate::random::StepSeed;
 use impasto_compute::{Device, Point, Result, Scalar, Size, Tensor};
+use rayon::prelude::*;
 use std::fmt;
 
 /// Places of the finest grid along each side.
@@ -193,13 +194,19 @@ fn shape(rows: &Tensor) -> [usize; 2] {
     }
 }
 
+/// Rows of a matrix that is transposed that are made at a time: those of a cache line.
+const LINES: usize = 16;
+
 /// A matrix `[n, c]` transposed, `[c, n]`.
 fn transposed(values: &[f32], [n, c]: [usize; 2]) -> Vec<f32> {
     let mut out = vec![0.0; n * c];
-    for (i, row) in values.chunks_exact(c.max(1)).enumerate() {
-        row.iter()
-            .enumerate()
-            .for_each(|(j, value)| out[j * n + i] = *value);
-    }
+    let pieces = out.par_chunks_mut((LINES * n).max(1)).enumerate();
+    pieces.for_each(|(piece, out)| {
+        let first = piece * LINES;
+        for (i, row) in values.chunks_exact(c.max(1)).enumerate() {
+            let lines = out.chunks_exact_mut(n).zip(&row[first..]);
+            lines.for_each(|(line, value)| line[i] = *value);
+        }
+    });
     out
 }

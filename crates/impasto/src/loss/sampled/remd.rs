@@ -48,8 +48,7 @@ impl Comparison for Remd {
         let ([n, c], [m, _]) = (shape(rows), shape(&self.style));
         let mut own = device.copy(rows)?;
         device.normalize_rows(&mut own)?;
-        let forth = device.nearest(&own, &self.style, 1)?;
-        let back = device.nearest(&self.style, &own, 1)?;
+        let [forth, back] = device.nearest_both(&own, &self.style)?;
         let (one, other) = (mean(&forth.products), mean(&back.products));
         if one >= other {
             let k = (k / n.max(1) as f64) as f32;

@@ -196,7 +196,8 @@ impl Session<'_> {
         query: Option<&[Tensor]>,
     ) -> Result<Option<Term>> {
         let device = self.device();
-        let mut places = grid([stage.at.scale.height, stage.at.scale.width].map(|n| (n / STEP).max(1)));
+        let mut places =
+            grid([stage.at.scale.height, stage.at.scale.width].map(|n| (n / STEP).max(1)));
         let weights = share.drawn.as_ref().map(|drawn| {
             let weights: Vec<f32> = places
                 .iter()

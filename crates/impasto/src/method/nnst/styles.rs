@@ -113,7 +113,8 @@ impl StylePlaces<'_> {
             requests.extend(layers.map(|layer| TapRequest::moments(layer.tap)));
         }
         let mut rows = device.zeros(&[counts.iter().sum(), columns.width()])?;
-        let mut random = Random::new(self.session.setup.recipe.seed ^ self.stage.at.halvings as u64);
+        let mut random =
+            Random::new(self.session.setup.recipe.seed ^ self.stage.at.halvings as u64);
         let mut spread = Spread::new(columns);
         let mut first = 0;
         for ((view, grid), count) in views.iter().zip(grids).zip(counts) {

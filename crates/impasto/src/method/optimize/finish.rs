@@ -3,11 +3,11 @@
 //! A method of places puts strokes where they belong, and what it leaves, colours and textures that are nowhere in the styles, is
 //! what moments tell best. Few steps do, at the final size alone.
 
+use super::Session;
 use super::layers::Layers;
 use super::margin::Margin;
 use super::parameterization::Parameterization;
 use super::targets::StyleCache;
-use super::Session;
 use crate::encoder::Encoder;
 use crate::loss::Term;
 use crate::method::Setup;

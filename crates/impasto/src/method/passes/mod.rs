@@ -81,10 +81,7 @@ pub(super) fn scales(passes: &dyn Passes) -> Vec<Scale> {
 ///
 /// # Errors
 /// As [`Method::run`](super::Method::run).
-pub(super) fn run(
-    passes: &dyn Passes,
-    observer: &mut dyn Observer,
-) -> Result<Stylized> {
+pub(super) fn run(passes: &dyn Passes, observer: &mut dyn Observer) -> Result<Stylized> {
     check(passes.setup())?;
     let clock = Instant::now();
     let plan = plan(passes)?;

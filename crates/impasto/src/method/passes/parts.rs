@@ -39,7 +39,11 @@ pub(in crate::method) fn shares(setup: &Setup, size: Size) -> Vec<Share> {
 }
 
 /// So many of some places, spread evenly: one of each stretch of them, drawn. If there are fewer, some are there twice.
-pub(in crate::method) fn chosen<T: Copy>(places: &[T], count: usize, random: &mut Random) -> Vec<T> {
+pub(in crate::method) fn chosen<T: Copy>(
+    places: &[T],
+    count: usize,
+    random: &mut Random,
+) -> Vec<T> {
     let all = places.len();
     if count >= all {
         return (0..count).map(|at| places[at % all]).collect();

@@ -66,7 +66,11 @@ impl Halved {
     ///
     /// # Errors
     /// Whatever the device reports.
-    pub(in crate::method) fn image(&self, device: &dyn Device, picture: &Picture) -> Result<Tensor> {
+    pub(in crate::method) fn image(
+        &self,
+        device: &dyn Device,
+        picture: &Picture,
+    ) -> Result<Tensor> {
         halved(device, picture, self.finest, self.halvings)
     }
 
@@ -102,12 +106,7 @@ pub(in crate::method) fn style_size(
 ///
 /// # Errors
 /// Whatever the device reports.
-fn halved(
-    device: &dyn Device,
-    picture: &Picture,
-    finest: Size,
-    halvings: usize,
-) -> Result<Tensor> {
+fn halved(device: &dyn Device, picture: &Picture, finest: Size, halvings: usize) -> Result<Tensor> {
     let picture = picture.resized(finest.width, finest.height, Filter::Bicubic);
     let mut image = device.upload(picture.rgb(), &[3, finest.height, finest.width])?;
     for halving in 1..=halvings {
