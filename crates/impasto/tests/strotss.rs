@@ -26,6 +26,7 @@ use impasto_weights::Checkpoint;
 use serde_json::Value;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 fn golden(file: &str) -> PathBuf {
@@ -212,7 +213,7 @@ fn the_gradient_of_each_term_agrees_with_pytorch() {
             .unwrap();
         rows
     };
-    let similarity = SelfSimilarity::new(columns.clone(), look("content"));
+    let similarity = SelfSimilarity::new(columns.clone(), Arc::new(look("content")));
     let comparisons: [(&str, &Columns, Box<dyn Comparison>); 4] = [
         ("content", &columns, Box::new(similarity)),
         (

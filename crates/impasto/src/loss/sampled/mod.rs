@@ -107,6 +107,15 @@ impl Sampler {
     }
 }
 
+/// The places of a step.
+#[derive(Clone, Debug, Default)]
+pub struct Drawn {
+    /// The step, from 1; 0 before the first.
+    pub step: usize,
+    /// The places, in pixels.
+    pub places: Vec<Point>,
+}
+
 /// What is compared at places.
 pub trait Comparison: Send + Sync + fmt::Debug {
     /// Its value for rows `[n, c]` at some places of the picture, and `k` times its gradient towards them.
@@ -117,7 +126,7 @@ pub trait Comparison: Send + Sync + fmt::Debug {
         &self,
         device: &dyn Device,
         rows: &Tensor,
-        places: &[Point],
+        drawn: &Drawn,
         k: f64,
     ) -> Result<(f64, Tensor)>;
 }
@@ -129,7 +138,7 @@ pub struct SampledLoss {
     views: Vec<View>,
     sampler: Sampler,
     comparison: Box<dyn Comparison>,
-    places: Vec<Point>,
+    drawn: Drawn,
 }
 
 impl SampledLoss {
@@ -140,7 +149,7 @@ impl SampledLoss {
             columns,
             sampler,
             comparison,
-            places: vec![],
+            drawn: Drawn::default(),
         }
     }
 }
@@ -161,27 +170,24 @@ impl Loss for SampledLoss {
         scale: GradientScale,
     ) -> Result<(LossValue, Vec<Gradient>)> {
         let features = self.columns.features(seen)?;
-        let zeros = features
-            .iter()
-            .map(|features| device.zeros(features.shape()));
-        let mut gradients = zeros.collect::<Result<Vec<_>>>()?;
-        let mut value = 0.0;
-        if !self.places.is_empty() {
-            let mut rows = device.zeros(&[self.places.len(), self.columns.width()])?;
-            self.columns
-                .gather(device, &features, &self.places, &mut rows, 0)?;
-            let k = f64::from(scale.times(1.0));
-            let (compared, towards) = self.comparison.compare(device, &rows, &self.places, k)?;
-            self.columns
-                .scatter(device, &towards, &self.places, &mut gradients)?;
-            value = compared;
-        }
-        let gradients = gradients.into_iter().map(Gradient::Tensor).collect();
+        let places = &self.drawn.places;
+        let mut rows = device.zeros(&[places.len(), self.columns.width()])?;
+        self.columns
+            .gather(device, &features, places, &mut rows, 0)?;
+        let k = f64::from(scale.times(1.0));
+        let (value, towards) = match places.is_empty() {
+            true => (0.0, rows),
+            false => self.comparison.compare(device, &rows, &self.drawn, k)?,
+        };
+        let gradients = self.columns.gradients(towards, places, &features);
         Ok((LossValue::of(1.0, Scalar::Ready(value)), gradients))
     }
 
     fn prepare(&mut self, _: &dyn Device, seed: &StepSeed<'_>) -> Result<()> {
-        self.places = self.sampler.draw(seed);
+        self.drawn = Drawn {
+            step: seed.step,
+            places: self.sampler.draw(seed),
+        };
         Ok(())
     }
 }

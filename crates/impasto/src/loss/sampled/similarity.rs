@@ -7,10 +7,11 @@
 //! `N̂` is that of the photo (Kolkin et al. 2019, equation 8). What a place looks like may change, but not what it looks like
 //! beside others.
 
-use super::{Comparison, shape, transposed};
+use super::{Comparison, Drawn, shape, transposed};
 use crate::loss::columns::Columns;
-use impasto_compute::{Device, Point, Result, Tensor};
+use impasto_compute::{ComputeError, Device, Point, Result, Tensor};
 use rayon::prelude::*;
+use std::sync::Arc;
 
 /// A sum of distances below which all are taken for 0.
 const LEAST: f32 = 1e-6;
@@ -23,15 +24,55 @@ const ROWS: usize = 64;
 #[derive(Debug)]
 pub struct SelfSimilarity {
     columns: Columns,
-    /// What the photo shows of each part of the columns.
-    photo: Vec<Tensor>,
+    photo: Photo,
+}
+
+/// What the photo shows.
+#[derive(Debug)]
+enum Photo {
+    /// Each part of the columns, everywhere.
+    Maps(Arc<Vec<Tensor>>),
+    /// Rows at the places of each step, of length 1.
+    Draws(Vec<Tensor>),
 }
 
 impl SelfSimilarity {
-    /// The distance from what a photo shows of some columns.
-    pub fn new(columns: Columns, photo: Vec<Tensor>) -> Self {
-        Self { columns, photo }
+    /// The distance from what a photo shows of each part of some columns.
+    pub fn new(columns: Columns, photo: Arc<Vec<Tensor>>) -> Self {
+        Self {
+            columns,
+            photo: Photo::Maps(photo),
+        }
     }
+
+    /// The same for steps whose places are known beforehand, from the first on: of large photos nothing else is kept.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn of_draws(
+        device: &dyn Device,
+        columns: Columns,
+        photo: &[Tensor],
+        draws: impl Iterator<Item = Vec<Point>>,
+    ) -> Result<Self> {
+        let rows = draws.map(|places| rows_at(device, &columns, photo, &places));
+        let photo = Photo::Draws(rows.collect::<Result<_>>()?);
+        Ok(Self { columns, photo })
+    }
+}
+
+/// What a photo shows at some places, of length 1.
+fn rows_at(
+    device: &dyn Device,
+    columns: &Columns,
+    photo: &[Tensor],
+    places: &[Point],
+) -> Result<Tensor> {
+    let photo: Vec<_> = photo.iter().collect();
+    let mut rows = device.zeros(&[places.len(), columns.width()])?;
+    columns.gather(device, &photo, places, &mut rows, 0)?;
+    device.normalize_rows(&mut rows)?;
+    Ok(rows)
 }
 
 /// Distances of rows from each other, `[n, n]`, and their sums by column.
@@ -124,19 +165,28 @@ impl Comparison for SelfSimilarity {
         &self,
         device: &dyn Device,
         rows: &Tensor,
-        places: &[Point],
+        drawn: &Drawn,
         k: f64,
     ) -> Result<(f64, Tensor)> {
         let [n, c] = shape(rows);
         let mut own = device.copy(rows)?;
         device.normalize_rows(&mut own)?;
-        let photo: Vec<_> = self.photo.iter().collect();
-        let mut target = device.zeros(&[n, c])?;
-        self.columns
-            .gather(device, &photo, places, &mut target, 0)?;
-        device.normalize_rows(&mut target)?;
-        let ((mut d, sums), (wanted, wanted_sums)) =
-            (distances(device, &own)?, distances(device, &target)?);
+        let (wanted, wanted_sums) = match &self.photo {
+            Photo::Maps(photo) => {
+                let target = rows_at(device, &self.columns, photo, &drawn.places)?;
+                distances(device, &target)?
+            }
+            Photo::Draws(rows) => match rows.get(drawn.step.saturating_sub(1)) {
+                Some(target) => distances(device, target)?,
+                None => {
+                    return Err(ComputeError::BadSetting(format!(
+                        "step {} is beyond those whose places are known",
+                        drawn.step
+                    )));
+                }
+            },
+        };
+        let (mut d, sums) = distances(device, &own)?;
         let value = towards_distances(&mut d, &sums, &wanted, &wanted_sums);
         // D falls with x̂·x̂ᵀ, whose entries are looked at from both sides.
         let both = symmetric(&d, n, -(k / n.max(1) as f64) as f32);

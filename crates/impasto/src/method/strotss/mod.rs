@@ -37,9 +37,11 @@ use crate::loss::sampled::{Comparison, SampledLoss, Sampler};
 use crate::loss::{Scaling, Term, View};
 use crate::observer::{Observer, Scale};
 use crate::picture::Picture;
+use crate::random::StepSeed;
 use crate::recipe::{AdamSettings, Clip, Optimize, OptimizerSettings, Pixels, Strotss};
 use crate::tiling::NetworkView;
 use impasto_compute::{Align, Device, Network, Size, Tensor};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use styles::first_columns;
 
@@ -79,6 +81,8 @@ struct Stage {
     weight: f32,
     /// Whether it is the last one of several.
     last: bool,
+    /// Its place among the passes; `None` of one on its own.
+    index: Option<usize>,
 }
 
 impl StrotssMethod {
@@ -104,12 +108,27 @@ impl StrotssMethod {
         }
     }
 
+    /// Bytes of what the photo shows everywhere, and at the places of all steps of all regions.
+    fn photo_bytes(&self, setup: &Setup, stage: &Stage) -> [usize; 2] {
+        let regions: BTreeSet<_> = setup.styles.iter().map(|style| style.region).collect();
+        let pixels = stage.at.size().pixels();
+        let maps = self.eye.layers.iter().map(|layer| {
+            layer.channels.next_multiple_of(16) * pixels / (layer.stride * layer.stride)
+        });
+        let maps = 3 * pixels + maps.sum::<usize>();
+        let places = self.settings.places.min(pixels);
+        let places = regions.len() * places;
+        let draws = stage.at.scale.steps * places * (self.eye.channels() + 3);
+        [maps, draws].map(|numbers| size_of::<f32>() * numbers)
+    }
+
     fn stages(&self, content: &Picture, long_side: usize) -> Vec<Stage> {
         let (finest, most) = sizes(content, long_side, self.eye.least);
         let stage = |halvings: usize| Stage {
             at: Halved::new(finest, halvings, self.settings.steps),
             weight: self.settings.content * FIRST / 2f32.powi((most - halvings) as i32),
             last: halvings == 0 && most > 0,
+            index: Some(most - halvings),
         };
         (0..=most).rev().map(stage).collect()
     }
@@ -148,6 +167,7 @@ impl Method for StrotssMethod {
             at: Halved::new(Size { width, height }, 0, 1),
             weight: self.settings.content,
             last: false,
+            index: None,
         };
         passes::inspect(&session, image, &|views| session.terms_of(stage, views))
     }
@@ -200,6 +220,13 @@ impl<'a> Session<'a> {
         let colours = Columns::new(columns.parts()[..1].to_vec(), Places::Pixels);
         let settings = &self.method.settings;
         let mut terms = Vec::new();
+        let photo = match w > 0.0 {
+            true => {
+                let photo = stage.at.image(device, self.content)?;
+                Arc::new(self.look(photo, network)?)
+            }
+            false => Arc::default(),
+        };
         let shares = shares(self.setup, stage.at.size());
         let count = shares.len() as f32;
         for share in shares {
@@ -215,9 +242,7 @@ impl<'a> Session<'a> {
             let spread = Spread::new(device, &style)?;
             let mut compared: Vec<(&str, f32, &Columns, Box<dyn Comparison>)> = Vec::new();
             if w > 0.0 {
-                let photo = stage.at.image(device, self.content)?;
-                let photo = self.look(photo, network)?;
-                let similarity = SelfSimilarity::new(columns.clone(), photo);
+                let similarity = self.similarity(stage, &columns, &photo, &sampler)?;
                 compared.push(("content", w, &columns, Box::new(similarity)));
             }
             compared.push((
@@ -240,6 +265,32 @@ impl<'a> Session<'a> {
         }
         terms.extend(self.guided(stage, style_network)?);
         Ok(terms)
+    }
+}
+
+impl Session<'_> {
+    /// The self-similarity of a photo: of all of it, or of the places of all steps alone, whichever is smaller.
+    fn similarity(
+        &self,
+        stage: Stage,
+        columns: &Columns,
+        photo: &Arc<Vec<Tensor>>,
+        sampler: &Sampler,
+    ) -> Result<SelfSimilarity> {
+        let [maps, draws] = self.method.photo_bytes(self.setup, &stage);
+        let Some(scale) = stage.index.filter(|_| draws < maps) else {
+            return Ok(SelfSimilarity::new(columns.clone(), Arc::clone(photo)));
+        };
+        let draws = (1..=stage.at.scale.steps).map(|step| {
+            sampler.draw(&StepSeed {
+                seed: self.setup.recipe.seed,
+                scale,
+                step,
+                term: "",
+            })
+        });
+        let (device, columns) = (self.device(), columns.clone());
+        Ok(SelfSimilarity::of_draws(device, columns, photo, draws)?)
     }
 }
 
@@ -273,16 +324,14 @@ impl Passes for Session<'_> {
             let channels = method.eye.channels();
             let (places, samples) = (method.settings.places, method.settings.samples);
             let entries = (channels + 3) * (places + samples) + places * places;
-            // What the photo shows stays where it is.
-            let pixels = stage.at.size().pixels();
-            let photo = method.eye.layers.iter().map(|layer| {
-                layer.channels.next_multiple_of(16) * pixels / (layer.stride * layer.stride)
-            });
+            // What the photo shows is kept.
+            let [maps, draws] = method.photo_bytes(setup, stage);
+            let photo = maps.min(draws);
             Demand {
                 scale: stage.at.scale,
                 requests: method.eye.requests(),
                 styles: styles.collect(),
-                rows: size_of::<f32>() * (COPIES * entries + photo.sum::<usize>()),
+                rows: size_of::<f32>() * COPIES * entries + photo,
             }
         };
         method
