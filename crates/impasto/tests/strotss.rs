@@ -386,6 +386,25 @@ fn places_of_a_region_are_in_it_unless_the_recipe_is_faithful() {
     assert!(drawn(true) < 10, "{}", drawn(true));
 }
 
+/// Of a photo only the places of all steps are kept where these are fewer numbers: to the same losses.
+#[test]
+fn what_is_kept_of_the_photo_changes_nothing() {
+    let losses = |steps: usize| -> Vec<f64> {
+        let settings = Strotss {
+            steps,
+            places: 16,
+            samples: 32,
+            ..Strotss::default()
+        };
+        let mut stylizer = lite(settings, vec![painting(48, 48)]);
+        let got = stylizer.stylize(&photo(64, 48), &mut Ignore).unwrap();
+        got.report.steps.iter().map(|step| step.total).collect()
+    };
+    // Of so many steps, maps of the whole are fewer.
+    let (few, many) = (losses(4), losses(60));
+    assert_eq!(few, many[..4]);
+}
+
 /// Of two styles, the picture takes after each by its weight; turned ones, and one of 16 px, are no trouble.
 #[test]
 fn several_styles_share_by_weight() {
