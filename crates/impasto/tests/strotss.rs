@@ -405,6 +405,38 @@ fn what_is_kept_of_the_photo_changes_nothing() {
     assert_eq!(few, many[..4]);
 }
 
+/// Where a mask is black, nothing holds on to the photo's structure.
+#[test]
+fn a_mask_says_where_the_photo_counts() {
+    let mask = |left: f32, right: f32| {
+        let value = |at: usize| if at % 64 < 32 { left } else { right };
+        let plane: Vec<f32> = (0..64 * 48).map(value).collect();
+        Mask::of(&Picture::new(64, 48, [&plane[..], &plane, &plane].concat()).unwrap())
+    };
+    let content = |mask: Option<Mask>| {
+        let regions = Regions::default().with_content(mask);
+        let mut stylizer = lite(few(), vec![painting(48, 48)])
+            .in_regions(regions)
+            .unwrap();
+        let image = photo(64, 48);
+        let other = Picture::new(64, 48, grain(7, 64, 48)).unwrap();
+        // The left half is the photo's, the right one is not.
+        let pixels = image.rgb().iter().zip(other.rgb()).enumerate();
+        let both = pixels.map(|(at, (a, b))| if at % 64 < 32 { *a } else { *b });
+        let both = Picture::new(64, 48, both.collect()).unwrap();
+        let got = stylizer.inspect(&image, &both).unwrap();
+        got.terms
+            .iter()
+            .find(|term| term.name == "content")
+            .unwrap()
+            .value
+    };
+    let (all, left) = (content(None), content(Some(mask(1.0, 0.0))));
+    let nowhere = content(Some(mask(0.0, 0.0)));
+    assert!(left < 0.7 * all, "{left} of {all}");
+    assert_eq!(nowhere, 0.0);
+}
+
 /// Of two styles, the picture takes after each by its weight; turned ones, and one of 16 px, are no trouble.
 #[test]
 fn several_styles_share_by_weight() {

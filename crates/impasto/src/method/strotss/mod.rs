@@ -227,22 +227,26 @@ impl<'a> Session<'a> {
             }
             false => Arc::default(),
         };
+        // Where the content counts.
+        let held = self.setup.regions.content();
+        let held = held.map(|mask| inside(&mask.stretched(stage.at.size())));
         let shares = shares(self.setup, stage.at.size());
         let count = shares.len() as f32;
         for share in shares {
-            let sampler = Sampler::new(
-                stage.at.size(),
-                share.drawn.as_deref().map(inside),
-                settings.places,
-            );
-            let sampler = sampler.shuffled_apart(settings.faithful);
+            let own = share.drawn.as_deref().map(inside);
+            let sampler = |inside: Option<Vec<bool>>| {
+                Sampler::new(stage.at.size(), inside, settings.places)
+                    .shuffled_apart(settings.faithful)
+            };
+            let held = held.as_ref().map(|held| within(held, own.as_deref()));
+            let (sampler, held) = (sampler(own.clone()), sampler(held.or(own)));
             let strength = share.strength / count;
             let style = self.style_rows(stage, share.region, style_network)?;
             let palette = Palette::new(device, &first_columns(device, &style, 3)?)?;
             let spread = Spread::new(device, &style)?;
             let mut compared: Vec<(&str, f32, &Columns, Box<dyn Comparison>)> = Vec::new();
             if w > 0.0 {
-                let similarity = self.similarity(stage, &columns, &photo, &sampler)?;
+                let similarity = self.similarity(stage, &columns, &photo, &held)?;
                 compared.push(("content", w, &columns, Box::new(similarity)));
             }
             compared.push((
@@ -254,6 +258,7 @@ impl<'a> Session<'a> {
             compared.push(("moments", 1.0, &columns, Box::new(spread)));
             compared.push(("palette", 1.0 / w.max(1.0), &colours, Box::new(palette)));
             for (name, weight, columns, comparison) in compared {
+                let sampler = if name == "content" { &held } else { &sampler };
                 let loss = SampledLoss::new(columns.clone(), sampler.clone(), comparison);
                 terms.push(Term {
                     name: format!("{name}{}", share.name),
@@ -291,6 +296,14 @@ impl Session<'_> {
         });
         let (device, columns) = (self.device(), columns.clone());
         Ok(SelfSimilarity::of_draws(device, columns, photo, draws)?)
+    }
+}
+
+/// The pixels of one part that are of another one as well.
+fn within(of: &[bool], other: Option<&[bool]>) -> Vec<bool> {
+    match other {
+        Some(other) => of.iter().zip(other).map(|(a, b)| *a && *b).collect(),
+        None => of.to_vec(),
     }
 }
 
