@@ -37,7 +37,7 @@ impl Lpips {
             let name = weights.display();
             Error::Invalid(vec![Problem::new("lpips", name, error.to_string())])
         };
-        let file = Checkpoint::open(weights.to_path_buf()).map_err(unread)?;
+        let file = Checkpoint::open(weights).map_err(unread)?;
         let spec = encoder.spec(&EncoderOptions::default());
         let (mut layers, mut problems) = (Vec::new(), Vec::new());
         for (at, (block, index)) in LAYERS.into_iter().enumerate() {

@@ -12,7 +12,7 @@ use impasto_compute::{Point, Reduction, Size};
 /// long side.
 const SIDE: usize = 5;
 const APART: f32 = 1.0 / 128.0;
-/// How much the term counts beside the transport.
+/// How much the term counts: as much as all others together.
 const WEIGHT: f32 = 1.0;
 
 impl Session<'_> {
@@ -39,7 +39,7 @@ impl Session<'_> {
         let matches = (0..targets.len() as u32).collect();
         Ok(Some(Term {
             name: "guides".into(),
-            weight: WEIGHT / (stage.weight + 2.0),
+            weight: WEIGHT,
             scaling: Scaling {
                 reduction: Reduction::Mean,
                 ..Scaling::NONE
