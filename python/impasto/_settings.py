@@ -185,7 +185,7 @@ class Settings(TypedDict, total=False):
     strotss_layers: str | Sequence[str] | Mapping[str, float] | None
     """Layers that are compared together with colours, each with its share [default: of the encoder, up to relu4_3 of a VGG]."""
     strotss_steps: int | None
-    """Steps at each size [1 to 1000000; default: 120]."""
+    """Steps at each size [1 to 1000000; default: 90]."""
     strotss_learning_rate: float | None
     """Size of a step, of each level of a pyramid of the picture; half of it at the last size [>0 to 1; default: 0.002]."""
     strotss_content: float | None

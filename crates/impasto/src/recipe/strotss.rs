@@ -27,7 +27,7 @@ impl Default for Strotss {
     fn default() -> Self {
         Self {
             layers: vec![],
-            steps: 120,
+            steps: 90,
             learning_rate: 2e-3,
             content: 1.0,
             places: 1024,
