@@ -12,7 +12,7 @@ import impasto
 import numpy as np
 from comfy_api.latest import ComfyExtension, io
 
-_QUALITIES = ["instant", "draft", "normal", "fine"]
+_QUALITIES = ["instant", "draft", "normal", "fine", "best"]
 _COLORS = ["style", "content", "content-exact", "luminance"]
 # Of how many parts the bar consists.
 _BAR = 1000

@@ -22,7 +22,7 @@ class RunOptions(TypedDict, total=False):
     """How something is painted, and on what, beside the settings of its recipe; `ABOUT` says what each is."""
 
     recipe: str | os.PathLike[str] | Recipe | None
-    quality: Literal["instant", "draft", "normal", "fine"] | None
+    quality: Literal["instant", "draft", "normal", "fine", "best"] | None
     settings_from: PictureLike | None
     init: PictureLike | Literal["content", "noise", "mixed", "style", "paint"] | None
     mask: PictureLike | None

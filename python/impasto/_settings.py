@@ -165,9 +165,11 @@ class Settings(TypedDict, total=False):
     nnst_layers: str | Sequence[str] | Mapping[str, float] | None
     """Layers that are matched together, each with its share [default: of the encoder, up to relu4_3 of a VGG]."""
     nnst_steps: int | None
-    """Steps at each size, in which every place becomes like the place of the styles that it was matched with [1 to 1000000; default: 100]."""
+    """Steps at each size, in which every place becomes like the place of the styles that it was matched with [1 to 1000000; default: 80]."""
     nnst_splitting: int | None
-    """Steps of the last pass, in which every layer is matched by itself: it makes the strokes sharp; 0 leaves it out [0 to 1000000; default: 100]."""
+    """Steps of a pass in which every layer is matched by itself: it makes the strokes sharp; 0 leaves it out [0 to 1000000; default: 0]."""
+    nnst_finish: int | None
+    """Steps of the last pass, towards the paintings' statistics as the optimisation takes them: it brings in their colours and textures; 0 leaves it out [0 to 1000000; default: 80]."""
     nnst_learning_rate: float | None
     """Size of a step, of each level of a pyramid of the picture [>0 to 1; default: 0.002]."""
     nnst_alpha: float | None
@@ -175,7 +177,7 @@ class Settings(TypedDict, total=False):
     nnst_turns: bool | None
     """Whether paintings are looked at in all four directions, so that strokes follow the photo [default: true]."""
     nnst_refresh: int | None
-    """Steps of the last pass after which neighbours are sought anew [1 to 1000000; default: 5]."""
+    """Steps after which the pass layer by layer seeks neighbours anew [1 to 1000000; default: 5]."""
     nnst_samples: int | None
     """Places of the paintings that are matched with, at most [16 to 4000000; default: 65536]."""
     nnst_recolor: bool | None
@@ -183,7 +185,7 @@ class Settings(TypedDict, total=False):
     strotss_layers: str | Sequence[str] | Mapping[str, float] | None
     """Layers that are compared together with colours, each with its share [default: of the encoder, up to relu4_3 of a VGG]."""
     strotss_steps: int | None
-    """Steps at each size [1 to 1000000; default: 120]."""
+    """Steps at each size [1 to 1000000; default: 90]."""
     strotss_learning_rate: float | None
     """Size of a step, of each level of a pyramid of the picture; half of it at the last size [>0 to 1; default: 0.002]."""
     strotss_content: float | None

@@ -6,11 +6,11 @@ use crate::{Exit, Failure, note, print, settings};
 use clap::{Args, ValueHint};
 use impasto::Encoder;
 use impasto::job::{self, Made, Source};
-use impasto::metrics::{Measures, Meter};
+use impasto::metrics::{Lpips, Measures, Meter};
 use serde_json::json;
 use std::ffi::OsString;
 use std::fmt::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The encoder that is part of the program.
 const LITE: &str = "lite";
@@ -34,11 +34,15 @@ pub struct Arguments {
     #[command(flatten)]
     encoder: EncoderChoice,
 
+    /// Measure LPIPS as well, with this file of its weights (vgg.pth of its authors) and VGG-16
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Encoder")]
+    lpips: Option<PathBuf>,
+
     /// Where it runs.
     #[command(flatten)]
     device: Device,
 
-    /// Print JSON: {"encoder", "results": [{"name", "made_with", "content", "style", "cfsd", "histogram", "ssim", "sliced"}]}
+    /// Print JSON: {"encoder", "results": [{"name", "made_with", "content", "style", "cfsd", "histogram", "ssim", "lpips", "sliced"}]}
     #[arg(long, help_heading = "Output")]
     json: bool,
 }
@@ -87,13 +91,17 @@ pub fn run(args: &Arguments) -> Result<Exit, Failure> {
     }
     let encoder = problems.gather(|found| job::find_encoder(&choice, found));
     let device = problems.gather(|found| job::open_device(&device, found));
+    let lpips = args
+        .lpips
+        .as_deref()
+        .and_then(|file| lpips(file, &choice, &mut problems));
     let (Some(encoder), Some(device), true) = (encoder, device, problems.is_empty()) else {
         return Err(problems.into());
     };
     let [content, style, results @ ..] = &pictures[..] else {
         return Err(problems.into());
     };
-    let meter = Meter::new(device, encoder);
+    let meter = Meter::new(device, encoder).with_lpips(lpips);
     if made_with
         .iter()
         .flatten()
@@ -117,6 +125,22 @@ pub fn run(args: &Arguments) -> Result<Exit, Failure> {
         false => table(meter.encoder(), &rows),
     })?;
     Ok(Exit::Done)
+}
+
+/// LPIPS by a file of its weights, on the VGG-16 that is installed.
+fn lpips(file: &Path, choice: &job::EncoderChoice, problems: &mut Problems) -> Option<Lpips> {
+    let choice = job::EncoderChoice {
+        name: Some("vgg16".into()),
+        ..choice.clone()
+    };
+    let encoder = problems.gather(|found| job::find_encoder(&choice, found))?;
+    problems.gather(|found| match Lpips::open(encoder, file) {
+        Ok(lpips) => Some(lpips),
+        Err(error) => {
+            found.extend(job::Problem::all_of(error));
+            None
+        }
+    })
 }
 
 /// An encoder that none of the results was made with, if one is there; `None` leaves it to the default.
@@ -144,23 +168,24 @@ fn table(encoder: &str, rows: &[Row]) -> String {
     let widest = rows.iter().map(|row| row.name.chars().count());
     let width = widest.max().unwrap_or(0).max("result".len());
     let mut text = format!(
-        "{:<width$} {:>8} {:>8} {:>8} {:>10} {:>7} {:>8}\n",
-        "result", "content", "style", "cfsd", "histogram", "ssim", "sliced"
+        "{:<width$} {:>8} {:>8} {:>8} {:>10} {:>7} {:>7} {:>8}\n",
+        "result", "content", "style", "cfsd", "histogram", "ssim", "lpips", "sliced"
     );
     for Row {
         name, measures: it, ..
     } in rows
     {
-        let cfsd = it.cfsd.map_or("–".into(), |cfsd| format!("{cfsd:.4}"));
+        let [cfsd, lpips] = [it.cfsd, it.lpips]
+            .map(|value| value.map_or("–".into(), |value| format!("{value:.4}")));
         let _ = writeln!(
             text,
-            "{name:<width$} {:>8.4} {:>8.4} {cfsd:>8} {:>10.4} {:>7.4} {:>8.4}",
+            "{name:<width$} {:>8.4} {:>8.4} {cfsd:>8} {:>10.4} {:>7.4} {lpips:>7} {:>8.4}",
             it.content, it.style, it.histogram, it.ssim, it.sliced
         );
     }
     let _ = writeln!(
         text,
-        "\ncontent, style and cfsd by {encoder}; content, cfsd, ssim: to the photo, style, histogram, sliced: to the painting; \
+        "\ncontent, style and cfsd by {encoder}; content, cfsd, ssim, lpips: to the photo, style, histogram, sliced: to the painting; \
          less is nearer, but for ssim"
     );
     text

@@ -3,6 +3,7 @@
 use crate::problems::Problems;
 use crate::settings::standard;
 use clap::{Args, ValueHint};
+use impasto::Guide;
 use impasto::job::{BadWeight, Place, RegionOrder, RegionStyle, Source};
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -38,6 +39,11 @@ pub struct Regions {
     /// Look at the first --style where this picture is white; given again, at the second, and so on
     #[arg(long = "style-mask", value_name = "IMAGE", value_hint = ValueHint::FilePath, help_heading = "Regions")]
     pub style_masks: Vec<OsString>,
+
+    /// Let a point of the photo take after a point of the first --style, both in percent from the upper left corner; may be
+    /// given several times. With --method strotss
+    #[arg(long = "guide", value_name = "X,Y=X,Y", help_heading = "Regions")]
+    pub guides: Vec<String>,
 }
 
 /// What the options say.
@@ -59,7 +65,36 @@ pub fn read(args: &Regions, problems: &mut Problems) -> RegionOrder {
         map,
         styles: styles.collect(),
         style_masks,
+        guides: args
+            .guides
+            .iter()
+            .filter_map(|text| guide(text, problems))
+            .collect(),
     }
+}
+
+/// Reads `X,Y=X,Y`, in percent.
+fn guide(text: &str, problems: &mut Problems) -> Option<Guide> {
+    let point = |text: &str| -> Option<[f32; 2]> {
+        let (x, y) = text.split_once(',')?;
+        let share = |text: &str| text.trim().parse().ok().map(|percent: f32| percent / 100.0);
+        let point = [share(x)?, share(y)?];
+        let inside = |share: &f32| (0.0..=1.0).contains(share);
+        point.iter().all(inside).then_some(point)
+    };
+    let pair = text.split_once('=');
+    let guide = pair.and_then(|(content, style)| {
+        Some(Guide {
+            content: point(content)?,
+            style: point(style)?,
+        })
+    });
+    if guide.is_none() {
+        problems.usage(format!(
+            "--guide is {text}: must be X,Y=X,Y, a point of the photo and one of the painting in percent, such as 30,50=40,20"
+        ));
+    }
+    guide
 }
 
 /// Reads `MASK=STYLE[:WEIGHT]`. Names may hold `=`: what is before the first one behind which both are there, or else the

@@ -80,7 +80,7 @@ pub use observer::{Event, Ignore, Observer, Scale, Step, TermValue};
 pub use picture::Picture;
 pub use random::{Random, StepSeed};
 pub use recipe::{OutputSize, Problem, Quality, Recipe};
-pub use regions::{MaskUse, Regions};
+pub use regions::{Guide, MaskUse, Regions};
 pub use report::{
     Cause, Cell, Comparison, Concern, Contender, FilmFrame, FilmPage, Gallery, Page, Plate, Report,
     ScaleReport, Setback, Shown, StepReport,

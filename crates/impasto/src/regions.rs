@@ -18,6 +18,16 @@ use impasto_compute::Size;
 /// Rounds of means by which borders are softened: two make straight slopes, rounded at their ends.
 const ROUNDS: usize = 2;
 
+/// A point of the picture that takes after a point of the first style: `[x, y]`, each as a share of width and height, from
+/// the upper left corner.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Guide {
+    /// The point of the content.
+    pub content: [f32; 2],
+    /// That of the style.
+    pub style: [f32; 2],
+}
+
 /// Where a picture is painted, and where in which styles.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Regions {
@@ -25,6 +35,7 @@ pub struct Regions {
     parts: Vec<Mask>,
     strength: Option<Mask>,
     content: Option<Mask>,
+    guides: Vec<Guide>,
 }
 
 /// What a mask is for.
@@ -61,6 +72,17 @@ impl Regions {
     pub fn with_content(self, content: Option<Mask>) -> Self {
         let content = content.filter(|mask| !mask.is_all());
         Self { content, ..self }
+    }
+
+    /// The same with points that take after points of the first style, by methods that know of them
+    /// ([`Strotss`](crate::recipe::Strotss)).
+    pub fn with_guides(self, guides: Vec<Guide>) -> Self {
+        Self { guides, ..self }
+    }
+
+    /// Points that take after points of the first style.
+    pub fn guides(&self) -> &[Guide] {
+        &self.guides
     }
 
     /// The same with another mask, as of another frame of a film; nothing changes for a region that there is not.

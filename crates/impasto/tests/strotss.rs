@@ -13,18 +13,20 @@ use impasto::loss::sampled::similarity::SelfSimilarity;
 use impasto::loss::sampled::spread::Spread;
 use impasto::loss::sampled::{Comparison, SampledLoss, Sampler};
 use impasto::loss::{Objective, Scaling, Term, View};
-use impasto::recipe::{MethodSettings, Strotss};
+use impasto::recipe::{MethodSettings, Rotate, Strotss};
 use impasto::{
-    Encoder, Event, Ignore, Mask, Outcome, OutputSize, Picture, Recipe, Regions, Style, Stylizer,
+    Encoder, Event, Ignore, Mask, Outcome, OutputSize, Picture, Recipe, Regions, StepSeed, Style,
+    Stylizer,
 };
 use impasto_compute::{Point, Size, TapRequest, Tensor};
-use impasto_testing::compare::{close, near};
+use impasto_testing::compare::{close, decibels, near};
 use impasto_testing::pictures::{grain, patches};
-use impasto_testing::{Failures, Folder, Tolerance};
+use impasto_testing::{Failures, Folder, Tolerance, shared};
 use impasto_weights::Checkpoint;
 use serde_json::Value;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 fn golden(file: &str) -> PathBuf {
@@ -66,43 +68,80 @@ fn painting(width: usize, height: usize) -> Style {
     Style::new("painting", picture, 1.0)
 }
 
-#[test]
-fn losses_and_gradients_agree_with_pytorch() {
-    let encoder = Encoder::open(&golden("tiny.safetensors"), Some(Preprocessing::Caffe)).unwrap();
+/// The networks that are compared on, with the names of what PyTorch made of them: the tiny one, and VGG-19 where it is there.
+fn networks() -> Vec<(Encoder, [&'static str; 2])> {
+    let vgg = shared("weights/vgg19/vgg19-conv1_1-to-conv3_4.safetensors");
+    let files = [
+        Some((golden("tiny.safetensors"), ["strotss", "inspected"])),
+        vgg.map(|file| (file, ["vgg19", "vgg19"])),
+    ];
+    let open = |(file, names): (PathBuf, _)| {
+        let encoder = Encoder::open(&file, Some(Preprocessing::Caffe)).unwrap();
+        (encoder, names)
+    };
+    files.into_iter().flatten().map(open).collect()
+}
+
+/// A job on a network whose pictures were recorded.
+fn compared(encoder: &Encoder, settings: Strotss) -> Stylizer {
     let device = open(&Choice {
         precision: Precision::Strict,
         ..Choice::default()
     });
-    let picture = |name: &str| Picture::open(&golden(&format!("strotss/{name}.png"))).unwrap();
-    let styles = vec![Style::new("style", picture("style"), 1.0)];
-    let recipe = recipe(Strotss::default());
-    let mut stylizer = Stylizer::new(device.unwrap(), &encoder, styles, recipe).unwrap();
-    let got = stylizer
-        .inspect(&picture("content"), &picture("image"))
-        .unwrap();
-    let text = std::fs::read_to_string(golden("strotss/strotss.json")).unwrap();
-    let recorded: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!(got.terms.len(), recorded.as_object().unwrap().len());
+    let styles = vec![Style::new("style", recorded("style"), 1.0)];
+    Stylizer::new(device.unwrap(), encoder, styles, recipe(settings)).unwrap()
+}
+
+fn recorded(name: &str) -> Picture {
+    Picture::open(&golden(&format!("strotss/{name}.png"))).unwrap()
+}
+
+#[test]
+fn losses_gradients_and_ten_steps_agree_with_pytorch() {
     let mut failures = Failures::new();
-    for term in &got.terms {
-        let wanted = recorded[&term.name].as_f64().unwrap();
-        failures.check(near(
-            &term.name,
-            term.value,
-            wanted,
-            Tolerance::relative(1e-4),
-        ));
-        failures.check(near(
-            "a weight",
-            term.weight,
-            1.0 / 3.0,
-            Tolerance::relative(1e-6),
-        ));
+    for (encoder, [text, tensors]) in networks() {
+        let tensors = Checkpoint::open(golden(&format!("strotss/{tensors}.safetensors"))).unwrap();
+        let file = golden(&format!("strotss/{text}.json"));
+        let numbers: Value = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+        let mut stylizer = compared(&encoder, Strotss::default());
+        let got = stylizer
+            .inspect(&recorded("content"), &recorded("image"))
+            .unwrap();
+        let terms = numbers["terms"].as_object().unwrap();
+        assert_eq!(got.terms.len(), terms.len());
+        let exact = Tolerance::relative(1e-4);
+        for term in &got.terms {
+            let (case, wanted) = (format!("{text}: {}", term.name), &terms[&term.name]);
+            failures.check(near(&case, term.value, wanted.as_f64().unwrap(), exact));
+            failures.check(near(&case, term.weight, 1.0 / 3.0, exact));
+        }
+        let wanted = &tensors.tensors["gradient"].values;
+        let tolerance = Tolerance::of_greatest(1e-3, wanted);
+        let case = format!("{text}: the gradient");
+        failures.check(close(&case, &got.gradient, wanted, tolerance));
+        // All places of so small a picture are looked at, so that nothing is drawn.
+        let settings = Strotss {
+            steps: 10,
+            ..Strotss::default()
+        };
+        let mut stylizer = compared(&encoder, settings);
+        let run = stylizer.stylize(&recorded("content"), &mut Ignore).unwrap();
+        let losses = numbers["run"].as_array().unwrap();
+        assert_eq!(run.report.steps.len(), losses.len());
+        for (step, loss) in run.report.steps.iter().zip(losses) {
+            let case = format!("{text}: the loss of step {}", step.step);
+            let tolerance = Tolerance::relative(if step.step == 1 { 1e-4 } else { 5e-3 });
+            failures.check(near(&case, step.total, loss.as_f64().unwrap(), tolerance));
+        }
+        let wanted = &tensors.tensors["result"].values;
+        let near = decibels(text, run.picture.rgb(), wanted);
+        failures.check(match near >= 40.0 {
+            true => Ok(()),
+            false => Err(format!(
+                "{text}: the picture is {near:.1} dB from PyTorch's"
+            )),
+        });
     }
-    let gradient = Checkpoint::open(golden("strotss/inspected.safetensors")).unwrap();
-    let wanted = &gradient.tensors["gradient"].values;
-    let tolerance = Tolerance::of_greatest(1e-3, wanted);
-    failures.check(close("the gradient", &got.gradient, wanted, tolerance));
     failures.assert_none();
 }
 
@@ -174,7 +213,7 @@ fn the_gradient_of_each_term_agrees_with_pytorch() {
             .unwrap();
         rows
     };
-    let similarity = SelfSimilarity::new(columns.clone(), look("content"));
+    let similarity = SelfSimilarity::new(columns.clone(), Arc::new(look("content")));
     let comparisons: [(&str, &Columns, Box<dyn Comparison>); 4] = [
         ("content", &columns, Box::new(similarity)),
         (
@@ -287,6 +326,143 @@ fn regions_take_after_their_styles() {
     let got = stylizer.stylize(&content, &mut Ignore).unwrap();
     assert_eq!(got.outcome, Outcome::Finished);
     assert!(got.picture.rgb().iter().all(|value| value.is_finite()));
+}
+
+/// Two flat halves, and a style of the same two: each half is guided to the other's colour, and takes it.
+#[test]
+fn points_take_after_points() {
+    let halves = |left: f32, right: f32, side: usize| {
+        let grain = grain(4, side, side);
+        let value = |at: usize| {
+            let half = if at % side < side / 2 { left } else { right };
+            0.8 * half + 0.2 * grain[at]
+        };
+        Picture::new(side, side, (0..3 * side * side).map(value).collect()).unwrap()
+    };
+    let (content, painting) = (halves(0.2, 0.8, 64), halves(0.1, 0.9, 64));
+    let guide = |from: f32, to: f32| impasto::Guide {
+        content: [from, 0.5],
+        style: [to, 0.5],
+    };
+    let settings = Strotss {
+        steps: 60,
+        learning_rate: 5e-3,
+        ..few()
+    };
+    let at = |x: usize, guides: &[impasto::Guide]| {
+        let styles = vec![Style::new("halves", painting.clone(), 1.0)];
+        let regions = Regions::default().with_guides(guides.to_vec());
+        let mut stylizer = lite(settings.clone(), styles).in_regions(regions).unwrap();
+        let got = stylizer.stylize(&content, &mut Ignore).unwrap().picture;
+        let square = (28..36).flat_map(|y| (x - 4..x + 4).map(move |x| (y, x)));
+        square.map(|(y, x)| got.rgb()[y * 64 + x]).sum::<f32>() / 64.0
+    };
+    let turned = [guide(0.25, 0.75), guide(0.75, 0.25)];
+    let (plain, guided) = (at(48, &[]) - at(16, &[]), at(48, &turned) - at(16, &turned));
+    assert!(guided < plain - 0.02, "{guided} instead of {plain}");
+}
+
+/// As published, rows and columns of a region's places are shuffled apart, so that most are not in it; ours all are.
+#[test]
+fn places_of_a_region_are_in_it_unless_the_recipe_is_faithful() {
+    let size = Size {
+        width: 40,
+        height: 40,
+    };
+    let diagonal: Vec<bool> = (0..1600).map(|at| at % 40 == at / 40).collect();
+    let drawn = |apart: bool| {
+        let sampler = Sampler::new(size, Some(diagonal.clone()), 40).shuffled_apart(apart);
+        let seed = StepSeed {
+            seed: 1,
+            scale: 0,
+            step: 3,
+            term: "any",
+        };
+        let places = sampler.draw(&seed);
+        assert_eq!(places.len(), 40);
+        places.iter().filter(|place| place.x == place.y).count()
+    };
+    assert_eq!(drawn(false), 40);
+    assert!(drawn(true) < 10, "{}", drawn(true));
+}
+
+/// Of a photo only the places of all steps are kept where these are fewer numbers: to the same losses.
+#[test]
+fn what_is_kept_of_the_photo_changes_nothing() {
+    let losses = |steps: usize| -> Vec<f64> {
+        let settings = Strotss {
+            steps,
+            places: 16,
+            samples: 32,
+            ..Strotss::default()
+        };
+        let mut stylizer = lite(settings, vec![painting(48, 48)]);
+        let got = stylizer.stylize(&photo(64, 48), &mut Ignore).unwrap();
+        got.report.steps.iter().map(|step| step.total).collect()
+    };
+    // Of so many steps, maps of the whole are fewer.
+    let (few, many) = (losses(4), losses(60));
+    assert_eq!(few, many[..4]);
+}
+
+/// Where a mask is black, nothing holds on to the photo's structure.
+#[test]
+fn a_mask_says_where_the_photo_counts() {
+    let mask = |left: f32, right: f32| {
+        let value = |at: usize| if at % 64 < 32 { left } else { right };
+        let plane: Vec<f32> = (0..64 * 48).map(value).collect();
+        Mask::of(&Picture::new(64, 48, [&plane[..], &plane, &plane].concat()).unwrap())
+    };
+    let content = |mask: Option<Mask>| {
+        let regions = Regions::default().with_content(mask);
+        let mut stylizer = lite(few(), vec![painting(48, 48)])
+            .in_regions(regions)
+            .unwrap();
+        let image = photo(64, 48);
+        let other = Picture::new(64, 48, grain(7, 64, 48)).unwrap();
+        // The left half is the photo's, the right one is not.
+        let pixels = image.rgb().iter().zip(other.rgb()).enumerate();
+        let both = pixels.map(|(at, (a, b))| if at % 64 < 32 { *a } else { *b });
+        let both = Picture::new(64, 48, both.collect()).unwrap();
+        let got = stylizer.inspect(&image, &both).unwrap();
+        got.terms
+            .iter()
+            .find(|term| term.name == "content")
+            .unwrap()
+            .value
+    };
+    let (all, left) = (content(None), content(Some(mask(1.0, 0.0))));
+    let nowhere = content(Some(mask(0.0, 0.0)));
+    assert_ne!(left, all);
+    assert_eq!(nowhere, 0.0);
+}
+
+/// Of two styles, the picture takes after each by its weight; turned ones, and one of 16 px, are no trouble.
+#[test]
+fn several_styles_share_by_weight() {
+    let flat = |value: f32, side: usize, weight: f32| {
+        let planes = grain(3, side, side);
+        let planes = planes.into_iter().map(|noise| 0.9 * value + 0.1 * noise);
+        let picture = Picture::new(side, side, planes.collect()).unwrap();
+        Style::new("flat", picture, weight)
+    };
+    let mean = |dark: f32, bright: f32| {
+        let settings = Strotss { steps: 20, ..few() };
+        let styles = vec![flat(0.1, 48, dark), flat(0.9, 16, bright)];
+        let mut stylizer = lite(settings, styles);
+        let got = stylizer.stylize(&photo(48, 48), &mut Ignore).unwrap();
+        let values = got.picture.rgb();
+        values.iter().sum::<f32>() / values.len() as f32
+    };
+    let (dark, bright) = (mean(4.0, 1.0), mean(1.0, 4.0));
+    assert!(bright > dark + 0.15, "{dark} {bright}");
+    let mut turned = recipe(few());
+    turned.style.rotate = Rotate::Degrees(90.0);
+    let device = open(&Choice::default()).unwrap();
+    let encoder = Encoder::lite().unwrap();
+    let mut stylizer = Stylizer::new(device, &encoder, vec![painting(40, 30)], turned).unwrap();
+    let got = stylizer.stylize(&photo(48, 40), &mut Ignore).unwrap();
+    assert_eq!(got.outcome, Outcome::Finished);
 }
 
 /// A run that is cut off goes on to the same bytes: what is drawn follows from the step alone.

@@ -229,6 +229,7 @@ impl RunArgs {
                 map: source(self.region_map),
                 styles: regions,
                 style_masks: masks.collect::<Vec<Source>>(),
+                guides: vec![],
             },
             palette: source(self.palette),
             model: self.model,

@@ -55,7 +55,7 @@ let builtIn = [];
 
 /** Ways to paint: qualities, recipes of the program, one's own; what each changes about an order. @returns {{name: string, about: string, missing?: string | null, changes: Record<string, any>}[]} */
 export const ways = () => [
-  ...["instant", "draft", "normal", "fine"].map((quality) => ({ name: quality, about: "a quality", changes: { quality, recipe: "", text: "" } })),
+  ...["instant", "draft", "normal", "fine", "best"].map((quality) => ({ name: quality, about: "a quality", changes: { quality, recipe: "", text: "" } })),
   ...own.map(({ name, text }) => ({ name, about: "my own", changes: { text, recipe: "" } })),
   ...builtIn.map(({ name, about, missing }) => ({ name, about, missing, changes: { recipe: name, text: "" } })),
 ];

@@ -189,7 +189,7 @@ impl Told {
                 Ok(quality) => quality.apply(&mut recipe),
                 Err(_) if self.quality.is_empty() => Quality::default().apply(&mut recipe),
                 Err(_) => problems.push(format!(
-                    "quality is {:?}: must be instant, draft, normal or fine",
+                    "quality is {:?}: must be instant, draft, normal, fine or best",
                     self.quality
                 )),
             }

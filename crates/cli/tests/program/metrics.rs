@@ -52,9 +52,12 @@ fn methods_of_neighbours_have_options() {
     for (method, options) in [
         (
             "nnst",
-            "--nnst-steps 2 --nnst-splitting 2 --nnst-alpha 0.5 --nnst-recolor",
+            "--nnst-steps 2 --nnst-splitting 2 --nnst-finish 2 --nnst-alpha 0.5 --nnst-recolor",
         ),
-        ("strotss", "--strotss-steps 2 --strotss-content 0.5"),
+        (
+            "strotss",
+            "--strotss-steps 2 --strotss-content 0.5 --guide 30,50=40,20 --guide 90,10=5,95",
+        ),
     ] {
         shop.run(&format!(
             "stylize {call} --method {method} {options} -o {method}.png"
@@ -75,4 +78,25 @@ fn methods_of_neighbours_have_options() {
         "stylize {call} --method nnst --strotss-steps 2 -o no.png"
     ))
     .refused(2, &["--strotss-steps"]);
+    for (options, told) in [
+        (
+            "--method strotss --guide 30=40",
+            "--guide is 30=40: must be X,Y=X,Y",
+        ),
+        (
+            "--method strotss --guide 30,101=40,20",
+            "--guide is 30,101=40,20",
+        ),
+        (
+            "--method strotss --guide NaN,1=40,20",
+            "--guide is NaN,1=40,20",
+        ),
+        ("--method nnst --guide 30,50=40,20", "not by nnst"),
+    ] {
+        shop.run(&format!("stylize {call} {options} -o no.png"))
+            .refused(2, &[told]);
+    }
+    // LPIPS is on VGG-16, which is not there.
+    shop.run("metrics photo.png painting.png nnst.png --encoder lite --lpips vgg.pth")
+        .refused(1, &["vgg16"]);
 }

@@ -160,8 +160,8 @@ fn numbers_that_cannot_be() {
         ("--threads 0", "0 threads: choose 1 to 1024"),
         ("--save-every 0", "--save-every is 0: must be"),
         (
-            "--quality best",
-            "--quality is best: must be one of instant, draft, normal, fine",
+            "--quality finest",
+            "--quality is finest: must be one of instant, draft, normal, fine, best",
         ),
         (
             "--pooling min",

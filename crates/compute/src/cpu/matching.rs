@@ -3,19 +3,16 @@
 //! Products are those of the matrix kernel, of some rows with some panels at a time; what is greatest is kept while they
 //! lie in the cache. Candidates are packed by the thousand, so that memory does not grow with their number.
 
+use super::CpuDevice;
 use super::array::{Layout, get, get_mut, put, zeros};
 use super::chunks::{CHUNK, each};
-use super::kernel::{Panels, Rows, product};
-use super::shared::Shared;
-use super::simd::{LANES, Lanes, with_simd};
-use super::{Context, CpuDevice};
+use super::products::{PANELS, Products, ROWS, panels};
+use super::simd::{LANES, with_simd};
 use crate::device::{Gathering, LEAST_SQUARE, Running, matched, pair, rows as matrix, with_vector};
 use crate::{Matching, Nearest, Point, Result, Scalar, Tensor};
 
-/// Rows of a product that are computed at a time, a multiple of the kernel's height.
-const ROWS: usize = 56;
-/// Panels of 16 candidates that are computed at a time.
-const PANELS: usize = 8;
+/// Pieces of so many rows of which both sides are told at a time.
+const BOTH: usize = 64;
 /// Candidates that are packed at a time.
 const PACKED: usize = 4096;
 
@@ -248,6 +245,64 @@ impl Matching for CpuDevice {
         Ok(nearest)
     }
 
+    fn nearest_both(&self, a: &Tensor, b: &Tensor) -> Result<[Nearest; 2]> {
+        let (context, what) = (&self.context, "nearest_both");
+        let [n, m, c] = pair(what, a, b)?;
+        if n * m * c == 0 {
+            return Ok([self.nearest(a, b, 1)?, self.nearest(b, a, 1)?]);
+        }
+        let (mut forth, mut back) = (Nearest::of_nothing(n), Nearest::of_nothing(m));
+        let (a, b) = (get(what, a)?, get(what, b)?);
+        for (index, others) in b.chunks(PACKED * c).enumerate() {
+            let packed = panels(context, others, c);
+            let base = index * PACKED;
+            let count = others.len() / c;
+            let pieces = slots(&mut forth, ROWS).zip(a.chunks(ROWS * c)).enumerate();
+            let pieces: Vec<_> = pieces.collect();
+            // What the rows of a piece are to the others is taken in piece by piece, some pieces at a time: memory does not
+            // grow with the rows.
+            let mut pieces = pieces.into_iter();
+            loop {
+                let some: Vec<_> = pieces.by_ref().take(BOTH).collect();
+                if some.is_empty() {
+                    break;
+                }
+                let found = each(context, some, |(piece, ((indices, products), rows))| {
+                    let (indices, products): (&mut [u32], &mut [f32]) = (indices, products);
+                    let mut own = Nearest::of_nothing(count);
+                    let mut tile = Products::new(rows, c);
+                    for (part, columns) in packed.chunks(PANELS * tile.depth).enumerate() {
+                        tile.with(context, columns);
+                        let start = part * PANELS * LANES;
+                        let running = indices.chunks_mut(1).zip(products.chunks_mut(1));
+                        with_simd!(context.token, simd => {
+                            for (row, (indices, products)) in running.enumerate() {
+                                let running = Running { indices, products };
+                                tile.take_in(row, base + start, m, running);
+                                tile.give(row, piece * ROWS + row, start, &mut own);
+                            }
+                        });
+                    }
+                    own
+                });
+                let back = back.indices[base..]
+                    .iter_mut()
+                    .zip(&mut back.products[base..]);
+                let mut back: Vec<_> = back.take(count).collect();
+                for own in found {
+                    let own = own.indices.into_iter().zip(own.products);
+                    for ((index, product), (of, greatest)) in back.iter_mut().zip(own) {
+                        // Of equal ones the first stays, which has the lower index.
+                        if greatest > **product {
+                            (**index, **product) = (of, greatest);
+                        }
+                    }
+                }
+            }
+        }
+        Ok([forth, back])
+    }
+
     fn nearest_among(
         &self,
         queries: &Tensor,
@@ -380,94 +435,4 @@ fn slots(nearest: &mut Nearest, queries: usize) -> impl Iterator<Item = (&mut [u
         .indices
         .chunks_mut(each)
         .zip(nearest.products.chunks_mut(each))
-}
-
-/// Rows `[m, c]` as the columns of a product, `[m/16][c, to a multiple of 16][16]`, filled up with zeros.
-fn panels(context: &Context, rows: &[f32], c: usize) -> Vec<Lanes> {
-    let depth = c.next_multiple_of(LANES);
-    let count = (rows.len() / c).div_ceil(LANES);
-    let mut packed = vec![[0.0; LANES]; count * depth];
-    let shared = Shared::new(&mut packed);
-    let pieces = (0..count).zip(rows.chunks(LANES * c)).collect();
-    each(context, pieces, |(panel, rows): (usize, &[f32])| {
-        // SAFETY: a panel belongs to one task.
-        let out = unsafe { shared.part(panel * depth, depth) };
-        for (lane, row) in rows.chunks_exact(c).enumerate() {
-            out.iter_mut()
-                .zip(row)
-                .for_each(|(out, &value)| out[lane] = value);
-        }
-    });
-    packed
-}
-
-/// Some rows, packed, and their products with some columns.
-struct Products {
-    rows: Vec<Lanes>,
-    count: usize,
-    depth: usize,
-    out: Vec<Lanes>,
-}
-
-impl Products {
-    fn new(rows: &[f32], c: usize) -> Self {
-        let (count, depth) = (rows.len() / c, c.next_multiple_of(LANES));
-        let mut packed = vec![[0.0; LANES]; count * depth / LANES];
-        for (row, values) in rows.chunks_exact(c).enumerate() {
-            for (block, values) in values.chunks(LANES).enumerate() {
-                packed[block * count + row][..values.len()].copy_from_slice(values);
-            }
-        }
-        Self {
-            rows: packed,
-            count,
-            depth,
-            out: vec![[0.0; LANES]; count * PANELS],
-        }
-    }
-
-    /// Computes the products with some packed columns.
-    fn with(&mut self, context: &Context, columns: &[Lanes]) {
-        let rows = Rows {
-            data: &self.rows,
-            stride: self.count,
-            count: self.count,
-        };
-        let (columns, out, stride) = (
-            Panels::dense(columns, self.depth),
-            &mut self.out,
-            self.count,
-        );
-        with_simd!(context.token, simd => product(simd, rows, columns, out, stride));
-    }
-
-    fn at(&self, panel: usize, row: usize) -> &Lanes {
-        &self.out[panel * self.count + row]
-    }
-
-    /// Takes the products of a row in, of candidates from `start` on, of which there are `m`.
-    #[inline(always)]
-    fn take_in(&self, row: usize, start: usize, m: usize, mut running: Running<'_>) {
-        for panel in 0..PANELS {
-            let first = start + panel * LANES;
-            if first >= m {
-                break;
-            }
-            let products = self.at(panel, row);
-            let mut least = running.least();
-            // Once some are known, few are greater.
-            if !products
-                .iter()
-                .fold(false, |any, product| any | (*product > least))
-            {
-                continue;
-            }
-            for (index, &product) in (first..m).zip(products) {
-                if product > least {
-                    running.insert(index as u32, product);
-                    least = running.least();
-                }
-            }
-        }
-    }
 }

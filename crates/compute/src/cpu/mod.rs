@@ -39,6 +39,7 @@ mod patches;
 mod peak;
 mod pointwise;
 pub(crate) mod polar;
+mod products;
 mod resize;
 mod results;
 mod shared;

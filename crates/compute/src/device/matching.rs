@@ -45,6 +45,17 @@ pub struct Nearest {
     pub products: Vec<f32>,
 }
 
+impl Nearest {
+    /// One of each of so many queries, before anything was looked at.
+    pub(crate) fn of_nothing(queries: usize) -> Self {
+        Self {
+            count: 1,
+            indices: vec![0; queries],
+            products: vec![f32::NEG_INFINITY; queries],
+        }
+    }
+}
+
 /// Vectors at places, and which of some others each is most like.
 ///
 /// A device without these operations leaves them to the processor, not to the reference: they are where the time goes.
@@ -131,7 +142,15 @@ pub trait Matching: Hardware {
         processor.device().nearest(&queries, &candidates, count)
     }
 
-    /// The same among some candidates alone, the same number for each query, `[n, k]`: one of each query.
+    /// [`Matching::nearest`] both ways by one product: the row of `b` `[m, c]` that each row of `a` `[n, c]` is most like, and
+    /// the row of `a` that each of `b` is.
+    fn nearest_both(&self, a: &Tensor, b: &Tensor) -> Result<[Nearest; 2]> {
+        let processor = Fallback::to_processor(self, "nearest_both")?;
+        let (a, b) = (processor.operand(a)?, processor.operand(b)?);
+        processor.device().nearest_both(&a, &b)
+    }
+
+    /// [`Matching::nearest`] among some candidates alone, the same number for each query, `[n, k]`: one of each query.
     fn nearest_among(
         &self,
         queries: &Tensor,

@@ -93,6 +93,10 @@ impl Matching for ReferenceDevice {
         best(queries, candidates, &all, count.min(m))
     }
 
+    fn nearest_both(&self, a: &Tensor, b: &Tensor) -> Result<[Nearest; 2]> {
+        Ok([self.nearest(a, b, 1)?, self.nearest(b, a, 1)?])
+    }
+
     fn nearest_among(
         &self,
         queries: &Tensor,

@@ -91,7 +91,7 @@ impl Learning for Bare {
 }
 
 /// Every operation that has a fallback.
-const OPERATIONS: [&str; 34] = [
+const OPERATIONS: [&str; 35] = [
     "copy",
     "zeros",
     "axpby",
@@ -124,6 +124,7 @@ const OPERATIONS: [&str; 34] = [
     "normalize_rows",
     "product",
     "nearest",
+    "nearest_both",
     "nearest_among",
     "matched_cosine",
 ];

@@ -52,6 +52,7 @@ pub(super) fn rows_script(device: &dyn Device, [n, m]: [usize; 2], c: usize) -> 
     device.normalize_rows(&mut t)?;
     let nearest = device.nearest(&x, &t, 3)?;
     let nearest_of = device.nearest_among(&x, &t, &nearest.indices)?;
+    let [forth, back] = device.nearest_both(&x, &t)?;
     let index = |indices: &[u32]| indices.iter().map(|&index| f64::from(index)).collect();
     Ok(vec![
         ("matched_cosine", vec![plain.value()?, weighted.value()?]),
@@ -63,6 +64,10 @@ pub(super) fn rows_script(device: &dyn Device, [n, m]: [usize; 2], c: usize) -> 
         ("normalize_rows", values(device, &t)?),
         ("nearest", index(&nearest.indices)),
         ("nearest_among", index(&nearest_of.indices)),
+        (
+            "nearest_both",
+            index(&[forth.indices, back.indices].concat()),
+        ),
     ])
 }
 
@@ -202,6 +207,12 @@ fn matches_are_those_of_brute_force() -> Result<()> {
                     let products: Vec<f32> = indices.iter().map(|&i| product(i)).collect();
                     assert_eq!(got.products[here], products);
                 }
+                if count == 1 {
+                    // By one product, it is the same in both directions.
+                    let other = device.nearest(&candidates, &queries, 1)?;
+                    let both = device.nearest_both(&queries, &candidates)?;
+                    assert_eq!(both, [got.clone(), other], "{n}, {m}, {c}");
+                }
                 // Among all in any order, it is the same one.
                 let all: Vec<u32> = (0..n).flat_map(|_| (0..m as u32).rev()).collect();
                 let among = device.nearest_among(&queries, &candidates, &all)?;
@@ -221,6 +232,8 @@ fn what_is_no_number_matches_nothing() -> Result<()> {
         let candidates = device.upload(&[1.0, f32::NAN, 2.0], &[3, 1])?;
         let nearest = device.nearest(&queries, &candidates, 1)?;
         assert_eq!(nearest.indices, [2, 0]);
+        let [forth, back] = device.nearest_both(&queries, &candidates)?;
+        assert_eq!((forth.indices, back.indices), (vec![2, 0], vec![0, 0, 0]));
         assert_eq!(
             device
                 .nearest_among(&queries, &candidates, &[0, 1, 2, 2, 1, 0])?

@@ -106,6 +106,14 @@ pub(super) fn every_operation(
             device.nearest(&matrix(), &make(&[6, 6]), 1).map(drop),
         ),
         (
+            "nearest_both a",
+            device.nearest_both(&make(&[6, 6]), &matrix()).map(drop),
+        ),
+        (
+            "nearest_both b",
+            device.nearest_both(&matrix(), &make(&[6, 6])).map(drop),
+        ),
+        (
             "nearest_among queries",
             device
                 .nearest_among(&make(&[6, 6]), &matrix(), &all)
@@ -318,6 +326,8 @@ fn shapes_that_do_not_fit_are_refused() {
                     "product b",
                     "nearest queries",
                     "nearest candidates",
+                    "nearest_both a",
+                    "nearest_both b",
                     "matched_cosine candidates",
                     "nearest_among candidates",
                     "gather rows",

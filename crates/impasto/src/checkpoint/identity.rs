@@ -73,6 +73,9 @@ impl RunInputs<'_> {
         let masks = self.regions.masks().enumerate();
         fields
             .extend(masks.map(|(index, (name, it))| (format!("{name} ({})", index + 1), mask(it))));
+        for (index, guide) in self.regions.guides().iter().enumerate() {
+            fields.push((format!("guide {}", index + 1), format!("{guide:?}")));
+        }
         if let Some(painter) = self.painter {
             let painter = fingerprint(painter.numbers());
             fields.push(("network of the start".into(), painter));

@@ -35,9 +35,10 @@ pub use source::{BadWeight, Source, sha256};
 use crate::checkpoint::Checkpoints;
 use crate::device::{self, Kind};
 use crate::encoder::{Encoder, Preprocessing};
+use crate::named::Named;
 use crate::picture::Picture;
 use crate::picture::colors::ColorMode;
-use crate::recipe::{Init, Optimize, Recipe, Value, fields};
+use crate::recipe::{Init, MethodName, Optimize, Recipe, Value, fields};
 use crate::video::Painters;
 use crate::{PainterSpec, RunLimits, Style, Stylizer};
 use impasto_compute::Device;
@@ -145,6 +146,11 @@ impl Run {
         }
         if palette.is_some() && !self.recipe.colors.mode.maps() {
             problems.push(Problem::Palette(self.recipe.colors.mode));
+        }
+        let method = self.recipe.method.name();
+        if !self.regions.guides.is_empty() && method != MethodName::Strotss {
+            let problem = RegionProblem::Guides(method.name());
+            problems.push(Problem::Region(problem));
         }
         let regions = self.regions.open(problems);
         self.check_idle(problems);

@@ -1,7 +1,7 @@
 //! Where a picture is painted, and in which styles, as pictures by name.
 
 use super::{Problem, Source, open};
-use crate::{Mask, Picture, Style};
+use crate::{Guide, Mask, Picture, Style};
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
@@ -23,6 +23,8 @@ pub struct RegionOrder {
     pub styles: Vec<RegionStyle>,
     /// What of the order's styles is looked at, in their order.
     pub style_masks: Vec<Source>,
+    /// Points of the content that take after points of the first style.
+    pub guides: Vec<Guide>,
 }
 
 /// A style of a region.
@@ -70,6 +72,8 @@ pub enum RegionProblem {
     NothingSeen(String),
     /// Nothing of a style is left by its mask.
     NothingLeft(String),
+    /// Points are guided, and the method of this name takes no notice of them.
+    Guides(&'static str),
 }
 
 /// A colour as people write it: `#ff8000`.
@@ -103,6 +107,9 @@ impl std::fmt::Display for RegionProblem {
             }
             RegionProblem::NothingLeft(style) => {
                 write!(f, "the mask of style {style} leaves nothing of it")
+            }
+            RegionProblem::Guides(method) => {
+                write!(f, "points can be guided by strotss, not by {method}")
             }
         }
     }
@@ -139,7 +146,8 @@ impl RegionOrder {
         let given = [&self.mask, &self.strength, &self.content, &self.map];
         let given = given.map(|source| source.is_some());
         let masks = self.style_masks.len();
-        format!("{given:?} {masks} {}", places.join(", "))
+        let guides = &self.guides;
+        format!("{given:?} {masks} {} {guides:?}", places.join(", "))
     }
 
     /// Opens everything; what is wrong is noted.
@@ -191,7 +199,8 @@ impl RegionOrder {
         OpenRegions {
             regions: crate::Regions::new(mask, masks)
                 .with_strength(strength)
-                .with_content(content),
+                .with_content(content)
+                .with_guides(self.guides.clone()),
             styles,
             style_masks: style_masks.iter().map(Mask::of).collect(),
         }

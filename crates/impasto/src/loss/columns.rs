@@ -6,8 +6,9 @@
 //!
 //! Source: Hariharan et al. 2015; in style transfer Kolkin, Salavon and Shakhnarovich 2019.
 
-use super::{Seen, View};
+use super::{Gradient, Rows, Seen, View};
 use impasto_compute::{Device, Point, Result, Tensor};
+use std::sync::Arc;
 
 /// A layer in a hypercolumn, or the picture itself.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -106,6 +107,22 @@ impl Columns {
             column += part.channels;
         }
         Ok(())
+    }
+
+    /// Gradients towards all rows as those towards the features at some places.
+    pub fn gradients(&self, rows: Tensor, places: &[Point], features: &[&Tensor]) -> Vec<Gradient> {
+        let (rows, mut column) = (Arc::new(rows), 0);
+        let towards = |(part, features): (&Part, &&Tensor)| {
+            let first = column;
+            column += part.channels;
+            Gradient::Rows(Rows {
+                rows: Arc::clone(&rows),
+                column: first,
+                points: self.on_map(part, places, features),
+                factor: part.factor,
+            })
+        };
+        self.parts.iter().zip(features).map(towards).collect()
     }
 
     /// Places on a map.

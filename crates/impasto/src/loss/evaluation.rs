@@ -88,6 +88,12 @@ impl<'o> Progress<'o> {
                 term.name
             )));
         }
+        if term.is_normalized_by_gradient() {
+            // The norm is that of the whole.
+            let both = gradients.into_iter().zip(seen);
+            let dense = both.map(|(gradient, seen)| gradient.dense(self.device, seen));
+            gradients = dense.collect::<Result<_>>()?;
+        }
         if new {
             value.multiply(scale.factor);
             let total = &mut self.values[index];

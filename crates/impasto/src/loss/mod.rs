@@ -41,8 +41,9 @@ pub use objective::{Objective, Term};
 pub use scaling::{Extent, GradientScale, Normalize, Scaling};
 
 use crate::random::StepSeed;
-use impasto_compute::{ComputeError, Device, Moments, Result, Scalar, Tap, Tensor, Window};
+use impasto_compute::{ComputeError, Device, Moments, Point, Result, Scalar, Tap, Tensor, Window};
 use std::fmt;
+use std::sync::Arc;
 
 /// What a loss looks at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,14 +134,59 @@ pub enum Gradient {
     Tensor(Tensor),
     /// Towards moments.
     Moments(Moments),
+    /// Towards an image or features, at places of it.
+    Rows(Rows),
+}
+
+/// A gradient towards vectors at places of an image or of features: what it comes to there is [`Matching::scatter`]'s. As losses of
+/// many features look at few places, no map is made for each of them.
+///
+/// [`Matching::scatter`]: impasto_compute::Matching::scatter
+#[derive(Clone, Debug)]
+pub struct Rows {
+    /// The gradient towards vectors, a row `[n, c]` for each place, of which this is about some columns.
+    pub rows: Arc<Tensor>,
+    /// The first of these columns.
+    pub column: usize,
+    /// The places, in pixels of the map.
+    pub points: Vec<Point>,
+    /// What the gradient is multiplied by.
+    pub factor: f32,
+}
+
+impl Rows {
+    /// Adds what it comes to, to a gradient towards the whole, `[c, h, w]`.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn add_to(&self, device: &dyn Device, gradient: &mut Tensor) -> Result<()> {
+        device.scatter(
+            &self.rows,
+            [0, self.column],
+            &self.points,
+            self.factor,
+            gradient,
+        )
+    }
 }
 
 impl Gradient {
+    /// The same as a tensor of the shape of what was shown, if it is of places of it.
+    fn dense(self, device: &dyn Device, seen: &Seen<'_>) -> Result<Self> {
+        let Gradient::Rows(rows) = self else {
+            return Ok(self);
+        };
+        let mut dense = device.zeros(seen.tensor()?.shape())?;
+        rows.add_to(device, &mut dense)?;
+        Ok(Gradient::Tensor(dense))
+    }
+
     /// All tensors that it is made of.
     fn tensors_mut(&mut self) -> impl Iterator<Item = &mut Tensor> {
         match self {
             Gradient::Tensor(tensor) => [Some(tensor), None],
             Gradient::Moments(moments) => [Some(&mut moments.mean), Some(&mut moments.second)],
+            Gradient::Rows(_) => [None, None],
         }
         .into_iter()
         .flatten()

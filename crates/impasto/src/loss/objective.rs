@@ -112,6 +112,28 @@ fn add(device: &dyn Device, gradient: Tensor, sum: &mut Option<Tensor>) -> Resul
     }
 }
 
+/// Adds a gradient towards the image to a sum of them.
+fn add_to_image(
+    device: &dyn Device,
+    gradient: Gradient,
+    image: &Tensor,
+    sum: &mut Option<Tensor>,
+) -> Result<()> {
+    match gradient {
+        Gradient::Tensor(gradient) => add(device, gradient, sum),
+        Gradient::Rows(rows) => {
+            let mut towards = match sum.take() {
+                Some(sum) => sum,
+                None => device.zeros(image.shape())?,
+            };
+            rows.add_to(device, &mut towards)?;
+            *sum = Some(towards);
+            Ok(())
+        }
+        Gradient::Moments(_) => Ok(()),
+    }
+}
+
 impl Objective {
     /// An objective of some terms. Terms of weight 0 are left out.
     pub fn new(mut terms: Vec<Term>) -> Self {
@@ -251,9 +273,7 @@ impl Objective {
                 .map(|_| Seen::Image(image))
                 .collect();
             for towards in progress.whole(index, &seen)? {
-                if let Gradient::Tensor(towards) = towards {
-                    add(device, towards, &mut gradient)?;
-                }
+                add_to_image(device, towards, image, &mut gradient)?;
             }
         }
         let gradient = match gradient {
@@ -279,6 +299,8 @@ impl Objective {
         let (mut cotangents, mut of_image) = (Vec::new(), None);
         // Of a tap with several regions the gradients are one: they are as large as its features.
         let mut of_regions: Vec<(Tap, Option<Tensor>)> = Vec::new();
+        // So is that of all losses of places.
+        let mut of_places: Vec<(Tap, Tensor)> = Vec::new();
         for (index, term) in self.terms.iter().enumerate() {
             let views = term.loss.views();
             let later = match *views {
@@ -315,14 +337,29 @@ impl Objective {
                     (View::Moments(tap), Gradient::Moments(towards)) => {
                         cotangents.push(Cotangent::moments(tap, towards));
                     }
-                    (_, Gradient::Tensor(towards)) => add(device, towards, &mut of_image)?,
-                    (_, Gradient::Moments(_)) => {}
+                    (View::Features(tap), Gradient::Rows(towards)) => {
+                        let at = match of_places.iter().position(|(of, _)| *of == tap) {
+                            Some(at) => at,
+                            None => {
+                                let zeros = device.zeros(tape.features(tap)?.shape())?;
+                                of_places.push((tap, zeros));
+                                of_places.len() - 1
+                            }
+                        };
+                        towards.add_to(device, &mut of_places[at].1)?;
+                    }
+                    (View::Image, towards) => {
+                        add_to_image(device, towards, image, &mut of_image)?;
+                    }
+                    (View::Features(_) | View::Moments(_), _) => {}
                 }
             }
         }
         for (tap, towards) in of_regions {
             cotangents.extend(towards.map(|towards| Cotangent::features(tap, towards)));
         }
+        let of_places = of_places.into_iter();
+        cotangents.extend(of_places.map(|(tap, towards)| Cotangent::features(tap, towards)));
         tape.release();
         let mut gradient =
             tape.backward_in_parts(cotangents, &mut |part| self.answer(part, progress))?;

@@ -6,6 +6,7 @@
 //! | here | content and style distance of an encoder's features | the losses of optimisation |
 //! | `cfsd` | whether places are as like each other as in the photo | Chung et al. 2024 (StyleID) |
 //! | `histogram` | distance of colour histograms to the painting | Afifi et al. 2021 (HistoGAN) |
+//! | [`Lpips`] | how unlike the photo people would say it is | Zhang et al. 2018 |
 //! | `ssim` | structure of the photo's grey values | Wang et al. 2004 |
 //! | `sliced` | distance of colour distributions to the painting, in Oklab | Bonneel et al. 2015 |
 //!
@@ -13,8 +14,11 @@
 
 mod cfsd;
 mod histogram;
+mod lpips;
 mod sliced;
 mod ssim;
+
+pub use lpips::Lpips;
 
 use crate::encoder::{Encoder, EncoderOptions, LayerName};
 use crate::picture::{Filter, Picture, fit_long_side};
@@ -43,6 +47,8 @@ pub struct Measures {
     pub histogram: f64,
     /// Structural similarity of result and photo, in grey: 1 for what is the same, unlike the others.
     pub ssim: f64,
+    /// Learned perceptual distance of result and photo; `None` without its weights, or of pictures that are too small.
+    pub lpips: Option<f64>,
     /// Sliced Wasserstein-2 distance of the colours of result and painting, in Oklab.
     pub sliced: f64,
 }
@@ -52,6 +58,7 @@ pub struct Measures {
 pub struct Meter {
     device: Arc<dyn Device>,
     encoder: Encoder,
+    lpips: Option<Lpips>,
 }
 
 impl Meter {
@@ -60,7 +67,13 @@ impl Meter {
         Self {
             device: device.into(),
             encoder,
+            lpips: None,
         }
+    }
+
+    /// The same that measures LPIPS as well.
+    pub fn with_lpips(self, lpips: Option<Lpips>) -> Self {
+        Self { lpips, ..self }
     }
 
     /// The name of the encoder.
@@ -92,6 +105,10 @@ impl Meter {
             cfsd: self.cfsd(&content, &result)?,
             histogram: histogram::distance(&result, &style),
             ssim: ssim::similarity(&result, &content),
+            lpips: match &self.lpips {
+                Some(lpips) => lpips.distance(self.device.as_ref(), [&result, &content])?,
+                None => None,
+            },
             sliced: sliced::distance(&result, &style),
         })
     }

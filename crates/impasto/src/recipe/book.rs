@@ -30,6 +30,7 @@ const BOOK: &[BuiltIn] = book![
     "impasto",
     "impasto-draft",
     "impasto-fine",
+    "impasto-best",
     "gatys2015",
     "gatys2016",
     "neural-style",
@@ -152,6 +153,7 @@ mod tests {
             ("impasto-draft", Quality::Draft),
             ("impasto", Quality::Normal),
             ("impasto-fine", Quality::Fine),
+            ("impasto-best", Quality::Best),
         ] {
             let mut recipe = Recipe::default();
             quality.apply(&mut recipe);

@@ -40,6 +40,7 @@ pub use optimizer::{
 };
 pub use pixels::{Centre, Distribution, Init, NoiseSettings, Pixels};
 pub use range::{Form, Quantity, Range};
+pub(crate) use schedule::LIGHTER;
 pub use schedule::{Quality, Schedule};
 pub use strotss::Strotss;
 pub use validate::Problem;
@@ -248,6 +249,7 @@ impl MethodSettings {
         match self {
             MethodSettings::Optimize(settings) => settings.faithful,
             MethodSettings::Nnst(settings) => settings.faithful,
+            MethodSettings::Strotss(settings) => settings.faithful,
             _ => false,
         }
     }

@@ -10,15 +10,17 @@ pub struct Nnst {
     pub layers: Vec<WeightedLayer>,
     /// Steps at each size.
     pub steps: usize,
-    /// Steps of the last pass, layer by layer; 0 leaves it out.
+    /// Steps of the pass after these, layer by layer; 0 leaves it out.
     pub splitting: usize,
+    /// Steps of the last pass, towards the styles' moments and the photo's features as the optimisation does it; 0 leaves it out.
+    pub finish: usize,
     /// Size of a step, of levels of a pyramid of a picture in 0..1.
     pub learning_rate: f32,
     /// How much of the photo is in what is matched with the styles: 1 is the photo alone, 0 what was painted so far.
     pub alpha: f32,
     /// Whether styles are seen in all four directions.
     pub turns: bool,
-    /// Steps after which the last pass seeks neighbours anew.
+    /// Steps after which the pass layer by layer seeks neighbours anew.
     pub refresh: usize,
     /// Places of the styles that are matched with, at most.
     pub samples: usize,
@@ -33,8 +35,9 @@ impl Default for Nnst {
     fn default() -> Self {
         Self {
             layers: vec![],
-            steps: 100,
-            splitting: 100,
+            steps: 80,
+            splitting: 0,
+            finish: 80,
             learning_rate: 2e-3,
             alpha: 0.75,
             turns: true,

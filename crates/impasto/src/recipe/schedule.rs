@@ -18,7 +18,7 @@ pub struct Schedule {
 
 /// The weight of the content for few steps from what a network has painted: these move less than many, so less needs to
 /// hold them back. Chosen by style and content distances on ten pairs, and by looking.
-const LIGHTER: f32 = 0.07;
+pub(crate) const LIGHTER: f32 = 0.07;
 /// The least long side of an automatic schedule.
 const COARSEST: usize = 128;
 
@@ -75,6 +75,9 @@ pub enum Quality {
     Normal,
     /// Many steps from there, at four sizes.
     Fine,
+    /// Each place by what it is like in the paintings first, then as a whole: nearest neighbours at all sizes, and many steps
+    /// from there.
+    Best,
 }
 
 impl Named for Quality {
@@ -83,6 +86,7 @@ impl Named for Quality {
         ("draft", Quality::Draft),
         ("normal", Quality::Normal),
         ("fine", Quality::Fine),
+        ("best", Quality::Best),
     ];
 }
 
@@ -96,10 +100,14 @@ impl Quality {
             recipe.method = MethodSettings::of(MethodName::Paint);
             return;
         }
+        if self == Quality::Best {
+            recipe.method = MethodSettings::of(MethodName::Nnst);
+            return;
+        }
         let (finest, steps, learning_rate, averaging) = match self {
             Quality::Instant | Quality::Draft => (1, vec![10], 0.04, 0.8),
             Quality::Normal => (2, vec![12, 16], 0.04, 0.85),
-            Quality::Fine => (4, vec![60, 40, 40, 40], 0.03, 0.95),
+            Quality::Fine | Quality::Best => (4, vec![60, 40, 40, 40], 0.03, 0.95),
         };
         self.set(
             recipe,
@@ -119,7 +127,7 @@ impl Quality {
         let (steps, learning_rate, averaging) = match self {
             Quality::Instant | Quality::Draft => (vec![40, 20], 0.04, 0.9),
             Quality::Normal => (vec![80, 40, 40, 40, 30], 0.03, 0.95),
-            Quality::Fine => (vec![150, 80], 0.02, 0.99),
+            Quality::Fine | Quality::Best => (vec![150, 80], 0.02, 0.99),
         };
         self.set(recipe, Init::Content, 0, steps, (learning_rate, averaging));
     }

@@ -18,17 +18,21 @@ pub struct Strotss {
     pub places: usize,
     /// Places of the styles that they are compared with.
     pub samples: usize,
+    /// Whether places are drawn as published: rows and columns shuffled apart, so that those of a region are not in it, and
+    /// those of the styles in five draws.
+    pub faithful: bool,
 }
 
 impl Default for Strotss {
     fn default() -> Self {
         Self {
             layers: vec![],
-            steps: 120,
+            steps: 90,
             learning_rate: 2e-3,
             content: 1.0,
             places: 1024,
             samples: 1500,
+            faithful: false,
         }
     }
 }

@@ -265,16 +265,18 @@ fn variation() -> Vec<Field> {
 fn terms() -> Vec<Field> {
     let row = Field::new;
     let faithful = Place {
-        methods: Some(&["optimize", "nnst"]),
+        methods: Some(&["optimize", "nnst", "strotss"]),
         get: |recipe| match &recipe.method {
             MethodSettings::Optimize(it) => Some(it.faithful.value()),
             MethodSettings::Nnst(it) => Some(it.faithful.value()),
+            MethodSettings::Strotss(it) => Some(it.faithful.value()),
             _ => None,
         },
         set: |recipe, value| {
             let faithful = match &mut recipe.method {
                 MethodSettings::Optimize(it) => &mut it.faithful,
                 MethodSettings::Nnst(it) => &mut it.faithful,
+                MethodSettings::Strotss(it) => &mut it.faithful,
                 _ => return None,
             };
             *faithful = Setting::of(value)?;

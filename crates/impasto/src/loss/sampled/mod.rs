@@ -19,6 +19,7 @@ use super::columns::Columns;
 use super::{Extent, Gradient, GradientScale, Loss, LossValue, Seen, View};
 use crate::random::StepSeed;
 use impasto_compute::{Device, Point, Result, Scalar, Size, Tensor};
+use rayon::prelude::*;
 use std::fmt;
 
 /// Places of the finest grid along each side.
@@ -35,6 +36,8 @@ pub struct Sampler {
     /// Whether each pixel may be drawn, `[h, w]`; `None` if all may.
     inside: Option<Vec<bool>>,
     count: usize,
+    /// Whether rows and columns are shuffled apart.
+    apart: bool,
 }
 
 impl Sampler {
@@ -44,7 +47,14 @@ impl Sampler {
             size,
             inside,
             count,
+            apart: false,
         }
+    }
+
+    /// The same with rows and columns that are shuffled apart, as the published program does it: what it draws of a region is
+    /// where the region has rows and where it has columns, and not in it.
+    pub fn shuffled_apart(self, apart: bool) -> Self {
+        Self { apart, ..self }
     }
 
     /// The places of a step: some of a grid of at most 128 places along each side, which is moved every ten steps. Of a region
@@ -70,6 +80,13 @@ impl Sampler {
         for place in 0..self.count.min(all) {
             places.swap(place, place + random.below(all - place));
         }
+        if self.apart {
+            for place in 0..self.count.min(all) {
+                let other = place + random.below(all - place);
+                let (here, there) = (places[place].x, places[other].x);
+                (places[place].x, places[other].x) = (there, here);
+            }
+        }
         places.truncate(self.count);
         places
     }
@@ -90,6 +107,15 @@ impl Sampler {
     }
 }
 
+/// The places of a step.
+#[derive(Clone, Debug, Default)]
+pub struct Drawn {
+    /// The step, from 1; 0 before the first.
+    pub step: usize,
+    /// The places, in pixels.
+    pub places: Vec<Point>,
+}
+
 /// What is compared at places.
 pub trait Comparison: Send + Sync + fmt::Debug {
     /// Its value for rows `[n, c]` at some places of the picture, and `k` times its gradient towards them.
@@ -100,7 +126,7 @@ pub trait Comparison: Send + Sync + fmt::Debug {
         &self,
         device: &dyn Device,
         rows: &Tensor,
-        places: &[Point],
+        drawn: &Drawn,
         k: f64,
     ) -> Result<(f64, Tensor)>;
 }
@@ -112,7 +138,7 @@ pub struct SampledLoss {
     views: Vec<View>,
     sampler: Sampler,
     comparison: Box<dyn Comparison>,
-    places: Vec<Point>,
+    drawn: Drawn,
 }
 
 impl SampledLoss {
@@ -123,7 +149,7 @@ impl SampledLoss {
             columns,
             sampler,
             comparison,
-            places: vec![],
+            drawn: Drawn::default(),
         }
     }
 }
@@ -144,27 +170,24 @@ impl Loss for SampledLoss {
         scale: GradientScale,
     ) -> Result<(LossValue, Vec<Gradient>)> {
         let features = self.columns.features(seen)?;
-        let zeros = features
-            .iter()
-            .map(|features| device.zeros(features.shape()));
-        let mut gradients = zeros.collect::<Result<Vec<_>>>()?;
-        let mut value = 0.0;
-        if !self.places.is_empty() {
-            let mut rows = device.zeros(&[self.places.len(), self.columns.width()])?;
-            self.columns
-                .gather(device, &features, &self.places, &mut rows, 0)?;
-            let k = f64::from(scale.times(1.0));
-            let (compared, towards) = self.comparison.compare(device, &rows, &self.places, k)?;
-            self.columns
-                .scatter(device, &towards, &self.places, &mut gradients)?;
-            value = compared;
-        }
-        let gradients = gradients.into_iter().map(Gradient::Tensor).collect();
+        let places = &self.drawn.places;
+        let mut rows = device.zeros(&[places.len(), self.columns.width()])?;
+        self.columns
+            .gather(device, &features, places, &mut rows, 0)?;
+        let k = f64::from(scale.times(1.0));
+        let (value, towards) = match places.is_empty() {
+            true => (0.0, rows),
+            false => self.comparison.compare(device, &rows, &self.drawn, k)?,
+        };
+        let gradients = self.columns.gradients(towards, places, &features);
         Ok((LossValue::of(1.0, Scalar::Ready(value)), gradients))
     }
 
     fn prepare(&mut self, _: &dyn Device, seed: &StepSeed<'_>) -> Result<()> {
-        self.places = self.sampler.draw(seed);
+        self.drawn = Drawn {
+            step: seed.step,
+            places: self.sampler.draw(seed),
+        };
         Ok(())
     }
 }
@@ -177,13 +200,19 @@ fn shape(rows: &Tensor) -> [usize; 2] {
     }
 }
 
+/// Rows of a matrix that is transposed that are made at a time: those of a cache line.
+const LINES: usize = 16;
+
 /// A matrix `[n, c]` transposed, `[c, n]`.
 fn transposed(values: &[f32], [n, c]: [usize; 2]) -> Vec<f32> {
     let mut out = vec![0.0; n * c];
-    for (i, row) in values.chunks_exact(c.max(1)).enumerate() {
-        row.iter()
-            .enumerate()
-            .for_each(|(j, value)| out[j * n + i] = *value);
-    }
+    let pieces = out.par_chunks_mut((LINES * n).max(1)).enumerate();
+    pieces.for_each(|(piece, out)| {
+        let first = piece * LINES;
+        for (i, row) in values.chunks_exact(c.max(1)).enumerate() {
+            let lines = out.chunks_exact_mut(n).zip(&row[first..]);
+            lines.for_each(|(line, value)| line[i] = *value);
+        }
+    });
     out
 }

@@ -6,8 +6,8 @@
 //!
 //! `a` and `b` are colours turned so that the first axis is that of grey (Kolkin et al. 2019, section 3.2).
 
-use super::{Comparison, shape};
-use impasto_compute::{Device, Point, Result, Tensor};
+use super::{Comparison, Drawn, shape};
+use impasto_compute::{Device, Result, Tensor};
 use rayon::prelude::*;
 
 /// Axes: grey, and two across it.
@@ -110,7 +110,7 @@ impl Comparison for Palette {
         &self,
         device: &dyn Device,
         rows: &Tensor,
-        _: &[Point],
+        _: &Drawn,
         k: f64,
     ) -> Result<(f64, Tensor)> {
         let [n, _] = shape(rows);

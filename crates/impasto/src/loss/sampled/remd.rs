@@ -7,8 +7,8 @@
 //! The first mean is small if every place is like some of the style, the second if all of the style is somewhere (Kolkin et
 //! al. 2019, equation 5, after Kusner et al. 2015). The gradient is that of the greater one.
 
-use super::{Comparison, shape};
-use impasto_compute::{Device, Point, Result, Tensor};
+use super::{Comparison, Drawn, shape};
+use impasto_compute::{Device, Result, Tensor};
 
 /// The distance to rows of a style.
 #[derive(Debug)]
@@ -42,14 +42,13 @@ impl Comparison for Remd {
         &self,
         device: &dyn Device,
         rows: &Tensor,
-        _: &[Point],
+        _: &Drawn,
         k: f64,
     ) -> Result<(f64, Tensor)> {
         let ([n, c], [m, _]) = (shape(rows), shape(&self.style));
         let mut own = device.copy(rows)?;
         device.normalize_rows(&mut own)?;
-        let forth = device.nearest(&own, &self.style, 1)?;
-        let back = device.nearest(&self.style, &own, 1)?;
+        let [forth, back] = device.nearest_both(&own, &self.style)?;
         let (one, other) = (mean(&forth.products), mean(&back.products));
         if one >= other {
             let k = (k / n.max(1) as f64) as f32;

@@ -6,8 +6,8 @@
 //!
 //! Source: Kolkin et al. 2019, equation 6: what matching by angles leaves free, the size of features, is held by it.
 
-use super::{Comparison, shape, transposed};
-use impasto_compute::{Device, Point, Result, Tensor};
+use super::{Comparison, Drawn, shape, transposed};
+use impasto_compute::{Device, Result, Tensor};
 
 /// The distance from a style's mean and covariance.
 #[derive(Debug)]
@@ -58,7 +58,7 @@ impl Comparison for Spread {
         &self,
         device: &dyn Device,
         rows: &Tensor,
-        _: &[Point],
+        _: &Drawn,
         k: f64,
     ) -> Result<(f64, Tensor)> {
         let [n, c] = shape(rows);

@@ -8,36 +8,39 @@
 //!     steps: each place's hypercolumn towards that it was matched with          (loss::matched)
 //! at the last size:
 //!     steps: each layer by itself towards what is nearest by now                (loss::nearest)
+//!     steps: towards the styles' moments, and the photo's features              (method::optimize)
 //! ```
 //!
 //! What is optimised is a Laplacian pyramid, by a fresh Adam at each size.
 //!
 //! Where it goes its own way, unless the recipe is faithful: neighbours are sought by the principal components of the
 //! features, and the best few ranked by all of them ([`search`]); in the last pass they are sought anew every few steps; means
-//! are of all of the query, not of parts; no step is lost between sizes. Nothing is divided by a length of zero. Styles and
+//! are of all of the query, not of parts; no step is lost between sizes; and what neighbours leave open, how much there is of each
+//! colour and stroke, is brought in by the last steps, which are those of the optimisation. Nothing is divided by a length of zero. Styles and
 //! photo are halved alike, and the styles may be several, in regions, hidden in parts, and of any size.
 
 mod search;
 mod stage;
 mod styles;
 
+use super::optimize::Margin;
+use super::optimize::finish::Finish;
 use super::optimize::parameterization::Parameterization;
 use super::optimize::pyramid::PyramidParameters;
 use super::optimize::state::State;
 use super::passes::sizes::enlarged;
-use super::passes::{self, Demand, Layer, Passes, Views, find_layers};
+use super::passes::{self, Demand, Eye, Layer, Passes, Views};
 use super::{Inspection, Method, Pace, RunPlan, Setup, Stylized};
+use crate::Result;
 use crate::encoder::Encoder;
 use crate::loss::columns::{Columns, Part, Places};
-use crate::loss::{Objective, Term, View};
-use crate::observer::{Observer, Scale, term_values};
+use crate::loss::{Term, View};
+use crate::observer::{Observer, Scale};
 use crate::picture::colors::recolored;
 use crate::picture::{Filter, Picture};
-use crate::recipe::{AdamSettings, Clip, Nnst, Optimize, OptimizerSettings, Pixels, Problem};
-use crate::tiling::NetworkView;
-use crate::{Error, Result};
+use crate::recipe::{AdamSettings, Clip, Nnst, Optimize, OptimizerSettings, Pixels};
 use impasto_compute::{Align, Device, Network};
-use stage::{Stage, stages};
+use stage::{Kind, Stage, stages};
 use std::sync::Arc;
 
 /// Halvings of the pyramid of a picture at its full size.
@@ -51,10 +54,9 @@ pub(crate) struct NnstMethod {
     settings: Nnst,
     /// How steps are taken.
     steps: Optimize,
-    network: Box<dyn Network>,
-    layers: Vec<Layer>,
-    /// Least side of a picture that reaches every layer.
-    least: usize,
+    eye: Eye,
+    /// The last pass, if there is one.
+    finish: Option<Finish>,
 }
 
 /// The method with a job, and the passes of a content.
@@ -71,19 +73,11 @@ impl NnstMethod {
     /// # Errors
     /// [`Error::Invalid`] with everything that is wrong with recipe, styles and layers; whatever the device reports.
     pub(crate) fn new(setup: &Setup, settings: &Nnst, encoder: &Encoder) -> Result<Self> {
-        let spec = encoder.spec(&setup.recipe.encoder);
-        let mut problems = setup.problems();
-        let (layers, least) = match find_layers(("nnst.layers", &settings.layers), encoder, &spec) {
-            Ok(found) => found,
-            Err(Error::Invalid(more)) => {
-                problems.extend(more);
-                return Err(Error::Invalid(problems));
-            }
-            Err(other) => return Err(other),
+        let eye = Eye::new(("nnst.layers", &settings.layers), setup, encoder)?;
+        let finish = match settings.finish {
+            0 => None,
+            _ => Some(Finish::new(setup, encoder, eye.network.spec())?),
         };
-        if !problems.is_empty() {
-            return Err(Error::Invalid(problems));
-        }
         let adam = AdamSettings {
             learning_rate: settings.learning_rate,
             beta1: 0.9,
@@ -99,9 +93,8 @@ impl NnstMethod {
                 pyramid: LEVELS,
                 ..Optimize::default()
             },
-            network: setup.device.network(&spec)?,
-            layers,
-            least,
+            eye,
+            finish,
         })
     }
 
@@ -120,8 +113,14 @@ impl NnstMethod {
             setup,
             method: self,
             content,
-            stages: stages(&self.settings, content, long_side, self.least),
+            stages: stages(&self.settings, content, long_side, self.least()),
         }
+    }
+
+    /// Least side of a picture that reaches every layer.
+    fn least(&self) -> usize {
+        let finish = self.finish.as_ref().map_or(1, Finish::least);
+        self.eye.least.max(finish)
     }
 }
 
@@ -131,7 +130,7 @@ impl Method for NnstMethod {
     }
 
     fn plan(&self, setup: &Setup, content: &Picture) -> Result<RunPlan> {
-        passes::plan(&self.session(setup, content), &self.layers)
+        passes::plan(&self.session(setup, content))
     }
 
     fn pace(&self, setup: &Setup, content: &Picture) -> Result<Pace> {
@@ -145,44 +144,44 @@ impl Method for NnstMethod {
         content: &Picture,
         observer: &mut dyn Observer,
     ) -> Result<Stylized> {
-        passes::run(&self.session(setup, content), &self.layers, observer)
+        passes::run(&self.session(setup, content), observer)
     }
 
     /// The terms of both passes at a picture as large as the content, which is what was painted so far.
     fn inspect(&mut self, setup: &Setup, content: &Picture, image: &Picture) -> Result<Inspection> {
-        let session = self.session(setup, content);
-        let size = (content.width(), content.height());
-        if (image.width(), image.height()) != size {
-            let (allowed, value) = (
-                format!("must be as large as the content, {}×{}", size.0, size.1),
-                format!("{}×{}", image.width(), image.height()),
-            );
-            return Err(Error::Invalid(vec![Problem::new("image", value, allowed)]));
-        }
-        let network = NetworkView::Whole(self.network.as_ref());
-        let mut terms = Vec::new();
-        for splitting in [false, true] {
-            let stage = Stage::alone(size, splitting);
-            terms.extend(session.terms_of(stage, Some(image.rgb()), (network, network))?);
-        }
-        let (device, objective) = (setup.device.as_ref(), Objective::new(terms));
-        let tensor = device.upload(image.rgb(), &[3, image.height(), image.width()])?;
-        let evaluation = network.evaluate(device, &objective, &tensor)?;
-        Ok(Inspection {
-            terms: term_values(&objective, &evaluation.values)?,
-            total: objective.total(&evaluation.values)?,
-            gradient: device.download(&evaluation.gradient)?,
+        let (session, size) = (
+            self.session(setup, content),
+            (content.width(), content.height()),
+        );
+        passes::inspect(&session, image, &|views| {
+            let mut terms = Vec::new();
+            for kind in [Kind::Matching, Kind::Splitting] {
+                let stage = Stage::alone(size, kind);
+                terms.extend(session.terms_of(stage, Some(image.rgb()), views)?);
+            }
+            Ok(terms)
         })
     }
 
     fn times(&self) -> Vec<impasto_compute::StageTime> {
-        self.network.times()
+        self.eye.network.times()
     }
 }
 
 impl<'a> Session<'a> {
     fn device(&self) -> &'a dyn Device {
         self.setup.device.as_ref()
+    }
+
+    fn stage(&self, index: usize) -> Stage {
+        self.stages.get(index).copied().unwrap_or_default()
+    }
+
+    /// What a pass is done by, if it is the one towards moments.
+    fn finish(&self, index: usize) -> Option<(&'a Finish, Stage)> {
+        let stage = self.stage(index);
+        let finish = self.method.finish.as_ref()?;
+        (stage.kind == Kind::Finishing).then_some((finish, stage))
     }
 
     /// The layers as hypercolumns: each as large as its share, whatever its channels.
@@ -194,7 +193,7 @@ impl<'a> Session<'a> {
             stride: layer.stride,
         };
         Columns::new(
-            self.method.layers.iter().map(part).collect(),
+            self.method.eye.layers.iter().map(part).collect(),
             Places::Shares,
         )
     }
@@ -210,21 +209,34 @@ impl Passes for Session<'_> {
     }
 
     fn network(&self) -> &dyn Network {
-        self.method.network.as_ref()
+        self.method.eye.network.as_ref()
     }
 
     fn demands(&self, long_side: usize) -> Vec<Demand> {
         let (method, size) = (self.method, self.content);
-        let all = stages(&method.settings, size, long_side, method.least);
+        let all = stages(&method.settings, size, long_side, method.least());
         all.iter().map(|stage| self.demand(*stage)).collect()
     }
 
-    fn steps(&self, _: usize) -> Optimize {
-        self.method.steps.clone()
+    fn steps(&self, index: usize) -> Optimize {
+        match self.finish(index) {
+            Some((finish, _)) => finish.settings().clone(),
+            None => self.method.steps.clone(),
+        }
+    }
+
+    fn margin(&self, index: usize) -> Margin {
+        let finish = self.finish(index);
+        finish.map_or(Margin::NONE, |(finish, stage)| {
+            finish.margin(self.setup, self.network(), stage.at.scale)
+        })
     }
 
     fn parameterization(&self, index: usize) -> Arc<dyn Parameterization> {
-        let halvings = self.stages.get(index).map_or(0, |stage| stage.halvings);
+        if let Some((finish, stage)) = self.finish(index) {
+            return finish.parameterization(self.setup, self.network(), stage.at.scale);
+        }
+        let halvings = self.stage(index).at.halvings;
         Arc::new(PyramidParameters {
             pixels: Pixels::Unit,
             levels: LEVELS.saturating_sub(halvings).max(1),
@@ -233,15 +245,15 @@ impl Passes for Session<'_> {
     }
 
     fn start(&self, index: usize, before: Option<&State>) -> Result<Vec<f32>> {
-        let stage = self.stages.get(index).copied().unwrap_or_default();
+        let stage = self.stage(index);
         match before {
-            Some(coarser) => enlarged(self, coarser, stage.scale),
+            Some(coarser) => enlarged(self, coarser, stage.at.scale),
             None => self.content_at(stage),
         }
     }
 
     fn terms(&self, index: usize, start: Option<&[f32]>, views: Views<'_>) -> Result<Vec<Term>> {
-        let stage = self.stages.get(index).copied().unwrap_or_default();
+        let stage = self.stage(index);
         self.terms_of(stage, start, views)
     }
 

@@ -8,57 +8,49 @@ use crate::loss::columns::grid;
 use crate::loss::matched::{AT_ONCE, MatchedLoss};
 use crate::loss::nearest::NearestLoss;
 use crate::loss::{Loss, Scaling, Term};
-use crate::method::TermContext;
-use crate::method::optimize::Margin;
-use crate::method::passes::sizes::{detail, halved, halved_size, sizes, style_size};
-use crate::method::passes::{Demand, Layer};
+use crate::method::passes::parts::{Share, shares};
+use crate::method::passes::sizes::{Halved, detail, sizes};
+use crate::method::passes::{Demand, Layer, Views};
 use crate::observer::Scale;
 use crate::picture::Picture;
-use crate::recipe::{Nnst, Pixels};
+use crate::recipe::Nnst;
 use crate::region::Region;
-use crate::regions::Shares;
 use crate::tiling::NetworkView;
-use impasto_compute::{Point, Reduction, Size, TapRequest, Tensor};
+use impasto_compute::{Point, Reduction, Size, Tensor};
 
 /// Pixels from one place that is matched to the next.
 pub(super) const STEP: usize = 4;
 /// Copies of vectors while neighbours are sought: as they are, less their mean, and by components.
 const COPIES: usize = 3;
 
+/// What a pass is towards.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Each place's hypercolumn towards that it was matched with.
+    #[default]
+    Matching,
+    /// Each layer by itself towards what is nearest.
+    Splitting,
+    /// The styles' moments.
+    Finishing,
+}
+
 /// A pass.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Stage {
-    /// Size and steps.
-    pub(super) scale: Scale,
-    /// The size of the finest pass, and how often photo and styles are halved for this one.
-    pub(super) finest: Size,
-    pub(super) halvings: usize,
+    pub(super) at: Halved,
     /// Whether it is the first one, before which nothing was painted.
     pub(super) first: bool,
-    /// Whether it is the last one, in which layers are matched by themselves.
-    pub(super) splitting: bool,
+    pub(super) kind: Kind,
 }
 
 impl Stage {
     /// A pass at a width and height of its own.
-    pub(super) fn alone((width, height): (usize, usize), splitting: bool) -> Self {
+    pub(super) fn alone((width, height): (usize, usize), kind: Kind) -> Self {
         Self {
-            scale: Scale {
-                width,
-                height,
-                steps: 1,
-            },
-            finest: Size { width, height },
-            halvings: 0,
+            at: Halved::new(Size { width, height }, 0, 1),
             first: false,
-            splitting,
-        }
-    }
-
-    fn size(&self) -> Size {
-        Size {
-            width: self.scale.width,
-            height: self.scale.height,
+            kind,
         }
     }
 }
@@ -73,57 +65,52 @@ pub(super) fn stages(
     let (finest, most) = sizes(content, long_side, least);
     // The published program draws its picture anew from before its last step.
     let lost = usize::from(settings.faithful && settings.steps > 1);
-    let stage = |halvings: usize, steps: usize, splitting: bool| {
-        let Size { width, height } = halved_size(finest, halvings);
-        Stage {
-            scale: Scale {
-                width,
-                height,
-                steps,
-            },
-            finest,
-            halvings,
-            first: halvings == most && !splitting,
-            splitting,
-        }
-    };
     let coarse_to_fine = (0..=most).rev();
     let mut stages: Vec<_> = coarse_to_fine
-        .map(|halvings| stage(halvings, settings.steps - lost, false))
+        .map(|halvings| Stage {
+            at: Halved::new(finest, halvings, settings.steps - lost),
+            first: halvings == most,
+            kind: Kind::Matching,
+        })
         .collect();
-    if settings.splitting > 0 {
-        stages.push(stage(0, settings.splitting, true));
+    for (kind, steps) in [
+        (Kind::Splitting, settings.splitting),
+        (Kind::Finishing, settings.finish),
+    ] {
+        if steps > 0 {
+            stages.push(Stage {
+                at: Halved::new(finest, 0, steps),
+                first: false,
+                kind,
+            });
+        }
     }
     stages
-}
-
-/// A part of the picture and the styles that it is painted in.
-struct Share {
-    name: String,
-    /// The region of its styles.
-    region: Option<Option<usize>>,
-    /// How much each pixel counts, `[h, w]`; `None` if all count alike.
-    drawn: Option<Vec<f32>>,
-    strength: f32,
 }
 
 impl Session<'_> {
     /// The planes of the content in a pass.
     pub(super) fn content_at(&self, stage: Stage) -> Result<Vec<f32>> {
-        Ok(self.device().download(&self.content_of(stage)?)?)
-    }
-
-    fn content_of(&self, stage: Stage) -> Result<Tensor> {
-        halved(self.device(), self.content, stage.finest, stage.halvings)
+        let device = self.device();
+        Ok(device.download(&stage.at.image(device, self.content)?)?)
     }
 
     /// What a pass asks for.
     pub(super) fn demand(&self, stage: Stage) -> Demand {
         let (method, setup) = (self.method, self.setup);
+        if let (Kind::Finishing, Some(finish)) = (stage.kind, &method.finish) {
+            let of_style = |style| stage.at.of_style(setup, style, method.least());
+            return Demand {
+                scale: stage.at.scale,
+                requests: finish.requests(setup),
+                styles: setup.styles.iter().map(of_style).collect(),
+                rows: 0,
+            };
+        }
         let turns = if method.settings.turns { TURNS } else { 1 };
         let of_style = |style| {
-            let size = style_size(setup, style, stage.finest, method.least);
-            std::iter::repeat_n(halved_size(size, stage.halvings), turns)
+            let size = stage.at.of_style(setup, style, method.least());
+            std::iter::repeat_n(size, turns)
         };
         let styles: Vec<Size> = setup.styles.iter().flat_map(of_style).collect();
         let cells = |size: &Size| size.pixels() / (STEP * STEP) + 1;
@@ -131,15 +118,11 @@ impl Session<'_> {
         if !method.settings.faithful {
             places = places.min(method.settings.samples);
         }
-        let row = size_of::<f32>()
-            * method
-                .layers
-                .iter()
-                .map(|layer| layer.channels)
-                .sum::<usize>();
-        let own = AT_ONCE.min(cells(&stage.size()));
+        let row = size_of::<f32>() * method.eye.channels();
+        let own = AT_ONCE.min(cells(&stage.at.size()));
         Demand {
-            scale: stage.scale,
+            scale: stage.at.scale,
+            requests: method.eye.requests(),
             styles,
             rows: row * (COPIES * places + COPIES * own),
         }
@@ -150,61 +133,34 @@ impl Session<'_> {
         &self,
         stage: Stage,
         current: Option<&[f32]>,
-        (network, style_network): (NetworkView<'_>, NetworkView<'_>),
+        (network, style_network): Views<'_>,
     ) -> Result<Vec<Term>> {
+        if let (Kind::Finishing, Some(finish)) = (stage.kind, &self.method.finish) {
+            let content = (self.content, stage.at.scale);
+            let own = self.method.eye.network.as_ref();
+            return finish.terms(self.setup, own, content, (network, style_network));
+        }
         let mut terms = Vec::new();
-        let shares = self.setup.shares(stage.size());
-        let query = match current {
-            Some(current) if !stage.splitting => Some(self.query(stage, current, network)?),
+        let query = match (stage.kind, current) {
+            (Kind::Matching, Some(current)) => Some(self.query(stage, current, network)?),
             _ => None,
         };
-        for share in self.parts(shares.as_ref()) {
+        for share in shares(self.setup, stage.at.size()) {
             let styles = StylePlaces {
                 session: self,
                 stage,
                 network: style_network,
                 region: share.region,
             };
-            match stage.splitting {
-                true => {
-                    for (layer, candidates) in self.method.layers.iter().zip(styles.layers()?) {
-                        terms.push(self.split_term(stage, layer, &share, candidates)?);
-                    }
-                }
-                false => terms.extend(self.match_term(stage, &share, &styles, query.as_deref())?),
+            if stage.kind == Kind::Matching {
+                terms.extend(self.match_term(stage, &share, &styles, query.as_deref())?);
+                continue;
+            }
+            for (layer, candidates) in self.method.eye.layers.iter().zip(styles.layers()?) {
+                terms.push(self.split_term(stage, layer, &share, candidates)?);
             }
         }
-        if let Some(extra) = &self.setup.extra_terms {
-            terms.extend(extra.make(&TermContext {
-                device: self.device(),
-                scale: stage.scale,
-                pixels: Pixels::Unit,
-                margin: Margin::NONE,
-            })?);
-        }
         Ok(terms)
-    }
-
-    /// The parts of the picture: all of it, or those of regions.
-    fn parts(&self, shares: Option<&Shares>) -> Vec<Share> {
-        let Some(shares) = shares else {
-            return vec![Share {
-                name: String::new(),
-                region: None,
-                drawn: None,
-                strength: 1.0,
-            }];
-        };
-        let part = |part: &crate::regions::Part| Share {
-            name: match part.region {
-                Some(region) => format!(", region {}", region + 1),
-                None => String::new(),
-            },
-            region: Some(part.region),
-            drawn: Some(shares.drawn(part).0),
-            strength: part.strength(&self.setup.styles),
-        };
-        shares.parts.iter().map(part).collect()
     }
 
     /// The features of what is matched.
@@ -215,8 +171,8 @@ impl Session<'_> {
         network: NetworkView<'_>,
     ) -> Result<Vec<Tensor>> {
         let device = self.device();
-        let (height, width) = (stage.scale.height, stage.scale.width);
-        let content = self.content_of(stage)?;
+        let Scale { width, height, .. } = stage.at.scale;
+        let content = stage.at.image(device, self.content)?;
         let query = match stage.first {
             // The picture so far is the photo.
             true => content,
@@ -228,15 +184,7 @@ impl Session<'_> {
                 query
             }
         };
-        let layers = self.method.layers.iter();
-        let requests: Vec<_> = layers
-            .map(|layer| TapRequest::features(layer.tap))
-            .collect();
-        let values = network.extract(device, &query, &requests)?;
-        Ok(values
-            .into_iter()
-            .filter_map(|value| value.features)
-            .collect())
+        self.method.eye.look(device, &query, network)
     }
 
     /// Hypercolumns towards those that they are matched with.
@@ -248,11 +196,12 @@ impl Session<'_> {
         query: Option<&[Tensor]>,
     ) -> Result<Option<Term>> {
         let device = self.device();
-        let mut places = grid([stage.scale.height, stage.scale.width].map(|n| (n / STEP).max(1)));
+        let mut places =
+            grid([stage.at.scale.height, stage.at.scale.width].map(|n| (n / STEP).max(1)));
         let weights = share.drawn.as_ref().map(|drawn| {
             let weights: Vec<f32> = places
                 .iter()
-                .map(|place| share.strength * at(drawn, stage.size(), *place))
+                .map(|place| share.strength * at(drawn, stage.at.size(), *place))
                 .collect();
             let mut counted = weights.iter();
             places.retain(|_| counted.next().is_some_and(|weight| *weight > 0.0));
@@ -300,8 +249,8 @@ impl Session<'_> {
         let device = self.device();
         let weights = match &share.drawn {
             Some(drawn) => {
-                let region = Region::new(drawn, stage.size());
-                let mut weights = region.shares(self.method.network.spec(), layer.tap)?;
+                let region = Region::new(drawn, stage.at.size());
+                let mut weights = region.shares(self.method.eye.network.spec(), layer.tap)?;
                 weights
                     .iter_mut()
                     .for_each(|weight| *weight *= share.strength);

@@ -6,7 +6,8 @@ use crate::Result;
 use crate::loss::columns::{Columns, grid};
 use crate::loss::nearest::stride;
 use crate::method::passes::Layer;
-use crate::method::passes::sizes::{halved_size, style_at, style_size};
+use crate::method::passes::parts::chosen;
+use crate::method::passes::sizes::{style_at, style_size};
 use crate::random::Random;
 use crate::style::Style;
 use crate::tiling::{NetworkView, TapValues};
@@ -31,8 +32,7 @@ pub(super) struct StylePlaces<'a> {
 struct View<'s> {
     style: &'s Style,
     turn: usize,
-    /// Its size in the finest pass, and in this one, turned.
-    finest: Size,
+    /// Its size, turned.
     size: Size,
 }
 
@@ -43,9 +43,8 @@ impl StylePlaces<'_> {
         let styles = setup.styles.iter();
         let styles = styles.filter(|style| self.region.is_none_or(|region| style.region == region));
         let view = |style| {
-            let finest = style_size(setup, style, self.stage.finest, method.least);
+            let Size { width, height } = self.stage.at.of_style(setup, style, method.least());
             (0..turns).map(move |turn| {
-                let Size { width, height } = halved_size(finest, self.stage.halvings);
                 let size = match turn % 2 {
                     0 => Size { width, height },
                     _ => Size {
@@ -53,12 +52,7 @@ impl StylePlaces<'_> {
                         height: width,
                     },
                 };
-                View {
-                    style,
-                    turn,
-                    finest,
-                    size,
-                }
+                View { style, turn, size }
             })
         };
         styles.flat_map(view).collect()
@@ -71,8 +65,10 @@ impl StylePlaces<'_> {
         requests: &[TapRequest],
     ) -> Result<(Vec<TapValues>, Option<Vec<bool>>)> {
         let device = self.session.device();
-        let (image, seen) = style_at(device, view.style, view.finest, self.stage.halvings)?;
-        let Size { width, height } = halved_size(view.finest, self.stage.halvings);
+        let (setup, least) = (self.session.setup, self.session.method.least());
+        let finest = style_size(setup, view.style, self.stage.at.finest, least);
+        let (image, seen) = style_at(device, view.style, finest, self.stage.at.halvings)?;
+        let Size { width, height } = self.stage.at.of_style(setup, view.style, least);
         let planes = turned(&device.download(&image)?, (width, height), view.turn);
         let image = device.upload(&planes, &[3, view.size.height, view.size.width])?;
         let values = self.network.extract(device, &image, requests)?;
@@ -111,25 +107,20 @@ impl StylePlaces<'_> {
         });
         let counts: Vec<usize> = counts.collect();
         let seeks = !settings.faithful && columns.width() >= WORTH;
-        let layers = self.session.method.layers.iter();
-        let mut requests: Vec<_> = layers
-            .clone()
-            .map(|layer| TapRequest::features(layer.tap))
-            .collect();
+        let layers = self.session.method.eye.layers.iter();
+        let mut requests = self.session.method.eye.requests();
         if seeks {
             requests.extend(layers.map(|layer| TapRequest::moments(layer.tap)));
         }
         let mut rows = device.zeros(&[counts.iter().sum(), columns.width()])?;
-        let mut random = Random::new(self.session.setup.recipe.seed ^ self.stage.halvings as u64);
+        let mut random =
+            Random::new(self.session.setup.recipe.seed ^ self.stage.at.halvings as u64);
         let mut spread = Spread::new(columns);
         let mut first = 0;
         for ((view, grid), count) in views.iter().zip(grids).zip(counts) {
             let (values, visible) = self.look(view, &requests)?;
-            let places = chosen(
-                seen(grid, visible.as_deref(), view.size),
-                count,
-                &mut random,
-            );
+            let places = seen(grid, visible.as_deref(), view.size);
+            let places = chosen(&places, count, &mut random);
             let (features, moments) = values.split_at(columns.parts().len());
             let features: Vec<_> = features
                 .iter()
@@ -154,11 +145,8 @@ impl StylePlaces<'_> {
     /// Rows of features of each layer, at most 64 along each side of a view.
     pub(super) fn layers(&self) -> Result<Vec<Tensor>> {
         let device = self.session.device();
-        let layers = &self.session.method.layers;
-        let requests: Vec<_> = layers
-            .iter()
-            .map(|layer| TapRequest::features(layer.tap))
-            .collect();
+        let layers = &self.session.method.eye.layers;
+        let requests = self.session.method.eye.requests();
         let mut rows = vec![Vec::new(); layers.len()];
         for view in self.views() {
             let (values, visible) = self.look(&view, &requests)?;
@@ -231,20 +219,6 @@ fn seen(places: Vec<Point>, visible: Option<&[bool]>, size: Size) -> Vec<Point> 
     };
     let seen: Vec<_> = places.iter().filter(is_seen).copied().collect();
     if seen.is_empty() { places } else { seen }
-}
-
-/// So many of some places, or as many as there are, spread evenly: one of each stretch of them.
-fn chosen(places: Vec<Point>, count: usize, random: &mut Random) -> Vec<Point> {
-    let all = places.len();
-    if count >= all {
-        // Of what is hidden fewer are left than were counted: some twice.
-        return (0..count).map(|at| places[at % all]).collect();
-    }
-    let place = |at: usize| {
-        let (start, end) = (at * all / count, (at + 1) * all / count);
-        places[start + random.below(end - start)]
-    };
-    (0..count).map(place).collect()
 }
 
 /// Covariances of the layers of hypercolumns, summed over views.

@@ -10,7 +10,7 @@ use crate::tiling::NetworkView;
 use crate::{Error, Result};
 
 /// Refuses an image that is not as large as the content.
-pub(super) fn check_sizes(content: &Picture, image: &Picture) -> Result<()> {
+pub(in crate::method) fn check_sizes(content: &Picture, image: &Picture) -> Result<()> {
     let size = |picture: &Picture| (picture.width(), picture.height());
     if size(content) == size(image) {
         return Ok(());
@@ -39,7 +39,8 @@ impl Session<'_> {
         let network = self.view(cut.as_ref());
         let networks = (network, NetworkView::Whole(self.network));
         let cache = &mut StyleCache::default();
-        let objective = self.objective_at(content, scale, sizes, networks, cache)?;
+        let terms = self.terms_at(content, scale, sizes, networks, cache)?;
+        let objective = self.with_extra_terms(terms, scale, network)?;
         let pixels = self.settings.pixels;
         let tensor = device.upload(
             &pixels.encode(image.rgb().to_vec()),

@@ -28,7 +28,8 @@ impl OptimizeMethod {
         };
         let whole = NetworkView::Whole(self.network.as_ref());
         let session = self.session(setup);
-        let objective = session.objective_at(crop, scale, sizes, (whole, whole), &mut cache);
+        let terms = session.terms_at(crop, scale, sizes, (whole, whole), &mut cache);
+        let objective = terms.and_then(|terms| session.with_extra_terms(terms, scale, whole));
         self.cache = cache;
         objective
     }

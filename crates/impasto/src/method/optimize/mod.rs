@@ -13,7 +13,8 @@
 //! brought back to its own shape at the end; of thin ones, and of those that go all around, the networks see a margin ([`margin`]).
 
 mod calibration;
-mod inspect;
+pub(super) mod finish;
+pub(super) mod inspect;
 mod layers;
 mod lesson;
 mod margin;
@@ -278,22 +279,34 @@ impl<'a> Session<'a> {
         networks: (NetworkView<'_>, NetworkView<'_>),
         cache: &mut StyleCache,
     ) -> Result<Objective> {
+        let terms = self.terms(content, scale, networks, cache)?;
+        self.with_extra_terms(terms, scale, networks.0)
+    }
+
+    /// Its terms, but for those of the caller.
+    fn terms(
+        &self,
+        content: &Picture,
+        scale: Scale,
+        networks: (NetworkView<'_>, NetworkView<'_>),
+        cache: &mut StyleCache,
+    ) -> Result<Vec<Term>> {
         let (width, height) = (scale.width, scale.height);
         let sizes = self.style_sizes((width, height));
         let content = content.resized(width, height, Filter::Bicubic);
         let content = self.margin(scale).continued(content)?;
-        self.objective_at(&content, scale, &sizes, networks, cache)
+        self.terms_at(&content, scale, &sizes, networks, cache)
     }
 
     /// The same for a content as the networks see it at the scale, and styles in the sizes given.
-    fn objective_at(
+    fn terms_at(
         &self,
         content: &Picture,
         scale: Scale,
         sizes: &[(usize, usize)],
         (network, styles): (NetworkView<'_>, NetworkView<'_>),
         cache: &mut StyleCache,
-    ) -> Result<Objective> {
+    ) -> Result<Vec<Term>> {
         let (shares, content_share) = (self.shares(scale), self.content_share(scale));
         let targets = Targets {
             device: self.device(),
@@ -304,7 +317,16 @@ impl<'a> Session<'a> {
             shares: shares.as_ref(),
             content_share: content_share.as_ref(),
         };
-        let mut terms = targets.terms(content, &self.setup.styles, sizes, cache)?;
+        targets.terms(content, &self.setup.styles, sizes, cache)
+    }
+
+    /// The objective of some terms and those of the caller.
+    fn with_extra_terms(
+        &self,
+        mut terms: Vec<Term>,
+        scale: Scale,
+        network: NetworkView<'_>,
+    ) -> Result<Objective> {
         if let Some(extra) = &self.setup.extra_terms {
             terms.extend(extra.make(&TermContext {
                 device: self.device(),

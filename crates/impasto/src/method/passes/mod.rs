@@ -1,97 +1,37 @@
 //! Runs of methods that optimise a picture in passes of their own: each has its size, its start, its terms and how steps are
 //! taken. What happens in a pass, who is told, what is saved and when it ends is that of [`optimize`](super::optimize).
 
+mod eye;
+pub(super) mod parts;
 mod plan;
 pub(super) mod sizes;
 
+pub(super) use eye::{Eye, Layer};
 pub(super) use plan::{Demand, plan};
 
 use super::optimize::parameterization::Parameterization;
 use super::optimize::room;
 use super::optimize::run::{End, Evaluator, Run};
 use super::optimize::state::State;
-use super::{Outcome, Pace, RunPlan, Setup, Stylized};
+use super::optimize::{Margin, inspect};
+use super::{Inspection, Outcome, Pace, RunPlan, Setup, Stylized, TermContext};
 use crate::checkpoint::{Keeper, RunInputs};
-use crate::encoder::{Encoder, LayerName, WeightedLayer};
 use crate::loss::{Objective, Term};
-use crate::observer::{Event, Observer, Scale};
+use crate::observer::{Event, Observer, Scale, term_values};
 use crate::picture::Picture;
-use crate::recipe::{Optimize, Problem};
+use crate::recipe::{Optimize, Pixels, Problem};
 use crate::report::Report;
 use crate::tiling::{CutNetwork, NetworkView};
 use crate::{Error, Result};
-use impasto_compute::{NetSpec, Network, Size, Tap};
+use impasto_compute::Network;
 use std::sync::Arc;
 use std::time::Instant;
 
 /// Steps that are timed at a size.
 const TIMED: usize = 3;
-/// The deepest layer that is looked at unless others are named: block, and layer of it.
-const DEEPEST: (u8, u8) = (4, 3);
 
 /// The networks that look at the picture and at the styles, cut as each needs it.
 pub(super) type Views<'a> = (NetworkView<'a>, NetworkView<'a>);
-
-/// A layer that is looked at.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Layer {
-    pub(super) name: LayerName,
-    pub(super) tap: Tap,
-    pub(super) channels: usize,
-    /// Pixels of the picture from one place of it to the next.
-    pub(super) stride: usize,
-    /// What its features are multiplied by.
-    pub(super) share: f32,
-}
-
-/// The layers that a setting names, by its path, or else those of the encoder up to relu4_3; and the least side of a picture
-/// that reaches all of them.
-///
-/// # Errors
-/// [`Error::Invalid`] with every layer that the encoder cannot look at.
-pub(super) fn find_layers(
-    (field, named): (&str, &[WeightedLayer]),
-    encoder: &Encoder,
-    spec: &NetSpec,
-) -> Result<(Vec<Layer>, usize)> {
-    let shallow = |layer: &LayerName| match *layer {
-        LayerName::Relu { block, index } => (block, index) <= DEEPEST,
-        _ => false,
-    };
-    let named = match named {
-        [] => {
-            let taps = encoder.taps().into_iter().filter(shallow);
-            taps.map(WeightedLayer::one).collect()
-        }
-        layers => layers.to_vec(),
-    };
-    let (mut found, mut problems, mut least) = (Vec::new(), Vec::new(), 1);
-    for WeightedLayer { layer, weight } in named {
-        match encoder.tap(layer) {
-            Ok(tap) => {
-                least = least.max(spec.minimum_side(tap)?);
-                found.push((layer, tap, weight));
-            }
-            Err(error) => problems.push(Problem::new(field, layer, error.to_string())),
-        }
-    }
-    if !problems.is_empty() {
-        return Err(Error::Invalid(problems));
-    }
-    let (width, height) = (least, least);
-    let layer = |(name, tap, share)| -> Result<Layer> {
-        let [channels, _, _] = spec.shape_at(tap, Size { width, height })?;
-        Ok(Layer {
-            name,
-            tap,
-            channels,
-            stride: spec.stride(spec.layer_of(tap)?),
-            share,
-        })
-    };
-    let layers = found.into_iter().map(layer).collect::<Result<_>>()?;
-    Ok((layers, least))
-}
 
 /// The passes of a method with a job.
 pub(super) trait Passes {
@@ -119,6 +59,12 @@ pub(super) trait Passes {
     /// The terms of a pass from its start; without for a run that goes on, whose losses are given back what they kept.
     fn terms(&self, index: usize, start: Option<&[f32]>, views: Views<'_>) -> Result<Vec<Term>>;
 
+    /// What networks see beyond the border of the picture in a pass.
+    fn margin(&self, index: usize) -> Margin {
+        let _ = index;
+        Margin::NONE
+    }
+
     /// The result, of what the last pass has painted.
     fn finished(&self, picture: Picture) -> Picture {
         picture
@@ -135,14 +81,10 @@ pub(super) fn scales(passes: &dyn Passes) -> Vec<Scale> {
 ///
 /// # Errors
 /// As [`Method::run`](super::Method::run).
-pub(super) fn run(
-    passes: &dyn Passes,
-    layers: &[Layer],
-    observer: &mut dyn Observer,
-) -> Result<Stylized> {
+pub(super) fn run(passes: &dyn Passes, observer: &mut dyn Observer) -> Result<Stylized> {
     check(passes.setup())?;
     let clock = Instant::now();
-    let plan = plan(passes, layers)?;
+    let plan = plan(passes)?;
     room::check(passes.setup().device.as_ref(), &plan)?;
     paint(passes, plan, clock, observer)
 }
@@ -206,18 +148,18 @@ fn paint(
         let style_cut = CutNetwork::new(device, network, style_cut)?;
         let view = |cut| NetworkView::new(network, cut);
         let views = (view(cut.as_ref()), view(style_cut.as_ref()));
-        let (mut here, terms) = match resumed.take() {
-            Some(resumed) => (resumed, passes.terms(index, None, views)?),
+        let (mut here, objective) = match resumed.take() {
+            Some(resumed) => (resumed, objective(passes, (index, scale), None, views)?),
             None => {
                 let planes = passes.start(index, state.take().as_ref())?;
-                let terms = passes.terms(index, Some(&planes), views)?;
-                (fresh(passes, index, scale, planes)?, terms)
+                let objective = objective(passes, (index, scale), Some(&planes), views)?;
+                (fresh(passes, index, scale, planes)?, objective)
             }
         };
         let mut evaluator = Evaluator {
             device,
             network: views.0,
-            objective: Objective::new(terms),
+            objective,
             seed: setup.recipe.seed,
         };
         evaluator.objective.recall(&here.memories)?;
@@ -253,6 +195,48 @@ fn paint(
         },
         report,
         checkpoint: keeper.and_then(|keeper| keeper.checkpoint()),
+    })
+}
+
+/// The objective of a pass: its terms and those of the caller.
+fn objective(
+    passes: &dyn Passes,
+    (index, scale): (usize, Scale),
+    start: Option<&[f32]>,
+    views: Views<'_>,
+) -> Result<Objective> {
+    let mut terms = passes.terms(index, start, views)?;
+    if let Some(extra) = &passes.setup().extra_terms {
+        terms.extend(extra.make(&TermContext {
+            device: passes.setup().device.as_ref(),
+            scale,
+            pixels: Pixels::Unit,
+            margin: passes.margin(index),
+        })?);
+    }
+    Ok(Objective::new(terms))
+}
+
+/// What some terms come to at an image as large as the content; `make` is given the network.
+///
+/// # Errors
+/// [`Error::Invalid`] if it is not as large; whatever the device reports.
+pub(super) fn inspect(
+    passes: &dyn Passes,
+    image: &Picture,
+    make: &dyn Fn(Views<'_>) -> Result<Vec<Term>>,
+) -> Result<Inspection> {
+    inspect::check_sizes(passes.content(), image)?;
+    let (device, network) = (passes.setup().device.as_ref(), passes.network());
+    let network = NetworkView::Whole(network);
+    let mut objective = Objective::new(make((network, network))?);
+    objective.prepare(device, passes.setup().recipe.seed, 0, 1)?;
+    let tensor = device.upload(image.rgb(), &[3, image.height(), image.width()])?;
+    let evaluation = network.evaluate(device, &objective, &tensor)?;
+    Ok(Inspection {
+        terms: term_values(&objective, &evaluation.values)?,
+        total: objective.total(&evaluation.values)?,
+        gradient: device.download(&evaluation.gradient)?,
     })
 }
 
@@ -303,12 +287,12 @@ pub(super) fn pace(both: [(usize, &dyn Passes); 2]) -> Result<Pace> {
         let device = passes.setup().device.as_ref();
         let network = NetworkView::Whole(passes.network());
         let planes = passes.start(0, None)?;
-        let terms = passes.terms(0, Some(&planes), (network, network))?;
+        let objective = objective(passes, (0, scale), Some(&planes), (network, network))?;
         let mut state = fresh(passes, 0, scale, planes)?;
         let mut evaluator = Evaluator {
             device,
             network,
-            objective: Objective::new(terms),
+            objective,
             seed: passes.setup().recipe.seed,
         };
         let mut seconds = f64::INFINITY;

@@ -4,7 +4,7 @@
 //! bytes = program, weights and pictures + pyramid and optimiser + rows of places + gradients of features + passes
 //! ```
 
-use super::{Layer, Passes};
+use super::Passes;
 use crate::method::surroundings::{self, amount};
 use crate::method::{RunPlan, ScalePlan};
 use crate::observer::Scale;
@@ -24,6 +24,8 @@ const SIDE: usize = 16;
 pub(in crate::method) struct Demand {
     /// Size and steps.
     pub(in crate::method) scale: Scale,
+    /// What it asks of the network.
+    pub(in crate::method) requests: Vec<TapRequest>,
     /// The sizes in which styles are looked at, one after the other.
     pub(in crate::method) styles: Vec<Size>,
     /// Bytes of vectors at places, with what is made of them.
@@ -33,7 +35,6 @@ pub(in crate::method) struct Demand {
 /// Where it is planned.
 struct Planner<'a> {
     passes: &'a dyn Passes,
-    requests: Vec<TapRequest>,
     /// Bytes of the program, weights and pictures.
     base: usize,
     limit: Option<usize>,
@@ -43,7 +44,7 @@ struct Planner<'a> {
 ///
 /// # Errors
 /// [`Error::TooLarge`] if it does not fit into memory even in strips.
-pub(in crate::method) fn plan(passes: &dyn Passes, layers: &[Layer]) -> Result<RunPlan> {
+pub(in crate::method) fn plan(passes: &dyn Passes) -> Result<RunPlan> {
     let setup = passes.setup();
     let weights = passes.network().spec().params();
     let weights = weights.map(|param| size_of_val(param.values));
@@ -51,10 +52,6 @@ pub(in crate::method) fn plan(passes: &dyn Passes, layers: &[Layer]) -> Result<R
     let limit = surroundings::limit(setup, base);
     let planner = Planner {
         passes,
-        requests: layers
-            .iter()
-            .map(|layer| TapRequest::features(layer.tap))
-            .collect(),
         base,
         limit,
     };
@@ -95,16 +92,16 @@ impl Planner<'_> {
         let regions = surroundings::of_regions(setup, pixels);
         let finish = surroundings::of_finish(setup, pixels);
         // The gradient towards all features, beside what the pass back takes.
-        let features = feature_bytes(spec, size, &self.requests)?;
+        let features = feature_bytes(spec, size, &demand.requests)?;
         let around = self.base + state + demand.rows + regions;
         let fixed = around + finish + features;
-        let need = self.fit(size, fixed, true)?;
+        let need = self.fit(size, &demand.requests, fixed, true)?;
         let (mut bytes, mut style_cut) = (fixed + need.bytes, None);
         let largest = demand.styles.iter().max_by_key(|size| size.pixels());
         if let Some(&largest) = largest {
-            let features = feature_bytes(spec, largest, &self.requests)?;
+            let features = feature_bytes(spec, largest, &demand.requests)?;
             let fixed = around + features + 3 * PIXEL * largest.pixels();
-            let need = self.fit(largest, fixed, false)?;
+            let need = self.fit(largest, &demand.requests, fixed, false)?;
             bytes = bytes.max(fixed + need.bytes);
             style_cut = need.cut;
         }
@@ -121,9 +118,15 @@ impl Planner<'_> {
     }
 
     /// What a picture needs: as a whole if it fits, else cut.
-    fn fit(&self, size: Size, fixed: usize, gradient: bool) -> Result<Need> {
+    fn fit(
+        &self,
+        size: Size,
+        requests: &[TapRequest],
+        fixed: usize,
+        gradient: bool,
+    ) -> Result<Need> {
         let (setup, network) = (self.passes.setup(), self.passes.network());
-        let all = whole(network, size, &self.requests, gradient)?;
+        let all = whole(network, size, requests, gradient)?;
         let fits = self.limit.is_none_or(|limit| fixed + all.bytes <= limit);
         let longest = size.width.max(size.height);
         let tile = setup.limits.tile.filter(|tile| *tile < longest);
@@ -139,7 +142,7 @@ impl Planner<'_> {
             in_parts: false,
         };
         let device = setup.device.as_ref();
-        Ok(choose(device, network, size, &self.requests, &budget)?)
+        Ok(choose(device, network, size, requests, &budget)?)
     }
 
     /// The largest long side that fits.

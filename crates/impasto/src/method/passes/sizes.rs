@@ -29,8 +29,59 @@ pub(in crate::method) fn sizes(content: &Picture, long_side: usize, least: usize
     (Size { width, height }, halvings.unwrap_or(0))
 }
 
+/// The size of a pass.
+#[derive(Clone, Copy, Debug, Default)]
+pub(in crate::method) struct Halved {
+    /// Size and steps.
+    pub(in crate::method) scale: Scale,
+    /// The size of the finest pass, and how often photo and styles are halved for this one.
+    pub(in crate::method) finest: Size,
+    pub(in crate::method) halvings: usize,
+}
+
+impl Halved {
+    /// A pass of so many steps at a size that is halved some times.
+    pub(in crate::method) fn new(finest: Size, halvings: usize, steps: usize) -> Self {
+        let Size { width, height } = halved_size(finest, halvings);
+        Self {
+            scale: Scale {
+                width,
+                height,
+                steps,
+            },
+            finest,
+            halvings,
+        }
+    }
+
+    /// Its size.
+    pub(in crate::method) fn size(&self) -> Size {
+        Size {
+            width: self.scale.width,
+            height: self.scale.height,
+        }
+    }
+
+    /// A picture in it: `[3, h, w]` on the device.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub(in crate::method) fn image(
+        &self,
+        device: &dyn Device,
+        picture: &Picture,
+    ) -> Result<Tensor> {
+        halved(device, picture, self.finest, self.halvings)
+    }
+
+    /// The size in which a style is looked at.
+    pub(in crate::method) fn of_style(&self, setup: &Setup, style: &Style, least: usize) -> Size {
+        halved_size(style_size(setup, style, self.finest, least), self.halvings)
+    }
+}
+
 /// A size halved some times.
-pub(in crate::method) fn halved_size(size: Size, halvings: usize) -> Size {
+fn halved_size(size: Size, halvings: usize) -> Size {
     Size {
         width: (size.width >> halvings).max(1),
         height: (size.height >> halvings).max(1),
@@ -55,12 +106,7 @@ pub(in crate::method) fn style_size(
 ///
 /// # Errors
 /// Whatever the device reports.
-pub(in crate::method) fn halved(
-    device: &dyn Device,
-    picture: &Picture,
-    finest: Size,
-    halvings: usize,
-) -> Result<Tensor> {
+fn halved(device: &dyn Device, picture: &Picture, finest: Size, halvings: usize) -> Result<Tensor> {
     let picture = picture.resized(finest.width, finest.height, Filter::Bicubic);
     let mut image = device.upload(picture.rgb(), &[3, finest.height, finest.width])?;
     for halving in 1..=halvings {

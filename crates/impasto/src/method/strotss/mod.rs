@@ -9,19 +9,24 @@
 //! All terms look at hypercolumns at the same places, which are drawn anew for each step ([`loss::sampled`](crate::loss::sampled)).
 //! What is optimised is a Laplacian pyramid of five levels, by RMSprop.
 //!
-//! Each region of the picture is compared with its own styles, and the terms of regions are averaged. Places are kept with
-//! their pixels: the published program shuffles rows and columns of a region apart. Styles are looked at in an even spread of
-//! places, all of them where there are few.
+//! Each region of the picture is compared with its own styles, and the terms of regions are averaged. Unless the recipe is
+//! faithful, places are kept with their pixels, where the published program shuffles rows and columns of a region apart; and
+//! styles are looked at in an even spread of places, where it draws them at random, some twice.
+//!
+//! Points of the picture that are guided towards points of a style (section 2.5) are a term of their own: hypercolumns around
+//! them towards those around these ([`loss::matched`](crate::loss::matched)).
 
+mod guides;
 mod styles;
 
-use super::optimize::Margin;
 use super::optimize::parameterization::Parameterization;
 use super::optimize::pyramid::PyramidParameters;
 use super::optimize::state::State;
-use super::passes::sizes::{detail, enlarged, halved, halved_size, sizes, style_size};
-use super::passes::{self, Demand, Layer, Passes, Views, find_layers};
-use super::{Inspection, Method, Pace, RunPlan, Setup, Stylized, TermContext};
+use super::passes::parts::shares;
+use super::passes::sizes::{Halved, detail, enlarged, sizes};
+use super::passes::{self, Demand, Eye, Layer, Passes, Views};
+use super::{Inspection, Method, Pace, RunPlan, Setup, Stylized};
+use crate::Result;
 use crate::encoder::Encoder;
 use crate::loss::columns::{Columns, Part, Places};
 use crate::loss::sampled::palette::Palette;
@@ -29,13 +34,14 @@ use crate::loss::sampled::remd::Remd;
 use crate::loss::sampled::similarity::SelfSimilarity;
 use crate::loss::sampled::spread::Spread;
 use crate::loss::sampled::{Comparison, SampledLoss, Sampler};
-use crate::loss::{Objective, Scaling, Term, View};
-use crate::observer::{Observer, Scale, term_values};
+use crate::loss::{Scaling, Term, View};
+use crate::observer::{Observer, Scale};
 use crate::picture::Picture;
-use crate::recipe::{AdamSettings, Clip, Optimize, OptimizerSettings, Pixels, Problem, Strotss};
+use crate::random::StepSeed;
+use crate::recipe::{AdamSettings, Clip, Optimize, OptimizerSettings, Pixels, Strotss};
 use crate::tiling::NetworkView;
-use crate::{Error, Result};
-use impasto_compute::{Align, Device, Network, Size, TapRequest, Tensor};
+use impasto_compute::{Align, Device, Network, Size, Tensor};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use styles::first_columns;
 
@@ -54,10 +60,7 @@ const TIMED: [usize; 2] = [64, 127];
 #[derive(Debug)]
 pub(crate) struct StrotssMethod {
     settings: Strotss,
-    network: Box<dyn Network>,
-    layers: Vec<Layer>,
-    /// Least side of a picture that reaches every layer.
-    least: usize,
+    eye: Eye,
     /// What features are multiplied by: the terms were weighed on torchvision's network, and moments grow with the features.
     unit: f32,
 }
@@ -73,22 +76,13 @@ struct Session<'a> {
 /// A pass.
 #[derive(Clone, Copy, Debug, Default)]
 struct Stage {
-    scale: Scale,
-    /// The size of the finest pass, and how often photo and styles are halved for this one.
-    finest: Size,
-    halvings: usize,
+    at: Halved,
     /// How much the photo counts.
     weight: f32,
     /// Whether it is the last one of several.
     last: bool,
-}
-
-/// A part of the picture and the styles that it is compared with.
-struct Share {
-    name: String,
-    region: Option<Option<usize>>,
-    inside: Option<Vec<bool>>,
-    strength: f32,
+    /// Its place among the passes; `None` of one on its own.
+    index: Option<usize>,
 }
 
 impl StrotssMethod {
@@ -97,25 +91,12 @@ impl StrotssMethod {
     /// # Errors
     /// [`Error::Invalid`] with everything that is wrong with recipe, styles and layers; whatever the device reports.
     pub(crate) fn new(setup: &Setup, settings: &Strotss, encoder: &Encoder) -> Result<Self> {
-        let spec = encoder.spec(&setup.recipe.encoder);
-        let mut problems = setup.problems();
-        match find_layers(("strotss.layers", &settings.layers), encoder, &spec) {
-            Ok((layers, least)) if problems.is_empty() => Ok(Self {
-                settings: settings.clone(),
-                network: setup.device.network(&spec)?,
-                layers,
-                least,
-                unit: encoder
-                    .activations(&setup.recipe.encoder)
-                    .map_or(1.0, |known| known.to_torchvision() as f32),
-            }),
-            Err(Error::Invalid(more)) => {
-                problems.extend(more);
-                Err(Error::Invalid(problems))
-            }
-            Ok(_) => Err(Error::Invalid(problems)),
-            Err(other) => Err(other),
-        }
+        let unit = encoder.activations(&setup.recipe.encoder);
+        Ok(Self {
+            settings: settings.clone(),
+            eye: Eye::new(("strotss.layers", &settings.layers), setup, encoder)?,
+            unit: unit.map_or(1.0, |known| known.to_torchvision() as f32),
+        })
     }
 
     fn session<'a>(&'a self, setup: &'a Setup, content: &'a Picture, side: usize) -> Session<'a> {
@@ -127,21 +108,27 @@ impl StrotssMethod {
         }
     }
 
+    /// Bytes of what the photo shows everywhere, and at the places of all steps of all regions.
+    fn photo_bytes(&self, setup: &Setup, stage: &Stage) -> [usize; 2] {
+        let regions: BTreeSet<_> = setup.styles.iter().map(|style| style.region).collect();
+        let pixels = stage.at.size().pixels();
+        let maps = self.eye.layers.iter().map(|layer| {
+            layer.channels.next_multiple_of(16) * pixels / (layer.stride * layer.stride)
+        });
+        let maps = 3 * pixels + maps.sum::<usize>();
+        let places = self.settings.places.min(pixels);
+        let places = regions.len() * places;
+        let draws = stage.at.scale.steps * places * (self.eye.channels() + 3);
+        [maps, draws].map(|numbers| size_of::<f32>() * numbers)
+    }
+
     fn stages(&self, content: &Picture, long_side: usize) -> Vec<Stage> {
-        let (finest, most) = sizes(content, long_side, self.least);
-        let stage = |halvings: usize| {
-            let Size { width, height } = halved_size(finest, halvings);
-            Stage {
-                scale: Scale {
-                    width,
-                    height,
-                    steps: self.settings.steps,
-                },
-                finest,
-                halvings,
-                weight: self.settings.content * FIRST / 2f32.powi((most - halvings) as i32),
-                last: halvings == 0 && most > 0,
-            }
+        let (finest, most) = sizes(content, long_side, self.eye.least);
+        let stage = |halvings: usize| Stage {
+            at: Halved::new(finest, halvings, self.settings.steps),
+            weight: self.settings.content * FIRST / 2f32.powi((most - halvings) as i32),
+            last: halvings == 0 && most > 0,
+            index: Some(most - halvings),
         };
         (0..=most).rev().map(stage).collect()
     }
@@ -154,7 +141,7 @@ impl Method for StrotssMethod {
 
     fn plan(&self, setup: &Setup, content: &Picture) -> Result<RunPlan> {
         let session = self.session(setup, content, setup.long_side(content));
-        passes::plan(&session, &self.layers)
+        passes::plan(&session)
     }
 
     fn pace(&self, setup: &Setup, content: &Picture) -> Result<Pace> {
@@ -169,45 +156,24 @@ impl Method for StrotssMethod {
         observer: &mut dyn Observer,
     ) -> Result<Stylized> {
         let session = self.session(setup, content, setup.long_side(content));
-        passes::run(&session, &self.layers, observer)
+        passes::run(&session, observer)
     }
 
     /// The terms of a last pass at a picture as large as the content, with the photo's weight.
     fn inspect(&mut self, setup: &Setup, content: &Picture, image: &Picture) -> Result<Inspection> {
         let (width, height) = (content.width(), content.height());
-        if (image.width(), image.height()) != (width, height) {
-            let (allowed, value) = (
-                format!("must be as large as the content, {width}×{height}"),
-                format!("{}×{}", image.width(), image.height()),
-            );
-            return Err(Error::Invalid(vec![Problem::new("image", value, allowed)]));
-        }
         let session = self.session(setup, content, width.max(height));
         let stage = Stage {
-            scale: Scale {
-                width,
-                height,
-                steps: 1,
-            },
-            finest: Size { width, height },
+            at: Halved::new(Size { width, height }, 0, 1),
             weight: self.settings.content,
-            ..Stage::default()
+            last: false,
+            index: None,
         };
-        let network = NetworkView::Whole(self.network.as_ref());
-        let device = setup.device.as_ref();
-        let mut objective = Objective::new(session.terms_of(stage, (network, network))?);
-        objective.prepare(device, setup.recipe.seed, 0, 1)?;
-        let tensor = device.upload(image.rgb(), &[3, height, width])?;
-        let evaluation = network.evaluate(device, &objective, &tensor)?;
-        Ok(Inspection {
-            terms: term_values(&objective, &evaluation.values)?,
-            total: objective.total(&evaluation.values)?,
-            gradient: device.download(&evaluation.gradient)?,
-        })
+        passes::inspect(&session, image, &|views| session.terms_of(stage, views))
     }
 
     fn times(&self) -> Vec<impasto_compute::StageTime> {
-        self.network.times()
+        self.eye.network.times()
     }
 }
 
@@ -234,7 +200,7 @@ impl<'a> Session<'a> {
             factor: self.method.unit * layer.share,
             stride: layer.stride,
         };
-        let layers = self.method.layers.iter().map(part);
+        let layers = self.method.eye.layers.iter().map(part);
         Columns::new(
             [colours].into_iter().chain(layers).collect(),
             Places::Pixels,
@@ -243,71 +209,44 @@ impl<'a> Session<'a> {
 
     /// An image and what the layers show of it.
     fn look(&self, image: Tensor, network: NetworkView<'_>) -> Result<Vec<Tensor>> {
-        let layers = self.method.layers.iter();
-        let requests: Vec<_> = layers
-            .map(|layer| TapRequest::features(layer.tap))
-            .collect();
-        let values = network.extract(self.device(), &image, &requests)?;
-        let features = values.into_iter().filter_map(|value| value.features);
+        let features = self.method.eye.look(self.device(), &image, network)?;
         Ok([image].into_iter().chain(features).collect())
-    }
-
-    /// The parts of the picture: all of it, or those of regions.
-    fn shares(&self, stage: Stage) -> Vec<Share> {
-        let size = Size {
-            width: stage.scale.width,
-            height: stage.scale.height,
-        };
-        let Some(shares) = self.setup.shares(size) else {
-            return vec![Share {
-                name: String::new(),
-                region: None,
-                inside: None,
-                strength: 1.0,
-            }];
-        };
-        let count = shares.parts.len() as f32;
-        let part = |part: &crate::regions::Part| {
-            let (drawn, _) = shares.drawn(part);
-            // Of a region that nowhere has most of a pixel, all that it has some of.
-            let least = match drawn.iter().any(|share| *share >= INSIDE) {
-                true => INSIDE,
-                false => f32::MIN_POSITIVE,
-            };
-            Share {
-                name: match part.region {
-                    Some(region) => format!(", region {}", region + 1),
-                    None => String::new(),
-                },
-                region: Some(part.region),
-                inside: Some(drawn.iter().map(|share| *share >= least).collect()),
-                strength: part.strength(&self.setup.styles) / count,
-            }
-        };
-        shares.parts.iter().map(part).collect()
     }
 
     /// The terms of a pass.
     fn terms_of(&self, stage: Stage, (network, style_network): Views<'_>) -> Result<Vec<Term>> {
         let device = self.device();
-        let size = Size {
-            width: stage.scale.width,
-            height: stage.scale.height,
-        };
         let (columns, w) = (self.columns(), stage.weight);
         let colours = Columns::new(columns.parts()[..1].to_vec(), Places::Pixels);
+        let settings = &self.method.settings;
         let mut terms = Vec::new();
-        for share in self.shares(stage) {
-            let places = self.method.settings.places;
-            let sampler = Sampler::new(size, share.inside.clone(), places);
+        let photo = match w > 0.0 {
+            true => {
+                let photo = stage.at.image(device, self.content)?;
+                Arc::new(self.look(photo, network)?)
+            }
+            false => Arc::default(),
+        };
+        // Where the content counts.
+        let held = self.setup.regions.content();
+        let held = held.map(|mask| inside(&mask.stretched(stage.at.size())));
+        let shares = shares(self.setup, stage.at.size());
+        let count = shares.len() as f32;
+        for share in shares {
+            let own = share.drawn.as_deref().map(inside);
+            let sampler = |inside: Option<Vec<bool>>| {
+                Sampler::new(stage.at.size(), inside, settings.places)
+                    .shuffled_apart(settings.faithful)
+            };
+            let held = held.as_ref().map(|held| within(held, own.as_deref()));
+            let (sampler, held) = (sampler(own.clone()), sampler(held.or(own)));
+            let strength = share.strength / count;
             let style = self.style_rows(stage, share.region, style_network)?;
             let palette = Palette::new(device, &first_columns(device, &style, 3)?)?;
             let spread = Spread::new(device, &style)?;
             let mut compared: Vec<(&str, f32, &Columns, Box<dyn Comparison>)> = Vec::new();
             if w > 0.0 {
-                let photo = halved(device, self.content, stage.finest, stage.halvings)?;
-                let photo = self.look(photo, network)?;
-                let similarity = SelfSimilarity::new(columns.clone(), photo);
+                let similarity = self.similarity(stage, &columns, &photo, &held)?;
                 compared.push(("content", w, &columns, Box::new(similarity)));
             }
             compared.push((
@@ -319,25 +258,62 @@ impl<'a> Session<'a> {
             compared.push(("moments", 1.0, &columns, Box::new(spread)));
             compared.push(("palette", 1.0 / w.max(1.0), &colours, Box::new(palette)));
             for (name, weight, columns, comparison) in compared {
+                let sampler = if name == "content" { &held } else { &sampler };
                 let loss = SampledLoss::new(columns.clone(), sampler.clone(), comparison);
                 terms.push(Term {
                     name: format!("{name}{}", share.name),
-                    weight: share.strength * weight / (w + 2.0),
+                    weight: strength * weight / (w + 2.0),
                     scaling: Scaling::NONE,
                     loss: Box::new(loss),
                 });
             }
         }
-        if let Some(extra) = &self.setup.extra_terms {
-            terms.extend(extra.make(&TermContext {
-                device,
-                scale: stage.scale,
-                pixels: Pixels::Unit,
-                margin: Margin::NONE,
-            })?);
-        }
+        terms.extend(self.guided(stage, style_network)?);
         Ok(terms)
     }
+}
+
+impl Session<'_> {
+    /// The self-similarity of a photo: of all of it, or of the places of all steps alone, whichever is smaller.
+    fn similarity(
+        &self,
+        stage: Stage,
+        columns: &Columns,
+        photo: &Arc<Vec<Tensor>>,
+        sampler: &Sampler,
+    ) -> Result<SelfSimilarity> {
+        let [maps, draws] = self.method.photo_bytes(self.setup, &stage);
+        let Some(scale) = stage.index.filter(|_| draws < maps) else {
+            return Ok(SelfSimilarity::new(columns.clone(), Arc::clone(photo)));
+        };
+        let draws = (1..=stage.at.scale.steps).map(|step| {
+            sampler.draw(&StepSeed {
+                seed: self.setup.recipe.seed,
+                scale,
+                step,
+                term: "",
+            })
+        });
+        let (device, columns) = (self.device(), columns.clone());
+        Ok(SelfSimilarity::of_draws(device, columns, photo, draws)?)
+    }
+}
+
+/// The pixels of one part that are of another one as well.
+fn within(of: &[bool], other: Option<&[bool]>) -> Vec<bool> {
+    match other {
+        Some(other) => of.iter().zip(other).map(|(a, b)| *a && *b).collect(),
+        None => of.to_vec(),
+    }
+}
+
+/// The pixels that are of a region, by its share of each: of one that nowhere has most of a pixel, all that it has some of.
+fn inside(drawn: &[f32]) -> Vec<bool> {
+    let least = match drawn.iter().any(|share| *share >= INSIDE) {
+        true => INSIDE,
+        false => f32::MIN_POSITIVE,
+    };
+    drawn.iter().map(|share| *share >= least).collect()
 }
 
 impl Passes for Session<'_> {
@@ -350,32 +326,25 @@ impl Passes for Session<'_> {
     }
 
     fn network(&self) -> &dyn Network {
-        self.method.network.as_ref()
+        self.method.eye.network.as_ref()
     }
 
     fn demands(&self, long_side: usize) -> Vec<Demand> {
         let (method, setup) = (self.method, self.setup);
         let demand = |stage: &Stage| {
-            let styles = setup.styles.iter().map(|style| {
-                let size = style_size(setup, style, stage.finest, method.least);
-                halved_size(size, stage.halvings)
-            });
-            let channels = method
-                .layers
-                .iter()
-                .map(|layer| layer.channels)
-                .sum::<usize>();
+            let styles = setup.styles.iter();
+            let styles = styles.map(|style| stage.at.of_style(setup, style, method.eye.least));
+            let channels = method.eye.channels();
             let (places, samples) = (method.settings.places, method.settings.samples);
             let entries = (channels + 3) * (places + samples) + places * places;
-            // What the photo shows stays where it is.
-            let pixels = stage.scale.width * stage.scale.height;
-            let photo = method.layers.iter().map(|layer| {
-                layer.channels.next_multiple_of(16) * pixels / (layer.stride * layer.stride)
-            });
+            // What the photo shows is kept.
+            let [maps, draws] = method.photo_bytes(setup, stage);
+            let photo = maps.min(draws);
             Demand {
-                scale: stage.scale,
+                scale: stage.at.scale,
+                requests: method.eye.requests(),
                 styles: styles.collect(),
-                rows: size_of::<f32>() * (COPIES * entries + photo.sum::<usize>()),
+                rows: size_of::<f32>() * COPIES * entries + photo,
             }
         };
         method
@@ -413,9 +382,9 @@ impl Passes for Session<'_> {
 
     fn start(&self, index: usize, before: Option<&State>) -> Result<Vec<f32>> {
         let (device, stage) = (self.device(), self.stage(index));
-        let pixels = stage.scale.width * stage.scale.height;
+        let pixels = stage.at.size().pixels();
         let mut planes = match before {
-            Some(coarser) => enlarged(self, coarser, stage.scale)?,
+            Some(coarser) => enlarged(self, coarser, stage.at.scale)?,
             None => {
                 let colour = self.mean_colour();
                 colour
@@ -425,7 +394,7 @@ impl Passes for Session<'_> {
             }
         };
         if !stage.last {
-            let photo = halved(device, self.content, stage.finest, stage.halvings)?;
+            let photo = stage.at.image(device, self.content)?;
             let detail = device.download(&detail(device, &photo)?)?;
             planes
                 .iter_mut()

@@ -2,10 +2,14 @@
 
 use super::{Session, Stage};
 use crate::Result;
-use crate::method::passes::sizes::{halved_size, style_at, style_size};
+use crate::method::passes::parts::chosen;
+use crate::method::passes::sizes::{style_at, style_size};
 use crate::random::Random;
 use crate::tiling::NetworkView;
-use impasto_compute::{Device, Point, Size, Tensor};
+use impasto_compute::{Device, Point, Tensor};
+
+/// Draws of the published program, and how many places each has.
+const DRAWS: usize = 5;
 
 impl Session<'_> {
     /// Hypercolumns of the styles of a region, `[m, c]`, at places spread evenly, of each as many as its weight says.
@@ -23,28 +27,34 @@ impl Session<'_> {
             .filter(belongs)
             .map(|style| style.weight)
             .sum();
-        let mut random = Random::new(setup.recipe.seed ^ stage.halvings as u64);
+        let mut random = Random::new(setup.recipe.seed ^ stage.at.halvings as u64);
         let (columns, mut parts) = (self.columns(), Vec::new());
         for style in setup.styles.iter().filter(belongs) {
-            let finest = style_size(setup, style, stage.finest, self.method.least);
-            let Size { width, .. } = halved_size(finest, stage.halvings);
-            let (image, seen) = style_at(device, style, finest, stage.halvings)?;
+            let (width, least) = (
+                stage.at.of_style(setup, style, self.method.eye.least).width,
+                self.method.eye.least,
+            );
+            let finest = style_size(setup, style, stage.at.finest, least);
+            let (image, seen) = style_at(device, style, finest, stage.at.halvings)?;
             let pixels = image.len() / 3;
             let mut places: Vec<usize> = (0..pixels).collect();
             if let Some(seen) = seen.filter(|seen| seen.contains(&true)) {
                 places.retain(|&place| seen[place]);
             }
-            let count = self.method.settings.samples as f32 * style.weight / total;
-            let count = (count.round() as usize).clamp(1, places.len());
-            let all = places.len();
-            let chosen = (0..count).map(|at| {
-                let (start, end) = (at * all / count, (at + 1) * all / count);
-                let place = places[start + random.below(end - start)];
-                Point {
-                    y: (place / width) as f32,
-                    x: (place % width) as f32,
+            let settings = &self.method.settings;
+            let count = settings.samples as f32 * style.weight / total;
+            let chosen = match settings.faithful {
+                true => drawn(&places, count.round() as usize, &mut random),
+                false => {
+                    let count = (count.round() as usize).clamp(1, places.len());
+                    chosen(&places, count, &mut random)
                 }
-            });
+            };
+            let point = |place: usize| Point {
+                y: (place / width) as f32,
+                x: (place % width) as f32,
+            };
+            let (count, chosen) = (chosen.len(), chosen.into_iter().map(point));
             let chosen: Vec<_> = chosen.collect();
             let features = self.look(image, network)?;
             let features: Vec<_> = features.iter().collect();
@@ -71,6 +81,20 @@ impl Session<'_> {
         }
         mean
     }
+}
+
+/// So many places in five draws, each without any of them twice: some are in several.
+fn drawn(places: &[usize], count: usize, random: &mut Random) -> Vec<usize> {
+    let each = (count / DRAWS).clamp(1, places.len());
+    let mut drawn = Vec::with_capacity(DRAWS * each);
+    let (mut places, all) = (places.to_vec(), places.len());
+    for _ in 0..DRAWS {
+        for at in 0..each {
+            places.swap(at, at + random.below(all - at));
+        }
+        drawn.extend(&places[..each]);
+    }
+    drawn
 }
 
 /// The first columns of a matrix.

@@ -39,14 +39,16 @@ pub(super) fn nnst() -> Vec<Field> {
             .or_else("of the encoder, up to relu4_3 of a VGG"),
         row("nnst.steps", whole(COUNT), at_network!(Nnst, NNST, steps), "Steps at each size, in which every place becomes like the place of the styles that it was matched with")
             .everyday(),
-        row("nnst.splitting", whole(Range::between(0.0, 1e6)), at_network!(Nnst, NNST, splitting), "Steps of the last pass, in which every layer is matched by itself: it makes the strokes sharp; 0 leaves it out")
+        row("nnst.splitting", whole(Range::between(0.0, 1e6)), at_network!(Nnst, NNST, splitting), "Steps of a pass in which every layer is matched by itself: it makes the strokes sharp; 0 leaves it out")
+            .everyday(),
+        row("nnst.finish", whole(Range::between(0.0, 1e6)), at_network!(Nnst, NNST, finish), "Steps of the last pass, towards the paintings' statistics as the optimisation takes them: it brings in their colours and textures; 0 leaves it out")
             .everyday(),
         row("nnst.learning-rate", number(Range::above(0.0).up_to(1.0)), at_network!(Nnst, NNST, learning_rate), "Size of a step, of each level of a pyramid of the picture"),
         row("nnst.alpha", number(Range::between(0.0, 1.0)), at_network!(Nnst, NNST, alpha), "How much of the photo is in what is matched with the paintings: 1 is the photo alone, 0 what was painted at the size before")
             .everyday(),
         row("nnst.turns", Kind::Flag, at_network!(Nnst, NNST, turns), "Whether paintings are looked at in all four directions, so that strokes follow the photo")
             .everyday(),
-        row("nnst.refresh", whole(COUNT), at_network!(Nnst, NNST, refresh), "Steps of the last pass after which neighbours are sought anew"),
+        row("nnst.refresh", whole(COUNT), at_network!(Nnst, NNST, refresh), "Steps after which the pass layer by layer seeks neighbours anew"),
         row("nnst.samples", whole(Range::between(16.0, 4e6)), at_network!(Nnst, NNST, samples), "Places of the paintings that are matched with, at most"),
         row("nnst.recolor", Kind::Flag, at_network!(Nnst, NNST, recolor), "Whether colours are the photo's, moved to the paintings', under the lightness of what was painted")
             .everyday(),

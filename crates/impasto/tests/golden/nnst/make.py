@@ -1,17 +1,20 @@
 #!/usr/bin/env python3
 """Records runs of neural neighbour style transfer (Kolkin et al. 2022), written from the paper and its program's defaults.
 
-    python crates/impasto/tests/golden/nnst/make.py        (needs torch, safetensors, pillow; two minutes)
+    python crates/impasto/tests/golden/nnst/make.py              (needs torch, safetensors, pillow; two minutes)
+    python crates/impasto/tests/golden/nnst/make.py VGG19        the same on the original VGG-19 to conv3_4, a safetensors file
 
 PICTURE.png   the input pictures, and the results of the runs
 nnst.json     "runs": settings, and the losses of every step of each pass; "inspected": the terms of both passes at a picture
 inspected.safetensors    "gradient": dL/d(picture in 0..1) [3, h, w] of the sum of these terms
+vgg19.json, vgg19.safetensors    the same of VGG-19: a run of ten steps of each kind, of the upright style alone
 
 The network is ../tiny.safetensors, all of its ReLUs. Everything is in float64, and nothing here is fast. As published: the
 picture is drawn anew from before the last step of each size; hypercolumns are divided by their layers' channels.
 """
 
 import json
+import sys
 from pathlib import Path
 
 import torch
@@ -23,7 +26,9 @@ HERE = Path(__file__).resolve().parent
 MEAN_BGR = torch.tensor([103.939, 116.779, 123.68], dtype=torch.float64).view(3, 1, 1)
 LAYERS = ["1_1", "1_2", "2_1", "2_2", "3_1", "3_2", "3_3", "3_4"]
 ALPHA, RATE = 0.75, 2e-3
-weights = {name: tensor.double() for name, tensor in load_file(HERE.parent / "tiny.safetensors").items()}
+VGG19 = sys.argv[1] if len(sys.argv) > 1 else None
+NETWORK = VGG19 or HERE.parent / "tiny.safetensors"
+weights = {name: tensor.double() for name, tensor in load_file(NETWORK).items()}
 
 
 def picture(name, h, w, seed, detail, noise):
@@ -168,11 +173,12 @@ def main():
         "content-large": picture("content-large", 120, 160, 3, 11, 0.03),
         "style-large": picture("style-large", 160, 124, 4, 5, 0.08),
     }
+    cases = [("one-size", "small", 1, 4, 11, 10), ("two-sizes", "large", 2, 1, 11, 0)]
+    if VGG19:
+        cases = [("vgg19", "small", 1, 1, 11, 10)]
+    views = 1 if VGG19 else 4
     runs = []
-    for name, size, sizes, turns, steps, splitting in [
-        ("one-size", "small", 1, 4, 11, 10),
-        ("two-sizes", "large", 2, 1, 11, 0),
-    ]:
+    for name, size, sizes, turns, steps, splitting in cases:
         content, style = pictures[f"content-{size}"], pictures[f"style-{size}"]
         losses, result = run(content, style, sizes, turns, steps, splitting)
         save(name, result)
@@ -181,17 +187,17 @@ def main():
         print(name, [made[0] for made in losses], [made[-1] for made in losses])
     content, style = pictures["content-small"], pictures["style-small"]
     image = picture("image-small", 76, 100, 5, 6, 0.05)
-    rows = torch.cat([hypercolumns(view) for view in turned(style, 4)])
+    rows = torch.cat([hypercolumns(view) for view in turned(style, views)])
     targets = rows[matched(hypercolumns(query_of(content, image)), rows)]
-    views = [features(view) for view in turned(style, 4)]
+    views = [features(view) for view in turned(style, views)]
     variable = image.clone().requires_grad_()
     terms = [match_loss(variable, targets)] + nearest_losses(variable, views)
     sum(terms).backward()
-    save_file({"gradient": variable.grad.float()}, HERE / "inspected.safetensors")
+    save_file({"gradient": variable.grad.float()}, HERE / f"{'vgg19' if VGG19 else 'inspected'}.safetensors")
     names = ["match"] + [f"nearest:relu{layer}" for layer in LAYERS]
     inspected = dict(zip(names, [term.item() for term in terms]))
     text = json.dumps({"runs": runs, "inspected": inspected}, indent=1)
-    (HERE / "nnst.json").write_text(text + "\n")
+    (HERE / f"{'vgg19' if VGG19 else 'nnst'}.json").write_text(text + "\n")
 
 
 main()

@@ -1,17 +1,21 @@
 #!/usr/bin/env python3
 """Records the terms of STROTSS (Kolkin et al. 2019) and their gradients, written from the paper.
 
-    python crates/impasto/tests/golden/strotss/make.py        (needs torch, safetensors, pillow; some seconds)
+    python crates/impasto/tests/golden/strotss/make.py              (needs torch, safetensors, pillow; some seconds)
+    python crates/impasto/tests/golden/strotss/make.py VGG19        the same on the original VGG-19 to conv3_4, a safetensors file
 
 PICTURE.png              the input pictures, 32x32 pixels and so small that every place of them is looked at
-strotss.json             the terms at the picture `image`; losses and weights are those of a last pass with the photo's weight 1
+strotss.json             the terms at the picture `image`; losses and weights are those of a last pass with the photo's weight 1;
+                         "run": the losses of ten steps
 inspected.safetensors    "gradient": dL/d(picture in 0..1) [3, h, w] of L = (content + transport + moments + palette)/3;
-                         "NAME" the same of each term alone
+                         "NAME" the same of each term alone; "result": the picture after the steps
+vgg19.json, vgg19.safetensors    the same of VGG-19
 
 The network is ../tiny.safetensors, all of its ReLUs, in torchvision's units. Everything is in float64, and nothing here is fast.
 """
 
 import json
+import sys
 from pathlib import Path
 
 import torch
@@ -27,7 +31,10 @@ AXES = torch.tensor(
     dtype=torch.float64,
 )
 UNIT = 1 / (255 * 0.225)  # from the original network's units to torchvision's
-weights = {name: tensor.double() for name, tensor in load_file(HERE.parent / "tiny.safetensors").items()}
+VGG19 = sys.argv[1] if len(sys.argv) > 1 else None
+NETWORK = VGG19 or HERE.parent / "tiny.safetensors"
+STEPS, RATE, LEVELS = 10, 2e-3, 4
+weights = {name: tensor.double() for name, tensor in load_file(NETWORK).items()}
 
 
 def picture(name, seed, detail, noise):
@@ -99,6 +106,41 @@ def palette(x, s):
     return relaxed(cosine_distances(a, b) + squares.clamp(min=1e-5).sqrt())
 
 
+def resized(x, like, corners):
+    return F.interpolate(x[None], size=like, mode="bilinear", align_corners=corners)[0]
+
+
+def run(content, style, photo, painting):
+    """Ten steps of a run at one size, the first: the losses, and the picture after them."""
+    w = 16.0
+    detail = content - resized(resized(content, (16, 16), False), (32, 32), False)
+    x = style.mean((1, 2), keepdim=True) + detail
+    levels = []
+    for _ in range(LEVELS):
+        coarse = resized(x, (x.shape[1] // 2, x.shape[2] // 2), True)
+        levels.append(x - resized(coarse, x.shape[1:], True))
+        x = coarse
+    variables = [level.clone().requires_grad_() for level in levels + [x]]
+
+    def collapsed():
+        x = variables[-1]
+        for level in reversed(variables[:-1]):
+            x = resized(x, level.shape[1:], True) + level
+        return x
+
+    optimizer = torch.optim.RMSprop(variables, lr=RATE)
+    losses = []
+    for _ in range(STEPS):
+        optimizer.zero_grad()
+        rows = hypercolumns(collapsed())
+        loss = w * self_similarity(rows, photo) + relaxed(cosine_distances(rows, painting)) + moments(rows, painting)
+        loss = (loss + palette(rows, painting) / w) / (w + 2)
+        loss.backward()
+        losses.append(loss.item())
+        optimizer.step()
+    return losses, collapsed().detach()
+
+
 def main():
     torch.set_default_dtype(torch.float64)
     content, style = picture("content", 1, 5, 0.03), picture("style", 2, 9, 0.1)
@@ -118,9 +160,12 @@ def main():
         gradients[name] = variable.grad.float()
         total += variable.grad / 3
     gradients["gradient"] = total.float()
-    save_file(gradients, HERE / "inspected.safetensors")
-    (HERE / "strotss.json").write_text(json.dumps(terms, indent=1) + "\n")
-    print(terms)
+    losses, result = run(content, style, photo, painting)
+    gradients["result"] = result.float().clamp(0, 1)
+    save_file(gradients, HERE / f"{'vgg19' if VGG19 else 'inspected'}.safetensors")
+    text = json.dumps({"terms": terms, "run": losses}, indent=1)
+    (HERE / f"{'vgg19' if VGG19 else 'strotss'}.json").write_text(text + "\n")
+    print(terms, losses)
 
 
 main()
