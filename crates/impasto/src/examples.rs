@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn the_table_holds_every_file_of_the_two_folders_and_nothing_else() {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples");
+        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("pictures");
         let mut files = BTreeSet::new();
         for (kind, folder) in [("Style", "styles"), ("Content", "contents")] {
             for entry in root.join(folder).read_dir().into_iter().flatten().flatten() {

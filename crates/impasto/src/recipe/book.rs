@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn the_table_holds_every_file_of_the_folder_and_nothing_else() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes");
         let mut files: Vec<String> = std::fs::read_dir(folder)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
