@@ -3,13 +3,15 @@
 use super::account::Account;
 use super::asked::Asked;
 use super::frames;
-use super::keyframes::{self, Learning};
+use super::keyframes;
+use super::learned::{self, Learning};
 use super::looking::{Before, Looking};
 use super::masks::Masks;
 use super::memories::Memories;
 use super::painter::Painter;
 use super::shots::{Shots, Thin};
 use super::stages::{self, Passed, Written};
+use super::steadied::{Calm, Steadied};
 use super::{Arguments, told};
 use crate::args::Progress;
 use crate::problems::Problems;
@@ -107,6 +109,10 @@ pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
         problems.job(&more, &used);
         problems
     })?;
+    let calm = Calm {
+        reach: keyframes.as_ref().map_or(0, |keyframes| keyframes.steady),
+        size: learned::size(&painters.first, &frames::picture(&first.picture)?),
+    };
     let output = asked.output.clone();
     let (film_path, read) = (PathBuf::from(&args.film), asked.read.clone());
     let learning = keyframes.map(|asked_for| Learning {
@@ -114,10 +120,12 @@ pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
         film: &film_path,
         read: &read,
         range: asked.range,
-        output: &output,
+        cuts: asked.cuts.clone(),
+        calm,
+        output: Some(output.as_path()).filter(|path| path.as_os_str() != STANDARD),
         resume: args.resume,
         progress,
-        keep: args.network.clone(),
+        preview: args.preview.as_deref(),
     });
     let (painters, turn) = match &learning {
         Some(learning) if !args.plan => {
@@ -134,6 +142,7 @@ pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
         source,
         masks,
         turn,
+        calm,
     };
     let exit = film.paint(painters, first)?;
     if let (Some(learning), Exit::Done) = (&learning, &exit) {
@@ -153,6 +162,7 @@ struct Film<'a> {
     masks: Masks,
     /// Who is told which frame is painted.
     turn: Option<Turn>,
+    calm: Calm,
 }
 
 impl Film<'_> {
@@ -228,7 +238,7 @@ impl Film<'_> {
         let mut shots = Shots::new(self.source, range, self.asked.cuts, thin);
         shots.take(first)?;
         let looking = Looking {
-            shots,
+            shots: Steadied::new(shots, self.calm),
             watcher: animator.watcher(&content),
             eyes,
             masks: self.masks,

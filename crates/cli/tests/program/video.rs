@@ -456,7 +456,8 @@ fn a_film_is_painted_like_its_keyframes() {
     negative("in/002.png")
         .save(&keyframe, &SaveOptions::default())
         .unwrap();
-    let call = "in --keyframe 2=key.png --size 48 --lean --learn-steps 60 --consistency 0";
+    let call =
+        "in --keyframe 2=key.png --size 48 --network-size lean --learn-steps 60 --consistency 0";
     let said = shop
         .run(&format!(
             "video {call} --network net.safetensors -o whole.gif"
@@ -504,7 +505,11 @@ fn a_film_is_painted_like_its_keyframes() {
             "in --keyframe 1=key.png --keyframe-mask 2=key.png",
             "frame 2 is no keyframe",
         ),
-        (2, "in --style painting.png --lean", "go with --keyframe"),
+        (
+            2,
+            "in --style painting.png --network-size lean",
+            "--network-size goes with --keyframe",
+        ),
         (
             2,
             "in --keyframe 1=key.png --stereo sbs",
