@@ -85,7 +85,10 @@ impl Asked {
                 Some((name, file)) => (name, Some(PathBuf::from(file))),
                 None => (&*text, None),
             };
-            match When::read(name) {
+            let named = file
+                .as_ref()
+                .is_none_or(|file| !file.as_os_str().is_empty());
+            match When::read(name).filter(|_| named) {
                 Some(when) => asked.add(name, when, file, problems),
                 None => problems.usage(format!(
                     "--keyframe is {text}: must be FRAME=FILE such as 45=painted.png, with a time such as 1.5s or 1:02.5 in place of the number, FRAME alone, or a folder of files named by frame"

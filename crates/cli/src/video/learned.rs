@@ -96,8 +96,8 @@ impl Learning<'_> {
     ) -> anyhow::Result<(KeyframeNetwork, BTreeMap<u64, Spots>)> {
         let keys = self.asked.keys(self.film, self.read)?;
         let masks = keys.iter().map(|(number, key)| {
-            let mask = key.mask.as_deref().map(Picture::open).transpose()?;
-            Ok((*number, mask.as_ref().map(Mask::of)))
+            let mask = key.mask.as_deref().map(mask).transpose()?;
+            Ok((*number, mask))
         });
         let masks = masks.collect::<anyhow::Result<BTreeMap<_, _>>>()?;
         let Followed {
@@ -254,6 +254,18 @@ impl Learning<'_> {
     }
 }
 
+/// Reads a mask that is white somewhere.
+fn mask(path: &Path) -> anyhow::Result<Mask> {
+    let mask = Mask::of(&Picture::open(path)?);
+    if mask.shares().iter().any(|share| *share > 0.5) {
+        return Ok(mask);
+    }
+    bail!(
+        "{} is white nowhere: as the mask of a keyframe it leaves nothing to learn",
+        path.display()
+    )
+}
+
 /// Which frame of a film a painting looks like.
 struct Likeness<'a> {
     path: &'a Path,
@@ -295,12 +307,15 @@ impl<'a> Likeness<'a> {
     }
 
     fn tell(&self) {
+        let (name, said) = (self.path.display(), self.said.0);
         if Outline::is_of_other(self.said.1, self.best.1) {
+            let best = self.best.0;
             note(&format!(
-                "{} looks like frame {}, and not like frame {}, of which it is to be the painting",
-                self.path.display(),
-                self.best.0,
-                self.said.0
+                "{name} looks more like frame {best} than like frame {said}: is it the painting of that one?"
+            ));
+        } else if Outline::is_of_none(self.said.1) {
+            note(&format!(
+                "{name} has hardly an edge in common with frame {said}: is it a painting of it?"
             ));
         }
     }

@@ -10,6 +10,7 @@ mod gallery;
 mod hub;
 mod inspect;
 mod interrupt;
+mod keyframes;
 mod lists;
 mod made;
 mod manual;

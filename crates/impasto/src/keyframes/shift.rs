@@ -11,8 +11,10 @@ const BETTER: f64 = 1.04;
 /// Width of what is compared of whole frames: a few pixels more or less do not matter.
 const OUTLINE: usize = 96;
 /// Outlines agree at all; and so much more with one frame than with another that it is that one's.
-const AGREES: f64 = 0.15;
-const CLEARLY: f64 = 1.3;
+const AGREES: f64 = 0.3;
+const CLEARLY: f64 = 1.25;
+/// Outlines that agree less have nothing to do with each other. Strong filters of the same frame agree by .7 and more.
+const FOREIGN: f64 = 0.2;
 
 /// Where edges are in a picture, coarsely.
 #[derive(Clone, Debug)]
@@ -46,6 +48,11 @@ impl Outline {
     pub fn is_of_other(with_one: f64, with_other: f64) -> bool {
         with_other > AGREES && with_other > CLEARLY * with_one
     }
+
+    /// Whether a painting that agrees so far with a frame has nothing to do with it.
+    pub fn is_of_none(agreement: f64) -> bool {
+        agreement < FOREIGN
+    }
 }
 
 /// By how many pixels a painting is shifted against its photo, right and down, in pixels of the photo; `[0, 0]` if edges agree best as
@@ -67,7 +74,7 @@ pub fn shift(photo: &Picture, painting: &Picture) -> [isize; 2] {
             }
         }
     }
-    let believed = best.0 > 0.1 && best.0 > BETTER * here;
+    let believed = best.0 > FOREIGN && best.0 > BETTER * here;
     let scale = width as f64 / w as f64;
     match believed {
         true => best

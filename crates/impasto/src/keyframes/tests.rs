@@ -316,7 +316,12 @@ fn the_published_network_is_that_of_the_paper() {
     let made = graph.run(&[&frame, &guide], None).unwrap();
     let made = device.download(&made[0]).unwrap();
     let painted = &file.tensors["painted"].values;
-    impasto_testing::assert_close("painted", &made, painted, Tolerance::absolute(1e-5));
+    impasto_testing::assert_close(
+        "painted",
+        &made,
+        painted,
+        impasto_testing::Tolerance::absolute(1e-5),
+    );
     let products = |size| {
         let spec = network::graph(size, &mut network::Fresh(crate::random::Random::new(1)));
         let lists = spec.nodes.iter().flat_map(|node| node.op.numbers());
@@ -361,4 +366,20 @@ fn frames_lose_their_noise() {
         let (before, after) = (psnr(&noisy[at], &clean[at]), psnr(&made[at], &clean[at]));
         assert!(after > before + 2.0, "frame {at}: {before} {after}");
     }
+}
+
+#[test]
+fn a_painting_of_another_frame_is_found() {
+    let frames = moving(4, 12, None);
+    let outline = |picture: &Picture| Outline::of(picture, 1.5);
+    let painting = outline(&recolored(&frames[3]));
+    let agreement = |frame: &Picture| painting.agreement(&outline(frame));
+    let [other, own] = [&frames[0], &frames[3]].map(agreement);
+    assert!(
+        own > 0.6 && Outline::is_of_other(other, own),
+        "{own} {other}"
+    );
+    assert!(!Outline::is_of_other(own, other) && !Outline::is_of_none(own));
+    let flat = Picture::new(96, 64, vec![0.5; 3 * 96 * 64]).unwrap();
+    assert!(Outline::is_of_none(agreement(&flat)));
 }
