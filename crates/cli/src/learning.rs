@@ -34,7 +34,7 @@ pub struct Like {
     )]
     pub pairs: Vec<OsString>,
 
-    /// Steps of learning from --like [default: 800]
+    /// Steps of learning from --like [default: 650]
     #[arg(long, value_name = "N", value_parser = value::whole::<usize>(), help_heading = "Picture")]
     pub learn_steps: Option<Given<usize>>,
 }

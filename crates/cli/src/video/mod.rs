@@ -94,7 +94,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Keyframes")]
     pub network: Option<PathBuf>,
 
-    /// Steps of learning [default: 800]
+    /// Steps of learning [default: 650]
     #[arg(long, value_name = "N", value_parser = value::whole::<usize>(), help_heading = "Keyframes")]
     pub learn_steps: Option<Given<usize>>,
 

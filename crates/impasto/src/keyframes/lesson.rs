@@ -62,7 +62,7 @@ impl Default for KeyframeLesson {
     fn default() -> Self {
         Self {
             size: NetworkSize::Quality,
-            steps: 800,
+            steps: 650,
             batch: 6,
             side: 64,
             learning_rate: 2e-3,
