@@ -122,7 +122,7 @@ fn a_film_is_painted_like_its_keyframes() {
         (1, "in --keyframe 1=text.png", "text.png"),
         (1, "in --network text.png", "text.png"),
     ] {
-        let steps = match call.contains("--network ") {
+        let steps = match call.contains("--network") {
             true => "",
             false => "--learn-steps 1",
         };
