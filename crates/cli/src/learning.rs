@@ -9,7 +9,7 @@ use clap::{Args, ValueHint};
 use impasto::encoder::Encoder;
 use impasto::keyframes::{Keyframe, KeyframeLearner, KeyframeLesson, KeyframeMethod, Turn, shift};
 use impasto::learn::LearnerState;
-use impasto::picture::Filter;
+use impasto::picture::{Filter, SaveOptions};
 use impasto::{Picture, Stylizer};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -19,7 +19,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Between two savings, and between two lines of progress.
-const SAVED_EVERY: Duration = Duration::from_secs(20);
+const SAVED_EVERY: Duration = Duration::from_secs(10);
 const TOLD_EVERY: Duration = Duration::from_secs(5);
 
 /// Pictures that show how others are painted.
@@ -34,7 +34,7 @@ pub struct Like {
     )]
     pub pairs: Vec<OsString>,
 
-    /// Steps of learning from --like [default: 600]
+    /// Steps of learning from --like [default: 650]
     #[arg(long, value_name = "N", value_parser = value::whole::<usize>(), help_heading = "Picture")]
     pub learn_steps: Option<Given<usize>>,
 }
@@ -81,7 +81,7 @@ impl Like {
         let device = stylizer.shared_device();
         let encoder = Encoder::lite()?;
         let mut learner = KeyframeLearner::new(device.clone(), &encoder, keyframes, None, lesson)?;
-        learn(&mut learner, progress, None)?;
+        learn(&mut learner, progress, None, None)?;
         let network = learner.network()?;
         let spots = Arc::new(BTreeMap::new());
         let method = KeyframeMethod::new(device.as_ref(), network, spots, Turn::default())?;
@@ -104,8 +104,38 @@ fn pair(text: &OsStr) -> Option<(String, String)> {
     named.then(|| (photo.into(), painting.into()))
 }
 
+/// Pictures of what is learned so far.
+pub struct Preview<'a> {
+    path: &'a Path,
+    frame: Picture,
+    guide: Option<Picture>,
+    /// Whether one could not be written, which is told once.
+    failed: bool,
+}
+
+impl<'a> Preview<'a> {
+    /// Of a frame with its guide, both in the size in which they are painted.
+    pub fn new(path: &'a Path, frame: Picture, guide: Option<Picture>) -> Self {
+        Self {
+            path,
+            frame,
+            guide,
+            failed: false,
+        }
+    }
+
+    fn write(&mut self, learner: &KeyframeLearner) -> impasto::Result<()> {
+        let picture = learner.preview(&self.frame, self.guide.as_ref())?;
+        let saved = picture.save(self.path, &SaveOptions::default());
+        if let (Err(error), false) = (saved, std::mem::replace(&mut self.failed, true)) {
+            note(&format!("no preview: {error}; it goes on"));
+        }
+        Ok(())
+    }
+}
+
 /// Takes steps until everything is learned, or somebody has had enough: what was learned is used then. The state is kept in a file,
-/// and taken from there if the run goes on.
+/// and taken from there if the run goes on; as often a preview is written, if one is asked for.
 ///
 /// # Errors
 /// If the loss is no number any more, or the state cannot be kept or read.
@@ -113,6 +143,7 @@ pub fn learn(
     learner: &mut KeyframeLearner,
     progress: Progress,
     state: Option<(&Path, bool)>,
+    mut preview: Option<Preview<'_>>,
 ) -> anyhow::Result<()> {
     if let Some((path, true)) = state.filter(|(path, _)| path.is_file()) {
         learner.resume(LearnerState::read(path)?)?;
@@ -147,12 +178,17 @@ pub fn learn(
                 crate::progress::duration(pace * (steps - step.step) as f64)
             ));
         }
-        if let (true, Some((path, _))) = (saved.elapsed() > SAVED_EVERY, state) {
+        if saved.elapsed() > SAVED_EVERY {
             saved = Instant::now();
-            learner.state()?.write(path)?;
+            if let Some((path, _)) = state {
+                learner.state()?.write(path)?;
+            }
+            if let Some(preview) = &mut preview {
+                preview.write(learner)?;
+            }
         }
     }
-    Ok(())
+    preview.map_or(Ok(()), |mut preview| Ok(preview.write(learner)?))
 }
 
 /// A painting in the size of its photo and where that lies; what did not fit is told by their names.

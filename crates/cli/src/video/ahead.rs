@@ -11,6 +11,7 @@ use super::masks::Masks;
 use super::memories::Memories;
 use super::painter::{Made, Painter, Pictures};
 use super::shots::Shots;
+use super::steadied::{Calm, Steadied};
 use super::told;
 use crate::interrupt;
 use anyhow::{Context, anyhow};
@@ -321,7 +322,7 @@ fn paint(film: &Film, shared: &Shared, shot: Shot, animator: Animator) -> anyhow
     let begins = Some(BTreeSet::from([first]));
     let watcher = animator.watcher_of(film.size);
     let mut looking = Looking {
-        shots: Shots::new(source, range, begins, None),
+        shots: Steadied::new(Shots::new(source, range, begins, None), Calm::default()),
         watcher: watcher.with_estimator(film.estimator.clone()),
         eyes: Eyes::One,
         masks: Masks::default(),

@@ -169,7 +169,14 @@ impl Asked {
             let path = path.display();
             problems.usage(format!("{path} exists: --overwrite replaces it"));
         }
-        for path in args.report.as_deref().into_iter().chain(network) {
+        let preview = args.preview.as_deref();
+        for path in args
+            .report
+            .as_deref()
+            .into_iter()
+            .chain(network)
+            .chain(preview)
+        {
             problems.gather(|found| files.write(path, found));
         }
         if self.output.as_os_str() == STANDARD {

@@ -4,13 +4,15 @@ use super::account::Account;
 use super::ahead::{self, Ahead};
 use super::asked::Asked;
 use super::frames;
-use super::keyframes::{self, Learning};
+use super::keyframes;
+use super::learned::{self, Learning};
 use super::looking::{Before, Looking};
 use super::masks::Masks;
 use super::memories::Memories;
 use super::painter::Painter;
 use super::shots::{Shots, Thin};
 use super::stages::{self, Passed, Written};
+use super::steadied::{Calm, Steadied};
 use super::{Arguments, told};
 use crate::args::Progress;
 use crate::problems::Problems;
@@ -30,6 +32,8 @@ use std::path::{Path, PathBuf};
 
 /// Frames of an output that may be lost when it is cut off.
 const SEGMENT: usize = 12;
+/// The longest side at which flow is sought in films that are painted like keyframes.
+const KEYFRAMES_FLOW_SIDE: usize = 384;
 /// Bytes of painted frames that may wait to be encoded, which happens a segment at once.
 const MOST_WAITING: usize = 200 << 20;
 /// Threads that one shot makes good use of, where there are cores for several shots at once.
@@ -135,6 +139,10 @@ pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
         problems.job(&more, &used);
         problems
     })?;
+    let calm = Calm {
+        reach: keyframes.as_ref().map_or(0, |keyframes| keyframes.steady),
+        size: learned::size(&painters.first, &frames::picture(&first.picture)?),
+    };
     let output = asked.output.clone();
     let (film_path, read) = (PathBuf::from(&args.film), asked.read.clone());
     let learning = keyframes.map(|asked_for| Learning {
@@ -142,10 +150,12 @@ pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
         film: &film_path,
         read: &read,
         range: asked.range,
-        output: &output,
+        cuts: asked.cuts.clone(),
+        calm,
+        output: Some(output.as_path()).filter(|path| path.as_os_str() != STANDARD),
         resume: args.resume,
         progress,
-        keep: args.network.clone(),
+        preview: args.preview.as_deref(),
     });
     let (painters, turn) = match &learning {
         Some(learning) if !args.plan => {
@@ -165,6 +175,7 @@ pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
         turn,
         workers,
         order: again,
+        calm,
     };
     let exit = film.paint(painters, first)?;
     if let (Some(learning), Exit::Done) = (&learning, &exit) {
@@ -200,6 +211,7 @@ struct Film<'a> {
     order: Order,
     /// Who is told which frame is painted.
     turn: Option<Turn>,
+    calm: Calm,
 }
 
 impl Film<'_> {
@@ -209,11 +221,17 @@ impl Film<'_> {
         let read = (whole.width(), whole.height());
         let mut views = eyes.split(whole)?.into_iter();
         let content = views.next().context("a frame has no picture")?;
-        let settings = Settings {
+        let mut settings = Settings {
             consistency: self.asked.consistency,
             backward: self.asked.passes > 1,
             ..Settings::default()
         };
+        // Who has learned from keyframes paints alike what frames before did not show: the last one says enough, by a coarser flow,
+        // in half the time.
+        if self.turn.is_some() {
+            settings.reach = vec![1];
+            settings.flow_side = KEYFRAMES_FLOW_SIDE;
+        }
         let plan = painters.first.plan(&content)?;
         let times = self.times();
         let count = match times.is_empty() {
@@ -303,7 +321,7 @@ impl Film<'_> {
         let mut shots = Shots::new(self.source, range, self.asked.cuts, thin);
         shots.take(first)?;
         let looking = Looking {
-            shots,
+            shots: Steadied::new(shots, self.calm),
             watcher: animator.watcher(&content).with_estimator(self.estimator),
             eyes,
             masks: self.masks,

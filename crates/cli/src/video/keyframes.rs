@@ -1,38 +1,70 @@
-//! Films that are painted like some of their frames.
+//! The keyframes that options name.
 
+use super::Arguments;
 use super::eyes::Eyes;
-use super::frames::{self, Range};
-use super::{Arguments, told};
-use crate::args::Progress;
+use super::told;
 use crate::problems::Problems;
-use crate::{interrupt, learning, note, say, words};
-use anyhow::{Context, anyhow};
-use impasto::encoder::Encoder;
-use impasto::keyframes::{
-    Guide, Keyframe, KeyframeLearner, KeyframeLesson, KeyframeMethod, KeyframeNetwork, Spots, Turn,
-    Width,
-};
-use impasto::picture::{Filter, fit_long_side};
-use impasto::video::Painters;
-use impasto::{Event, Mask, Outcome, Picture};
-use impasto_flow::{Flow, Pyramid};
+use anyhow::{anyhow, bail};
+use impasto::job::Problem;
+use impasto::keyframes::KeyframeLesson;
+use impasto::picture::Format;
 use impasto_video::{ReadOptions, Source};
 use std::collections::BTreeMap;
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-/// The long side at which spots are moved.
-const FLOW_SIDE: usize = 192;
+/// Frames to either side by which frames may lose their noise: what is further away says nothing.
+const MOST_STEADY: usize = 15;
+
+/// How a frame is named.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum When {
+    /// By its number, from 0.
+    Frame(u64),
+    /// By a time at which it is seen, in seconds.
+    Seconds(f64),
+}
+
+impl When {
+    /// `45`, `1.5s`, `1:02.5` or `1:00:00`.
+    fn read(text: &str) -> Option<Self> {
+        let text = text.trim();
+        let real = |text: &str| text.parse().ok().filter(|time: &f64| *time >= 0.0);
+        if let Some(seconds) = text.strip_suffix('s') {
+            return real(seconds)
+                .filter(|time| time.is_finite())
+                .map(Self::Seconds);
+        }
+        let Some((rest, seconds)) = text.rsplit_once(':') else {
+            return text.parse().ok().map(Self::Frame);
+        };
+        let seconds = real(seconds).filter(|&seconds| seconds < 60.0)?;
+        let minutes = rest.split(':').try_fold(0u32, |minutes, part| {
+            minutes.checked_mul(60)?.checked_add(part.parse().ok()?)
+        })?;
+        Some(Self::Seconds(f64::from(minutes) * 60.0 + seconds))
+    }
+}
+
+/// A keyframe that is asked for.
+#[derive(Debug)]
+pub struct Key {
+    /// As it was named.
+    name: String,
+    when: When,
+    /// None if it is to be painted first.
+    pub painting: Option<PathBuf>,
+    pub mask: Option<PathBuf>,
+}
 
 /// The keyframes that are asked for.
 #[derive(Debug, Default)]
 pub struct Asked {
-    /// By the number of the frame: its painting, or none if it is to be painted first.
-    paintings: BTreeMap<u64, Option<PathBuf>>,
-    masks: BTreeMap<u64, PathBuf>,
-    network: Option<PathBuf>,
-    lesson: KeyframeLesson,
+    keys: Vec<Key>,
+    /// Where the network is kept; without keyframes, the one that paints.
+    pub network: Option<PathBuf>,
+    pub lesson: KeyframeLesson,
+    /// Frames to either side by which frames lose their noise.
+    pub steady: usize,
 }
 
 impl Asked {
@@ -49,75 +81,112 @@ impl Asked {
                 continue;
             }
             let text = text.to_string_lossy();
-            let (number, file) = match text.split_once('=') {
-                Some((number, file)) => (number, Some(PathBuf::from(file))),
+            let (name, file) = match text.split_once('=') {
+                Some((name, file)) => (name, Some(PathBuf::from(file))),
                 None => (&*text, None),
             };
-            match number.trim().parse() {
-                Ok(number) => {
-                    asked.paintings.insert(number, file);
-                }
-                Err(_) => problems.usage(format!(
-                    "--keyframe is {text}: must be FRAME=FILE such as 45=painted.png, FRAME alone, or a folder of files named by frame"
+            let named = file
+                .as_ref()
+                .is_none_or(|file| !file.as_os_str().is_empty());
+            match When::read(name).filter(|_| named) {
+                Some(when) => asked.add(name, when, file, problems),
+                None => problems.usage(format!(
+                    "--keyframe is {text}: must be FRAME=FILE such as 45=painted.png, with a time such as 1.5s or 1:02.5 in place of the number, FRAME alone, or a folder of files named by frame"
                 )),
             }
         }
         for text in &args.keyframe_masks {
             let text = text.to_string_lossy();
-            let given = text.split_once('=').and_then(|(number, file)| {
-                Some((number.trim().parse::<u64>().ok()?, PathBuf::from(file)))
-            });
-            match given {
-                Some((number, file)) if asked.paintings.contains_key(&number) => {
-                    asked.masks.insert(number, file);
-                }
-                Some((number, _)) => problems.usage(format!(
-                    "--keyframe-mask is {text}: frame {number} is no keyframe"
-                )),
-                None => problems.usage(format!(
+            let given = text.split_once('=');
+            let given = given.and_then(|(name, file)| Some((name, When::read(name)?, file)));
+            let Some((name, when, file)) = given else {
+                problems.usage(format!(
                     "--keyframe-mask is {text}: must be FRAME=FILE, such as 45=mask.png"
+                ));
+                continue;
+            };
+            match asked.keys.iter_mut().find(|key| key.when == when) {
+                Some(key) => key.mask = Some(file.into()),
+                None => problems.usage(format!(
+                    "--keyframe-mask is {text}: frame {name} is no keyframe"
                 )),
             }
         }
+        asked.lesson(args, problems);
         let idle = args.keyframes.is_empty() && args.network.is_none();
+        asked.steady = problems.take(&args.steady).unwrap_or(0);
+        if asked.steady > MOST_STEADY {
+            problems.usage(format!(
+                "--steady is {}: must be from 0 to {MOST_STEADY}",
+                asked.steady
+            ));
+        }
+        if idle && args.steady.is_some() {
+            problems.usage("--steady goes with --keyframe or --network");
+        }
+        (!idle).then_some(asked)
+    }
+
+    fn add(&mut self, name: &str, when: When, painting: Option<PathBuf>, problems: &mut Problems) {
+        if self.keys.iter().any(|key| key.when == when) {
+            problems.usage(format!("--keyframe names frame {name} twice"));
+        }
+        self.keys.push(Key {
+            name: name.trim().into(),
+            when,
+            painting,
+            mask: None,
+        });
+    }
+
+    /// How it is learned.
+    fn lesson(&mut self, args: &Arguments, problems: &mut Problems) {
         if let Some(steps) = problems.take(&args.learn_steps) {
-            asked.lesson.steps = steps;
+            self.lesson.steps = steps;
         }
-        if args.lean {
-            asked.lesson.width = Width::Lean;
+        if let Some(size) = problems.take(&args.network_size) {
+            self.lesson.size = size;
         }
-        for problem in asked.lesson.problems() {
+        for problem in self.lesson.problems() {
             problems.usage(format!(
                 "--learn-{} is {}: {}",
                 problem.field, problem.value, problem.allowed
             ));
         }
-        if idle && (args.lean || args.learn_steps.is_some()) {
-            problems.usage("--lean and --learn-steps go with --keyframe");
+        let learns = [
+            ("--learn-steps", args.learn_steps.is_some()),
+            ("--network-size", args.network_size.is_some()),
+            ("--preview", args.preview.is_some()),
+        ];
+        for (name, _) in learns.iter().filter(|(_, given)| *given) {
+            if args.keyframes.is_empty() {
+                problems.usage(format!("{name} goes with --keyframe"));
+            }
         }
-        (!idle).then_some(asked)
+        let format = args.preview.as_deref().map(Format::from_path);
+        if let Some(Err(error)) = format {
+            problems.gather(|found| found.push(Problem::Failed(error.into())));
+        }
     }
 
     /// Files named by the number of their frame.
     fn folder(&mut self, folder: &Path, problems: &mut Problems) {
-        let before = self.paintings.len();
-        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            let stem = path
-                .file_stem()
-                .map(|stem| stem.to_string_lossy().into_owned());
-            let digits: String = stem
-                .unwrap_or_default()
-                .chars()
-                .rev()
-                .take_while(char::is_ascii_digit)
-                .collect();
-            let number: String = digits.chars().rev().collect();
-            if let Ok(number) = number.parse() {
-                self.paintings.insert(number, Some(path));
+        let before = self.keys.len();
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+        files.sort();
+        for path in files.into_iter().filter(|path| path.is_file()) {
+            let stem = path.file_stem().unwrap_or_default();
+            let stem = stem.to_string_lossy().into_owned();
+            let digits = stem.len()
+                - stem
+                    .trim_end_matches(|letter: char| letter.is_ascii_digit())
+                    .len();
+            if let Ok(number) = stem[stem.len() - digits..].parse() {
+                self.add(&stem, When::Frame(number), Some(path), problems);
             }
         }
-        if self.paintings.len() == before {
+        if self.keys.len() == before {
             problems.usage(format!(
                 "--keyframe is {}: no file there is named by the number of a frame, such as 0045.png",
                 folder.display()
@@ -125,19 +194,22 @@ impl Asked {
         }
     }
 
+    /// Whether nothing is learned.
+    pub fn is_learned(&self) -> bool {
+        self.keys.is_empty()
+    }
+
     /// Whether a style is needed: a keyframe is to be painted first.
     pub fn paints(&self) -> bool {
-        self.paintings.values().any(Option::is_none)
+        self.keys.iter().any(|key| key.painting.is_none())
     }
 
     /// Files that are read.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
-        let paintings = self.paintings.values().flatten();
-        let network = self.network.iter().filter(|_| self.paintings.is_empty());
-        paintings
-            .chain(self.masks.values())
-            .chain(network)
-            .map(PathBuf::as_path)
+        let keys = self.keys.iter();
+        let files = keys.flat_map(|key| key.painting.iter().chain(&key.mask));
+        let network = self.network.iter().filter(|_| self.keys.is_empty());
+        files.chain(network).map(PathBuf::as_path)
     }
 
     /// What frames depend on of them.
@@ -150,216 +222,127 @@ impl Asked {
             )
         };
         let files: Vec<_> = self.files().map(state).collect();
-        format!("{:?} {files:?} {:?}", self.paintings.keys(), self.lesson)
-    }
-}
-
-/// A film whose keyframes are learned.
-pub struct Learning<'a> {
-    pub asked: Asked,
-    pub film: &'a Path,
-    pub read: &'a ReadOptions,
-    pub range: Range,
-    /// Where the output goes: what is learned lies beside it until it is whole.
-    pub output: &'a Path,
-    pub resume: bool,
-    pub progress: Progress,
-    /// Where the network is kept.
-    pub keep: Option<PathBuf>,
-}
-
-impl Learning<'_> {
-    fn beside(&self, ending: &str) -> PathBuf {
-        let mut name = self.output.as_os_str().to_owned();
-        name.push(ending);
-        name.into()
+        let keys: Vec<_> = self.keys.iter().map(|key| key.when).collect();
+        format!("{keys:?} {files:?} {:?} {}", self.lesson, self.steady)
     }
 
-    /// Removes what lies beside the output, which is whole.
-    pub fn forget(&self) {
-        for ending in [".learning", ".network"] {
-            let _ = std::fs::remove_file(self.beside(ending));
-        }
-    }
-
-    /// Learns, or reads what was learned: who paints then, and who is told which frame is painted.
-    pub fn painters(&self, painters: Painters) -> anyhow::Result<(Painters, Turn)> {
-        let turn = Turn::default();
-        let mut first = painters.first;
-        let (network, spots) = match &self.asked.network {
-            Some(path) if self.asked.paintings.is_empty() => {
-                (KeyframeNetwork::read(path)?, BTreeMap::new())
-            }
-            _ => self.learned(&mut first)?,
-        };
-        let device = first.shared_device();
-        let method = KeyframeMethod::new(device.as_ref(), network, Arc::new(spots), turn.clone())?;
-        let painters = Painters {
-            first: first.by_method(Box::new(method)),
-            next: None,
-        };
-        Ok((painters, turn))
-    }
-
-    fn learned(
-        &self,
-        painter: &mut impasto::Stylizer,
-    ) -> anyhow::Result<(KeyframeNetwork, BTreeMap<u64, Spots>)> {
-        let numbers: Vec<u64> = self.asked.paintings.keys().copied().collect();
-        let mut guide = Guide::new(self.asked.lesson.seed);
-        let (spots, frames) = self.follow(&numbers, &mut guide)?;
-        let mut keyframes = Vec::with_capacity(frames.len());
-        for (number, frame) in frames {
-            keyframes.push(self.keyframe(number, frame, painter, (&guide, &spots))?);
-        }
-        let network = self.beside(".network");
-        if self.resume && network.is_file() {
-            let known = KeyframeNetwork::read(&network)?;
-            if known.lesson == self.asked.lesson {
-                return Ok((known.with_guide(Some(guide)), spots));
-            }
-        }
-        let lesson = self.asked.lesson.clone();
-        let device = painter.shared_device();
-        let mut learner =
-            KeyframeLearner::new(device, &Encoder::lite()?, keyframes, Some(guide), lesson)?;
-        let state = self.beside(".learning");
-        learning::learn(&mut learner, self.progress, Some((&state, self.resume)))?;
-        let learned = learner.network()?;
-        learned.write(&network)?;
-        let _ = std::fs::remove_file(self.beside(".learning"));
-        if let Some(keep) = &self.keep {
-            learned.write(keep)?;
-            say(&format!("wrote {}", keep.display()));
-        }
-        Ok((learned, spots))
-    }
-
-    /// A keyframe and its painting, which is painted now if there is none.
-    fn keyframe(
-        &self,
-        number: u64,
-        frame: Picture,
-        painter: &mut impasto::Stylizer,
-        (guide, spots): (&Guide, &BTreeMap<u64, Spots>),
-    ) -> anyhow::Result<Keyframe> {
-        let scales = painter.scales(&frame);
-        let size = scales.last().map(|scale| (scale.width, scale.height));
-        let (width, height) = size.unwrap_or((frame.width(), frame.height()));
-        let painting = match self.asked.paintings.get(&number).cloned().flatten() {
-            Some(path) => {
-                let painting = Picture::open(&path)?;
-                let names = (path.display().to_string(), format!("frame {number}"));
-                learning::fitted(&painting, &frame, (&names.0, &names.1))
-            }
-            None => {
-                note(&format!("painting frame {number}, which the others follow"));
-                let mut observe = |_: &Event<'_>| match interrupt::requested() {
-                    true => ControlFlow::Break(()),
-                    false => ControlFlow::Continue(()),
-                };
-                let painted = painter.stylize(&frame, &mut observe)?;
-                if matches!(painted.outcome, Outcome::Diverged { .. }) {
-                    return Err(anyhow!("{}", words::advice(&impasto::Advice::Gentler)));
-                }
-                painted.picture
-            }
-        };
-        let mask = self.asked.masks.get(&number);
-        let mask = mask.map(|path| Ok::<_, impasto::Error>(Mask::of(&Picture::open(path)?)));
-        let frame = frame.resized(width, height, Filter::Bicubic);
-        let guide = spots
-            .get(&number)
-            .map(|spots| guide.picture(spots, (width, height)));
-        Ok(Keyframe {
-            painting,
-            guide: guide.transpose().map_err(impasto::Error::from)?,
-            mask: mask.transpose()?,
-            frame,
-        })
-    }
-
-    /// Follows spots from the keyframes through the film; the keyframes' frames as well.
-    fn follow(
-        &self,
-        keyframes: &[u64],
-        guide: &mut Guide,
-    ) -> anyhow::Result<(BTreeMap<u64, Spots>, BTreeMap<u64, Picture>)> {
-        let mut film = Source::open(self.film, self.read).map_err(told)?;
-        let key = *keyframes.first().context("there is no keyframe")?;
-        let from = key.min(self.range.first);
-        let last = *keyframes.last().unwrap_or(&key);
-        film.seek(from).map_err(told)?;
-        let (mut spots, mut frames) = (BTreeMap::new(), BTreeMap::new());
-        let mut before: Option<(Pyramid, Option<[Flow; 2]>)> = None;
-        // From each frame before the first keyframe: to the next, and back.
-        let mut flows: Vec<[Flow; 2]> = Vec::new();
-        while let Some(frame) = film.next_frame().map_err(told)? {
-            let number = frame.number;
-            if number > last && self.range.is_over(number) {
-                break;
-            }
-            let picture = frames::picture(&frame.picture)?;
-            let side = FLOW_SIDE.min(picture.width().max(picture.height()));
-            let (width, height) = fit_long_side(picture.width(), picture.height(), side);
-            let small = picture.resized(width, height, Filter::Bicubic);
-            let seen = impasto_flow::Frame::new(3, height, width, small.rgb().to_vec())?;
-            let seen = Pyramid::new(&seen);
-            let motion = match &before {
-                None => None,
-                Some((last, known)) => {
-                    let guess = |way: usize| impasto_flow::Guess {
-                        before: known.as_ref().map(|known: &[Flow; 2]| &known[way]),
-                        other: None,
-                    };
-                    let guesses = [guess(0), guess(1)];
-                    let settings = impasto_flow::Settings::default();
-                    Some(impasto_flow::both_between(last, &seen, &settings, guesses)?)
-                }
+    /// The keyframes by the number of their frame in a film.
+    ///
+    /// # Errors
+    /// If two are the same one, or the film has none at such a time, or cannot be read.
+    pub fn keys(&self, film: &Path, read: &ReadOptions) -> anyhow::Result<BTreeMap<u64, &Key>> {
+        let mut keys: BTreeMap<u64, &Key> = BTreeMap::new();
+        for key in &self.keys {
+            let number = match key.when {
+                When::Frame(number) => number,
+                When::Seconds(seconds) => at(seconds, film, read)?,
             };
-            match &motion {
-                Some(motion) if number <= key => flows.push(motion.clone()),
-                Some([there, back]) => {
-                    let known: Option<&Spots> = spots.get(&(number - 1));
-                    let moved = known.map(|known| known.moved(there, back)).transpose()?;
-                    spots.insert(number, moved.unwrap_or_default());
-                }
-                None => {}
+            if let Some(other) = keys.insert(number, key) {
+                bail!(
+                    "the keyframes {} and {} are both frame {number}: leave one out",
+                    other.name,
+                    key.name
+                );
             }
-            if keyframes.contains(&number) {
-                guide.fill(spots.entry(number).or_default(), (width, height));
-                frames.insert(number, picture);
-            }
-            before = Some((seen, motion));
         }
-        if let Some(missing) = keyframes.iter().find(|number| !frames.contains_key(number)) {
-            return Err(anyhow!(
-                "there is no frame {missing} in {}",
-                self.film.display()
-            ));
-        }
-        for (place, [there, back]) in flows.iter().enumerate().rev() {
-            let number = from + place as u64;
-            let known: Option<&Spots> = spots.get(&(number + 1));
-            let moved = known.map(|known| known.moved(back, there)).transpose()?;
-            spots.insert(number, moved.unwrap_or_default());
-        }
-        Ok((spots, frames))
+        Ok(keys)
     }
+}
+
+/// The number of the frame that is seen at a time.
+fn at(seconds: f64, film: &Path, read: &ReadOptions) -> anyhow::Result<u64> {
+    let mut source = Source::open(film, read).map_err(told)?;
+    let base = source.info().time_base;
+    let mut times = source.info().times.clone();
+    if times.is_empty() {
+        while let Some(frame) = source.next_frame().map_err(told)? {
+            times.push(frame.time);
+        }
+    }
+    let zero = times.first().map_or(0, |time| time.start);
+    let since = |ticks: i64| base.seconds(ticks - zero);
+    let end = times.last().map_or(0.0, |time| since(time.end()));
+    // Times of frames are rounded.
+    let begun = times
+        .iter()
+        .take_while(|time| since(time.start) <= seconds + 5e-4);
+    match begun.count().checked_sub(1) {
+        Some(number) if seconds < end => Ok(number as u64),
+        _ => Err(anyhow!(
+            "there is no frame at {seconds} s in {}, which is {end:.2} s long",
+            film.display()
+        )),
+    }
+}
+
+/// How many frames a film has.
+pub fn count(film: &Path, read: &ReadOptions) -> anyhow::Result<u64> {
+    let mut source = Source::open(film, read).map_err(told)?;
+    if let Some(frames) = source.info().frames {
+        return Ok(frames);
+    }
+    let mut frames = 0;
+    while source.next_frame().map_err(told)?.is_some() {
+        frames += 1;
+    }
+    Ok(frames)
 }
 
 /// Why keyframes do not go with something else that is asked for.
-pub fn conflict(args: &Arguments, eyes: Eyes, wrap: bool) -> Option<&'static str> {
-    match () {
-        () if args.plan => {
-            Some("--plan does not know how long keyframes are learned: leave it out")
+pub fn conflict(args: &Arguments, eyes: Eyes, wrap: bool) -> Option<String> {
+    let name = match args.keyframes.is_empty() {
+        true => "--network",
+        false => "--keyframe",
+    };
+    let others = [
+        ("--wrap", wrap),
+        ("--stereo", eyes != Eyes::One),
+        ("--watch", args.watch),
+    ];
+    let other = others.iter().find(|(_, given)| *given);
+    match other {
+        Some((other, _)) => Some(format!("{name} does not go with {other}")),
+        None if args.plan => {
+            Some("--plan does not know how long keyframes are learned: leave it out".into())
         }
-        () if wrap => Some("--keyframe does not go with --wrap"),
-        () if eyes != Eyes::One => Some("--keyframe does not go with --stereo"),
-        () if args.watch => Some("--keyframe does not go with --watch"),
-        () if args.film == "-" && !args.keyframes.is_empty() => Some(
-            "--keyframe needs a film that can be read twice: for a pipe, learn first and use --network",
+        None if args.film == "-" && !args.keyframes.is_empty() => Some(
+            "--keyframe needs a film that can be read twice: for a pipe, learn first and use --network".into(),
         ),
-        () => None,
+        None => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_have_numbers_or_times() {
+        for (text, when) in [
+            ("45", When::Frame(45)),
+            (" 0 ", When::Frame(0)),
+            ("1.5s", When::Seconds(1.5)),
+            ("0s", When::Seconds(0.0)),
+            ("1:02.5", When::Seconds(62.5)),
+            ("1:00:00", When::Seconds(3600.0)),
+        ] {
+            assert_eq!(When::read(text), Some(when), "{text}");
+        }
+        for text in [
+            "",
+            "-1",
+            "1.5",
+            "s",
+            "-1s",
+            "infs",
+            "NaNs",
+            "1:60",
+            ":1",
+            "1::2",
+            "a:1",
+            "9999999:0:0:0",
+        ] {
+            assert_eq!(When::read(text), None, "{text}");
+        }
     }
 }

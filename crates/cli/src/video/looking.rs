@@ -4,14 +4,15 @@ use super::ahead::Ahead;
 use super::eyes::Eyes;
 use super::masks::Masks;
 use super::memories::Memories;
-use super::shots::{Shots, Waiting};
+use super::shots::Waiting;
+use super::steadied::Steadied;
 use impasto::video::{Memory, Moment, Watcher};
 use impasto::{Mask, MaskUse, Picture};
 use impasto_video::Time;
 
 /// Looks at the frames of a film in their order.
 pub struct Looking {
-    pub shots: Shots,
+    pub shots: Steadied,
     pub watcher: Watcher,
     pub eyes: Eyes,
     pub masks: Masks,

@@ -7,17 +7,20 @@ mod eyes;
 mod film;
 mod frames;
 mod keyframes;
+mod learned;
 mod looking;
 mod masks;
 mod memories;
 mod painter;
 mod shots;
 mod stages;
+mod steadied;
 
 use crate::args::Run;
 use crate::value::{self, Given};
 use anyhow::anyhow;
 use clap::{Args, ValueHint};
+use impasto::keyframes::NetworkSize;
 use impasto_video::Backend;
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -88,7 +91,7 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = value::real(), help_heading = "Film")]
     pub fps: Option<Given<f32>>,
 
-    /// Paint all frames like this one, counted from 0: FRAME=PAINTING, FRAME alone to paint it first, or a folder of files named by frame; may be given several times
+    /// Paint all frames like this one, by its number from 0 or a time such as 1.5s: FRAME=PAINTING, FRAME alone to paint it first, or a folder of files named by frame; may be given several times
     #[arg(long = "keyframe", value_name = "FRAME[=FILE]", value_hint = ValueHint::AnyPath, help_heading = "Keyframes")]
     pub keyframes: Vec<OsString>,
 
@@ -100,13 +103,21 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Keyframes")]
     pub network: Option<PathBuf>,
 
-    /// Steps of learning [default: 600]
+    /// Steps of learning [default: 650]
     #[arg(long, value_name = "N", value_parser = value::whole::<usize>(), help_heading = "Keyframes")]
     pub learn_steps: Option<Given<usize>>,
 
-    /// Learn a smaller network, which paints in real time
-    #[arg(long, help_heading = "Keyframes")]
-    pub lean: bool,
+    /// Which network learns: lean paints in real time, published is that of the paper, which takes twenty times as long [default: quality]
+    #[arg(long, value_name = "SIZE", value_parser = value::named::<NetworkSize>(), help_heading = "Keyframes")]
+    pub network_size: Option<Given<NetworkSize>>,
+
+    /// Take noise out of the frames before they are painted, by so many frames to either side, moved; costs time [default: 0]
+    #[arg(long, value_name = "N", value_parser = value::whole::<usize>(), help_heading = "Keyframes")]
+    pub steady: Option<Given<usize>>,
+
+    /// While it learns, write now and then what becomes of the frame that is farthest from the keyframes
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Keyframes")]
+    pub preview: Option<PathBuf>,
 
     /// Paint what comes into a folder, and wait for more until Ctrl-C, which makes the output whole
     #[arg(long, help_heading = "Film")]

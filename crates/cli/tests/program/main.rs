@@ -11,6 +11,7 @@ mod gallery;
 mod hub;
 mod inspect;
 mod interrupt;
+mod keyframes;
 mod lists;
 mod made;
 mod manual;

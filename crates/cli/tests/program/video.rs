@@ -43,7 +43,7 @@ fn video(shop: &Workshop, arguments: &str) -> crate::workshop::Said {
 }
 
 /// Number and start of every frame of a file, and its pixels.
-fn frames(path: &Path) -> Vec<(u64, i64, Vec<u8>)> {
+pub fn frames(path: &Path) -> Vec<(u64, i64, Vec<u8>)> {
     let source = Source::open(path, &ReadOptions::default()).unwrap();
     let read = source.map(|frame| {
         let frame = frame.unwrap();
@@ -424,95 +424,4 @@ fn a_film_gets_fewer_frames_a_second() {
         .map(|(_, start, _)| (base.seconds(*start) * 10.0).round() as i64)
         .collect();
     assert_eq!(starts, [0, 1, 2, 3]);
-}
-
-/// A frame that was painted by hand, by other means, is what all others become.
-#[test]
-fn a_film_is_painted_like_its_keyframes() {
-    let shop = Workshop::new();
-    film(&shop, "in", "lake", 0..8, 2);
-    let negative = |name: &str| {
-        let frame = shop.open(name);
-        let rgb = frame.rgb().iter().map(|value| 1.0 - value).collect();
-        Picture::new(frame.width(), frame.height(), rgb).unwrap()
-    };
-    let keyframe = shop.path("key.png");
-    negative("in/002.png")
-        .save(&keyframe, &SaveOptions::default())
-        .unwrap();
-    let call = "in --keyframe 2=key.png --size 48 --lean --learn-steps 60 --consistency 0";
-    let said = shop
-        .run(&format!(
-            "video {call} --network net.safetensors -o whole.gif"
-        ))
-        .done();
-    assert!(said.stderr.contains("wrote net.safetensors"), "{said:?}");
-    let made = frames(&shop.path("whole.gif"));
-    assert_eq!(made.len(), 8);
-    let wanted = negative("in/006.png");
-    let places = 48 * 32;
-    let apart = (0..3 * places).map(|at| {
-        let made = f32::from(made[6].2[at % places * 3 + at / places]) / 255.0;
-        (made - wanted.rgb()[at]).powi(2)
-    });
-    let apart = (apart.sum::<f32>() / (3 * places) as f32).sqrt();
-    assert!(apart < 0.15, "{apart}");
-    // What was learned paints another film, and no style is asked for.
-    shop.run(&format!(
-        "video {call} --network net.safetensors -o other.gif"
-    ))
-    .refused(2, &["net.safetensors exists: --overwrite replaces it"]);
-    shop.run("video in --network net.safetensors --size 48 --frames 3..4 -o again.gif")
-        .done();
-    // Cut off while it learns, and while it paints.
-    for (event, after) in [("learn", 20), ("frame", 3)] {
-        let mut running = Running::start_command(&shop, "video", &format!("{call} -o cut.gif"));
-        for _ in 0..after {
-            running.wait_for(event);
-        }
-        running.kill();
-        let again = Running::start_command(&shop, "video", &format!("{call} -o cut.gif --resume"));
-        let said = again.finish().done();
-        assert!(
-            shop.bytes("cut.gif") == shop.bytes("whole.gif"),
-            "{event}: {said:?}"
-        );
-        std::fs::remove_file(shop.path("cut.gif")).unwrap();
-    }
-    std::fs::write(shop.path("text.png"), "no picture").unwrap();
-    shop.picture("small.png", 9, 7);
-    for (status, call, words) in [
-        (2, "in --keyframe x=key.png", "--keyframe is x=key.png"),
-        (
-            2,
-            "in --keyframe 1=key.png --keyframe-mask 2=key.png",
-            "frame 2 is no keyframe",
-        ),
-        (2, "in --style painting.png --lean", "go with --keyframe"),
-        (
-            2,
-            "in --keyframe 1=key.png --stereo sbs",
-            "does not go with --stereo",
-        ),
-        (1, "in --keyframe 99=key.png", "there is no frame 99"),
-        (1, "in --keyframe 1=text.png", "text.png"),
-        (1, "in --network text.png", "text.png"),
-    ] {
-        let steps = match call.contains("--network") {
-            true => "",
-            false => "--learn-steps 1",
-        };
-        let said = shop.run(&format!("video {call} --size 48 {steps} -o a.gif"));
-        said.refused(status, &[words]);
-    }
-    let said = shop
-        .run("video in --keyframe 1=small.png --size 48 --learn-steps 1 -o a.gif")
-        .done();
-    assert!(
-        said.stderr.contains("9×7 px") && said.stderr.contains("it is fitted"),
-        "{said:?}"
-    );
-    let files = shop.files();
-    let left: Vec<_> = files.iter().filter(|name| name.contains("gif.")).collect();
-    assert!(left.is_empty(), "{left:?}");
 }

@@ -20,6 +20,8 @@ pub struct KeyframeNetwork {
     pub lesson: KeyframeLesson,
     /// Steps that were taken of it.
     pub steps: usize,
+    /// What it was learned from, and how, as a SHA-256.
+    pub identity: String,
     /// Its numbers, list by list in the order of its graph.
     pub(super) numbers: Vec<Vec<f32>>,
     /// Whose spots it knows, of a film.
@@ -27,12 +29,24 @@ pub struct KeyframeNetwork {
 }
 
 /// The numbers of a file, one list after the other.
-struct Known<'a> {
+pub(super) struct Known<'a> {
     lists: std::slice::Iter<'a, Vec<f32>>,
     misfit: bool,
 }
 
-impl Known<'_> {
+impl<'a> Known<'a> {
+    pub(super) fn of(lists: &'a [Vec<f32>]) -> Self {
+        Self {
+            lists: lists.iter(),
+            misfit: false,
+        }
+    }
+
+    /// Whether they were those of the graph that was made of them: all, and no others.
+    pub(super) fn fit(mut self) -> bool {
+        !self.misfit && self.lists.next().is_none()
+    }
+
     fn next(&mut self, count: usize) -> Arc<[f32]> {
         match self.lists.next() {
             Some(list) if list.len() == count => list.as_slice().into(),
@@ -52,6 +66,10 @@ impl Numbers for Known<'_> {
     fn bias(&mut self, count: usize) -> Arc<[f32]> {
         self.next(count)
     }
+
+    fn scale(&mut self, count: usize) -> Arc<[f32]> {
+        self.next(count)
+    }
 }
 
 impl KeyframeNetwork {
@@ -60,14 +78,11 @@ impl KeyframeNetwork {
     /// # Errors
     /// [`Error::Invalid`] if the numbers are those of another network.
     pub(super) fn graph(&self) -> Result<GraphSpec> {
-        let mut known = Known {
-            lists: self.numbers.iter(),
-            misfit: false,
-        };
-        let spec = graph(self.lesson.width, &mut known);
-        match known.misfit || known.lists.next().is_some() {
-            true => Err(unfit("its numbers")),
-            false => Ok(spec),
+        let mut known = Known::of(&self.numbers);
+        let spec = graph(self.lesson.size, &mut known);
+        match known.fit() {
+            true => Ok(spec),
+            false => Err(unfit("its numbers")),
         }
     }
 
@@ -103,6 +118,7 @@ impl KeyframeNetwork {
             ),
             ("lesson", lesson),
             ("steps", self.steps.to_string()),
+            ("identity", self.identity.clone()),
         ] {
             file.metadata.insert(key.into(), value);
         }
@@ -127,6 +143,7 @@ impl KeyframeNetwork {
         let network = Self {
             lesson: lesson.ok_or_else(|| unfit("its lesson"))?,
             steps: steps.unwrap_or(0),
+            identity: said("identity").cloned().unwrap_or_default(),
             numbers: numbers.collect(),
             guide: None,
         };

@@ -1,26 +1,41 @@
 //! The guide: spots on the keyframes that move with the film, and say where a place comes from.
 //!
 //! ```text
-//! g(p) = Σ_k w_k(p)·c_k / max(Σ_k w_k(p), ½)        w_k(p) = exp(−‖p − x_k‖² / σ²), 0 beyond 3σ
+//! g(p) = Σ_k w_k(p)·c_k / max(Σ_k w_k(p), ½)        w_k(p) = s_k·exp(−‖p − x_k‖² / σ²), 0 beyond 3σ
 //! ```
 //!
 //! `x_k` lie at least σ apart on a keyframe (Poisson disks) and are moved by flow from frame to frame; `c_k` are random colours that
-//! stay. Where spots were hidden or have left, the guide is black. Source: Texler et al. 2020, section 3.3; the sum is divided by
-//! its weights here, so that crowds of spots are no brighter than single ones.
+//! stay; `w_k` is less, and at last nothing, of a spot that flow has lost for some frames. Where spots were hidden or have left, the
+//! guide is black. Source: Texler et al. 2020, section 3.3; the sum is divided by its weights here, so that crowds of spots are no
+//! brighter than single ones, and a spot goes in steps, as what goes at once flickers.
 
-use crate::Result;
+use super::follow::Way;
 use crate::picture::{Picture, PictureError};
 use crate::random::Random;
-use impasto_flow::{Flow, Rule};
+use crate::{Mask, Result};
+use impasto_compute::Size;
 
 /// The radius σ of a spot, as a share of the long side.
 const RADIUS: f32 = 1.0 / 48.0;
 /// How many places are tried for a spot for each one that there may be.
 const TRIES: usize = 12;
+/// What a spot loses, or gets back, of its strength from frame to frame.
+const FADES: f32 = 0.25;
 
-/// Spots on one frame: the number of each, and where it is, in shares of width and height.
+/// A spot on a frame.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Spot {
+    /// Which it is.
+    number: u32,
+    /// Where it lies, in shares of width and height.
+    place: [f32; 2],
+    /// 1; less once flow has lost it.
+    strength: f32,
+}
+
+/// Spots on one frame.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Spots(Vec<(u32, [f32; 2])>);
+pub struct Spots(Vec<Spot>);
 
 /// The spots of a film.
 #[derive(Clone, Debug)]
@@ -38,44 +53,29 @@ impl Guide {
         }
     }
 
-    /// Adds spots where a frame of some width and height has none.
-    pub fn fill(&mut self, spots: &mut Spots, (width, height): (usize, usize)) {
-        let radius = radius(width, height);
-        let (w, h) = (width as f32, height as f32);
-        let cell = radius;
-        let (across, down) = (
-            (w / cell).ceil() as usize + 1,
-            (h / cell).ceil() as usize + 1,
-        );
-        let mut cells: Vec<Vec<[f32; 2]>> = vec![Vec::new(); across * down];
-        let place = |[x, y]: [f32; 2]| {
-            let column = ((x / cell) as usize).min(across - 1);
-            (column, ((y / cell) as usize).min(down - 1))
-        };
-        for (_, [x, y]) in &spots.0 {
-            let at = [x * w, y * h];
-            let (column, row) = place(at);
-            cells[row * across + column].push(at);
-        }
-        for _ in 0..TRIES * across * down {
-            let at = [self.random.uniform() * w, self.random.uniform() * h];
-            let (column, row) = place(at);
-            let near = |r: usize| (r.saturating_sub(1), (r + 2));
-            let ((left, right), (top, bottom)) = (near(column), near(row));
-            let crowded = (top..bottom.min(down)).any(|row| {
-                (left..right.min(across)).any(|column| {
-                    let others = cells[row * across + column].iter();
-                    others
-                        .into_iter()
-                        .any(|other| distance(*other, at) < radius * radius)
-                })
-            });
-            if !crowded {
-                cells[row * across + column].push(at);
+    /// Adds spots where a frame of some width and height has none, and its mask, if there is one, is white.
+    pub fn fill(
+        &mut self,
+        spots: &mut Spots,
+        (width, height): (usize, usize),
+        mask: Option<&Mask>,
+    ) {
+        let mut crowd = Crowd::of(spots, (width, height));
+        let mask = mask.map(|mask| mask.stretched(Size { width, height }));
+        for _ in 0..TRIES * crowd.cells.len() {
+            let place = [self.random.uniform(), self.random.uniform()];
+            let [x, y] = [(place[0], width), (place[1], height)]
+                .map(|(share, n)| ((share * n as f32) as usize).min(n.saturating_sub(1)));
+            let asked = mask.as_ref().is_none_or(|mask| mask[y * width + x] > 0.5);
+            if asked && crowd.takes(place) {
                 let number = self.colors.len() as u32;
                 let color = [0; 3].map(|_| self.random.uniform());
                 self.colors.push(color);
-                spots.0.push((number, [at[0] / w, at[1] / h]));
+                spots.0.push(Spot {
+                    number,
+                    place,
+                    strength: 1.0,
+                });
             }
         }
     }
@@ -94,9 +94,10 @@ impl Guide {
         let places = width * height;
         let mut sums = vec![0.0f32; 3 * places];
         let mut weights = vec![0.0f32; places];
-        for (number, [x, y]) in &spots.0 {
+        for spot in &spots.0 {
+            let [x, y] = spot.place;
             let (x, y) = (x * width as f32 - 0.5, y * height as f32 - 0.5);
-            let color = self.colors[*number as usize % self.colors.len().max(1)];
+            let color = self.colors[spot.number as usize % self.colors.len().max(1)];
             let span = |at: f32, n: usize| {
                 let middle = at.round() as isize;
                 let from = (middle - reach).clamp(0, n as isize) as usize;
@@ -105,7 +106,7 @@ impl Guide {
             for row in span(y, height) {
                 for column in span(x, width) {
                     let apart = distance([column as f32, row as f32], [x, y]);
-                    let weight = (-apart / (radius * radius)).exp();
+                    let weight = spot.strength * (-apart / (radius * radius)).exp();
                     let place = row * width + column;
                     weights[place] += weight;
                     for (channel, value) in color.iter().enumerate() {
@@ -122,33 +123,34 @@ impl Guide {
 }
 
 impl Spots {
-    /// Moves them to another frame, by the flow there and the flow back; those that do not come back are gone.
-    ///
-    /// # Errors
-    /// If the flows differ in size.
-    pub fn moved(&self, there: &Flow, back: &Flow) -> Result<Self> {
-        let believed = impasto_flow::reliable(there, back, &Rule::default())?;
-        let (width, height) = there.size();
-        let (w, h) = (width as f32, height as f32);
-        let moved = self.0.iter().filter_map(|&(number, [x, y])| {
-            let column = ((x * w) as usize).min(width.saturating_sub(1));
-            let row = ((y * h) as usize).min(height.saturating_sub(1));
-            let at = row * width + column;
-            let to = [x + there.u()[at] / w, y + there.v()[at] / h];
-            let inside = to.iter().all(|&at| (0.0..1.0).contains(&at));
-            (believed.data()[at] && inside).then_some((number, to))
+    /// Moves them to another frame. Those that leave it are gone, those that flow has lost fade.
+    pub(super) fn moved(&self, way: &Way) -> Self {
+        let moved = self.0.iter().filter_map(|spot| {
+            let (to, known) = way.from(spot.place);
+            let strength = match known {
+                true => (spot.strength + FADES).min(1.0),
+                false => spot.strength - FADES,
+            };
+            let inside = to.iter().all(|at| (0.0..1.0).contains(at));
+            (inside && strength > 0.0).then_some(Spot {
+                place: to,
+                strength,
+                ..*spot
+            })
         });
-        Ok(Self(moved.collect()))
+        Self(moved.collect())
     }
 
-    /// Takes in the spots of another way to the same frame that are not there.
-    pub fn join(&mut self, other: &Self) {
-        let mut known: Vec<u32> = self.0.iter().map(|(number, _)| *number).collect();
+    /// Takes in spots of another way to the same frame, of some width and height, where there are none.
+    pub(super) fn join(&mut self, other: &Self, size: (usize, usize)) {
+        let mut known: Vec<u32> = self.0.iter().map(|spot| spot.number).collect();
         known.sort_unstable();
-        let more = other.0.iter();
-        let more = more.filter(|(number, _)| known.binary_search(number).is_err());
-        let more: Vec<_> = more.copied().collect();
-        self.0.extend(more);
+        let mut crowd = Crowd::of(self, size);
+        for spot in &other.0 {
+            if known.binary_search(&spot.number).is_err() && crowd.takes(spot.place) {
+                self.0.push(*spot);
+            }
+        }
     }
 
     /// How many there are.
@@ -159,6 +161,58 @@ impl Spots {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+/// Where spots are, to find out whether there is room for one more.
+struct Crowd {
+    size: [f32; 2],
+    radius: f32,
+    across: usize,
+    down: usize,
+    cells: Vec<Vec<[f32; 2]>>,
+}
+
+impl Crowd {
+    fn of(spots: &Spots, (width, height): (usize, usize)) -> Self {
+        let radius = radius(width, height);
+        let [across, down] = [width, height].map(|n| (n as f32 / radius).ceil() as usize + 1);
+        let mut crowd = Self {
+            size: [width as f32, height as f32],
+            radius,
+            across,
+            down,
+            cells: vec![Vec::new(); across * down],
+        };
+        for spot in &spots.0 {
+            let (at, [column, row]) = crowd.cell(spot.place);
+            crowd.cells[row * across + column].push(at);
+        }
+        crowd
+    }
+
+    /// A place in pixels, and column and row of its cell.
+    fn cell(&self, [x, y]: [f32; 2]) -> ([f32; 2], [usize; 2]) {
+        let at = [x * self.size[0], y * self.size[1]];
+        let cell = |at: f32, cells: usize| ((at / self.radius) as usize).min(cells - 1);
+        (at, [cell(at[0], self.across), cell(at[1], self.down)])
+    }
+
+    /// Puts a spot somewhere, unless there is one within a radius.
+    fn takes(&mut self, place: [f32; 2]) -> bool {
+        let (at, [column, row]) = self.cell(place);
+        let near = |cell: usize, cells: usize| cell.saturating_sub(1)..(cell + 2).min(cells);
+        let crowded = near(row, self.down).any(|row| {
+            near(column, self.across).any(|column| {
+                let others = &self.cells[row * self.across + column];
+                let near = |other: &[f32; 2]| distance(*other, at) < self.radius * self.radius;
+                others.iter().any(near)
+            })
+        });
+        if !crowded {
+            self.cells[row * self.across + column].push(at);
+        }
+        !crowded
     }
 }
 

@@ -1,6 +1,7 @@
 //! Learning from keyframes, patch by patch.
 
-use super::network::{Fresh, STRIDE, Width, graph};
+use super::method::paint;
+use super::network::{Fresh, NetworkSize, STRIDE, graph};
 use super::patch::Pair;
 use super::{Guide, KeyframeNetwork};
 use crate::encoder::Encoder;
@@ -15,7 +16,7 @@ use crate::recipe::{
 use crate::regions::Regions;
 use crate::{Error, LayerName, Mask, Result, WeightedLayer};
 use impasto_compute::Device;
-use impasto_compute::graph::{Learner, Wanted};
+use impasto_compute::graph::{Learner, Op, Wanted};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
@@ -41,8 +42,8 @@ pub struct Keyframe {
 /// How something is learned from keyframes.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct KeyframeLesson {
-    /// How large the network is.
-    pub width: Width,
+    /// Which network learns.
+    pub size: NetworkSize,
     /// Steps in all.
     pub steps: usize,
     /// Patches of a step.
@@ -60,8 +61,8 @@ pub struct KeyframeLesson {
 impl Default for KeyframeLesson {
     fn default() -> Self {
         Self {
-            width: Width::Quality,
-            steps: 600,
+            size: NetworkSize::Quality,
+            steps: 650,
             batch: 6,
             side: 64,
             learning_rate: 2e-3,
@@ -194,8 +195,8 @@ impl KeyframeLearner {
             return Err(Error::Invalid(problems));
         }
         let (setup, judge) = judge(&device, encoder)?;
-        let spec = graph(lesson.width, &mut Fresh(Random::new(lesson.seed)));
-        let wanted = Wanted::numbers(&spec, |_| true);
+        let spec = graph(lesson.size, &mut Fresh(Random::new(lesson.seed)));
+        let wanted = Wanted::numbers(&spec, |op| matches!(op, Op::Convolution(_)));
         let learner = device.learner(&spec, &wanted)?;
         let numbers = Parameters::new(learner.numbers()?);
         let optimizer = AdamW::new(device.as_ref(), lesson.descent(), &numbers.shapes())?;
@@ -307,9 +308,26 @@ impl KeyframeLearner {
         Ok(KeyframeNetwork {
             lesson: self.lesson.clone(),
             steps: self.step,
+            identity: self.identity.clone(),
             numbers,
             guide: self.guide.clone(),
         })
+    }
+
+    /// What becomes of a frame by what was learned so far; `guide` is its guide, in its size.
+    ///
+    /// # Errors
+    /// Whatever the device reports.
+    pub fn preview(&self, frame: &Picture, guide: Option<&Picture>) -> Result<Picture> {
+        let network = self.network()?;
+        let graph = self.device.graph(&network.graph()?)?;
+        let reach = self.lesson.size.reach();
+        paint(self.device.as_ref(), (graph.as_ref(), reach), frame, guide)
+    }
+
+    /// What the run depends on, as a SHA-256: its network says the same.
+    pub fn identity(&self) -> &str {
+        &self.identity
     }
 
     /// The state of the run.

@@ -15,13 +15,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-/// The side of a part of a picture, and what is seen around it: more than the network reads.
+/// The side of a part of a picture.
 const PART: usize = 768;
-const AROUND: usize = 64;
 /// The least side of a part: what is halved twice has some places left.
 const LEAST: usize = 16;
-/// Bytes that a pixel of a part takes while it is painted, about.
-const PIXEL: usize = 800;
 /// The long side at which it is timed.
 const TIMED: usize = 256;
 
@@ -70,57 +67,74 @@ impl KeyframeMethod {
         })
     }
 
-    /// The guide of the frame whose turn it is.
-    fn guide(&self, size: (usize, usize)) -> Result<Picture> {
+    /// The guide of the frame whose turn it is, if it has spots.
+    fn guide(&self, size: (usize, usize)) -> Result<Option<Picture>> {
         let turn = self.turn.0.load(Ordering::Relaxed);
-        let picture = match (&self.network.guide, self.spots.get(&turn)) {
-            (Some(guide), Some(spots)) => guide.picture(spots, size),
-            _ => Picture::new(size.0, size.1, vec![0.0; 3 * size.0 * size.1]),
-        };
-        Ok(picture?)
+        let spots = self.network.guide.as_ref().zip(self.spots.get(&turn));
+        let guide = spots.map(|(guide, spots)| guide.picture(spots, size));
+        Ok(guide.transpose()?)
     }
 
     /// What becomes of a picture in its own size.
     fn paint(&self, device: &dyn Device, content: &Picture) -> Result<Picture> {
-        let (width, height) = (content.width(), content.height());
-        let guide = self.guide((width, height))?;
-        let mut planes = vec![0.0f32; 3 * width * height];
-        for top in (0..height).step_by(PART) {
-            for left in (0..width).step_by(PART) {
-                let size = Size {
-                    width: PART.min(width - left),
-                    height: PART.min(height - top),
-                };
-                let part = Part::around((left, size.width, width), (top, size.height, height));
-                let shape = [3, part.height, part.width];
-                let [frame, guide] = [content, &guide]
-                    .map(|picture| Ok::<_, Error>(device.upload(&part.of(picture)?, &shape)?));
-                let (frame, guide) = (frame?, guide?);
-                let made = self.graph.run(&[&frame, &guide], None)?;
-                let made = made.first().ok_or(ComputeError::Shape {
-                    what: "a picture that was made",
-                    expected: shape.to_vec(),
-                    got: vec![],
-                })?;
-                let made = device.download(made)?;
-                for channel in 0..3 {
-                    for y in 0..size.height {
-                        let row = channel * part.height + y + top - part.top;
-                        let from = row * part.width + left - part.left;
-                        let to = (channel * height + top + y) * width + left;
-                        let row = &made[from..][..size.width];
-                        for (to, value) in planes[to..][..size.width].iter_mut().zip(row) {
-                            *to = match value.is_nan() {
-                                true => 0.0,
-                                false => value.clamp(0.0, 1.0),
-                            };
-                        }
+        let guide = self.guide((content.width(), content.height()))?;
+        let reach = self.network.lesson.size.reach();
+        paint(
+            device,
+            (self.graph.as_ref(), reach),
+            content,
+            guide.as_ref(),
+        )
+    }
+}
+
+/// What a graph, which reads so far around a pixel, makes of a picture and its guide, black without.
+pub(super) fn paint(
+    device: &dyn Device,
+    (graph, around): (&dyn Graph, usize),
+    content: &Picture,
+    guide: Option<&Picture>,
+) -> Result<Picture> {
+    let (width, height) = (content.width(), content.height());
+    let black = Picture::new(width, height, vec![0.0; 3 * width * height])?;
+    let guide = guide.unwrap_or(&black);
+    let mut planes = vec![0.0f32; 3 * width * height];
+    for top in (0..height).step_by(PART) {
+        for left in (0..width).step_by(PART) {
+            let size = Size {
+                width: PART.min(width - left),
+                height: PART.min(height - top),
+            };
+            let columns = (left, size.width, width);
+            let part = Part::around(around, columns, (top, size.height, height));
+            let shape = [3, part.height, part.width];
+            let [frame, guide] = [content, guide]
+                .map(|picture| Ok::<_, Error>(device.upload(&part.of(picture)?, &shape)?));
+            let (frame, guide) = (frame?, guide?);
+            let made = graph.run(&[&frame, &guide], None)?;
+            let made = made.first().ok_or(ComputeError::Shape {
+                what: "a picture that was made",
+                expected: shape.to_vec(),
+                got: vec![],
+            })?;
+            let made = device.download(made)?;
+            for channel in 0..3 {
+                for y in 0..size.height {
+                    let row = channel * part.height + y + top - part.top;
+                    let from = row * part.width + left - part.left;
+                    let to = (channel * height + top + y) * width + left;
+                    let row = &made[from..][..size.width];
+                    for (to, value) in planes[to..][..size.width].iter_mut().zip(row) {
+                        *to = match value.is_nan() {
+                            true => 0.0,
+                            false => value.clamp(0.0, 1.0),
+                        };
                     }
                 }
             }
         }
-        Ok(Picture::new(width, height, planes)?)
     }
+    Ok(Picture::new(width, height, planes)?)
 }
 
 /// A part of a picture with what lies around it.
@@ -132,11 +146,11 @@ struct Part {
 }
 
 impl Part {
-    /// Around so many columns and rows from one on, of so many in all.
-    fn around(columns: (usize, usize, usize), rows: (usize, usize, usize)) -> Self {
+    /// So much around so many columns and rows from one on, of so many in all.
+    fn around(around: usize, columns: (usize, usize, usize), rows: (usize, usize, usize)) -> Self {
         let span = |(from, count, all): (usize, usize, usize)| {
-            let first = from.saturating_sub(AROUND);
-            let end = (from + count + AROUND).min(all);
+            let first = from.saturating_sub(around);
+            let end = (from + count + around).min(all);
             (first, (end - first).max(LEAST).next_multiple_of(STRIDE))
         };
         let ((left, width), (top, height)) = (span(columns), span(rows));
@@ -176,8 +190,9 @@ impl Method for KeyframeMethod {
             height,
             steps,
         } = setup.only_scale(content);
-        let side = |n: usize| n.min(PART) + 2 * AROUND;
-        let bytes = PIXEL * side(width) * side(height) + 48 * width * height;
+        let network = self.network.lesson.size;
+        let side = |n: usize| n.min(PART) + 2 * network.reach();
+        let bytes = network.bytes() * side(width) * side(height) + 48 * width * height;
         let limit = setup.limits.memory;
         if let Some(limit) = limit.filter(|&limit| bytes as u64 > limit) {
             return Err(Error::TooLarge {

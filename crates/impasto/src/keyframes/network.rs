@@ -1,5 +1,8 @@
-//! The network: halved twice, some residual blocks, doubled twice, with what was seen before beside what comes back.
+//! The networks that learn from keyframes. Our own: halved twice, some residual blocks, doubled twice, with what was seen before beside
+//! what comes back.
 
+use super::published::{self, Design};
+use crate::named::Named;
 use crate::random::Random;
 use impasto_compute::Padding;
 use impasto_compute::graph::{
@@ -7,25 +10,49 @@ use impasto_compute::graph::{
 };
 use std::sync::Arc;
 
+/// Channels that the network reads: frame and guide.
+pub(super) const COLORS: usize = 6;
+
 /// Sides of pictures are multiples of this.
 pub(super) const STRIDE: usize = 4;
 
-/// How large the network is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+/// Which network learns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Width {
-    /// 20, 40 and 64 channels, four blocks: 44,000 products for a pixel.
-    Quality,
+pub enum NetworkSize {
     /// 8, 16 and 32 channels, two blocks: 7,100 products for a pixel, for real time.
     Lean,
+    /// 20, 32 and 48 channels, three blocks, and one at full size: 34,000 products for a pixel.
+    #[default]
+    Quality,
+    /// That of the paper, of 32, 64 and 128 channels and seven blocks: 1,037,000 products for a pixel.
+    Published,
 }
 
-impl Width {
-    /// Channels at full size, at a half and at a quarter, and residual blocks.
-    fn layers(self) -> ([usize; 3], usize) {
+impl Named for NetworkSize {
+    const NAMES: &'static [(&'static str, Self)] = &[
+        ("quality", NetworkSize::Quality),
+        ("lean", NetworkSize::Lean),
+        ("published", NetworkSize::Published),
+    ];
+}
+
+impl NetworkSize {
+    /// How far around a pixel it reads, in pixels, or some more.
+    pub(super) fn reach(self) -> usize {
         match self {
-            Width::Quality => ([20, 40, 64], 4),
-            Width::Lean => ([8, 16, 32], 2),
+            NetworkSize::Lean => 32,
+            NetworkSize::Quality => 48,
+            NetworkSize::Published => 80,
+        }
+    }
+
+    /// Bytes that a pixel takes while it is painted, about.
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            NetworkSize::Lean => 400,
+            NetworkSize::Quality => 800,
+            NetworkSize::Published => 3000,
         }
     }
 }
@@ -36,6 +63,8 @@ pub(super) trait Numbers {
     fn filters(&mut self, count: usize, each: usize, gain: f64) -> Arc<[f32]>;
     /// A bias for each.
     fn bias(&mut self, count: usize) -> Arc<[f32]>;
+    /// What each is multiplied by.
+    fn scale(&mut self, count: usize) -> Arc<[f32]>;
 }
 
 /// Numbers that know nothing yet: filters of variance `2/inputs` (He et al. 2015), times a gain.
@@ -51,58 +80,93 @@ impl Numbers for Fresh {
     fn bias(&mut self, count: usize) -> Arc<[f32]> {
         vec![0.0; count].into()
     }
+
+    fn scale(&mut self, count: usize) -> Arc<[f32]> {
+        vec![1.0; count].into()
+    }
 }
 
 /// The graph: it reads a frame and a guide, `[3, h, w]` each with sides that are multiples of [`STRIDE`], and makes a picture, whose
-/// numbers may lie a little outside of 0..1. A fresh one makes the frame itself.
-pub(super) fn graph(width: Width, numbers: &mut dyn Numbers) -> GraphSpec {
-    let ([full, half, quarter], blocks) = width.layers();
+/// numbers may lie a little outside of 0..1.
+pub(super) fn graph(size: NetworkSize, numbers: &mut dyn Numbers) -> GraphSpec {
+    match size {
+        NetworkSize::Lean => own([8, 16, 32], [2, 0], numbers),
+        NetworkSize::Quality => own([20, 32, 48], [3, 1], numbers),
+        NetworkSize::Published => published::graph(&Design::PAPER, numbers),
+    }
+}
+
+/// Of channels at full size, at a half and at a quarter, and residual blocks at a quarter and at full size. A fresh one makes the
+/// frame itself.
+fn own(
+    [full, half, quarter]: [usize; 3],
+    [coarse, fine]: [usize; 2],
+    numbers: &mut dyn Numbers,
+) -> GraphSpec {
     let mut net = Builder {
         spec: GraphSpec::new(),
         numbers,
     };
-    let frame = net.spec.input("frame", Kind::Map(3));
-    let guide = net.spec.input("guide", Kind::Map(3));
-    let seen = net.spec.push(Op::Concat, &[frame, guide]);
-    let first = net.layer(seen, (6, full), 1);
+    let (frame, seen) = net.inputs();
+    let first = net.layer(seen, (COLORS, full), 1);
     let second = net.layer(first, (full, half), 2);
     let mut deep = net.layer(second, (half, quarter), 2);
-    for _ in 0..blocks {
-        let inner = net.layer(deep, (quarter, quarter), 1);
-        // A block that is new changes little.
-        let change = net.convolution(inner, (quarter, quarter), 1, 0.1);
-        deep = net.spec.push(Op::Add, &[deep, change]);
+    for _ in 0..coarse {
+        deep = net.block(deep, quarter);
     }
     let deep = net.doubled(deep, second, (quarter + half, half));
-    let deep = net.doubled(deep, first, (half + full, full));
+    let mut deep = net.doubled(deep, first, (half + full, full));
+    for _ in 0..fine {
+        deep = net.block(deep, full);
+    }
     let beside = net.spec.push(Op::Concat, &[deep, seen]);
-    let change = net.convolution(beside, (full + 6, 3), 1, 0.1);
+    let change = net.convolution(beside, (full + COLORS, 3), 1, 0.1);
     let made = net.spec.push(Op::Add, &[frame, change]);
     net.spec.output(made);
     net.spec
 }
 
-struct Builder<'a> {
-    spec: GraphSpec,
-    numbers: &'a mut dyn Numbers,
+/// Puts a graph together.
+pub(super) struct Builder<'a> {
+    pub(super) spec: GraphSpec,
+    pub(super) numbers: &'a mut dyn Numbers,
 }
 
 impl Builder<'_> {
+    /// The frame, and frame and guide.
+    pub(super) fn inputs(&mut self) -> (Value, Value) {
+        let frame = self.spec.input("frame", Kind::Map(3));
+        let guide = self.spec.input("guide", Kind::Map(3));
+        (frame, self.spec.push(Op::Concat, &[frame, guide]))
+    }
+
     fn convolution(
         &mut self,
         value: Value,
-        (inputs, outputs): (usize, usize),
+        channels: (usize, usize),
         stride: usize,
+        gain: f64,
+    ) -> Value {
+        self.filter(value, channels, (3, stride), Padding::Reflect, gain)
+    }
+
+    /// A convolution by filters of some side, at every so many places.
+    pub(super) fn filter(
+        &mut self,
+        value: Value,
+        (inputs, outputs): (usize, usize),
+        (side, stride): (usize, usize),
+        border: Padding,
         gain: f64,
     ) -> Value {
         let convolution = Convolution {
             inputs,
             outputs,
             groups: 1,
-            kernel: [3, 3],
+            kernel: [side; 2],
             stride,
-            border: Border::Centred(Padding::Reflect),
-            weight: self.numbers.filters(outputs, 9 * inputs, gain),
+            border: Border::Centred(border),
+            weight: self.numbers.filters(outputs, side * side * inputs, gain),
             bias: self.numbers.bias(outputs),
         };
         self.spec.push(Op::Convolution(convolution), &[value])
@@ -110,7 +174,18 @@ impl Builder<'_> {
 
     fn layer(&mut self, value: Value, channels: (usize, usize), stride: usize) -> Value {
         let value = self.convolution(value, channels, stride, 1.0);
+        self.relu(value)
+    }
+
+    pub(super) fn relu(&mut self, value: Value) -> Value {
         self.spec.push(Op::Activation(Activation::Relu), &[value])
+    }
+
+    /// A residual block; one that is new changes little.
+    fn block(&mut self, value: Value, channels: usize) -> Value {
+        let inner = self.layer(value, (channels, channels), 1);
+        let change = self.convolution(inner, (channels, channels), 1, 0.1);
+        self.spec.push(Op::Add, &[value, change])
     }
 
     /// Twice as large, with what was seen at that size before.

@@ -1,4 +1,4 @@
-//! Whether a painting lies where its photo does.
+//! Whether a painting lies where its photo does, and which frame of a film it is of.
 
 use crate::picture::{Filter, Picture, fit_long_side};
 
@@ -7,6 +7,53 @@ const SIDE: usize = 384;
 const MOST: isize = 6;
 /// A shift is believed if edges agree by so much more than without.
 const BETTER: f64 = 1.04;
+
+/// Width of what is compared of whole frames: a few pixels more or less do not matter.
+const OUTLINE: usize = 96;
+/// Outlines agree at all; and so much more with one frame than with another that it is that one's.
+const AGREES: f64 = 0.3;
+const CLEARLY: f64 = 1.25;
+/// Outlines that agree less have nothing to do with each other. Strong filters of the same frame agree by .7 and more.
+const FOREIGN: f64 = 0.2;
+
+/// Where edges are in a picture, coarsely.
+#[derive(Clone, Debug)]
+pub struct Outline {
+    size: (usize, usize),
+    edges: Vec<f32>,
+}
+
+impl Outline {
+    /// Of a picture whose width is so many times its height.
+    pub fn of(picture: &Picture, aspect: f32) -> Self {
+        let height = (OUTLINE as f32 / aspect)
+            .round()
+            .clamp(2.0, 4.0 * OUTLINE as f32);
+        let size = (OUTLINE, height as usize);
+        Self {
+            size,
+            edges: edges(picture, size),
+        }
+    }
+
+    /// How far two agree: 1 are the same, 0 have nothing in common.
+    pub fn agreement(&self, other: &Self) -> f64 {
+        match self.size == other.size {
+            true => agreement(&self.edges, &other.edges, self.size, [0, 0]),
+            false => 0.0,
+        }
+    }
+
+    /// Whether a painting that agrees so far with one frame and with another is clearly of the other one.
+    pub fn is_of_other(with_one: f64, with_other: f64) -> bool {
+        with_other > AGREES && with_other > CLEARLY * with_one
+    }
+
+    /// Whether a painting that agrees so far with a frame has nothing to do with it.
+    pub fn is_of_none(agreement: f64) -> bool {
+        agreement < FOREIGN
+    }
+}
 
 /// By how many pixels a painting is shifted against its photo, right and down, in pixels of the photo; `[0, 0]` if edges agree best as
 /// they lie, or if they hardly agree at all. The painting may have another size.
@@ -27,7 +74,7 @@ pub fn shift(photo: &Picture, painting: &Picture) -> [isize; 2] {
             }
         }
     }
-    let believed = best.0 > 0.1 && best.0 > BETTER * here;
+    let believed = best.0 > FOREIGN && best.0 > BETTER * here;
     let scale = width as f64 / w as f64;
     match believed {
         true => best

@@ -103,8 +103,8 @@ pub struct TopBox {
 /// The boxes at the top of a file of this length.
 pub fn top_boxes(file: &mut File, length: u64) -> std::io::Result<Vec<TopBox>> {
     let mut found = Vec::new();
-    let mut offset = 0;
-    while offset + 8 <= length {
+    let mut offset = 0_u64;
+    while offset.saturating_add(8) <= length {
         file.seek(SeekFrom::Start(offset))?;
         let mut header = [0; 16];
         let there = (length - offset).min(16) as usize;
