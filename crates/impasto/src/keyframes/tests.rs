@@ -327,8 +327,9 @@ fn the_published_network_is_that_of_the_paper() {
         let lists = spec.nodes.iter().flat_map(|node| node.op.numbers());
         lists.map(<[f32]>::len).sum::<usize>()
     };
-    // 3.27 million numbers with a guide beside the frame.
-    assert_eq!(products(NetworkSize::Published) / 10_000, 327);
+    // 3.27 million numbers, and those that see the guide.
+    let published = products(NetworkSize::Published);
+    assert!((3_270_000..3_290_000).contains(&published), "{published}");
     assert!(products(NetworkSize::Lean) < products(NetworkSize::Quality));
 }
 
