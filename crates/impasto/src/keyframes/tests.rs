@@ -215,7 +215,7 @@ fn spots_lie_apart() {
     let count = spots.len();
     guide.fill(&mut spots, (96, 64), None);
     assert!(spots.len() < count + count / 8, "it was full before");
-    let left = Picture::new(2, 1, vec![1.0, 0.0].repeat(3)).unwrap();
+    let left = Picture::new(2, 1, [1.0, 0.0].repeat(3)).unwrap();
     let mut spots = Spots::default();
     guide.fill(&mut spots, (96, 64), Some(&Mask::of(&left)));
     assert!(spots.len() > 40 && spots.len() < count * 2 / 3);
