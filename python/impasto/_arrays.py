@@ -28,7 +28,7 @@ def raw_source(value: PictureLike, name: str = "array", *, is_mask: bool = False
 
     if isinstance(value, Picture):
         return value._raw
-    if isinstance(value, str):
+    if isinstance(value, (str, _impasto.Picture)):
         return value
     if isinstance(value, os.PathLike):
         path = os.fsdecode(os.fspath(value))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -39,7 +38,12 @@ _WORDS = {
     "the same command": "the same call",
     "`impasto stylize`": "impasto.stylize",
 }
-_PHRASE = re.compile("|".join([*(re.escape(word) + r"(?![\w-])" for word in _WORDS), r"`impasto models pull (\S+?)`", r"--([a-z][a-z-]+)"]))
+_PHRASE = re.compile(
+    # What is quoted or has a folder before it is a name of the user's.
+    r"(?<![\w\"'/\\=-])(?:"
+    + "|".join([*(re.escape(word) + r"(?![\w-])" for word in _WORDS), r"`impasto models pull (\S+?)`", r"--([a-z][a-z-]+)"])
+    + ")"
+)
 
 
 class Call:
