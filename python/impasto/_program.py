@@ -21,6 +21,7 @@ _VOICE = "impasto: "
 _USAGE = 2
 # Options of the program that are not called by their keyword, and words of its sentences: how Python has them.
 _WORDS = {
+    "-o": "output",
     "--overwrite": "overwrite=True",
     "--resume": "resume=True",
     "--no-sound": "sound=False",

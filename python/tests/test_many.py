@@ -103,6 +103,7 @@ def test_what_the_program_says_is_in_pythons_words():
 
     for said, expected in (
         ("a.gif exists: --overwrite replaces it", "a.gif exists: overwrite=True replaces it"),
+        ("-o is x.png: must end in .safetensors", "output is x.png: must end in .safetensors"),
         ("the same command with --resume goes on", "the same call with resume=True goes on"),
         ("choose a new or an empty folder with --out-dir", "choose a new or an empty folder with out_dir"),
         ("--style-mask and --style, not --style-size", "style_masks and style, not style_size"),
