@@ -14,6 +14,8 @@ from comfy_api.latest import ComfyExtension, io
 
 _QUALITIES = ["instant", "draft", "normal", "fine", "best"]
 _COLORS = ["style", "content", "content-exact", "luminance"]
+# The least long side of a result, in pixels.
+_SMALLEST = 16
 # Of how many parts the bar consists.
 _BAR = 1000
 
@@ -33,7 +35,7 @@ class ImpastoStylize(io.ComfyNode):
                 io.Image.Input("content", tooltip="what is painted; each picture of a batch by itself"),
                 io.Image.Input("style", tooltip="the paintings; those of a batch are mixed"),
                 io.Combo.Input("quality", options=_QUALITIES, default="draft", tooltip="how much work goes into it"),
-                io.Int.Input("size", default=0, min=0, max=8192, step=8, tooltip="long side in pixels; 0 for the content's"),
+                io.Int.Input("size", default=0, min=0, max=8192, step=8, tooltip="long side in pixels, 16 at least; 0 for the content's"),
                 io.Float.Input("strokes", default=1.0, min=0.1, max=8.0, step=0.05, tooltip="size of the strokes"),
                 io.Combo.Input("colors", options=_COLORS, default="style", tooltip="whose colours the picture has"),
                 io.Int.Input("seed", default=0, min=0, max=2**63 - 1, tooltip="of everything random"),
@@ -59,7 +61,8 @@ class ImpastoStylize(io.ComfyNode):
         masks = None if mask is None else np.asarray(mask, np.float32)
         options: dict[str, Any] = {
             "quality": quality,
-            "size": size or "original",
+            # The widget goes by steps, and one of them is too small.
+            "size": max(size, _SMALLEST) if size else "original",
             "style_scale": strokes,
             "colors": colors,
             "seed": seed,

@@ -11,6 +11,7 @@ paintings. A network comes along, so nothing is fetched.
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from . import _stylize
@@ -69,7 +70,17 @@ __all__ = [
 document(stylize, Stylizer.__init__, compare, gallery, loss, video, Recipe.__init__, Recipe.replace)
 
 
+# Modules that are read when they are first asked for: they bring NumPy along.
+_MODULES = ("courses", "ray")
+
+
 def __getattr__(name: str) -> Any:
     if name == "last_result":
         return _stylize.last_result
+    if name in _MODULES:
+        return importlib.import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, *_MODULES, "last_result"])

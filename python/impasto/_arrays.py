@@ -17,23 +17,44 @@ if TYPE_CHECKING:
 
 # How the library calls types of samples.
 _Kind: TypeAlias = Literal["u8", "u16", "f32"]
+_LAYOUTS = ("hwc", "chw")
 # How far numbers may be beyond 0..1: gradients overshoot, pictures in 0..255 do not look like that.
 _SLACK = 0.5
 
 
-def raw_source(value: PictureLike, name: str = "array") -> str | bytes | _impasto.Picture:
-    """What the library takes for a picture."""
+def raw_source(value: PictureLike, name: str = "array", *, is_mask: bool = False) -> str | bytes | _impasto.Picture:
+    """What the library takes for a picture. A mask of whole numbers 0 and 1 is one of bool: as a picture it were black."""
     from ._picture import Picture
 
     if isinstance(value, Picture):
         return value._raw
-    if isinstance(value, (bytearray, memoryview)) and _is_flat(value):
-        return bytes(value)
+    if isinstance(value, (str, _impasto.Picture)):
+        return value
+    if isinstance(value, os.PathLike):
+        path = os.fsdecode(os.fspath(value))
+        # What has a type of paths is a file, never a built-in picture.
+        return os.path.join(os.curdir, path) if path.startswith("@") else path
+    data = _bytes_of(value)
+    if data is not None:
+        return data
+    array = array_of(value)
+    if is_mask and array.dtype.kind in "ui" and array.size and array.min() >= 0 and array.max() == 1:
+        array = array != 0
+    return from_array(array, name=_name_of(value, name))
+
+
+def _bytes_of(value: Any) -> bytes | None:
+    """The bytes of a file, if these are given, or a file that is open for them."""
     if isinstance(value, bytes):
         return value
-    if isinstance(value, (str, os.PathLike)):
-        return os.fspath(value)  # type: ignore[return-value]
-    return from_array(array_of(value), name=_name_of(value, name))
+    if isinstance(value, (bytearray, memoryview)):
+        return bytes(value) if _is_flat(value) else None
+    if not callable(getattr(value, "read", None)):
+        return None
+    data = value.read()
+    if not isinstance(data, bytes):
+        raise InvalidError(f"a file of pictures is opened for bytes, not as text: {type(value).__name__}")
+    return data
 
 
 def _is_flat(value: bytearray | memoryview) -> bool:
@@ -52,6 +73,8 @@ def array_of(value: Any) -> np.ndarray[Any, Any]:
     """The array of a PIL picture, or of anything with `__array__` or `__dlpack__`."""
     import numpy as np
 
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise InvalidError("the array has masked values: fill them, by array.filled(0)")
     if isinstance(value, np.ndarray):
         return value
     mode = getattr(value, "mode", None)
@@ -63,27 +86,45 @@ def array_of(value: Any) -> np.ndarray[Any, Any]:
         plain = detach() if callable(detach) else value
         try:
             return np.from_dlpack(plain)
-        except (BufferError, RuntimeError, TypeError, ValueError):
+        except (BufferError, RuntimeError, TypeError, ValueError) as error:
             if callable(getattr(plain, "cpu", None)):
                 plain = plain.cpu()
-            return np.asarray(plain)
+            array = np.asarray(plain)
+            if array.dtype == object:
+                # It is no array otherwise, so that is what is wrong.
+                raise InvalidError(f"{type(value).__name__} gives no array away: {error}") from error
+            return array
     if hasattr(value, "__array__") or hasattr(value, "__array_interface__"):
         return np.asarray(value)
     if isinstance(value, (list, tuple)):
-        return np.asarray(value)
+        try:
+            return np.asarray(value)
+        except ValueError as error:
+            raise InvalidError(f"a list that is no array: {error}") from error
     kind = type(value).__name__
     raise InvalidError(f"a picture is a path, the bytes of a file, a Picture, a PIL picture or an array, not {kind}")
+
+
+# Modes of PIL pictures that are arrays as they are; whole numbers of 32 bits are looked at as those of arrays.
+_PLAIN = ("1", "L", "LA", "RGB", "RGBA", "I", "F")
+# Modes whose colours are multiplied by alpha, or are a palette's with alpha, and what they are otherwise.
+_PREMULTIPLIED = {"La": "LA", "RGBa": "RGBA", "PA": "RGBA"}
 
 
 def _array_of_pil(value: Any, mode: str) -> np.ndarray[Any, Any]:
     import numpy as np
 
+    if mode.startswith("I;16"):
+        return np.asarray(value, dtype=np.uint16)
     if mode == "P":
         value = value.convert("RGBA" if "transparency" in value.info else "RGB")
-    elif mode.startswith("I;16"):
-        return np.asarray(value, dtype=np.uint16)
-    elif mode not in ("L", "LA", "RGB", "RGBA", "F"):
-        value = value.convert("RGB")
+    elif mode in _PREMULTIPLIED:
+        value = value.convert(_PREMULTIPLIED[mode])
+    elif mode not in _PLAIN:
+        try:
+            value = value.convert("RGB")
+        except ValueError as error:
+            raise InvalidError(f"a PIL picture of mode {mode} is none that impasto knows: convert it to RGB") from error
     return np.asarray(value)
 
 
@@ -103,7 +144,9 @@ def _layout(shape: tuple[int, ...]) -> tuple[int, int, int, bool]:
         return shape[0], shape[1], shape[2], False
     if first:
         return shape[1], shape[2], shape[0], True
-    raise InvalidError(f"the array has the shape {shape}: none of its sides is 1 to 4 channels")
+    if shape[0] == 2:
+        raise InvalidError(f"the array has the shape {shape}: grey and alpha, or two pictures; say layout=\"chw\" for the first")
+    raise InvalidError(f"the array has the shape {shape}: neither its first nor its last side is 1 to 4 channels")
 
 
 def from_array(
@@ -115,6 +158,8 @@ def from_array(
     """A picture of an array; see `Picture.from_array`."""
     import numpy as np
 
+    if layout not in (None, *_LAYOUTS):
+        raise InvalidError(f"layout is {layout!r}: must be hwc or chw")
     if array.ndim == 0 or array.size == 0:
         raise InvalidError(f"the array has the shape {array.shape}: there is no picture in it")
     if layout is None:
@@ -163,7 +208,7 @@ def _samples(array: np.ndarray[Any, Any]) -> tuple[np.ndarray[Any, Any], _Kind]:
 
 def to_array(
     raw: _impasto.Picture,
-    dtype: Literal["uint8", "uint16", "float32"],
+    dtype: Any,
     layout: Literal["hwc", "chw"],
     alpha: bool,
 ) -> np.ndarray[Any, Any]:
@@ -171,15 +216,19 @@ def to_array(
     import numpy as np
 
     kinds: dict[str, _Kind] = {"uint8": "u8", "uint16": "u16", "float32": "f32"}
-    if dtype not in kinds:
+    try:
+        name = np.dtype(dtype).name
+    except TypeError:
+        name = ""
+    if name not in kinds:
         raise InvalidError(f"dtype is {dtype!r}: must be uint8, uint16 or float32")
-    if layout not in ("hwc", "chw"):
+    if layout not in _LAYOUTS:
         raise InvalidError(f"layout is {layout!r}: must be hwc or chw")
     planar, channels = layout == "chw", 4 if alpha else 3
-    samples = raw.samples(kinds[dtype], alpha, planar)
+    samples = raw.samples(kinds[name], bool(alpha), planar)
     size = (raw.height, raw.width)
     shape = (channels, *size) if planar else (*size, channels)
-    return np.frombuffer(samples, dtype=dtype).reshape(shape)
+    return np.frombuffer(samples, dtype=name).reshape(shape)
 
 
 def floats(buffer: bytearray, shape: tuple[int, ...]) -> np.ndarray[Any, Any]:

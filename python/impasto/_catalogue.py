@@ -6,7 +6,8 @@ import json
 import os
 from typing import Any
 
-from . import _impasto, _program
+from . import _checks, _impasto
+from ._program import Call, shows
 
 
 def recipes() -> dict[str, str]:
@@ -32,7 +33,10 @@ def devices() -> dict[str, str]:
 def models(models_dir: str | os.PathLike[str] | None = None) -> dict[str, Any]:
     """The networks that are installed, and those that `pull` fetches: `folder`, `known`, `installed`, `networks`, with
     purposes, licences and sizes."""
-    return json.loads(_program.call(["models", "list", "--json", *_folder(models_dir)]))
+    with Call("models", "list") as call:
+        call.option("json")
+        call.option("models-dir", call.noted.read(_checks.path, "models_dir", models_dir))
+        return json.loads(call())
 
 
 def pull(name: str, *, models_dir: str | os.PathLike[str] | None = None, progress: Any = "auto") -> None:
@@ -41,8 +45,7 @@ def pull(name: str, *, models_dir: str | os.PathLike[str] | None = None, progres
     Raises:
         ImpastoError: it cannot be fetched; the message says how to get it by hand.
     """
-    _program.call(["models", "pull", name, *_folder(models_dir)], show=_program.shows(progress))
-
-
-def _folder(models_dir: str | os.PathLike[str] | None) -> list[str]:
-    return [] if models_dir is None else ["--models-dir", os.fspath(models_dir)]
+    with Call("models", "pull") as call:
+        call.file(call.noted.read(_checks.text, "name", name) or "")
+        call.option("models-dir", call.noted.read(_checks.path, "models_dir", models_dir))
+        call(show=shows(progress))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Sequence
 
 __all__ = ["ForkedError", "ImpastoError", "InvalidError", "MissingError"]
@@ -33,7 +35,18 @@ class InvalidError(ImpastoError, ValueError):
 
 
 class MissingError(ImpastoError, FileNotFoundError):
-    """A file, or a network, that is not there."""
+    """A file, or a network, that is not there.
+
+    Attributes:
+        filename: the file, if it is one; the first of several.
+    """
+
+    def __init__(self, problems: Sequence[str] | str, filename: str | None = None) -> None:
+        super().__init__(problems)
+        self.errno, self.strerror, self.filename = errno.ENOENT, os.strerror(errno.ENOENT), filename
+
+    def __reduce__(self) -> tuple[type, tuple[list[str], str | None]]:  # type: ignore[override]
+        return (type(self), (self.problems, self.filename))
 
 
 class ForkedError(ImpastoError, RuntimeError):

@@ -16,6 +16,7 @@ __all__ = [
     "Painting",
     "Picture",
     "program",
+    "stop",
     "Recipe",
     "settings",
     "comparison",
@@ -36,6 +37,7 @@ def gallery(
 def pictures() -> list[tuple[str, str, str]]: ...
 def program(call: Sequence[str]) -> int: ...
 def recipes() -> list[tuple[str, str]]: ...
+def stop() -> bool: ...
 def settings() -> list[dict[str, Any]]: ...
 @final
 class Encoder:
@@ -140,7 +142,7 @@ class Step:
 class Stylizer:
     def __new__(
         cls,
-        styles: Sequence[tuple[_Source, float]],
+        styles: Sequence[tuple[_Source, float]] | None,
         run: Mapping[str, Any],
         content: _Source | None,
         identified: bool,

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, overload
 
-from . import _impasto
-from ._arrays import floats, raw_source
+from . import _checks, _impasto
+from ._arrays import floats
+from ._checks import Noted
 from ._errors import InvalidError
-from ._options import network_args, run_args, styles
+from ._options import network_args, picture, read_styles, stylizer
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,10 +26,10 @@ class Encoder:
 
     def __init__(
         self,
-        name: str | None = None,
+        name: str | os.PathLike[str] | None = None,
         *,
         preprocessing: Literal["torch", "caffe", "plain"] | None = None,
-        models_dir: str | None = None,
+        models_dir: str | os.PathLike[str] | None = None,
         device: str | None = None,
         threads: int | None = None,
         precision: Literal["strict", "f32", "bf16", "f16"] | None = None,
@@ -47,7 +49,7 @@ class Encoder:
             "threads": threads,
             "precision": precision,
         }
-        self._raw = _impasto.Encoder(network_args(given))
+        self._raw = _impasto.Encoder(network_args(given, Noted()))
 
     @property
     def name(self) -> str:
@@ -91,12 +93,24 @@ class Encoder:
         Raises:
             InvalidError: it has no such layer; the message lists those that there are.
         """
-        names = self.taps if layers is None else [layers] if isinstance(layers, str) else list(layers)
-        seen = self._raw.features(raw_source(image), names)
+        noted = Noted()
+        names = self.taps if layers is None else noted.read(_layers, "layers", layers) or []
+        [source] = noted.each(picture, "image", [image]) or [None]
+        noted.end()
+        seen = self._raw.features(source, names)
         return {name: floats(buffer, tuple(shape)) for name, (shape, buffer) in zip(names, seen, strict=True)}
+
+    def __reduce__(self) -> Any:
+        _checks.stays(self, "make it there, by Encoder(name)")
 
     def __repr__(self) -> str:
         return f"<Encoder {self.name}, {self.parameters:,} parameters>"
+
+
+def _layers(name: str, value: Any) -> list[str]:
+    if isinstance(value, bytes) or not isinstance(value, Iterable):
+        raise _checks.wrong(name, value, "a layer's name or a list of them")
+    return [value] if isinstance(value, str) else [_checks.text(name, one) for one in value]
 
 
 def gram_matrix(
@@ -172,9 +186,11 @@ def loss(
     Raises:
         InvalidError: image and content differ in size; with everything that is wrong with the options.
     """
-    stylizer = _impasto.Stylizer(styles(style), run_args(options), None, False)
-    image_raw = raw_source(image)
-    terms, total, gradient = stylizer.losses(raw_source(content), image_raw)
+    noted = Noted()
+    pictures = noted.each(picture, "image", [image]) + noted.each(picture, "content", [content])
+    raw = stylizer(read_styles(noted, style), options, noted)
+    image_raw, content_raw = pictures
+    terms, total, gradient = raw.losses(content_raw, image_raw)
     weighted = {name: value * weight for name, value, weight in terms}
     found = Loss(total, weighted, {name: weight for name, _, weight in terms})
     if not grad:

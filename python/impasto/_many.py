@@ -7,12 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import _impasto, _program
-from ._arrays import raw_source
+from . import _checks, _impasto
+from ._checks import Noted
 from ._errors import InvalidError
-from ._options import Options, run_args, styles
+from ._options import Options, picture, read_styles, stylizer
 from ._picture import Picture
-from ._recipe import Recipe
+from ._program import Call, plain, shows
+from ._recipe import Recipe, recipe_name
 from ._result import Result, Step
 from ._stylize import Stylizer
 
@@ -35,11 +36,8 @@ class Sheet:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Writes the page, if the path ends in .html, or the picture."""
-        path = Path(path)
-        if path.suffix not in (".html", ".htm"):
-            return self.picture.save(path)
-        path.write_text(self._page, encoding="utf-8")
-        return path
+        path = Path(_checks.path("path", path))
+        return _checks.write_text(path, self._page) if path.suffix in (".html", ".htm") else self.picture.save(path)
 
     def _repr_html_(self) -> str:
         return self.picture._tag(repr(self))
@@ -101,42 +99,44 @@ def compare(
     Raises:
         InvalidError: with everything that is wrong.
     """
-    named = _named(recipes)
+    noted = Noted()
+    named = noted.read(_named, "recipes", () if recipes is None else recipes) or {}
     if options.get("recipe") is not None or options.get("quality") is not None:
-        raise InvalidError("recipes are compared: neither recipe nor quality goes with that")
-    source = raw_source(content, "content")
+        noted.note(InvalidError("recipes are compared: neither recipe nor quality goes with that"))
+    sources = noted.each(picture, "content", [content])
+    paintings = read_styles(noted, style)
     stylizers: dict[str, Stylizer] = {}
-    problems = []
     for name, recipe in named.items():
         try:
-            stylizers[name] = Stylizer._checked(None, style, {**options, "recipe": recipe})
+            stylizers[name] = Stylizer._made(stylizer(paintings, {**options, "recipe": recipe}))
         except InvalidError as error:
-            problems += [f"{name}: {problem}" for problem in error.problems]
-    if problems:
-        raise InvalidError(problems)
-    results = {
-        name: stylizer(content, callback=callback, progress=progress) for name, stylizer in stylizers.items()
-    }
-    paintings = [(name, result._raw) for name, result in results.items()]
-    picture, page = _impasto.comparison(source, [one for one, _ in styles(style)], paintings)
-    return Comparison(Picture._of(picture), page, results)
+            noted.note(InvalidError([f"{name}: {problem}" for problem in error.problems]))
+    noted.end()
+    results = {name: one(content, callback=callback, progress=progress) for name, one in stylizers.items()}
+    made = [(name, result._raw) for name, result in results.items() if result._raw is not None]
+    sheet, page = _impasto.comparison(sources[0], [one for one, _ in paintings or ()], made)
+    return Comparison(Picture._of(sheet), page, results)
 
 
-def _named(recipes: Sequence[str | Recipe] | Mapping[str, Recipe]) -> dict[str, str | Recipe]:
-    if isinstance(recipes, str):
-        raise InvalidError("recipes is a list of names and recipes")
-    if isinstance(recipes, Mapping):
-        return dict(recipes)
-    named: dict[str, str | Recipe] = {}
-    for number, recipe in enumerate(recipes, 1):
-        given = recipe.name if isinstance(recipe, Recipe) else os.fspath(recipe)
-        name = Path(given).stem or f"recipe {number}"
-        if name in named:
-            raise InvalidError(f"{name} is given twice: name them by a dictionary")
-        named[name] = recipe
+def _named(name: str, recipes: Any) -> dict[str, str | Recipe]:
+    """Recipes by their names."""
+    if isinstance(recipes, Mapping) and not isinstance(recipes, Recipe):
+        named = {_checks.text(f"a name of {name}", key): _one(name, recipe) for key, recipe in recipes.items()}
+    else:
+        named = {}
+        for number, recipe in enumerate(_checks.sequence(name, recipes, "a list of names and recipes"), 1):
+            given = recipe.name if isinstance(recipe, Recipe) else _one(name, recipe)
+            stem = Path(given).stem or f"recipe {number}"
+            if stem in named:
+                raise InvalidError(f"{stem} is given twice: name them by a dictionary")
+            named[stem] = recipe
     if not named:
         raise InvalidError("recipes is empty: name at least one")
     return named
+
+
+def _one(name: str, recipe: Any) -> Any:
+    return recipe if isinstance(recipe, Recipe) else recipe_name(f"one of {name}", recipe)
 
 
 def gallery(
@@ -163,42 +163,44 @@ def gallery(
     Returns:
         The gallery, or the folder.
     """
-    contents, styles = list(contents), list(styles)
-    if not contents or not styles:
-        raise InvalidError("a gallery needs a content and a style at least")
+    noted = Noted()
+    rows = noted.read(_checks.pictures, "contents", () if contents is None else contents) or []
+    columns = noted.read(_checks.pictures, "styles", () if styles is None else styles) or []
+    part = noted.read(_checks.pair("(i, n), the i-th of n parts", 1), "shard", shard)
+    if shard is not None and out_dir is None:
+        noted.note(InvalidError("shard goes with out_dir"))
+    sources = noted.each(picture, "contents", rows)
+    heads = noted.each(picture, "styles", columns)
     if out_dir is not None:
-        return _into_folder(contents, styles, Path(out_dir), shard, progress, options)
-    if shard is not None:
-        raise InvalidError("shard goes with out_dir")
-    columns = []
-    for style in styles:
-        stylizer = Stylizer(style, **options)
-        columns.append([stylizer(content, callback=callback, progress=progress) for content in contents])
-    results = [list(row) for row in zip(*columns, strict=True)]
+        return _into_folder(noted, sources, heads, out_dir, part, progress, options)
+    noted.end()
+    painted = []
+    for head in heads:
+        made = Stylizer._made(stylizer([(head, 1.0)], options))
+        painted.append([made(source, callback=callback, progress=progress) for source in sources])
+    results = [list(row) for row in zip(*painted, strict=True)]
     cells = [result._raw for row in results for result in row]
-    rows = [raw_source(content, f"content-{number}") for number, content in enumerate(contents, 1)]
-    heads = [raw_source(style, f"style-{number}") for number, style in enumerate(styles, 1)]
-    picture, page = _impasto.gallery(rows, heads, cells)
-    return Gallery(Picture._of(picture), page, results)
+    sheet, page = _impasto.gallery(sources, heads, cells)
+    return Gallery(Picture._of(sheet), page, results)
 
 
 def _into_folder(
+    noted: Noted,
     contents: list[Any],
     styles: list[Any],
-    folder: Path,
+    out_dir: Any,
     shard: tuple[int, int] | None,
     progress: Any,
     options: Any,
 ) -> Path:
-    words, open_files = _program.options(run_args(options))
-    with open_files as temporary:
-        files = Path(temporary)
+    with Call("gallery", noted=noted) as call:
+        folder = noted.read(_checks.path, "out_dir", out_dir) or ""
+        call.run(options)
         for number, content in enumerate(contents, 1):
-            words.append(_program.as_file(raw_source(content), files, f"content-{number}"))
-        for number, style in enumerate(styles, 1):
-            words += ["--style", _program.as_file(raw_source(style), files, f"style-{number}")]
-        words += ["--out-dir", os.fspath(folder)]
+            call.file(call.picture(content, f"content-{number}"))
+        call.styles((style, 1.0) for style in styles)
+        call.option("out-dir", plain(folder))
         if shard is not None:
-            words += ["--shard", f"{shard[0]}/{shard[1]}"]
-        _program.call(["gallery", *words], show=_program.shows(progress))
-    return folder
+            call.option("shard", f"{shard[0]}/{shard[1]}")
+        call(show=shows(progress), result=folder)
+    return Path(folder)

@@ -7,9 +7,9 @@ import html
 import json
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal
 
-from . import _arrays, _impasto
+from . import _arrays, _checks, _impasto
 from ._errors import InvalidError
 
 if TYPE_CHECKING:
@@ -19,8 +19,15 @@ if TYPE_CHECKING:
 
 # Long side, in pixels, above which notebooks show a picture made smaller.
 _SHOWN = 1024
+# The largest side of a picture in pixels, as of the setting `size`.
+_LARGEST = 32768
 # Long side up to which they show it to the last bit; as PNG a painting is six times the bytes of a JPEG.
 _EXACT = 128
+
+
+_QUALITY = _checks.whole(1, 100)
+_SIDE = _checks.whole(1, _LARGEST)
+_SIZE = _checks.pair("width and height", 1, _LARGEST)
 
 
 class Picture:
@@ -48,15 +55,16 @@ class Picture:
         return picture
 
     @classmethod
-    def open(cls, path: str | os.PathLike[str] | bytes) -> Picture:
-        """Reads a JPEG, PNG, WebP, TIFF, BMP, GIF, PNM or QOI file, told apart by content, or its bytes; `"@lake"` is a
-        built-in picture. EXIF orientation and colour profiles are applied.
+    def open(cls, path: str | os.PathLike[str] | bytes | bytearray | memoryview | IO[bytes]) -> Picture:
+        """Reads a JPEG, PNG, WebP, TIFF, BMP, GIF, PNM or QOI file, told apart by content, or its bytes, or a file that is open
+        for bytes; the text `"@lake"` is a built-in picture. EXIF orientation and colour profiles are applied (PIL applies
+        neither: of its pictures they are lost).
 
         Raises:
             MissingError: there is no such file.
             ImpastoError: it is damaged, or no picture.
         """
-        return cls._of(_impasto.Picture.open(path if isinstance(path, bytes) else os.fspath(path)))
+        return cls(path)
 
     @classmethod
     def from_array(cls, array: Any, *, name: str = "array", layout: Literal["hwc", "chw"] | None = None) -> Picture:
@@ -107,14 +115,14 @@ class Picture:
 
     def numpy(
         self,
-        dtype: Literal["uint8", "uint16", "float32"] = "uint8",
+        dtype: Literal["uint8", "uint16", "float32"] | np.dtype[Any] | type = "uint8",
         layout: Literal["hwc", "chw"] = "hwc",
         alpha: bool | None = None,
     ) -> np.ndarray[Any, Any]:
         """A new array of its samples; float32 is what it is in 0..1, whole numbers are rounded.
 
         Args:
-            dtype: `"uint8"`, `"uint16"` or `"float32"`.
+            dtype: `"uint8"`, `"uint16"` or `"float32"`, or NumPy's types of these names.
             layout: `"hwc"` or `"chw"`.
             alpha: with a fourth channel; `None` if it has alpha.
         """
@@ -123,25 +131,29 @@ class Picture:
 
     def pil(self) -> Any:
         """A `PIL.Image.Image`, of mode RGB or RGBA. Needs Pillow."""
-        import PIL.Image
-
-        return PIL.Image.fromarray(self.numpy())
+        return _checks.module("PIL.Image", "pil()", has="fromarray", package="pillow").fromarray(self.numpy())
 
     def resized(self, max_dim: int | None = None, *, size: tuple[int, int] | None = None) -> Picture:
-        """The picture with another long side, or another width and height, by a bicubic filter."""
+        """The picture with another long side, or another width and height, 1 to 32768 pixels each, by a bicubic filter.
+
+        Raises:
+            InvalidError: a size that cannot be.
+            MemoryError: there is too little memory for it.
+        """
         if (max_dim is None) == (size is None):
             raise InvalidError("give either max_dim or size")
         if size is None:
-            assert max_dim is not None
-            scale = max_dim / max(self.size)
-            size = (max(1, round(self.width * scale)), max(1, round(self.height * scale)))
-        if min(size) < 1:
-            raise InvalidError(f"size is {size}: must be at least 1×1")
-        return self._of(self._raw.resized(*size))
+            scale = _SIDE("max_dim", max_dim) / max(self.size)
+            return self._of(self._raw.resized(*(max(1, round(side * scale)) for side in self.size)))
+        return self._of(self._raw.resized(*_SIZE("size", size)))
 
     def encode(self, format: str = "png", *, settings: bool = True, quality: int | None = None) -> bytes:
         """The bytes of a file: `"png"`, `"jpg"`, `"webp"` or `"tif"`; see `Picture.save`."""
-        return self._raw.encode(format, self._settings if settings else None, quality)
+        noted = _checks.Noted()
+        name = noted.read(_checks.text, "format", format) or ""
+        quality = noted.read(_QUALITY, "quality", quality)
+        noted.end()
+        return self._raw.encode(name, self._settings if settings else None, quality)
 
     def save(self, path: str | os.PathLike[str], *, settings: bool = True, quality: int | None = None) -> Path:
         """Writes a file in the format of its extension, whole or not at all, and says where it is.
@@ -150,11 +162,18 @@ class Picture:
             path: ends in .png, .jpg, .webp or .tif.
             settings: put into the file how it was made, if it was painted.
             quality: of a JPEG, 1 to 100; 95 unless given.
+
+        Raises:
+            InvalidError: another extension or quality.
+            MissingError: there is no such folder.
+            ImpastoError: it cannot be written.
         """
-        if quality is not None and not 1 <= quality <= 100:
-            raise InvalidError(f"quality is {quality}: must be 1 to 100")
-        self._raw.save(os.fspath(path), self._settings if settings else None, quality)
-        return Path(path)
+        noted = _checks.Noted()
+        name = noted.read(_checks.path, "path", path) or ""
+        quality = noted.read(_QUALITY, "quality", quality)
+        noted.end()
+        self._raw.save(name, self._settings if settings else None, quality)
+        return Path(name)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, Any]:
         import numpy as np
@@ -180,7 +199,9 @@ class Picture:
             return False
         return bool((self.numpy("float32") == other.numpy("float32")).all())
 
-    __hash__ = None  # type: ignore[assignment]
+    def __hash__(self) -> int:
+        # Equal samples are equal bytes.
+        return hash((self.size, bytes(self._raw.samples("u8", self.has_alpha, False))))
 
     def __reduce__(self) -> tuple[Any, ...]:
         return (_unpickle, (self.numpy("float32"), self.name, self._settings))
@@ -216,6 +237,7 @@ def _unpickle(array: np.ndarray[Any, Any], name: str, settings: str | None) -> P
 
 
 def load_img(path: PictureLike, max_dim: int | None = 512) -> Picture:
-    """Reads a picture and makes its long side `max_dim` pixels, as TensorFlow's tutorial does; `None` leaves its size."""
+    """Reads a picture and makes its long side `max_dim` pixels, 1 to 32768, as TensorFlow's tutorial does; `None` leaves its
+    size."""
     picture = Picture(path)
     return picture if max_dim is None else picture.resized(max_dim)

@@ -7,7 +7,7 @@ import sys
 import time
 from typing import Any, Literal, Protocol
 
-from ._errors import InvalidError
+from . import _checks
 from ._result import Step
 
 # Seconds between two changes of what is shown.
@@ -30,21 +30,16 @@ class Display(Protocol):
         """Leaves the place as it should be."""
 
 
-def display(progress: bool | Literal["auto", "text", "notebook"] | None) -> Display | None:
+def display(name: str, progress: bool | Literal["auto", "text", "notebook"]) -> Display | None:
     """What `progress` means here."""
-    if progress in (None, "auto"):
-        if _in_notebook():
-            return Notebook()
-        return Text() if _is_terminal() else None
     if progress is False:
         return None
-    if progress == "notebook":
+    kind = "auto" if progress is True else progress
+    if not isinstance(kind, str) or kind not in ("auto", "text", "notebook"):
+        raise _checks.wrong(name, progress, "True, False, auto, text or notebook")
+    if kind == "notebook" or (kind == "auto" and _in_notebook()):
         return Notebook()
-    if progress is True:
-        return Notebook() if _in_notebook() else Text()
-    if progress == "text":
-        return Text()
-    raise InvalidError(f"progress is {progress!r}: must be True, False, auto, text or notebook")
+    return Text() if "auto" != progress or _is_terminal() else None
 
 
 def _in_notebook() -> bool:

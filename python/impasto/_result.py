@@ -7,9 +7,9 @@ import json
 import os
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
-from . import _impasto
+from . import _checks, _impasto
 from ._errors import InvalidError
 from ._picture import Picture
 from ._recipe import Recipe
@@ -92,15 +92,28 @@ class Step:
         """The picture so far, at the size of the scale."""
         return Picture._of(self._raw.preview())
 
+    def __reduce__(self) -> Any:
+        _checks.stays(self, "take its numbers, or its preview()")
+
     def __repr__(self) -> str:
         return f"<Step {self.step}/{self.steps} of scale {self.scale + 1}/{self.scales}, {self.progress:.0%}>"
 
 
+class _Story(NamedTuple):
+    """How a picture came about: what of a painting goes to other processes."""
+
+    report: str
+    outcome: Literal["finished", "stopped", "diverged"]
+    concerns: list[str]
+    recipe: Recipe
+
+
 class Result:
-    """A picture that was painted, and how it came about. Notebooks show it; NumPy takes it for its picture."""
+    """A picture that was painted, and how it came about. Notebooks show it; NumPy takes it for its picture. It can be pickled,
+    with everything but its page: `report` is for the process that has painted it."""
 
     def __init__(self, raw: _impasto.Painting, content: str, name: str, frames: list[Picture]) -> None:
-        self._raw = raw
+        self._raw: _impasto.Painting | None = raw
         self._content = content
         self.picture: Picture = Picture._of(raw.picture(name), raw.settings)
         """The picture."""
@@ -108,14 +121,28 @@ class Result:
         """The picture as it was now and then, if `frames_every` was given."""
 
     @cached_property
+    def _story(self) -> _Story:
+        raw = self._painting("its story")
+        return _Story(raw.report(), raw.outcome, raw.concerns, Recipe._of(raw.recipe))
+
+    def _painting(self, what: str) -> _impasto.Painting:
+        """What was painted, with everything that painted it."""
+        if self._raw is None:
+            raise InvalidError(f"this result comes from another process or file, and {what} needs what has painted it: make it there")
+        return self._raw
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_raw": None, "_content": self._content, "picture": self.picture, "frames": self.frames, "_story": self._story}
+
+    @cached_property
     def facts(self) -> dict[str, Any]:
         """Everything about the run but its pictures: recipe, encoder, device, terms, scales, steps, concerns."""
-        return json.loads(self._raw.report())
+        return json.loads(self._story.report)
 
     @property
     def outcome(self) -> Literal["finished", "stopped", "diverged"]:
         """How the run ended. The picture of one that diverged is its last good one."""
-        return self._raw.outcome
+        return self._story.outcome
 
     @property
     def stopped(self) -> bool:
@@ -125,7 +152,7 @@ class Result:
     @property
     def concerns(self) -> list[str]:
         """What is wrong with how it ended, though all of it were numbers: a sentence each."""
-        return self._raw.concerns
+        return list(self._story.concerns)
 
     @property
     def seconds(self) -> float:
@@ -151,7 +178,7 @@ class Result:
     @property
     def recipe(self) -> Recipe:
         """The recipe of the run, with every setting."""
-        return Recipe._of(self._raw.recipe)
+        return self._story.recipe
 
     def save(self, path: str | os.PathLike[str], *, settings: bool = True, quality: int | None = None) -> Path:
         """Writes the picture; see `Picture.save`."""
@@ -159,18 +186,15 @@ class Result:
 
     def report(self, path: str | os.PathLike[str]) -> Path:
         """Writes a page about the run with pictures, losses, times and settings: one .html file that needs no other."""
-        path = Path(path)
+        path = Path(_checks.path("path", path))
         if path.suffix not in (".html", ".htm"):
             raise InvalidError(f"{path} must end in .html")
-        path.write_text(self._raw.page(self._content), encoding="utf-8")
-        return path
+        return _checks.write_text(path, self._painting("the page").page(self._content))
 
     def plot(self, ax: Any = None) -> Any:
         """Draws the loss and its terms over the steps, and returns the axes. Needs matplotlib."""
         if ax is None:
-            import matplotlib.pyplot
-
-            ax = matplotlib.pyplot.subplots()[1]
+            ax = _checks.module("matplotlib.pyplot", "plot()", has="subplots").subplots()[1]
         for name, values in self.terms.items():
             ax.plot(range(1, len(values) + 1), values, label=name, linewidth=1)
         ax.plot(range(1, self.steps + 1), self.losses, label="loss", color="black")

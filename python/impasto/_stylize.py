@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import _impasto
-from ._arrays import raw_source
-from ._errors import InvalidError
-from ._options import Options, run_args, styles
-from ._progress import display
+from . import _checks, _impasto
+from ._checks import Noted
+from ._options import Options, picture, read_styles, stylizer
+from ._progress import Display, display
 from ._recipe import Recipe
 from ._result import Result, Step
 
@@ -50,18 +49,14 @@ class Stylizer:
             InvalidError: with everything that is wrong with styles and options.
             MissingError: a picture or network is not there.
         """
-        self._raw = _impasto.Stylizer(styles(style), run_args(options), None, False)
-
-    @classmethod
-    def _checked(cls, content: Any, style: Any, options: Mapping[str, Any]) -> Stylizer:
-        """One that was checked together with its first content, if there is one."""
-        return cls._made(_impasto.Stylizer(styles(style), run_args(options), content, False))
+        noted = Noted()
+        self._raw = stylizer(read_styles(noted, style), options, noted)
 
     @classmethod
     def _made(cls, raw: _impasto.Stylizer) -> Stylizer:
-        stylizer = cls.__new__(cls)
-        stylizer._raw = raw
-        return stylizer
+        made = cls.__new__(cls)
+        made._raw = raw
+        return made
 
     def __call__(
         self,
@@ -76,8 +71,8 @@ class Stylizer:
 
         Args:
             content: the photo.
-            callback: is called with every `Step`; the run ends after it where it returns False. What it raises ends the run,
-                too, and comes out as it was raised.
+            callback: is called with every `Step`; the run ends after it where it returns False (and nothing else, 0 neither).
+                What it raises ends the run, too, and comes out as it was raised.
             progress: how the run is shown: by a line on a terminal, by a bar with the picture so far in a notebook, and
                 otherwise not, unless True or False are given.
             frames_every: keep the picture so far every so many steps, as `Result.frames`.
@@ -87,34 +82,25 @@ class Stylizer:
         Raises:
             ImpastoError: the picture cannot be read or does not fit into memory.
         """
-        source = raw_source(content, "content")
-        return self._paint(source, source, callback, progress, frames_every, on_interrupt)
+        noted = Noted()
+        sources = noted.each(picture, "content", [content])
+        watch = _Watch(noted, callback, progress, frames_every, on_interrupt)
+        noted.end()
+        return self._paint(sources[0], sources[0], watch)
 
-    def _paint(
-        self,
-        source: Any,
-        content: Any,
-        callback: Callback | None,
-        progress: Progress,
-        frames_every: int | None,
-        on_interrupt: Literal["raise", "return"],
-    ) -> Result:
+    def _paint(self, source: Any, content: Any, watch: _Watch) -> Result:
         """Paints `content`, or what it was checked with if that is None; `source` says its name."""
         global last_result
-        if on_interrupt not in ("raise", "return"):
-            raise InvalidError(f"on_interrupt is {on_interrupt!r}: must be raise or return")
-        if frames_every is not None and frames_every < 1:
-            raise InvalidError(f"frames_every is {frames_every}: must be at least 1")
-        watch = _Watch(callback, progress, frames_every)
         try:
             painting, interruption = self._raw.paint(content, watch.tell, watch.pause)
         finally:
             watch.close()
         name = _name(source)
-        result = Result(painting, name, f"{Path(name).stem}.png", watch.frames)
+        # Of built-in pictures the name, of which files are made, is without its mark.
+        result = Result(painting, name, f"{Path(name).stem.removeprefix('@')}.png", watch.frames)
         if interruption is not None:
             last_result = result
-            if not (isinstance(interruption, KeyboardInterrupt) and on_interrupt == "return"):
+            if not (isinstance(interruption, KeyboardInterrupt) and watch.returns):
                 raise interruption
         if result.outcome == "diverged":
             warnings.warn("the run went astray, this is its last good picture: use a smaller learning_rate", ImpastoWarning, 3)
@@ -123,9 +109,9 @@ class Stylizer:
         return result
 
     def map(self, contents: Iterable[PictureLike], **keywords: Any) -> Iterator[Result]:
-        """Paints contents one by one; keywords are those of a call."""
-        for content in contents:
-            yield self(content, **keywords)
+        """Paints contents one by one, as they are asked for; keywords are those of a call."""
+        _checks.several("contents", contents)
+        return (self(content, **keywords) for content in contents)
 
     def cancel(self) -> None:
         """Ends the run that is under way after its step; to be called from another thread, or from a callback. The call
@@ -134,7 +120,7 @@ class Stylizer:
 
     def plan(self, content: PictureLike) -> list[dict[str, int]]:
         """What a run takes: width, height, steps and bytes of memory of each scale."""
-        return self._raw.plan(raw_source(content, "content"))
+        return self._raw.plan(picture("content", content))
 
     @property
     def recipe(self) -> Recipe:
@@ -151,6 +137,9 @@ class Stylizer:
         """What does the work."""
         return self._raw.device
 
+    def __reduce__(self) -> Any:
+        _checks.stays(self, "make one there, or let workers call impasto.stylize")
+
     def __repr__(self) -> str:
         return f"<Stylizer {self.encoder}, {self.device}>"
 
@@ -158,11 +147,19 @@ class Stylizer:
 class _Watch:
     """What is done with the steps of a run."""
 
-    def __init__(self, callback: Callback | None, progress: Progress, frames_every: int | None) -> None:
+    def __init__(
+        self,
+        noted: Noted,
+        callback: Callback | None,
+        progress: Progress,
+        frames_every: int | None,
+        on_interrupt: Literal["raise", "return"],
+    ) -> None:
         self.frames: list[Any] = []
-        self._callback = callback
-        self._display = display(progress)
-        self._frames_every = frames_every
+        self.returns = noted.read(_checks.one_of("raise", "return"), "on_interrupt", on_interrupt) == "return"
+        self._callback = noted.read(_checks.function, "callback", callback)
+        self._frames_every = noted.read(_checks.whole(1), "frames_every", frames_every)
+        self._display: Display | None = noted.read(display, "progress", "auto" if progress is None else progress)
         self._taken = 0
         self._drawn = -1.0
         every_step = callback is not None or frames_every is not None
@@ -188,7 +185,7 @@ class _Watch:
 def _name(source: Any) -> str:
     if isinstance(source, _impasto.Picture):
         return source.name
-    return os.path.basename(source) if isinstance(source, str) else "content"
+    return _checks.spoken(os.path.basename(source)) if isinstance(source, str) else "content"
 
 
 def stylize(
@@ -217,6 +214,7 @@ def stylize(
         MissingError: a picture or network is not there.
         ImpastoError: something else failed.
     """
-    source = raw_source(content, "content")
-    stylizer = Stylizer._checked(source, style, options)
-    return stylizer._paint(source, None, callback, progress, frames_every, on_interrupt)
+    noted = Noted()
+    [source] = noted.each(picture, "content", [content]) or [None]
+    watch = _Watch(noted, callback, progress, frames_every, on_interrupt)
+    return Stylizer._made(stylizer(read_styles(noted, style), options, noted, source))._paint(source, None, watch)

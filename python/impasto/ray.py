@@ -17,9 +17,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from . import _impasto
+from . import _checks, _impasto
+from ._checks import Noted
 from ._errors import ImpastoError, InvalidError
-from ._options import run_args, styles
+from ._options import picture, read_styles, stylizer
 from ._result import Result, Step
 from ._stylize import Stylizer
 
@@ -64,12 +65,13 @@ class Painter:
         Raises:
             InvalidError: with everything that is wrong.
         """
-        self._folder = Path(out_dir)
-        self._time_limit = time_limit
-        given = {"device": "cpu", **options, "threads": threads or _assigned_cpus()}
-        named = _styles(styles)
-        self._stylizer = Stylizer._made(_impasto.Stylizer(named, run_args(given), None, True))
-        self._style = _joined([_stem(source) for source, _ in named])
+        noted = Noted()
+        self._folder = Path(noted.read(_checks.path, "out_dir", "" if out_dir is None else out_dir) or "")
+        self._time_limit = noted.read(_checks.number, "time_limit", time_limit)
+        given = {"device": "cpu", **options, "threads": _assigned_cpus() if threads is None else threads}
+        named = read_styles(noted, styles)
+        self._stylizer = Stylizer._made(stylizer(named, given, noted, is_identified=True))
+        self._style = _joined([_stem(source) for source, _ in named or ()])
         self._is_pass = options.get("quality") == "instant" or not self._optimises()
         _check_folder(self._folder)
         writer = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
@@ -83,14 +85,15 @@ class Painter:
         """Paints the rows of a batch."""
         import numpy as np
 
-        paths = [str(path) for path in batch["path"]]
+        paths = [os.fspath(path) for path in batch["path"]]
         outputs = [str(output) for output in batch["output"]] if "output" in batch else [None] * len(paths)
         rows = [self.paint(path, output) for path, output in zip(paths, outputs, strict=True)]
         columns = rows[0].keys() if rows else ()
         return {column: np.array([row[column] for row in rows]) for column in columns}
 
-    def paint(self, path: str, output: str | None = None) -> dict[str, Any]:
+    def paint(self, path: str | os.PathLike[str], output: str | None = None) -> dict[str, Any]:
         """Paints one picture or shard: its row."""
+        path = _file("path", path)
         name = output or self._name(path)
         row: dict[str, Any] = {"path": path, "output": "", "identity": "", "steps": 0, "seconds": 0.0, "skipped": False, "error": ""}
         try:
@@ -113,7 +116,7 @@ class Painter:
     def _name(self, path: str) -> str:
         if path.endswith(".tar"):
             return PurePosixPath(path).name
-        return f"{_short(Path(path).stem)}-{self._style}.png"
+        return f"{_stem(path)}-{self._style}.png"
 
     def _paint(self, source: str | bytes) -> Result:
         began = time.monotonic()
@@ -168,13 +171,16 @@ def _add(archive: tarfile.TarFile, name: str, data: bytes) -> None:
     archive.addfile(member, io.BytesIO(data))
 
 
-def _styles(given: StyleLike) -> list[tuple[Any, float]]:
-    return styles(given)
+def _file(name: str, value: Any) -> str:
+    """The path of a picture or shard; a text such as `@lake` is a built-in picture, a path of that name is not."""
+    _checks.path(name, value)
+    return str(picture(name, value))
 
 
 def _stem(source: Any) -> str:
     name = source.name if isinstance(source, _impasto.Picture) else source if isinstance(source, str) else "bytes"
-    return _short(name.removeprefix("@") if name.startswith("@") else Path(name).stem)
+    # A built-in picture is named without its mark.
+    return _short(name.removeprefix("@") if name.startswith("@") else _checks.spoken(Path(name).stem))
 
 
 def _joined(stems: Sequence[str]) -> str:
@@ -206,10 +212,15 @@ def _replace(path: Path, data: bytes) -> None:
         temporary.unlink(missing_ok=True)
 
 
+def _ray() -> Any:
+    """Ray, which is no folder of that name."""
+    return _checks.module("ray", "impasto.ray", has="is_initialized", package="\"ray[data]\"")
+
+
 def _assigned_cpus() -> int:
     """CPUs that Ray has given this actor; 1 without Ray. They are book-keeping: nothing else keeps to them."""
     try:
-        import ray
+        ray = _ray()
     except ImportError:
         return 1
     if not ray.is_initialized():
@@ -225,10 +236,11 @@ def pool(num_cpus: int = 1, concurrency: int | None = None) -> dict[str, Any]:
     Raises:
         InvalidError: the pool would hang.
     """
-    import ray
-
-    if num_cpus < 1:
-        raise InvalidError(f"num_cpus is {num_cpus}: must be at least 1")
+    ray = _ray()
+    noted = Noted()
+    noted.read(_checks.whole(1), "num_cpus", num_cpus)
+    noted.read(_checks.whole(1), "concurrency", concurrency)
+    noted.end()
     if not ray.is_initialized():
         ray.init(include_dashboard=False)
     cpus = int(ray.cluster_resources().get("CPU", 0))
@@ -266,12 +278,16 @@ def paint(
     Raises:
         InvalidError: the pool would hang, or with everything that is wrong with the options.
     """
+    _ray()
     import ray.data
 
     # What is wrong is told here, before any actor fails of it.
-    _impasto.Stylizer(_styles(styles), run_args(options), None, False)
+    noted = Noted()
+    folder = noted.read(_checks.path, "out_dir", "" if out_dir is None else out_dir) or ""
+    files = None if hasattr(paths, "map_batches") else noted.each(_file, "paths", _checks.several("paths", paths))
+    stylizer(read_styles(noted, styles), options, noted)
     places = pool(num_cpus, concurrency)
-    if isinstance(paths, (list, tuple)):
-        paths = ray.data.from_items([{"path": os.fspath(path)} for path in paths])
-    arguments = {"styles": styles, "out_dir": str(Path(out_dir).absolute()), "time_limit": time_limit, **options}
+    if files is not None:
+        paths = ray.data.from_items([{"path": path} for path in files])
+    arguments = {"styles": styles, "out_dir": str(Path(folder).absolute()), "time_limit": time_limit, **options}
     return paths.map_batches(Painter, fn_constructor_kwargs={**arguments, "threads": num_cpus}, **places)

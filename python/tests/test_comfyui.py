@@ -98,6 +98,9 @@ def test_a_batch_is_painted(comfy, photo):
     alone = impasto.stylize(content[0], style, quality="instant", size="original")
     assert np.array_equal(painted[0], alone.numpy("float32"))
     assert comfy.bars[0].values[-1] == comfy.bars[0].total
+    # The first step of the widget that is not 0 is below the least size.
+    [small] = comfy.node.execute(**arguments(comfy.node, content=content, style=style, quality="instant", size=8)).values
+    assert max(small.shape[1:3]) == 16
 
 
 def test_a_mask_keeps_the_rest(comfy, photo):

@@ -138,6 +138,7 @@ def test_coursera(content, style, capsys):
     assert "total cost" in capsys.readouterr().out
     rng = np.random.default_rng(3)
     a_C, a_G = rng.normal(1, 4, (1, 4, 4, 3)), rng.normal(1, 4, (1, 4, 4, 3))
+    assert coursera.compute_content_cost(a_C[None], a_G[None]) == coursera.compute_content_cost([a_C], [a_G])
     assert coursera.compute_content_cost([a_C], [a_G]) == pytest.approx(((a_C - a_G) ** 2).sum() / (4 * 48))
     grams = [array.reshape(16, 3).T @ array.reshape(16, 3) for array in (a_C, a_G)]
     cost = ((grams[0] - grams[1]) ** 2).sum() / (4 * 9 * 256)
@@ -169,6 +170,31 @@ def test_holberton(content, style, capsys):
     assert gradients.shape == nst.content_image.shape and costs == [J, J_content, J_style, J_var]
     outputs = [np.zeros((1, 4, 4, gram.shape[-1])) for gram in nst.gram_style_features]
     assert nst.style_cost(outputs) > 0 and nst.content_cost(nst.content_feature) == 0
+
+
+def test_what_a_course_has_beside_is_named(content, style):
+    for module, name in (
+        (tensorflow, "vgg_layers"), (keras, "load_and_process_img"), (keras, "deprocess_img"), (keras, "get_model"),
+        (pytorch, "get_style_model_and_losses"), (pytorch, "Normalization"),
+    ):
+        with pytest.raises(ImportError, match=f"has no {name}: .+"):
+            exec(f"from {module.__name__} import {name}")
+        assert not hasattr(module, "anything_else")
+    image = tensorflow.Variable(content.numpy("float32")[None])
+    for call in (
+        lambda: tensorflow.train_step(image),
+        lambda: tensorflow.style_content_loss({"style": {}, "content": {}}),
+        lambda: coursera.train_step(image),
+    ):
+        with pytest.raises(impasto.InvalidError, match="has in globals"):
+            call()
+    look = coursera.get_layer_outputs(None, [*coursera.STYLE_LAYERS, ("block5_conv4", 1)])
+    outputs = look(content.numpy("float32")[None])
+    assert len(outputs) == 6 and outputs[0].shape == (1, *content.size[::-1], outputs[0].shape[-1])
+    assert coursera.compute_content_cost(outputs, outputs) == 0
+    loaded = udacity.load_image(content).to("cpu")
+    assert np.array_equal(loaded.clone().requires_grad_(True).cpu().detach().numpy(), loaded)
+    assert pytorch.image_loader(content).clone().shape[2] == 128
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import impasto
 import numpy as np
 import pytest
@@ -66,3 +68,13 @@ def test_the_losses_of_a_run_are_those(photo):
     begun = impasto.loss(photo, photo, style, **options)
     assert result.losses == [pytest.approx(begun.total, rel=1e-4)]
     assert {name: values[0] for name, values in result.terms.items()} == pytest.approx(begun.terms, rel=1e-3, abs=1e-6)
+
+
+def test_the_page_is_right():
+    page = Path(__file__).parent.parent.parent / "docs" / "python.md"
+    if not page.exists():
+        pytest.skip("the sources are not here")
+    block = page.read_text(encoding="utf-8").split("## Looking inside")[1].split("```")[1].removeprefix("python\n")
+    names: dict = {"impasto": impasto}
+    exec(block.replace("256", "48"), names)
+    assert names["gradient"].shape == (3, 32, 48) and float(names["loss"]) > 0

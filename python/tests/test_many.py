@@ -9,7 +9,7 @@ from pathlib import Path
 import impasto
 import numpy as np
 import pytest
-from impasto import ImpastoError, InvalidError, Picture
+from impasto import ImpastoError, InvalidError, MissingError, Picture
 
 
 def test_compare(photo, tmp_path):
@@ -63,18 +63,61 @@ def test_a_film(photo, tmp_path):
         Picture(np.roll(photo, number, axis=1)).save(frames / f"{number:04}.png")
     film = impasto.video(frames, "@swirls", tmp_path / "film.gif", quality="instant", size=48, frames=(0, 1), fps=5)
     assert film.read_bytes()[:3] == b"GIF"
-    with pytest.raises(InvalidError, match="(?i)exists"):
-        impasto.video(frames, "@swirls", film, quality="instant", size=48, frames=(0, 1))
+    with pytest.raises(InvalidError, match="exists: overwrite=True replaces it"):
+        impasto.video(frames, "@swirls", film, quality="instant", size=48, frames="0..1")
 
 
 def test_a_network_of_ones_own(photo, tmp_path):
     network = impasto.train_style("@swirls", tmp_path / "swirls.safetensors", course="quick", steps=2, batch=1)
     result = impasto.stylize(photo, method="fast", model=network, size=48)
     assert result.picture.width == 48 and result.steps == 0
+    before = network.read_bytes()
+    with pytest.raises(InvalidError, match="exists: overwrite=True replaces it"):
+        impasto.train_style("@swirls", network, course="quick", steps=2, batch=1)
+    assert network.read_bytes() == before
     with pytest.raises(InvalidError):
         impasto.train_style("@swirls", tmp_path / "a.safetensors", steps=0)
     with pytest.raises(InvalidError):
         impasto.train_style("@swirls", tmp_path / "a.safetensors", course="slow")  # type: ignore[arg-type]
+
+
+def test_names_are_no_options(photo, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for wrong in ("--size=32", "--help", "-"):
+        with pytest.raises(MissingError):
+            impasto.gallery([wrong, "@lake"], ["@ink"], "gallery", quality="instant", size=48)
+        with pytest.raises(MissingError):
+            impasto.video(wrong, "@ink", "film.gif", quality="instant", size=48)
+        with pytest.raises(MissingError):
+            impasto.train_style(wrong, "a.safetensors", course="quick", steps=1)
+    Picture(photo).save("--size=32.png")
+    folder = impasto.gallery(["--size=32.png"], ["--size=32.png"], "--help", quality="instant", size=48)
+    assert Picture(folder / "--size=32---size=32.png").width == 48
+    with pytest.raises(ImpastoError) as caught:
+        impasto.pull("--help")
+    assert "--help" in str(caught.value)
+
+
+def test_what_the_program_says_is_in_pythons_words():
+    from impasto._program import translated
+
+    for said, expected in (
+        ("a.gif exists: --overwrite replaces it", "a.gif exists: overwrite=True replaces it"),
+        ("-o is x.png: must end in .safetensors", "output is x.png: must end in .safetensors"),
+        ("the same command with --resume goes on", "the same call with resume=True goes on"),
+        ("choose a new or an empty folder with --out-dir", "choose a new or an empty folder with out_dir"),
+        ("--style-mask and --style, not --style-size", "style_masks and style, not style_size"),
+        ("./--size=32.png is no \"--model\"", "./--size=32.png is no \"--model\""),
+        ("`impasto models pull vgg19` installs it", "impasto.pull('vgg19') installs it"),
+    ):
+        assert translated(said) == expected
+
+
+def test_other_files_in_a_gallerys_folder(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(ImpastoError, match="other files in it") as caught:
+        impasto.gallery(["@lake"], ["@ink"], tmp_path, quality="instant", size=32)
+    assert "--" not in str(caught.value) and "out_dir" in str(caught.value)
 
 
 def test_what_there_is(tmp_path):

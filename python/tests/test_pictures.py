@@ -208,3 +208,74 @@ def test_notebooks_see_it(photo):
     assert Picture(RGBA)._repr_png_() is not None, "what is transparent stays so"
     image = pytest.importorskip("PIL.Image")
     assert image.open(io.BytesIO(picture.encode("jpg"))).size == picture.size
+
+
+def test_a_mask_of_zeros_and_ones_is_one_of_bool(photo):
+    mask = np.zeros(photo.shape[:2], bool)
+    mask[:, 32:] = True
+    options = {"size": 64, "quality": "instant", "feather": 0}
+    expected = impasto.stylize(photo, "@swirls", mask=mask, **options).numpy()
+    assert not np.array_equal(expected, photo)
+    for kind in (np.uint8, np.int64):
+        assert np.array_equal(impasto.stylize(photo, "@swirls", mask=mask.astype(kind), **options).numpy(), expected)
+    regions = [(mask.astype(int), "@ink"), ((~mask).astype(int), "@waves")]
+    by_bool = impasto.stylize(photo, regions=[(mask, "@ink"), (~mask, "@waves")], **options).numpy()
+    assert np.array_equal(impasto.stylize(photo, regions=regions, **options).numpy(), by_bool)
+
+
+def test_pil_pictures_of_rare_modes():
+    image = pytest.importorskip("PIL.Image")
+    bright = image.fromarray(np.full((5, 7), 300, np.int32))
+    assert bright.mode == "I"
+    with pytest.raises(InvalidError, match="from 300 to 300"):
+        Picture(bright)
+    assert np.array_equal(Picture(image.fromarray(RGB[..., 0].astype(np.int32))).numpy()[..., 0], RGB[..., 0])
+    sixteen = np.arange(35, dtype=np.uint16).reshape(5, 7) * 1000
+    assert np.array_equal(Picture(image.fromarray(sixteen)).numpy("uint16")[..., 0], sixteen)
+    assert Picture(image.fromarray(RGBA).convert("RGBa")).has_alpha
+    assert Picture(image.fromarray(RGB).convert("LA").convert("La")).size == (7, 5)
+
+    class Odd:
+        mode = "odd"
+        getbands = tuple
+
+        def convert(self, mode):
+            raise ValueError("conversion not supported")
+
+    with pytest.raises(InvalidError, match="mode odd"):
+        Picture(Odd())
+
+
+def test_pictures_are_keys():
+    ink = Picture("@ink")
+    assert hash(ink) == hash(Picture("@ink")) and hash(Picture(RGB)) != hash(Picture(RGBA))
+    weighted = impasto.stylize("@lake", {ink: 2, Picture("@swirls"): 1}, quality="instant", size=32)
+    by_name = impasto.stylize("@lake", {"@ink": 2, "@swirls": 1}, quality="instant", size=32)
+    assert np.array_equal(weighted.numpy(), by_name.numpy())
+
+
+def test_files_that_are_open_and_arrays_that_are_odd():
+    data = Picture(RGB).encode("png")
+    for source in (io.BytesIO(data), bytearray(data), memoryview(data)):
+        assert Picture.open(source) == Picture(RGB)
+    with pytest.raises(InvalidError, match="opened for bytes"):
+        Picture(io.StringIO("a"))
+    with pytest.raises(InvalidError, match="layout is 'xyz'"):
+        Picture.from_array(RGB, layout="xyz")
+    with pytest.raises(InvalidError, match="grey and alpha, or two pictures"):
+        Picture(np.zeros((2, 5, 7)))
+    with pytest.raises(InvalidError, match="masked"):
+        Picture(np.ma.masked_equal(RGB, RGB[0, 0, 0]))
+    with pytest.raises(InvalidError, match="no array"):
+        Picture([[1, 2], [3]])
+    assert Picture(RGB).numpy(np.uint8).dtype == np.uint8 and Picture(RGB).numpy(np.dtype("float32")).dtype == np.float32
+
+    class Closed:
+        def __dlpack__(self, **arguments):
+            raise RuntimeError("it is closed")
+
+        def __dlpack_device__(self):
+            return (1, 0)
+
+    with pytest.raises(InvalidError, match="it is closed"):
+        Picture(Closed())

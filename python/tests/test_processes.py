@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -120,6 +121,71 @@ def test_ctrl_c_of_the_program_keeps_the_picture(tmp_path):
     said = running.communicate(timeout=60)[1]
     assert running.returncode == 130 and "stopped by Ctrl-C after" in said, said
     assert impasto.Picture(tmp_path / "out.png").width == 48
+
+
+def children(process: int) -> list[int]:
+    """Processes that a process has started."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            lines = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
+        except OSError:
+            continue
+        if int(lines["PPid"]) == process:
+            found.append(int(status.parent.name))
+    return found
+
+
+def wait_until(condition, seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "nothing happens"
+        time.sleep(0.02)
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="this system does not tell of processes")
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_the_program_ends_with_the_process_that_called_it(how, tmp_path):
+    script = """
+        import sys, impasto
+        impasto.train_style(impasto.Picture("@swirls").resized(64), sys.argv[1], course="quick", steps=1_000_000, batch=1)
+    """
+    words = [sys.executable, "-c", textwrap.dedent(script), str(tmp_path / "net.safetensors")]
+    environment = {**os.environ, "TMPDIR": str(tmp_path / "temporary")}
+    (tmp_path / "temporary").mkdir()
+    caller = subprocess.Popen(words, env=environment, stderr=subprocess.DEVNULL)
+    wait_until(lambda: children(caller.pid))
+    [child] = children(caller.pid)
+    # It trains: there are threads beside the one that watches and the first.
+    wait_until(lambda: len(list(Path(f"/proc/{child}/task").iterdir())) > 3)
+    assert list((tmp_path / "temporary").glob("impasto-*"))
+    caller.send_signal(how)
+    caller.wait(60)
+    wait_until(lambda: not Path(f"/proc/{child}/cmdline").exists() or not Path(f"/proc/{child}/cmdline").read_bytes())
+    assert not list((tmp_path / "temporary").glob("impasto-*"))
+
+
+def painted(size: int) -> impasto.Result:
+    return impasto.stylize("@lake", "@swirls", size=size, steps=2, init="content", frames_every=1)
+
+
+def test_results_come_out_of_other_processes(stylizer, photo, tmp_path):
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
+        result = pool.submit(painted, 32).result(60)
+    here = painted(32)
+    assert np.array_equal(result.numpy(), here.numpy()) and result.losses == here.losses and result.terms == here.terms
+    assert result.recipe == here.recipe and result.outcome == "finished" and len(result.frames) == 2
+    assert repr(result).startswith("<Result 32×") and "data:image" in result._repr_html_()
+    assert impasto.Picture(result.save(tmp_path / "a.png")).settings == impasto.Picture(here.save(tmp_path / "b.png")).settings
+    with pytest.raises(impasto.InvalidError, match="another process"):
+        result.report(tmp_path / "a.html")
+    compared = pickle.loads(pickle.dumps(impasto.compare(photo, "@swirls", ["paint"], size=32)))
+    assert list(compared) == ["paint"] and compared.save(tmp_path / "page.html").exists()
+    step = []
+    stylizer(photo, callback=step.append)
+    for value in (stylizer, step[0], impasto.Encoder("lite")):
+        with pytest.raises(TypeError, match="stays in its process"):
+            pickle.dumps(value)
 
 
 def test_other_threads_run_meanwhile(photo):

@@ -54,6 +54,13 @@ def test_errors_are_rows(photos, tmp_path):
     assert not list((tmp_path / "out").glob(".impasto-*"))
 
 
+def test_paths_of_all_kinds(photos, tmp_path):
+    painter = Painter("@swirls", tmp_path / "out", **OPTIONS)
+    assert painter.paint(Path(photos[0]))["error"] == ""
+    row = painter.paint("@lake")
+    assert row["error"] == "" and Path(row["output"]).name == "lake-swirls.png", "as galleries name it"
+
+
 def test_time_limit(photos, tmp_path):
     painter = Painter("@swirls", tmp_path / "out", size=48, steps=100_000, init="content", time_limit=0.2)
     row = painter.paint(photos[0])

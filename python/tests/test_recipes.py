@@ -48,6 +48,14 @@ def test_every_recipe_goes_round(tmp_path):
         assert recipe.replace(**recipe.settings) == recipe
 
 
+def test_a_recipe_is_a_mapping():
+    recipe = Recipe("gatys2016")
+    assert "style_weight" in recipe and "nothing" not in recipe and len(recipe) == len(recipe.settings)
+    assert dict(recipe) == recipe.settings and list(recipe) == list(recipe.settings)
+    assert {**recipe}["style_weight"] == recipe["style_weight"]
+    assert recipe.get("nothing") is None
+
+
 def test_settings_change():
     recipe = Recipe("gatys2016", content_weight=5, style_layers=["relu1_1", "relu2_1"], optimizer="adam", learning_rate=0.02)
     assert recipe["content_weight"] == 5 and recipe["style_layers"] == {"relu1_1": 1, "relu2_1": 1}

@@ -82,7 +82,7 @@ def test_every_problem_is_listed():
     [
         ({"recipe": "gatys"}, "there is no recipe"),
         ({"recipe": "pytorch", "quality": "draft"}, "recipe and quality are both given"),
-        ({"quality": "best"}, "quality"),
+        ({"quality": "finest"}, "quality"),
         ({"precision": "f64"}, "precision"),
         ({"threads": 0, "device": "cpu"}, "thread"),
         ({"encoder": "vgg91"}, "vgg91"),

@@ -68,6 +68,14 @@ pub fn prepare() -> anyhow::Result<()> {
     ctrlc::set_handler(|| heard(SIGNALS[0].0)).context("cannot listen for Ctrl-C")
 }
 
+/// Does what a first Ctrl-C does, for whoever runs the program as a part of theirs and sees that nobody waits for it any more.
+/// Whether a run is under way that stops by itself; if not, the process is to be ended.
+pub fn stop() -> bool {
+    // After a signal it stops already, and a second one would end it at once.
+    let _ = REQUESTED.compare_exchange(0, SIGNALS[0].0, Ordering::SeqCst, Ordering::SeqCst);
+    LISTENING.load(Ordering::SeqCst)
+}
+
 /// From now on a signal is left to the run, which asks for it by [`requested`].
 pub fn listen() {
     LISTENING.store(true, Ordering::SeqCst);

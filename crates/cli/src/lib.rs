@@ -52,6 +52,9 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::sync::OnceLock;
 
+pub use interrupt::stop;
+pub use value::amount;
+
 /// Numbers of threads that are taken; why others are not is said when the device is opened.
 const THREADS: std::ops::RangeInclusive<usize> = 1..=1024;
 

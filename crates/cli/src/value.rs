@@ -102,16 +102,22 @@ const UNITS: [(&str, u32, u32); 7] = [
 
 /// An amount of memory: a number and its unit.
 pub fn bytes() -> Lenient<u64> {
-    free(|text| {
-        let amount = UNITS.iter().find_map(|&(unit, base, power)| {
-            let number: f64 = text.strip_suffix(unit)?.trim().parse().ok()?;
-            Some(number * f64::from(base).powi(power as i32))
-        });
-        match amount {
-            Some(bytes) if (1.0..1e18).contains(&bytes) => Ok(bytes as u64),
-            _ => Err("must be a number with its unit, such as 3GB or 800MiB".into()),
-        }
-    })
+    free(amount)
+}
+
+/// The bytes of an amount of memory: a number and its unit.
+///
+/// # Errors
+/// What it must be.
+pub fn amount(text: &str) -> Result<u64, String> {
+    let amount = UNITS.iter().find_map(|&(unit, base, power)| {
+        let number: f64 = text.strip_suffix(unit)?.trim().parse().ok()?;
+        Some(number * f64::from(base).powi(power as i32))
+    });
+    match amount {
+        Some(bytes) if (1.0..1e18).contains(&bytes) => Ok(bytes as u64),
+        _ => Err("must be a number with its unit, such as 3GB or 800MiB".into()),
+    }
 }
 
 fn free<T>(read: fn(&str) -> Result<T, String>) -> Lenient<T> {
@@ -121,16 +127,15 @@ fn free<T>(read: fn(&str) -> Result<T, String>) -> Lenient<T> {
 
 #[cfg(test)]
 mod tests {
-    use super::bytes;
+    use super::amount;
 
     #[test]
     fn amounts_of_memory_need_a_unit() {
-        let read = bytes().read;
-        assert_eq!(read("3GB"), Ok(3_000_000_000));
-        assert_eq!(read("1.5 GiB"), Ok(3 << 29));
-        assert_eq!(read("800MB"), Ok(800_000_000));
+        assert_eq!(amount("3GB"), Ok(3_000_000_000));
+        assert_eq!(amount("1.5 GiB"), Ok(3 << 29));
+        assert_eq!(amount("800MB"), Ok(800_000_000));
         for text in ["3", "GB", "-1GB", "0MB", "nanGB", "infGB", "3 parsecs"] {
-            assert!(read(text).is_err(), "{text}");
+            assert!(amount(text).is_err(), "{text}");
         }
     }
 }

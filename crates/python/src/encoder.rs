@@ -1,7 +1,7 @@
 //! Networks that look at pictures: their layers, and what these see.
 
 use crate::error::{Class, of_error, of_problems, raise};
-use crate::order::NetworkArgs;
+use crate::order::{NetworkArgs, missing_folder};
 use crate::picture::Picked;
 use crate::process;
 use impasto::LayerName;
@@ -34,7 +34,7 @@ impl Encoder {
             return Err(raise(py, Class::Invalid, lines));
         }
         let made = py.detach(|| {
-            let mut problems = Vec::new();
+            let mut problems: Vec<Problem> = missing_folder(&encoder).into_iter().collect();
             let inner = find_encoder(&encoder, &mut problems);
             let device = open_device(&device, &mut problems);
             let (Some(inner), Some(device), true) = (inner, device, problems.is_empty()) else {

@@ -36,7 +36,7 @@ mod _impasto {
     #[pymodule_export]
     use super::picture::Picture;
     #[pymodule_export]
-    use super::process::program;
+    use super::process::{program, stop};
     #[pymodule_export]
     use super::recipe::Recipe;
     #[pymodule_export]

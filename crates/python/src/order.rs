@@ -7,9 +7,11 @@ use impasto::RunLimits;
 use impasto::device::{Kind, Precision};
 use impasto::encoder::Preprocessing;
 use impasto::job::{
-    DeviceChoice, EncoderChoice, Made, Place, RegionOrder, RegionStyle, Run, Source, hexadecimal,
+    DeviceChoice, EncoderChoice, Made, Place, Problem, RegionOrder, RegionStyle, Run, Source,
+    hexadecimal,
 };
 use impasto::named::Named;
+use impasto::picture::PictureError;
 use impasto::picture::colors::ColorMode;
 use impasto::recipe::{Init, Quality, Value, field};
 use pyo3::prelude::*;
@@ -39,7 +41,7 @@ pub struct RunArgs {
     palette: Option<Picked>,
     model: Option<PathBuf>,
     network: NetworkArgs,
-    memory: Option<u64>,
+    memory: Option<Memory>,
     tile: Option<usize>,
 }
 
@@ -52,6 +54,16 @@ enum Base {
     Name(String),
 }
 
+/// How much memory may be used.
+#[derive(FromPyObject)]
+enum Memory {
+    #[pyo3(transparent)]
+    Bytes(u64),
+    /// A number and its unit.
+    #[pyo3(transparent)]
+    Text(String),
+}
+
 /// The network that looks at pictures, and what does the work.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
@@ -62,6 +74,8 @@ pub struct NetworkArgs {
     device: Option<String>,
     threads: Option<usize>,
     precision: Option<String>,
+    /// What is wrong with arguments already, these and others.
+    problems: Vec<String>,
 }
 
 /// Where a region is: a colour of the map, or a mask.
@@ -84,6 +98,7 @@ fn named<T: Named>(what: &str, text: Option<&str>, problems: &mut Vec<String>) -
 impl NetworkArgs {
     /// The encoder and the device that are chosen; what cannot be is noted.
     pub fn read(self, problems: &mut Vec<String>) -> (EncoderChoice, DeviceChoice) {
+        problems.extend(self.problems);
         let preprocessing = self.preprocessing.and_then(|text| {
             let found = Preprocessing::ALL
                 .into_iter()
@@ -114,7 +129,30 @@ impl NetworkArgs {
     }
 }
 
+impl Memory {
+    /// The bytes; what cannot be is noted.
+    fn read(self, problems: &mut Vec<String>) -> Option<u64> {
+        match self {
+            Memory::Bytes(bytes) => Some(bytes),
+            Memory::Text(text) => impasto_cli::amount(&text)
+                .map_err(|why| problems.push(format!("memory is {text:?}: {why}")))
+                .ok(),
+        }
+    }
+}
+
+/// A folder of models that was named and is not there.
+pub fn missing_folder(encoder: &EncoderChoice) -> Option<Problem> {
+    let path = encoder.models.clone().filter(|folder| !folder.is_dir())?;
+    Some(Problem::Failed(PictureError::Missing { path }.into()))
+}
+
 impl RunArgs {
+    /// What is wrong with arguments already.
+    pub fn problems(&self) -> Vec<String> {
+        self.network.problems.clone()
+    }
+
     /// The recipe before anything is changed about it, and the network of the picture that it is from.
     fn base(&self, problems: &mut Vec<String>) -> (impasto::Recipe, Option<String>) {
         let sources = [
@@ -217,6 +255,7 @@ impl RunArgs {
         let masks = self.style_masks.into_iter().map(|Picked(mask)| mask);
         let (mut encoder, device) = self.network.read(problems);
         encoder.name = encoder.name.or(made_with.map(PathBuf::from));
+        let memory = self.memory.and_then(|memory| memory.read(problems));
         Run {
             recipe,
             chosen,
@@ -236,7 +275,7 @@ impl RunArgs {
             encoder,
             device,
             limits: RunLimits {
-                memory: self.memory,
+                memory,
                 tile: self.tile,
             },
         }

@@ -5,6 +5,7 @@ use crate::process;
 use impasto::job::Source;
 use impasto::picture::{Depth, Filter, Format, SaveOptions, settings_of, write_whole};
 use pyo3::buffer::{Element, PyBuffer};
+use pyo3::exceptions::PyMemoryError;
 use pyo3::prelude::*;
 use pyo3::types::{PyByteArray, PyBytes};
 use std::path::PathBuf;
@@ -39,6 +40,9 @@ impl<'py> FromPyObject<'_, 'py> for Picked {
         Ok(Self(Source::new(path.as_os_str())))
     }
 }
+
+/// Bytes that a pixel takes while a picture is resampled: four channels of f32, in the result and before its second direction.
+const PIXEL_BYTES: u64 = 2 * 16;
 
 /// How samples lie in a buffer.
 #[derive(Clone, Copy)]
@@ -245,9 +249,17 @@ impl Picture {
         Ok(settings_of(&bytes))
     }
 
-    /// The picture resampled, by a bicubic filter.
+    /// The picture resampled, by a bicubic filter. `MemoryError` where the system has not enough.
     fn resized(&self, py: Python<'_>, width: usize, height: usize) -> PyResult<Self> {
         process::enter(py)?;
+        let needed = PIXEL_BYTES
+            .saturating_mul(width as u64)
+            .saturating_mul(height as u64);
+        if impasto::free_memory().is_some_and(|free| needed > free) {
+            return Err(PyMemoryError::new_err(format!(
+                "a picture of {width}×{height} needs {needed} bytes of memory to be made, and there are not as many"
+            )));
+        }
         let resized = py.detach(|| self.picture.resized(width, height, Filter::Bicubic));
         Ok(Self::new(self.name.clone(), resized))
     }

@@ -28,6 +28,13 @@ pub fn enter(py: Python<'_>) -> PyResult<()> {
     }
 }
 
+/// Ends the program that this process is, as Ctrl-C does: after the step of its run. Whether there is such a run; if not,
+/// nothing holds the process. Any thread may ask for it.
+#[pyfunction]
+pub fn stop() -> bool {
+    impasto_cli::stop()
+}
+
 /// Is the program: `call` is its name and arguments, the answer its exit status. Once in a process, on its main thread.
 #[pyfunction]
 pub fn program(py: Python<'_>, call: Vec<OsString>) -> u8 {

@@ -63,7 +63,7 @@ impl Recipe {
     /// The recipe of a run, with everything that was chosen.
     #[staticmethod]
     fn of_run(py: Python<'_>, run: RunArgs) -> PyResult<Self> {
-        let mut problems = Vec::new();
+        let mut problems = run.problems();
         let (recipe, ..) = run.recipe(&mut problems);
         problems.extend(recipe.problems().iter().map(words::of_setting));
         match problems.is_empty() {

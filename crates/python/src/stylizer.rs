@@ -1,7 +1,7 @@
 //! What paints: an encoder, styles and a recipe on a device, for any number of contents.
 
 use crate::error::{Class, of_error, of_everything, of_problems, raise};
-use crate::order::RunArgs;
+use crate::order::{RunArgs, missing_folder};
 use crate::painting::Painting;
 use crate::picture::Picked;
 use crate::process;
@@ -45,12 +45,13 @@ type Losses<'py> = (Vec<(String, f64, f64)>, f64, Bound<'py, PyByteArray>);
 
 #[pymethods]
 impl Stylizer {
-    /// Checks everything and prepares it. `content` is one that is to be painted first, if it is known already; `identified`
-    /// readies it to say what results are made from.
+    /// Checks everything and prepares it. Styles are `None` if they cannot be read, which is among the problems of `run`.
+    /// `content` is one that is to be painted first, if it is known already; `identified` readies it to say what results are
+    /// made from.
     #[new]
     fn new(
         py: Python<'_>,
-        styles: Vec<(Picked, f32)>,
+        styles: Option<Vec<(Picked, f32)>>,
         run: RunArgs,
         content: Option<Picked>,
         identified: bool,
@@ -58,7 +59,9 @@ impl Stylizer {
         process::enter(py)?;
         let mut lines = Vec::new();
         let run = run.read(&mut lines);
+        let are_read = styles.is_some();
         let styles: Vec<(Source, f32)> = styles
+            .unwrap_or_default()
             .into_iter()
             .map(|(Picked(source), weight)| (source, weight))
             .collect();
@@ -70,7 +73,8 @@ impl Stylizer {
                 ));
             }
         }
-        if styles.is_empty() && run.regions.styles.is_empty() && run.recipe.method.needs_styles() {
+        let has_none = are_read && styles.is_empty() && run.regions.styles.is_empty();
+        if has_none && run.recipe.method.needs_styles() {
             lines.push("style is missing: name a painting, or one of impasto.styles()".into());
         }
         let content = content.map(|Picked(source)| source);
@@ -230,9 +234,12 @@ impl Stylizer {
             strict: true,
             record: None,
         };
+        let missing = missing_folder(&order.run.encoder);
         let mut draft: Draft = order.check();
-        if !is_good {
-            return Err(draft.problems());
+        if !is_good || missing.is_some() {
+            let mut problems = draft.problems();
+            problems.extend(missing);
+            return Err(problems);
         }
         let run = draft.run().ordered().clone();
         let mut job = draft.prepare(None)?;
@@ -250,7 +257,7 @@ impl Stylizer {
         is_good: bool,
         identified: bool,
     ) -> Result<Self, Vec<Problem>> {
-        let mut problems = Vec::new();
+        let mut problems: Vec<Problem> = missing_folder(&run.encoder).into_iter().collect();
         let checked = run.check(&mut problems);
         let opened = job::open_styles(&styles, &mut problems);
         if !problems.is_empty() || !is_good {

@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import threading
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import _checks
+from .._errors import InvalidError
 from .._look import Encoder
 from .._picture import Picture
 from .._recipe import Recipe
@@ -29,6 +31,54 @@ _BLOCKS = (2, 2, 4, 4, 4)
 def encoder() -> Encoder:
     """The network of the courses: vgg19 if it is installed, else the one that comes along."""
     return Encoder()
+
+
+class Tensor(np.ndarray):
+    """An array with those methods of torch's tensors that the courses call on pictures; devices are impasto's matter."""
+
+    def clone(self) -> Tensor:
+        """Another one of the same values."""
+        return self.copy()
+
+    def detach(self) -> Tensor:
+        """Itself."""
+        return self
+
+    def to(self, *arguments: Any, **keywords: Any) -> Tensor:
+        """Itself, whatever the device."""
+        del arguments, keywords
+        return self
+
+    def cpu(self) -> Tensor:
+        """Itself."""
+        return self
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Itself: gradients are impasto's matter, too."""
+        del requires_grad
+        return self
+
+    def numpy(self) -> Array:
+        """A plain array of the same values."""
+        return np.array(self)
+
+
+def absent(module: str, instead: Mapping[str, str]) -> Callable[[str], Any]:
+    """The `__getattr__` of a course's module: of names of the course that are not here it says what takes their place."""
+
+    def lookup(name: str) -> Any:
+        if name in instead:
+            # As an AttributeError, `from … import` would drop what it says.
+            raise ImportError(f"{module} has no {name}: {instead[name]}", name=module)
+        raise AttributeError(f"module {module!r} has no attribute {name!r}")
+
+    return lookup
+
+
+def need(call: str, *given: Any) -> None:
+    """Refuses a call that leaves out what the course takes from its globals."""
+    if any(one is None for one in given):
+        raise InvalidError(f"here it takes what the course has in globals: {call}")
 
 
 def batch(picture: PictureLike, layout: str = "hwc") -> Array:
@@ -197,8 +247,7 @@ class Variable:
 
 def show(image: Any, title: str | None = None) -> None:
     """Draws a picture into the present axes. Needs matplotlib."""
-    import matplotlib.pyplot as plt
-
+    plt = _checks.module("matplotlib.pyplot", "imshow", has="imshow")
     plt.imshow(picture_of(image).numpy())
     if title:
         plt.title(title)

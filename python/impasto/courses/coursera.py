@@ -8,7 +8,7 @@ assignment's later editions have it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -32,6 +32,7 @@ __all__ = [
     "compute_layer_style_cost",
     "compute_style_cost",
     "generate_noise_image",
+    "get_layer_outputs",
     "gram_matrix",
     "model_nn",
     "tensor_to_image",
@@ -50,8 +51,25 @@ STYLE_LAYERS = [
 ]
 
 
+def get_layer_outputs(vgg: Any, layer_names: Sequence[tuple[str, float]]) -> Callable[[Any], list[Array]]:
+    """What looks through layers, named with their weights as `STYLE_LAYERS` are: a function of an image in 0..1, to a list of
+    activations `[1, n_H, n_W, n_C]`. `vgg` is the network, which impasto chooses."""
+    del vgg
+    names = [name for name, _ in layer_names]
+
+    def look(image: Any) -> list[Array]:
+        seen = _common.features(image, names)
+        return [seen[name] for name in names]
+
+    return look
+
+
 def _last(output: Any) -> Array:
-    return np.asarray(output[-1] if isinstance(output, (list, tuple)) else output)
+    """The content's activations: those of the last layer, of a list or an array of several."""
+    array = np.asarray(output[-1] if isinstance(output, (list, tuple)) else output)
+    while array.ndim > 4:
+        array = array[-1]
+    return array
 
 
 def compute_content_cost(content_output: Any, generated_output: Any) -> float:
@@ -111,9 +129,11 @@ def generate_noise_image(content_image: Any, noise_ratio: float = 0.6, seed: int
 
 
 def train_step(
-    generated_image: Variable, content_image: Any, style_image: Any, alpha: float = 10, beta: float = 40
+    generated_image: Variable, content_image: Any = None, style_image: Any = None, alpha: float = 10, beta: float = 40
 ) -> float:
-    """Takes a step of Adam on a `Variable`, and returns the cost before it. The assignment takes the pictures from its globals."""
+    """Takes a step of Adam on a `Variable`, and returns the cost before it. The assignment takes the pictures from its globals,
+    and here they are needed."""
+    _common.need("train_step(generated_image, content_image, style_image)", content_image, style_image)
     style = _common.picture_of(style_image)
     losses = generated_image.take(RECIPE, content_image, style, "hwc", content_weight=alpha, style_weight=beta)
     return sum(losses.values())

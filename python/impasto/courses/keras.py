@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import _checks
 from .._picture import load_img as _load_img
 from .._stylize import stylize
 from . import _common
@@ -38,6 +39,19 @@ content_layers = ["block5_conv2"]
 style_layers = ["block1_conv1", "block2_conv1", "block3_conv1", "block4_conv1", "block5_conv1"]
 num_content_layers = len(content_layers)
 num_style_layers = len(style_layers)
+
+
+__getattr__ = _common.absent(
+    __name__,
+    {
+        "load_and_process_img": "load_img reads a picture, and run_style_transfer takes it as it is",
+        "deprocess_img": "run_style_transfer returns a picture of uint8",
+        "get_model": "impasto.Encoder() is the network, and impasto.Encoder().features(image, layers) what it sees",
+        "get_feature_representations": "impasto.Encoder().features(image, layers) is what layers see",
+        "compute_loss": "impasto.loss(image, content, style, recipe=\"keras-eager\") is the loss and its terms",
+        "compute_grads": "impasto.loss(image, content, style, recipe=\"keras-eager\", grad=True) is the gradient, too",
+    },
+)
 
 
 def load_img(path_to_img: PictureLike) -> Array:
@@ -91,8 +105,7 @@ def run_style_transfer(
 
 def show_results(best_img: Any, content_path: PictureLike, style_path: PictureLike, show_large_final: bool = True) -> None:
     """Draws content, style and result. Needs matplotlib."""
-    import matplotlib.pyplot as plt
-
+    plt = _checks.module("matplotlib.pyplot", "show_results", has="imshow")
     plt.figure(figsize=(10, 5))
     for place, (path, title) in enumerate(((content_path, "Content Image"), (style_path, "Style Image")), 1):
         plt.subplot(1, 2, place)

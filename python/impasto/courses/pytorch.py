@@ -3,7 +3,7 @@
 Tensors are NumPy arrays, `[1, 3, h, w]` of float32 in 0..1; tensors of torch are taken as well.
 
     content_img, style_img = image_loader("@lake"), image_loader("@swirls")
-    output = run_style_transfer(content_img, style_img, content_img.copy())
+    output = run_style_transfer(content_img, style_img, content_img.clone())
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import _checks
 from .._errors import InvalidError
 from .._picture import Picture
 from .._stylize import stylize
@@ -50,12 +51,23 @@ cnn = None
 """Stands for the network, which impasto chooses."""
 
 
+__getattr__ = _common.absent(
+    __name__,
+    {
+        "get_style_model_and_losses": "impasto.loss(image, content, style, recipe=\"pytorch\") is the loss and its terms",
+        "get_input_optimizer": "run_style_transfer has the tutorial's L-BFGS in it",
+        "Normalization": "the network does that itself",
+    },
+)
+
+
 def image_loader(image_name: PictureLike, imsize: int = imsize) -> Array:
     """Reads a picture with a short side of `imsize` pixels: `[1, 3, h, w]` of float32 in 0..1. Content and style of the tutorial
     have one size; here they need not."""
     picture = Picture(image_name)
-    scale = imsize / min(picture.size)
-    return _common.batch(picture.resized(size=(round(picture.width * scale), round(picture.height * scale))), "chw")
+    scale = _checks.whole(1, 32768)("imsize", imsize) / min(picture.size)
+    size = (max(1, round(picture.width * scale)), max(1, round(picture.height * scale)))
+    return _common.batch(picture.resized(size=size), "chw").view(_common.Tensor)
 
 
 def imshow(tensor: Any, title: str | None = None) -> None:

@@ -66,6 +66,16 @@ epochs = 10
 steps_per_epoch = 100
 
 
+__getattr__ = _common.absent(
+    __name__,
+    {
+        "vgg_layers": "StyleContentModel(style_layers, content_layers) looks through the layers, and impasto.Encoder() at any",
+        "opt": "train_step has the tutorial's Adam in it",
+        "extractor": "make it by StyleContentModel(style_layers, content_layers)",
+    },
+)
+
+
 def load_img(path_to_img: PictureLike, max_dim: int = 512) -> Array:
     """Reads a picture with a long side of 512 px: `[1, h, w, 3]` of float32 in 0..1."""
     return _common.batch(_load_img(path_to_img, max_dim))
@@ -112,10 +122,13 @@ class StyleContentModel:
 
 def style_content_loss(
     outputs: Mapping[str, Mapping[str, Array]],
-    style_targets: Mapping[str, Array],
-    content_targets: Mapping[str, Array],
+    style_targets: Mapping[str, Array] | None = None,
+    content_targets: Mapping[str, Array] | None = None,
 ) -> float:
-    """The weighted means of squared differences, over the number of layers. The tutorial takes the targets from its globals."""
+    """The weighted means of squared differences, over the number of layers. The tutorial takes the targets from its globals, and
+    here they are needed."""
+    _common.need("style_content_loss(outputs, style_targets, content_targets)", style_targets, content_targets)
+    assert style_targets is not None and content_targets is not None
     style = sum(float(np.mean((output - style_targets[name]) ** 2)) for name, output in outputs["style"].items())
     content = sum(float(np.mean((output - content_targets[name]) ** 2)) for name, output in outputs["content"].items())
     return style * style_weight / len(outputs["style"]) + content * content_weight / len(outputs["content"])
@@ -143,15 +156,17 @@ def _options(weights: Mapping[str, float], style: Sequence[str], content: Sequen
 
 def train_step(
     image: Variable,
-    content_image: Any,
-    style_image: Any,
+    content_image: Any = None,
+    style_image: Any = None,
     *,
     style_weight: float = style_weight,
     content_weight: float = content_weight,
     total_variation_weight: float = total_variation_weight,
     extractor: StyleContentModel | None = None,
 ) -> float:
-    """Takes a step of Adam on a `Variable`, and returns the loss before it. The tutorial takes the pictures from its globals."""
+    """Takes a step of Adam on a `Variable`, and returns the loss before it. The tutorial takes the pictures from its globals, and
+    here they are needed."""
+    _common.need("train_step(image, content_image, style_image), with image = Variable(content_image)", content_image, style_image)
     model = extractor or StyleContentModel(style_layers, content_layers)
     weights = {
         "style_weight": style_weight,

@@ -56,11 +56,12 @@ def load_image(img_path: PictureLike, max_size: int = 400, shape: tuple[int, int
     """Reads a picture, its long side at most `max_size` pixels, or of height and width `shape`: `[1, 3, h, w]`, normalised."""
     picture = Picture(img_path)
     if shape is not None:
-        picture = picture.resized(size=(int(shape[1]), int(shape[0])))
+        height, width = shape
+        picture = picture.resized(size=(width, height))
     elif max(picture.size) > max_size:
         picture = picture.resized(max_size)
     array = (_common.batch(picture) - _MEAN) / _DEVIATION
-    return array.transpose(0, 3, 1, 2)
+    return array.transpose(0, 3, 1, 2).view(_common.Tensor)
 
 
 def im_convert(tensor: Any) -> Array:
