@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import operator
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -162,7 +162,7 @@ def existing(name: str, value: Any) -> str:
 def several(name: str, value: Any) -> Iterable[Any]:
     """Several pictures: a list or whatever gives them one by one, but not one picture, whose rows or letters these would be."""
     is_one = isinstance(value, (str, bytes, bytearray, memoryview, os.PathLike)) or hasattr(value, "getbands")
-    if is_one or getattr(value, "ndim", 4) < 4 or isinstance(value, Mapping) or not isinstance(value, Iterable):
+    if is_one or getattr(value, "ndim", 4) < 4 or not isinstance(value, Iterable):
         raise wrong(name, value, "a list of pictures")
     return value
 
