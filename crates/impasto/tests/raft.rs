@@ -6,7 +6,7 @@ use impasto::device::{Choice, Kind, open};
 use impasto::nets::RaftSpec;
 use impasto::video::{Estimator, Raft};
 use impasto_flow::Frame;
-use impasto_testing::Folder;
+use impasto_testing::{Folder, Tolerance, assert_close};
 use impasto_weights::{Checkpoint, Precision, write_safetensors};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -43,12 +43,8 @@ fn flow_is_that_of_pytorch() {
         let raft = raft(kind);
         let [a, b] = ["a", "b"].map(|name| raft.look(&frame(&recorded, name)).unwrap());
         let flow = raft.flow(&a, &b).unwrap();
-        assert_eq!(flow.data().len(), expected.len());
-        let apart = flow.data().iter().zip(expected);
-        let apart = apart.map(|(got, expected)| (got - expected).abs());
-        let most = apart.fold(0.0, f32::max);
-        let nowhere = flow.data().iter().any(|value| !value.is_finite());
-        assert!(most < 2e-3 && !nowhere, "{kind:?}: {most} px apart");
+        let tolerance = Tolerance::absolute(2e-3);
+        assert_close(&format!("{kind:?}"), flow.data(), expected, tolerance);
     }
 }
 

@@ -127,15 +127,20 @@ fn losses_gradients_and_ten_steps_agree_with_pytorch() {
         let mut stylizer = compared(&encoder, settings);
         let run = stylizer.stylize(&recorded("content"), &mut Ignore).unwrap();
         let losses = numbers["run"].as_array().unwrap();
+        // Steps 7 and 8 of the tiny network are .2 % apart: its few channels have neighbours that are nearly as near.
+        let (later, least) = match text {
+            "vgg19" => (1e-3, 50.0),
+            _ => (5e-3, 40.0),
+        };
         assert_eq!(run.report.steps.len(), losses.len());
         for (step, loss) in run.report.steps.iter().zip(losses) {
             let case = format!("{text}: the loss of step {}", step.step);
-            let tolerance = Tolerance::relative(if step.step == 1 { 1e-4 } else { 5e-3 });
+            let tolerance = Tolerance::relative(if step.step == 1 { 1e-4 } else { later });
             failures.check(near(&case, step.total, loss.as_f64().unwrap(), tolerance));
         }
         let wanted = &tensors.tensors["result"].values;
         let near = decibels(text, run.picture.rgb(), wanted);
-        failures.check(match near >= 40.0 {
+        failures.check(match near >= least {
             true => Ok(()),
             false => Err(format!(
                 "{text}: the picture is {near:.1} dB from PyTorch's"
@@ -433,7 +438,7 @@ fn a_mask_says_where_the_photo_counts() {
     };
     let (all, left) = (content(None), content(Some(mask(1.0, 0.0))));
     let nowhere = content(Some(mask(0.0, 0.0)));
-    assert_ne!(left, all);
+    assert!(left < 0.5 * all, "{left} of {all}");
     assert_eq!(nowhere, 0.0);
 }
 

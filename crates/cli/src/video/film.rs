@@ -26,7 +26,7 @@ use impasto::job::{self, Order, Outputs, sha256};
 use impasto::keyframes::Turn;
 use impasto::picture::{Format, SaveOptions};
 use impasto::video::{Animator, Estimator, Painters, Settings};
-use impasto::{FilmPage, Picture};
+use impasto::{FilmPage, Picture, free_memory};
 use impasto_video::{Frame, Info, Sink, Source, Time, WriteOptions};
 use std::path::{Path, PathBuf};
 
@@ -93,20 +93,28 @@ pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
             "--workers goes with films alone: without --watch, --stereo, --report, --fps, keyframes, masks that move, and pipes",
         );
     }
-    let workers = match (alone, asked.workers, run.device.kind) {
-        (true, ..) => 1,
-        (_, Some(workers), _) => workers,
-        // Beyond some threads another shot gains more than more threads for one. Graphics cards paint one after the other.
-        (_, None, Kind::Auto | Kind::Cpu) => (available() / THREADS_EACH).max(1),
-        (_, None, _) => 1,
+    // Graphics cards paint one after the other, and a build that knows them may take one by itself.
+    let on_cpu = match run.device.kind {
+        Kind::Cpu => true,
+        Kind::Auto => !cfg!(feature = "gpu"),
+        _ => false,
+    };
+    let threads = run.device.threads.unwrap_or_else(available);
+    let workers = match (alone, asked.workers) {
+        (true, _) => 1,
+        (_, Some(workers)) => workers,
+        // Beyond some threads another shot gains more than more threads for one.
+        (_, None) if on_cpu => (threads / THREADS_EACH).max(1),
+        (_, None) => 1,
     };
     if workers > 1 {
-        let threads = run.device.threads.unwrap_or_else(available);
-        run.device.threads = Some(threads.div_ceil(workers));
-        run.device.kind = match run.device.kind {
-            Kind::Auto => Kind::Cpu,
-            kind => kind,
-        };
+        // Each has its share.
+        if on_cpu {
+            run.device.threads = Some(threads.div_ceil(workers));
+        }
+        let memory = run.limits.memory;
+        let memory = memory.or_else(|| free_memory().map(|free| free / 10 * 9));
+        run.limits.memory = memory.map(|bytes| bytes / workers as u64);
     }
     let threads = run.device.threads;
     let order = Order {

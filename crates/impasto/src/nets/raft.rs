@@ -69,7 +69,17 @@ struct Walk<'w, 'f> {
     normed: bool,
 }
 
-impl Walk<'_, '_> {
+impl<'w, 'f> Walk<'w, 'f> {
+    /// An empty graph for a part.
+    fn new(tensors: &'w Tensors<'f>, part: &'static str, normed: bool) -> Self {
+        Self {
+            tensors,
+            part,
+            graph: GraphSpec::new(),
+            normed,
+        }
+    }
+
     /// The convolution of a name, of what has so many channels.
     fn read(&self, name: &str, inputs: usize, stride: usize) -> Result<Convolution, NetError> {
         let names = ["weight", "bias"].map(|part| format!("{}.{name}.{part}", self.part));
@@ -181,14 +191,8 @@ const TANH: Activation = Activation::Tanh {
 };
 
 fn features(tensors: &Tensors<'_>) -> Result<GraphSpec, NetError> {
-    let mut graph = GraphSpec::new();
-    let picture = graph.input("picture", Kind::Map(3));
-    let mut walk = Walk {
-        tensors,
-        part: "fnet",
-        graph,
-        normed: true,
-    };
+    let mut walk = Walk::new(tensors, "fnet", true);
+    let picture = walk.graph.input("picture", Kind::Map(3));
     let x = walk.trunk(picture)?;
     let (x, _) = walk.conv(x, "conv2", 1)?;
     walk.graph.output(x);
@@ -197,14 +201,8 @@ fn features(tensors: &Tensors<'_>) -> Result<GraphSpec, NetError> {
 
 /// The encoder of the first frame, whose last convolution makes the hidden state and the context, one behind the other.
 fn context(tensors: &Tensors<'_>) -> Result<GraphSpec, NetError> {
-    let mut graph = GraphSpec::new();
-    let picture = graph.input("picture", Kind::Map(3));
-    let mut walk = Walk {
-        tensors,
-        part: "cnet",
-        graph,
-        normed: false,
-    };
+    let mut walk = Walk::new(tensors, "cnet", false);
+    let picture = walk.graph.input("picture", Kind::Map(3));
     let (x, channels) = walk.trunk(picture)?;
     let last = walk.read("conv2", channels, 1)?;
     let hidden = hidden(tensors)?.min(last.outputs);
@@ -236,17 +234,11 @@ fn update(tensors: &Tensors<'_>) -> Result<GraphSpec, NetError> {
     let read = tensors.shape("update_block.gru.convz.weight");
     let read = read.and_then(|shape| shape.get(1)).copied().unwrap_or(0);
     let context = read.saturating_sub(state + motion);
-    let mut graph = GraphSpec::new();
-    let hidden = (graph.input("hidden", Kind::Map(state)), state);
-    let context = (graph.input("context", Kind::Map(context)), context);
-    let seen = graph.input("correlations", Kind::Map(RaftSpec::SEEN));
-    let flow = (graph.input("flow", Kind::Map(2)), 2);
-    let mut walk = Walk {
-        tensors,
-        part: "update_block",
-        graph,
-        normed: false,
-    };
+    let mut walk = Walk::new(tensors, "update_block", false);
+    let hidden = (walk.graph.input("hidden", Kind::Map(state)), state);
+    let context = (walk.graph.input("context", Kind::Map(context)), context);
+    let seen = walk.graph.input("correlations", Kind::Map(RaftSpec::SEEN));
+    let flow = (walk.graph.input("flow", Kind::Map(2)), 2);
     let mut known = [(seen, RaftSpec::SEEN), flow];
     for (at, name) in [(0, "convc1"), (1, "convf1"), (1, "convf2")] {
         let x = walk.conv(known[at], &format!("encoder.{name}"), 1)?;
