@@ -4,6 +4,7 @@
             and with the optimal-transport map between two Gaussians (Peyré and Cuturi 2019, arXiv 1803.00567, remark 2.31)
     adain   Huang and Belongie 2017, arXiv 1703.06868
     johnson Johnson et al. 2016, arXiv 1603.08155, in the form of instance norms, nearest enlargement and reflected borders
+    inception, mobile, coded    the two style predictors and the transfer network of Ghiasi et al. 2017, arXiv 1705.06830
 
 Pictures are [3, h, w], RGB 0..1, their sides multiples of all strides. Weights are {name: tensor} under the names that files
 of these networks have. Nothing here was taken from the program that is compared, and nothing is fast.
@@ -165,3 +166,122 @@ def johnson(weights, picture, blocks):
         x = F.interpolate(x[None], scale_factor=2, mode="nearest")[0]
         x = F.relu(norm(conv(x, f"deconv{number}"), f"in{number + 3}"))
     return conv(x, "deconv3") / 255
+
+
+# The blocks of Inception-v3 up to Mixed_6e, as its paper has them (Szegedy et al. 2016, arXiv 1512.00567, figures 5, 6 and 10),
+# each a list of branches; a number is the stride of a 3x3 convolution without borders.
+SQUARES = (("0a_1x1",), ("0a_1x1", "0b_5x5"), ("0a_1x1", "0b_3x3", "0c_3x3"), ("mean", "0b_1x1"))
+LINES = (
+    ("0a_1x1",),
+    ("0a_1x1", "0b_1x7", "0c_7x1"),
+    ("0a_1x1", "0b_7x1", "0c_1x7", "0d_7x1", "0e_1x7"),
+    ("mean", "0b_1x1"),
+)
+INCEPTION = (
+    ("5b", SQUARES),
+    ("5c", (SQUARES[0], ("0b_1x1", "Conv_1_0c_5x5"), SQUARES[2], SQUARES[3])),
+    ("5d", SQUARES),
+    ("6a", (("1a_1x1",), ("0a_1x1", "0b_3x3", "1a_1x1"), ("max",))),
+    ("6b", LINES),
+    ("6c", LINES),
+    ("6d", LINES),
+    ("6e", LINES),
+)
+# Blocks of MobileNetV2 (Sandler et al. 2018, arXiv 1801.04381, table 2) and the strides of their depthwise convolutions.
+MOBILE_STRIDES = (1, 2, 1, 2, 1, 1, 2, 1, 1, 1, 1, 1, 1, 2, 1, 1, 1)
+
+
+def same(x, kernel, stride):
+    """TensorFlow's SAME: so much on both sides that there are ceil(n / stride) places, the odd one behind."""
+    margins = []
+    for side, size in zip((x.shape[-1], x.shape[-2]), (kernel[1], kernel[0])):
+        whole = max((-(-side // stride) - 1) * stride + size - side, 0)
+        margins += [whole // 2, whole - whole // 2]
+    return F.pad(x, margins)
+
+
+def slim(weights, x, scope, stride=1, padded=True, depthwise=False, relu=True):
+    """A convolution of TensorFlow's Slim [h, w, in, out] and its batch norm, which may lack a scale, and a ReLU up to 6."""
+    kernel = weights[f"{scope}/{'depthwise_' if depthwise else ''}weights"]
+    kernel = kernel.permute(2, 3, 0, 1) if depthwise else kernel.permute(3, 2, 0, 1)
+    x = same(x[None], kernel.shape[2:], stride) if padded else x[None]
+    x = F.conv2d(x, kernel, stride=stride, groups=len(kernel) if depthwise else 1)
+    mean, variance, shift = (weights[f"{scope}/BatchNorm/{part}"] for part in ("moving_mean", "moving_variance", "beta"))
+    scale = weights.get(f"{scope}/BatchNorm/gamma")
+    x = F.batch_norm(x, mean, variance, scale, shift, eps=1e-3)[0]
+    return x.clamp(0, 6) if relu else x
+
+
+def inception(weights, picture):
+    """The code of a style's picture by the predictor of Ghiasi et al. 2017 (arXiv 1705.06830)."""
+    def scope_of(name):
+        return name if name.startswith("Conv") else f"Conv2d_{name}"
+
+    def step(x, scope, name):
+        if name == "mean":
+            return F.avg_pool2d(x[None], 3, 1, 1, count_include_pad=False)[0]
+        if name == "max":
+            return F.max_pool2d(x[None], 3, 2)[0]
+        bare = name == "1a_1x1"
+        return slim(weights, x, f"{scope}/{scope_of(name)}", 2 if bare else 1, not bare)
+
+    x = slim(weights, picture, "InceptionV3/Conv2d_1a_3x3", 2, False)
+    x = slim(weights, x, "InceptionV3/Conv2d_2a_3x3", 1, False)
+    x = slim(weights, x, "InceptionV3/Conv2d_2b_3x3")
+    x = F.max_pool2d(x[None], 3, 2)[0]
+    x = slim(weights, x, "InceptionV3/Conv2d_3b_1x1", 1, False)
+    x = slim(weights, x, "InceptionV3/Conv2d_4a_3x3", 1, False)
+    x = F.max_pool2d(x[None], 3, 2)[0]
+    for block, branches in INCEPTION:
+        made = []
+        for number, names in enumerate(branches):
+            y = x
+            for name in names:
+                y = step(y, f"InceptionV3/Mixed_{block}/Branch_{number}", name)
+            made.append(y)
+        x = torch.cat(made)
+    return x.mean((1, 2)) @ weights["Conv/weights"][0, 0] + weights["Conv/biases"]
+
+
+def mobile(weights, picture):
+    """The code of a style's picture by the predictor for telephones."""
+    x = slim(weights, picture, "MobilenetV2/Conv", 2)
+    for block, stride in enumerate(MOBILE_STRIDES):
+        scope = "MobilenetV2/expanded_conv" + (f"_{block}" if block else "")
+        y = slim(weights, x, f"{scope}/expand") if block else x
+        y = slim(weights, y, f"{scope}/depthwise", stride, depthwise=True)
+        y = slim(weights, y, f"{scope}/project", relu=False)
+        x = x + y if y.shape == x.shape else y
+    x = slim(weights, x, "MobilenetV2/Conv_1").mean((1, 2))
+    return x @ weights["mobilenet_conv/Conv/weights"][0, 0] + weights["mobilenet_conv/Conv/biases"]
+
+
+def coded(weights, picture, code, blocks):
+    """The picture of the transfer network of Ghiasi et al. for a code, with so many residual blocks."""
+    def conv(x, scope, stride=1):
+        kernel = weights[f"{scope}/weights"].permute(3, 2, 0, 1)
+        x = F.pad(x[None], (kernel.shape[-1] // 2,) * 4, mode="reflect")
+        return F.conv2d(x, kernel, stride=stride)[0]
+
+    def norm(x, scope):
+        def of(part):
+            base = f"style_params/{scope}/StyleNorm/{part}"
+            return (code @ weights[f"{base}/weights"][0, 0] + weights[f"{base}/biases"])[:, None, None]
+
+        return F.instance_norm(x[None], eps=1e-5)[0] * of("Conv_1") + of("Conv")
+
+    x = picture
+    for number, stride in ((1, 1), (2, 2), (3, 2)):
+        scope = f"transformer/contract/conv{number}"
+        batch = (weights[f"{scope}/BatchNorm/{part}"] for part in ("moving_mean", "moving_variance", "beta"))
+        mean, variance, shift = batch
+        x = F.relu(F.batch_norm(conv(x, scope, stride)[None], mean, variance, None, shift, eps=1e-3)[0])
+    for number in range(1, blocks + 1):
+        first, second = (f"transformer/residual/residual{number}/conv{part}" for part in (1, 2))
+        x = x + norm(conv(F.relu(norm(conv(x, first), first)), second), second)
+    for number in (1, 2):
+        scope = f"transformer/expand/conv{number}/conv"
+        x = F.interpolate(x[None], scale_factor=2, mode="nearest")[0]
+        x = F.relu(norm(conv(x, scope), scope))
+    scope = "transformer/expand/conv3/conv"
+    return torch.sigmoid(norm(conv(x, scope), scope))

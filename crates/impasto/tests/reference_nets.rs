@@ -5,11 +5,13 @@
 mod vectors;
 
 use impasto::compute::{Device, TapRequest};
-use impasto::nets::Model;
+use impasto::nets::{Ghiasi, Model};
 use impasto::recipe::{MethodName, MethodSettings, Strength, StyleSize, Transform, Wct};
 use impasto::{Ignore, Networks, OutputSize, PainterSpec, Picture, Recipe, Style, Stylizer};
-use impasto_testing::{Tolerance, assert_close};
-use std::path::PathBuf;
+use impasto_testing::{Folder, Tolerance, assert_close};
+use impasto_weights::{Limits, WeightsFile};
+use serde_json::json;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use vectors::{Vectors, devices};
 
@@ -150,4 +152,98 @@ fn a_network_of_johnsons_form_is_that_of_pytorch() {
         let case = format!("johnson on {}", device.describe());
         assert_close(&case, made.rgb(), &expected, Tolerance::absolute(1e-4));
     }
+}
+
+#[test]
+fn the_arbitrary_network_is_that_of_its_paper_with_either_predictor() {
+    let vectors = vectors();
+    for (network, least) in [("inception", 43), ("mobile", 1)] {
+        let folder = golden(&format!("ghiasi-{network}"));
+        let Model::Ghiasi(net) = Model::open(&folder).unwrap() else {
+            panic!("another family");
+        };
+        assert_eq!((net.code, net.least), (5, least));
+        for device in devices() {
+            let (shape, style) = vectors.planes("ghiasi.style");
+            let style = device.upload(&style, &shape).unwrap();
+            let predictor = device.graph(&net.predictor).unwrap();
+            let code = &predictor.run(&[&style], None).unwrap()[0];
+            let (_, expected) = vectors.get(&format!("ghiasi.{network}.code"));
+            let case = format!("{network} on {}", device.describe());
+            let made = device.download(code).unwrap();
+            assert_close(
+                &case,
+                &made,
+                expected,
+                Tolerance::of_greatest(1e-4, expected),
+            );
+            // From the code of PyTorch on.
+            let code = device.upload(expected, &[net.code]).unwrap();
+            let (shape, content) = vectors.planes("content");
+            let content = device.upload(&content, &shape).unwrap();
+            let transfer = device.graph(&net.transfer.graph()).unwrap();
+            let made = &transfer.run(&[&content, &code], None).unwrap()[0];
+            let (shape, expected) = vectors.get(&format!("ghiasi.{network}"));
+            assert_eq!(made.shape(), shape.as_slice());
+            let made = device.download(made).unwrap();
+            assert_close(&case, &made, expected, Tolerance::absolute(1e-4));
+        }
+    }
+}
+
+#[test]
+fn a_predictor_without_borders_sees_small_pictures_enlarged() {
+    let device = &devices()[0];
+    let strength = Strength { alpha: 0.5 };
+    for network in ["ghiasi-inception", "ghiasi-mobile"] {
+        let method = MethodSettings::Ghiasi(strength);
+        // Styles are shown 24 pixels long here.
+        let made = painted(device, network, method, &[("style", 1.0), ("other", 1.0)]);
+        assert_eq!((made.width(), made.height()), (24, 16));
+        assert!(made.rgb().iter().all(|value| (0.0..=1.0).contains(value)));
+    }
+}
+
+/// A network of one file as TensorFlow.js has it: names and shapes as JSON, numbers in files beside it.
+fn as_tensorflow_js(file: &Path, folder: &Folder, name: &str) {
+    let limits = Limits::default();
+    let file = WeightsFile::open(file, &limits).unwrap();
+    let (mut weights, mut shard) = (Vec::new(), Vec::new());
+    for tensor in file.tensors() {
+        let read = file.read(tensor.name).unwrap();
+        let bytes = read.values.iter().flat_map(|value| value.to_le_bytes());
+        shard.extend(bytes);
+        weights.push(json!({"name": tensor.name, "shape": read.shape, "dtype": "float32"}));
+    }
+    let shards = [format!("{name}-shard1of2"), format!("{name}-shard2of2")];
+    let (first, second) = shard.split_at(4 * (shard.len() / 8));
+    folder.write(&shards[0], first);
+    folder.write(&shards[1], second);
+    let manifest = json!({"weightsManifest": [{"paths": shards, "weights": weights}]});
+    folder.write(format!("{name}.json"), manifest.to_string());
+}
+
+#[test]
+fn both_networks_are_read_from_files_of_tensorflow_js() {
+    let folder = Folder::new();
+    for part in ["predictor", "transfer"] {
+        let file = golden("ghiasi-inception").join(format!("{part}.safetensors"));
+        as_tensorflow_js(&file, &folder, part);
+    }
+    let open = |path: &Path| match Model::open(path).unwrap() {
+        Model::Ghiasi(net) => net,
+        other => panic!("it is {}", other.title()),
+    };
+    let (made, plain) = (open(folder.path()), open(&golden("ghiasi-inception")));
+    let numbers = |net: &Ghiasi| -> Vec<f32> {
+        let nodes = net.predictor.nodes.iter();
+        nodes
+            .flat_map(|node| node.op.numbers())
+            .flatten()
+            .copied()
+            .collect()
+    };
+    assert!(numbers(&made).len() > 1000);
+    assert_eq!(numbers(&made), numbers(&plain));
+    assert_eq!(made.transfer.outline(), plain.transfer.outline());
 }

@@ -37,17 +37,90 @@ pub(super) fn convolution(
     })
 }
 
-/// Reads a linear map from `inputs` numbers to `outputs`.
+/// Reads a linear map from `inputs` numbers, or as many as it reads, to `outputs`: a convolution of a single place.
 pub(super) fn linear(
     tensors: &Tensors<'_>,
     [weight, bias]: [&str; 2],
-    inputs: usize,
+    layout: Layout,
+    inputs: Option<usize>,
     outputs: usize,
 ) -> Result<Linear, NetError> {
+    let Filters { shape, values } = tensors.filters(weight, layout)?;
+    let expected = [outputs, inputs.unwrap_or(shape[1]), 1, 1];
+    if shape != expected {
+        let got = tensors.shape(weight).unwrap_or_default();
+        let expected = format!("a map from {} numbers to {outputs}", expected[1]);
+        return Err(tensors.misfit(weight, got, expected));
+    }
     Ok(Linear {
-        weight: tensors.matrix(weight, outputs, inputs)?.into(),
+        weight: values.into(),
         bias: tensors.bias(Some(bias), outputs)?.into(),
     })
+}
+
+/// A batch norm as it is when nothing is learned: `(x − mean)/√(variance + ε)·scale + shift`.
+pub(super) struct Batch {
+    factors: Vec<f32>,
+    means: Vec<f32>,
+    shifts: Vec<f32>,
+}
+
+impl Batch {
+    /// Reads one of so many channels, by the names of its mean, its variance, its scale, if it has one, and its shift.
+    pub(super) fn read(
+        tensors: &Tensors<'_>,
+        [mean, variance, shift]: [&str; 3],
+        scale: Option<&str>,
+        epsilon: f32,
+        channels: usize,
+    ) -> Result<Self, NetError> {
+        let variances = tensors.vector(variance, channels)?;
+        let scales = match scale {
+            Some(scale) => tensors.vector(scale, channels)?,
+            None => vec![1.0; channels],
+        };
+        let pairs = scales.iter().zip(&variances);
+        let factors = pairs.map(|(scale, variance)| scale / (variance.max(0.0) + epsilon).sqrt());
+        Ok(Self {
+            factors: factors.collect(),
+            means: tensors.vector(mean, channels)?,
+            shifts: tensors.vector(shift, channels)?,
+        })
+    }
+
+    /// The batch norm of TensorFlow's Slim in a scope, which has no scale if that was not learned, and `10⁻³` as its ε.
+    pub(super) fn slim(
+        tensors: &Tensors<'_>,
+        scope: &str,
+        channels: usize,
+    ) -> Result<Self, NetError> {
+        let names = ["moving_mean", "moving_variance", "beta"];
+        let names = names.map(|part| format!("{scope}/{part}"));
+        let gamma = format!("{scope}/gamma");
+        let scale = tensors.has(&gamma).then_some(gamma.as_str());
+        let names = names.each_ref().map(String::as_str);
+        Self::read(tensors, names, scale, 1e-3, channels)
+    }
+
+    /// Folds it into what stands before it: filters of which number `i` makes channel `channel(i)`, and their bias.
+    pub(super) fn fold(
+        &self,
+        weight: &mut Arc<[f32]>,
+        bias: &mut Arc<[f32]>,
+        channel: impl Fn(usize) -> usize,
+    ) {
+        let scaled = |(i, weight): (usize, &f32)| weight * self.factors[channel(i)];
+        *weight = weight.iter().enumerate().map(scaled).collect();
+        *bias = (0..bias.len())
+            .map(|c| (bias[c] - self.means[c]) * self.factors[c] + self.shifts[c])
+            .collect();
+    }
+
+    /// Folds it into a convolution.
+    pub(super) fn fold_into(&self, convolution: &mut Convolution) {
+        let size = convolution.weight.len() / convolution.outputs.max(1);
+        self.fold(&mut convolution.weight, &mut convolution.bias, |i| i / size);
+    }
 }
 
 /// `x · scale + shift` for red, green and blue.

@@ -7,7 +7,7 @@
 //! | model | files | module |
 //! |---|---|---|
 //! | [`Model::Transformer`] | Johnson's and Dumoulin's networks in six forms | `forms`, `transformer` |
-//! | [`Model::Ghiasi`] | Magenta's style predictor and transfer network | `ghiasi` |
+//! | [`Model::Ghiasi`] | Magenta's style predictors and transfer network | `ghiasi`, `predictor` |
 //! | [`Model::MicroAst`] | its encoders, modulator and decoder | `microast` |
 //! | [`Model::Cascade`] | encoders and decoders of WCT and AdaIN | `wct` |
 //! | [`Model::Paint`] | decoders of `lite`; part of the program | `paint` |
@@ -27,6 +27,7 @@ mod forms;
 mod ghiasi;
 mod microast;
 mod paint;
+mod predictor;
 mod raft;
 mod search;
 mod tensors;

@@ -6,7 +6,7 @@ use super::ghiasi::{self, Ghiasi};
 use super::microast::{self, MicroAst};
 use super::tensors::Tensors;
 use super::wct::{self, Found, Trunk};
-use super::{Model, NetError, paint};
+use super::{Model, NetError, paint, predictor};
 use impasto_weights::WeightsFile;
 
 /// The families, as messages name them.
@@ -121,7 +121,7 @@ impl<'f> Search<'f> {
             return;
         }
         self.transformers.extend(Form::find(tensors));
-        self.predictor = self.predictor.take().or_else(|| ghiasi::predictor(tensors));
+        self.predictor = self.predictor.take().or_else(|| predictor::find(tensors));
         self.transfer = self.transfer.take().or_else(|| ghiasi::transfer(tensors));
         let name = tensors.file();
         let name = name.rsplit(['/', '\\']).next().unwrap_or(name);

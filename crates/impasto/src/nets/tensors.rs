@@ -18,6 +18,8 @@ pub(super) enum Layout {
     OutSidesIn,
     /// `[1, h, w, channels]`: TFLite's depthwise convolutions.
     Depthwise,
+    /// `[h, w, channels, 1]`: TensorFlow's depthwise convolutions.
+    SidesDepthwise,
     /// `[in, out, h, w]`: PyTorch's transposed convolutions.
     InOutSides,
     /// `[h, w, out, in]`: TensorFlow's transposed convolutions.
@@ -33,6 +35,7 @@ impl Layout {
             Layout::SidesInOut | Layout::SidesOutIn => [3, 2, 0, 1],
             Layout::OutSidesIn => [0, 3, 1, 2],
             Layout::Depthwise => [3, 0, 1, 2],
+            Layout::SidesDepthwise => [2, 3, 0, 1],
         }
     }
 }
@@ -79,6 +82,11 @@ impl<'f> Tensors<'f> {
     /// The file's name for messages.
     pub(super) fn file(&self) -> &str {
         self.file.name()
+    }
+
+    /// What they are of, for messages.
+    pub(super) fn network(&self) -> &'static str {
+        self.network
     }
 
     /// The file.

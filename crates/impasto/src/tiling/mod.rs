@@ -15,7 +15,7 @@
 //! twice is kept small in two ways. The network may be *cut*: the front, cheap layers of large maps, is run in small
 //! tiles, and what the backward pass needs of it may be remembered with the tape of the back, or not; tapes of as many
 //! tiles are kept from the first pass to the second as memory allows. And a place belongs to one tile only, so margins are as wide as the receptive field of the features
-//! and not twice that. [`TilePlan`] says which cut, how large tiles and how many tapes; [`choose`] finds the fastest
+//! and not twice that. [`TilePlan`] says which cut, how large tiles and how many tapes; [`fit`] finds the fastest
 //! plan that fits.
 //!
 //! A loss that looks at features must be a sum over places ([`Loss::is_sum_over_places`](crate::loss::Loss::is_sum_over_places)); one that
@@ -33,7 +33,7 @@ mod traversal;
 
 pub use limit::free_memory;
 pub(crate) use network::TiledNetwork;
-pub(crate) use plan::{Budget, Need, choose, feature_bytes, whole};
+pub(crate) use plan::{Need, Room, feature_bytes, fit, largest};
 
 use crate::loss::{Evaluation, Objective};
 use impasto_compute::{

@@ -24,15 +24,15 @@ const PIXEL: usize = 12;
 
 /// What there is.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Budget {
+struct Budget {
     /// Bytes for the passes and the gradient of the picture.
-    pub(crate) bytes: usize,
+    bytes: usize,
     /// Side of the tiles, if it is given.
-    pub(crate) tile: Option<usize>,
+    tile: Option<usize>,
     /// Whether there is a second pass, for a gradient.
-    pub(crate) gradient: bool,
+    gradient: bool,
     /// Whether losses of features can be taken part by part.
-    pub(crate) in_parts: bool,
+    in_parts: bool,
 }
 
 /// What is needed.
@@ -65,7 +65,7 @@ pub(crate) fn feature_bytes(spec: &NetSpec, size: Size, requests: &[TapRequest])
 ///
 /// # Errors
 /// As [`Network::memory`].
-pub(crate) fn whole(
+fn whole(
     network: &dyn Network,
     size: Size,
     requests: &[TapRequest],
@@ -93,7 +93,7 @@ pub(crate) fn whole(
 ///
 /// # Errors
 /// As [`Network::memory`], and whatever the device reports of halves of the network.
-pub(crate) fn choose(
+fn choose(
     device: &dyn Device,
     network: &dyn Network,
     size: Size,
@@ -130,6 +130,73 @@ pub(crate) fn choose(
         Some(best) => Ok(best),
         None => whole(network, size, requests, budget.gradient),
     }
+}
+
+/// How much room there is for passes, and how they are to be cut.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    /// Bytes of the limit; none if there is none.
+    pub(crate) limit: Option<usize>,
+    /// The longest side of a tile, if somebody has said so.
+    pub(crate) tile: Option<usize>,
+    /// Bytes that are taken by all else meanwhile.
+    pub(crate) fixed: usize,
+    /// As in [`Budget`].
+    pub(crate) gradient: bool,
+    /// As in [`Budget`].
+    pub(crate) in_parts: bool,
+}
+
+/// What a picture needs in a room: as a whole if it fits, else by the fastest plan that does.
+///
+/// # Errors
+/// As [`choose`].
+pub(crate) fn fit(
+    device: &dyn Device,
+    network: &dyn Network,
+    size: Size,
+    requests: &[TapRequest],
+    room: Room,
+) -> Result<Need> {
+    let all = whole(network, size, requests, room.gradient)?;
+    let fits = room
+        .limit
+        .is_none_or(|limit| room.fixed + all.bytes <= limit);
+    let tile = room.tile.filter(|tile| *tile < size.width.max(size.height));
+    if (fits && tile.is_none()) || requests.is_empty() {
+        return Ok(all);
+    }
+    let budget = Budget {
+        bytes: room
+            .limit
+            .map_or(usize::MAX, |limit| limit.saturating_sub(room.fixed)),
+        tile,
+        gradient: room.gradient,
+        in_parts: room.in_parts,
+    };
+    choose(device, network, size, requests, &budget)
+}
+
+/// Sizes that would fit are told as multiples of this.
+const SIDE: usize = 16;
+
+/// The largest long side up to about `asked` that fits, if one does.
+///
+/// # Errors
+/// Those of `fits`.
+pub(crate) fn largest<E>(
+    asked: usize,
+    mut fits: impl FnMut(usize) -> std::result::Result<bool, E>,
+) -> std::result::Result<Option<usize>, E> {
+    let (mut good, mut bad) = (0, asked / SIDE + 1);
+    while bad - good > 1 {
+        let middle = (good + bad) / 2;
+        match fits(middle * SIDE)? {
+            true => good = middle,
+            false => bad = middle,
+        }
+    }
+    Ok((good > 0).then_some(good * SIDE))
 }
 
 /// The fastest strips that fit; without any, those that need least.

@@ -84,6 +84,9 @@ fn kind(start: &[u8]) -> Kind {
     let text = start
         .iter()
         .all(|b| b.is_ascii_graphic() || b.is_ascii_whitespace());
+    // A shard may begin with any byte, but its numbers are no text.
+    let binary = |b: &u8| b.is_ascii_control() && !b.is_ascii_whitespace();
+    let braced = start.trim_ascii_start().starts_with(b"{");
     Kind::Foreign(match start {
         [] => "an empty file",
         [b'P', b'K', 3, 4, ..] => return Kind::Zip,
@@ -91,7 +94,7 @@ fn kind(start: &[u8]) -> Kind {
         _ if tflite::looks_like(start) => return Kind::Known(Format::Tflite),
         _ if onnx::looks_like(start) => return Kind::Known(Format::Onnx),
         _ if start.starts_with(hdf5::SIGNATURE) => return Kind::Known(Format::Hdf5),
-        _ if start.trim_ascii_start().starts_with(b"{") => return Kind::Known(Format::Tfjs),
+        _ if braced && !start.iter().any(binary) => return Kind::Known(Format::Tfjs),
         _ if start.starts_with(b"version https://git-lfs") => {
             "a Git LFS pointer; the file that it points to was not fetched"
         }

@@ -11,6 +11,7 @@ mod by_regions;
 mod cascade;
 mod means;
 mod painter;
+mod plan;
 mod spec;
 mod steady;
 pub mod transform;

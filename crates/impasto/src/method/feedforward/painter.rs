@@ -2,7 +2,8 @@
 
 use super::by_regions::stretched;
 use super::cascade::{Cascade, Passes, StyleStatistics};
-use super::means::{Means, Need};
+use super::means::Means;
+use super::plan::held;
 use super::spec::PainterSpec;
 use super::steady::Steady;
 use super::transform::Statistic;
@@ -13,19 +14,19 @@ use crate::picture::{Filter, Picture, fit_long_side};
 use crate::recipe::{MethodName, MethodSettings, Problem, Recipe, Transform};
 use crate::style::Style;
 use crate::{Error, Result};
-use impasto_compute::graph::{Graph, Kind, Shape};
+use impasto_compute::graph::{Graph, Shape};
 use impasto_compute::{Device, Size, Tensor};
 
 /// A network that paints, on a device.
 #[derive(Debug)]
 pub struct Painter {
     spec: PainterSpec,
-    network: Prepared,
+    pub(super) network: Prepared,
     steady: Steady,
 }
 
 #[derive(Debug)]
-enum Prepared {
+pub(super) enum Prepared {
     Cascade(Cascade),
     Fast {
         spec: Box<TransformerSpec>,
@@ -33,6 +34,8 @@ enum Prepared {
     },
     Ghiasi {
         predictor: Box<dyn Graph>,
+        /// The least side of what the predictor looks at.
+        least: usize,
         transfer: Box<dyn Graph>,
     },
     MicroAst {
@@ -82,6 +85,7 @@ impl Painter {
             },
             Model::Ghiasi(ghiasi) => Prepared::Ghiasi {
                 predictor: device.graph(&ghiasi.predictor)?,
+                least: ghiasi.least,
                 transfer: device.graph(&ghiasi.transfer.graph())?,
             },
             Model::MicroAst(micro) => Prepared::MicroAst {
@@ -183,9 +187,12 @@ impl Painter {
             Prepared::Cascade(cascade) => Ok(Known::Statistics(cascade.look(means, style, exact)?)),
             Prepared::Fast { .. } => Ok(Known::Vectors(vec![])),
             Prepared::Ghiasi {
-                predictor: graph, ..
+                predictor, least, ..
+            } => {
+                let style = at_least(style.visible(), *least);
+                Ok(Known::Vectors(vectors(means, predictor.as_ref(), &style)?))
             }
-            | Prepared::MicroAst { style: graph, .. } => {
+            Prepared::MicroAst { style: graph, .. } => {
                 let style = style.visible();
                 Ok(Known::Vectors(vectors(means, graph.as_ref(), &style)?))
             }
@@ -243,6 +250,7 @@ impl Painter {
             (
                 Prepared::Ghiasi {
                     predictor,
+                    least,
                     transfer,
                 },
                 MethodSettings::Ghiasi(strength),
@@ -250,7 +258,7 @@ impl Painter {
                 let mut code = seen.mixed(strength.alpha);
                 if strength.alpha < 1.0 {
                     let (w, h) = fit_long_side(content.width(), content.height(), CODED);
-                    let small = content.resized(w, h, Filter::Bicubic);
+                    let small = content.resized(w.max(*least), h.max(*least), Filter::Bicubic);
                     let own = vectors(means, predictor.as_ref(), &small)?;
                     add(&mut code, 1.0 - strength.alpha, &own);
                 }
@@ -293,75 +301,15 @@ impl Painter {
         let problem = Problem::new("method", settings.name().name(), allowed);
         Error::Invalid(vec![problem])
     }
+}
 
-    /// How passes that paint at a size are run, and what that takes, pictures on their way included.
-    ///
-    /// # Errors
-    /// Whatever the device reports.
-    pub(crate) fn need(
-        &self,
-        means: Means<'_>,
-        recipe: &Recipe,
-        styles: &[Style],
-        size: Size,
-    ) -> Result<Need> {
-        let held = held(size);
-        let content = match &self.network {
-            Prepared::Cascade(cascade) => cascade.need(means.beside(held), size)?,
-            Prepared::Fast { graph, .. }
-            | Prepared::Ghiasi {
-                transfer: graph, ..
-            }
-            | Prepared::MicroAst {
-                transfer: graph, ..
-            } => means
-                .beside(held)
-                .graph(graph.as_ref(), &reads(graph.as_ref(), size))?,
-        };
-        // What was made, as a tensor, and on its way to a picture twice.
-        let mut need = content.beside(held).and(Need {
-            bytes: 5 * picture(size),
-            ..Need::default()
-        });
-        for style in styles {
-            let (width, height) = recipe.style.size_of(style, size);
-            let size = Size { width, height };
-            let held = self::held(size);
-            let means = means.beside(held);
-            let look = match &self.network {
-                Prepared::Cascade(cascade) => cascade.need(means, size)?,
-                Prepared::Fast { .. } => continue,
-                Prepared::Ghiasi {
-                    predictor: graph, ..
-                }
-                | Prepared::MicroAst { style: graph, .. } => {
-                    means.graph(graph.as_ref(), &reads(graph.as_ref(), size))?
-                }
-            };
-            need = need.and(look.beside(held));
-        }
-        Ok(need)
+/// A picture whose sides are long enough for a network that has no borders.
+fn at_least(picture: Picture, least: usize) -> Picture {
+    let Size { width, height } = picture.size();
+    match width.min(height) < least {
+        true => picture.resized(width.max(least), height.max(least), Filter::Bicubic),
+        false => picture,
     }
-}
-
-/// Bytes of a picture.
-fn picture(size: Size) -> usize {
-    3 * size_of::<f32>() * size.pixels()
-}
-
-/// Bytes of what is painted, or looked at, during passes: the picture in its size, and as a tensor.
-fn held(size: Size) -> usize {
-    2 * picture(size)
-}
-
-/// What a graph reads, of pictures of some size.
-fn reads(graph: &dyn Graph, size: Size) -> Vec<Shape> {
-    let inputs = graph.spec().inputs.iter();
-    let shapes = inputs.map(|port| match port.kind {
-        Kind::Map(channels) => Shape::Map { channels, size },
-        Kind::Vector(n) => Shape::Vector(n),
-    });
-    shapes.collect()
 }
 
 impl Seen {

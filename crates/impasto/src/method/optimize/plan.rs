@@ -15,7 +15,7 @@ use crate::observer::Scale;
 use crate::optim::Optimizer;
 use crate::picture::Picture;
 use crate::recipe::Normalize;
-use crate::tiling::{Budget, Cut, CutNetwork, Need, choose, feature_bytes, whole};
+use crate::tiling::{self, Cut, CutNetwork, Need, Room, feature_bytes};
 use crate::{Error, Result};
 use impasto_compute::{Size, TapRequest};
 
@@ -23,8 +23,6 @@ use impasto_compute::{Size, TapRequest};
 const PIXEL: usize = 12;
 /// Images of its size that a style with hidden parts takes: itself, where colours are continued, and its region.
 const HIDDEN_IMAGES: usize = 7;
-/// Sizes that would fit are multiples of this.
-const SIDE: usize = 16;
 
 /// Everything that planning a scale needs to know.
 struct Surroundings {
@@ -219,26 +217,16 @@ impl Session<'_> {
         gradient: bool,
         around: &Surroundings,
     ) -> Result<Need> {
-        let network = self.network;
-        let all = whole(network, size, requests, gradient)?;
-        let fits = around.limit.is_none_or(|limit| fixed + all.bytes <= limit);
-        let tile = around
-            .tile
-            .filter(|tile| *tile < size.width.max(size.height));
-        if (fits && tile.is_none()) || requests.is_empty() {
-            return Ok(all);
-        }
-        let bytes = around
-            .limit
-            .map_or(usize::MAX, |limit| limit.saturating_sub(fixed));
-        let budget = Budget {
-            bytes,
-            tile,
+        let room = Room {
+            limit: around.limit,
+            tile: around.tile,
+            fixed,
             gradient,
             in_parts: self.settings.normalize != Normalize::Gradient
                 && self.setup.regions.is_whole(),
         };
-        Ok(choose(self.device(), network, size, requests, &budget)?)
+        let (device, network) = (self.device(), self.network);
+        Ok(tiling::fit(device, network, size, requests, room)?)
     }
 
     /// The largest long side that fits, of pictures in a content's shape.
@@ -262,14 +250,6 @@ impl Session<'_> {
             .iter()
             .map(|scale| scale.width.max(scale.height))
             .max();
-        let (mut good, mut bad) = (0, longest.unwrap_or(0) / SIDE + 1);
-        while bad - good > 1 {
-            let middle = (good + bad) / 2;
-            match fits(middle * SIDE)? {
-                true => good = middle,
-                false => bad = middle,
-            }
-        }
-        Ok((good > 0).then_some(good * SIDE))
+        tiling::largest(longest.unwrap_or(0), fits)
     }
 }

@@ -9,15 +9,13 @@ use crate::method::surroundings::{self, amount};
 use crate::method::{RunPlan, ScalePlan};
 use crate::observer::Scale;
 use crate::optim::Optimizer;
-use crate::tiling::{Budget, Need, choose, feature_bytes, whole};
+use crate::tiling::{self, Need, Room, feature_bytes};
 use crate::{Error, Result};
 use impasto_compute::{Size, TapRequest};
 
 /// Bytes of a pixel of an image, and of all levels of its pyramid.
 const PIXEL: usize = 12;
 const LEVELS: usize = 16;
-/// Sizes that would fit are multiples of this.
-const SIDE: usize = 16;
 
 /// What a pass asks for.
 #[derive(Clone, Debug, Default)]
@@ -126,23 +124,15 @@ impl Planner<'_> {
         gradient: bool,
     ) -> Result<Need> {
         let (setup, network) = (self.passes.setup(), self.passes.network());
-        let all = whole(network, size, requests, gradient)?;
-        let fits = self.limit.is_none_or(|limit| fixed + all.bytes <= limit);
-        let longest = size.width.max(size.height);
-        let tile = setup.limits.tile.filter(|tile| *tile < longest);
-        if fits && tile.is_none() {
-            return Ok(all);
-        }
-        let budget = Budget {
-            bytes: self
-                .limit
-                .map_or(usize::MAX, |limit| limit.saturating_sub(fixed)),
-            tile,
+        let room = Room {
+            limit: self.limit,
+            tile: setup.limits.tile,
+            fixed,
             gradient,
             in_parts: false,
         };
         let device = setup.device.as_ref();
-        Ok(choose(device, network, size, requests, &budget)?)
+        Ok(tiling::fit(device, network, size, requests, room)?)
     }
 
     /// The largest long side that fits.
@@ -158,14 +148,6 @@ impl Planner<'_> {
             }
         };
         let asked = self.passes.setup().long_side(self.passes.content());
-        let (mut good, mut bad) = (0, asked / SIDE + 1);
-        while bad - good > 1 {
-            let middle = (good + bad) / 2;
-            match fits(middle * SIDE)? {
-                true => good = middle,
-                false => bad = middle,
-            }
-        }
-        Ok((good > 0).then_some(good * SIDE))
+        tiling::largest(asked, fits)
     }
 }

@@ -168,8 +168,36 @@ const MAGENTA: Form = Form {
     bgr: false,
 };
 
-/// The transfer network of Ghiasi et al., which is of this kind, too.
-pub(super) const GHIASI: Form = Form {
+/// The layers that make the picture larger in the transfer network of Ghiasi et al.
+const CODED_EXPAND: &[LayerName] = &[
+    (
+        "transformer/expand/conv1/conv",
+        "transformer/expand/conv1/conv/StyleNorm",
+    ),
+    (
+        "transformer/expand/conv2/conv",
+        "transformer/expand/conv2/conv/StyleNorm",
+    ),
+    (
+        "transformer/expand/conv3/conv",
+        "transformer/expand/conv3/conv/StyleNorm",
+    ),
+];
+
+/// Its residual blocks.
+const CODED_RESIDUAL: [LayerName; 2] = [
+    (
+        "transformer/residual/residual{n}/conv1",
+        "transformer/residual/residual{n}/conv1/StyleNorm",
+    ),
+    (
+        "transformer/residual/residual{n}/conv2",
+        "transformer/residual/residual{n}/conv2/StyleNorm",
+    ),
+];
+
+/// The transfer network of Ghiasi et al., which is of this kind, too, as TensorFlow Lite has it: batch norms are folded.
+pub(super) const GHIASI_LITE: Form = Form {
     name: "Magenta's transfer network",
     names: Names::Spelled {
         contract: &[
@@ -177,37 +205,42 @@ pub(super) const GHIASI: Form = Form {
             ("transformer/contract/conv2", ""),
             ("transformer/contract/conv3", ""),
         ],
-        residual: [
-            (
-                "transformer/residual/residual{n}/conv1",
-                "transformer/residual/residual{n}/conv1/StyleNorm",
-            ),
-            (
-                "transformer/residual/residual{n}/conv2",
-                "transformer/residual/residual{n}/conv2/StyleNorm",
-            ),
-        ],
+        residual: CODED_RESIDUAL,
         first: 1,
-        expand: &[
-            (
-                "transformer/expand/conv1/conv",
-                "transformer/expand/conv1/conv/StyleNorm",
-            ),
-            (
-                "transformer/expand/conv2/conv",
-                "transformer/expand/conv2/conv/StyleNorm",
-            ),
-            (
-                "transformer/expand/conv3/conv",
-                "transformer/expand/conv3/conv/StyleNorm",
-            ),
-        ],
+        expand: CODED_EXPAND,
         filters: ["/weights", "/Conv2D_bias"],
         norm: ["/Conv_1", "/Conv"],
     },
     layout: Layout::OutSidesIn,
     norm: NormForm::Coded,
     ..MAGENTA
+};
+
+/// The same as TensorFlow.js and checkpoints have it.
+pub(super) const GHIASI: Form = Form {
+    names: Names::Spelled {
+        contract: &[
+            (
+                "transformer/contract/conv1",
+                "transformer/contract/conv1/BatchNorm",
+            ),
+            (
+                "transformer/contract/conv2",
+                "transformer/contract/conv2/BatchNorm",
+            ),
+            (
+                "transformer/contract/conv3",
+                "transformer/contract/conv3/BatchNorm",
+            ),
+        ],
+        residual: CODED_RESIDUAL,
+        first: 1,
+        expand: CODED_EXPAND,
+        filters: ["/weights", "/biases"],
+        norm: ["/Conv_1", "/Conv"],
+    },
+    layout: Layout::SidesInOut,
+    ..GHIASI_LITE
 };
 
 const RESIDUAL: [LayerName; 2] = [
@@ -332,6 +365,9 @@ const SPELLED: [&Form; 4] = [&MAGENTA, &PYTORCH, &JOHNSON_PYTORCH, &FAST_PYTORCH
 
 /// What stands before the maps from a code to scales and shifts.
 const MAPS: &str = "style_params/";
+
+/// What the scope of a batch norm ends with.
+const BATCH: &str = "/BatchNorm";
 
 /// Channels of the first layer of lengstrom's networks.
 const LENGSTROM_WIDTH: usize = 32;

@@ -1,8 +1,8 @@
 //! Reads a network of a form: its layers' tensors by name, and what is made of them.
 
-use super::{Form, Growth, LayerName, MAPS, Names, NormForm};
+use super::{BATCH, Form, Growth, LayerName, MAPS, Names, NormForm};
 use crate::nets::NetError;
-use crate::nets::build::{convolution, linear};
+use crate::nets::build::{Batch, convolution, linear};
 use crate::nets::tensors::Tensors;
 use crate::nets::transformer::{Filters, Layer, Norm, Stage, TransformerSpec};
 use impasto_compute::graph::{Activation, Convolution, Scaling, TransposedConvolution, Upsampling};
@@ -67,6 +67,7 @@ impl Form {
                         bias: Some(name(layer, filters[1])),
                         norm: (!norms.is_empty()).then(|| norm.map(|part| name(norms, part))),
                         base: name(norms, ""),
+                        parts: *filters,
                     }
                 };
                 let blocks = (*first..)
@@ -88,6 +89,7 @@ impl Form {
                     bias: None,
                     norm: Some([name(3 * number + 2), name(3 * number + 1)]),
                     base: String::new(),
+                    parts: ["", ""],
                 };
                 let filters = (0..).take_while(|&number| {
                     // An optimiser's numbers may stand behind; filters have four dimensions.
@@ -118,6 +120,8 @@ struct LayerTensors {
     norm: Option<[String; 2]>,
     /// What the norm is called.
     base: String,
+    /// What follows the name of a map to a scale or a shift: its filters, its bias.
+    parts: [&'static str; 2],
 }
 
 struct Layers {
@@ -228,23 +232,14 @@ impl Reader<'_, '_> {
         let epsilon = self.form.epsilon;
         let mean = format!("{}.running_mean", names.base);
         match self.form.norm {
+            NormForm::Coded if names.base.ends_with(BATCH) => {
+                fold(&Batch::slim(tensors, &names.base, channels)?, filters);
+                Ok(Norm::None)
+            }
             NormForm::Coded => {
-                let weight = format!("{MAPS}{scale}/weights");
-                let columns = tensors
-                    .shape(&weight)
-                    .and_then(|shape| shape.last().copied());
-                let Some(code) = columns else {
-                    return Err(tensors.missing(&weight));
-                };
                 let map = |base: &str| {
-                    let names = ["weights", "Conv2D_bias"];
-                    let names = names.map(|part| format!("{MAPS}{base}/{part}"));
-                    linear(
-                        tensors,
-                        names.each_ref().map(String::as_str),
-                        code,
-                        channels,
-                    )
+                    let [weight, bias] = names.parts.map(|part| format!("{MAPS}{base}{part}"));
+                    linear(tensors, [&weight, &bias], self.form.layout, None, channels)
                 };
                 let stated = format!("{}/batchnorm/add/y", names.base);
                 let epsilon = match tensors.has(&stated) {
@@ -259,13 +254,9 @@ impl Reader<'_, '_> {
             }
             NormForm::InstanceOrBatch if tensors.has(&mean) => {
                 let variance = format!("{}.running_var", names.base);
-                let batch = Batch {
-                    mean: tensors.vector(&mean, channels)?,
-                    variance: tensors.vector(&variance, channels)?,
-                    scale: tensors.vector(scale, channels)?,
-                    shift: tensors.vector(shift, channels)?,
-                };
-                batch.fold(epsilon, filters);
+                let names = [mean.as_str(), &variance, shift];
+                let batch = Batch::read(tensors, names, Some(scale), epsilon, channels)?;
+                fold(&batch, filters);
                 Ok(Norm::None)
             }
             NormForm::Instance | NormForm::InstanceOrBatch => {
@@ -296,42 +287,16 @@ impl Reader<'_, '_> {
     }
 }
 
-/// A batch norm as it is when nothing is trained: `(x − mean)/√(variance + ε)·scale + shift`.
-struct Batch {
-    mean: Vec<f32>,
-    variance: Vec<f32>,
-    scale: Vec<f32>,
-    shift: Vec<f32>,
-}
-
-impl Batch {
-    /// Folds it into the convolution before it.
-    fn fold(&self, epsilon: f32, filters: &mut Filters) {
-        let factors: Vec<f32> = self
-            .scale
-            .iter()
-            .zip(&self.variance)
-            .map(|(scale, variance)| scale / (variance.max(0.0) + epsilon).sqrt())
-            .collect();
-        let folded_bias = |bias: &[f32]| {
-            (0..bias.len())
-                .map(|c| (bias[c] - self.mean[c]) * factors[c] + self.shift[c])
-                .collect()
-        };
-        match filters {
-            Filters::Convolution { convolution, .. } => {
-                let size = convolution.weight.len() / convolution.outputs.max(1);
-                let scaled = |(i, weight): (usize, &f32)| weight * factors[i / size];
-                convolution.weight = convolution.weight.iter().enumerate().map(scaled).collect();
-                convolution.bias = folded_bias(&convolution.bias);
-            }
-            Filters::Transposed(transposed) => {
-                let size = transposed.kernel * transposed.kernel;
-                let outputs = transposed.outputs;
-                let scaled = |(i, weight): (usize, &f32)| weight * factors[i / size % outputs];
-                transposed.weight = transposed.weight.iter().enumerate().map(scaled).collect();
-                transposed.bias = folded_bias(&transposed.bias);
-            }
+/// Folds a batch norm into the convolution of a layer.
+fn fold(batch: &Batch, filters: &mut Filters) {
+    match filters {
+        Filters::Convolution { convolution, .. } => batch.fold_into(convolution),
+        Filters::Transposed(transposed) => {
+            let size = transposed.kernel * transposed.kernel;
+            let outputs = transposed.outputs;
+            batch.fold(&mut transposed.weight, &mut transposed.bias, |i| {
+                i / size % outputs
+            });
         }
     }
 }

@@ -3,7 +3,7 @@
 
     python crates/impasto/tests/golden/nets/make.py      (needs torch 2.15, safetensors; a second)
 
-wct/, adain/, johnson.safetensors   the networks, of made-up weights, under the names and in the forms of published files
+wct/, adain/, ghiasi-*/, johnson.safetensors   the networks, of made-up weights, under the names and in the forms of published files
 vectors.safetensors                 pictures as bytes [h, w, 3]; features and pictures [c, h, w]
 
 The networks are bench/reference/feedforward.py. One channel of relu3_1 of wct hardly sees the content, so that there is an
@@ -23,6 +23,8 @@ import feedforward as nets  # noqa: E402
 WIDTHS = {1: 4, 2: 5, 3: 6, 4: 8}
 MEAN_BGR = (103.939, 116.779, 123.68)
 BLOCKS = 2
+# Numbers in a code of a style.
+CODE = 5
 random = torch.Generator().manual_seed(20)
 
 
@@ -168,6 +170,93 @@ def make_johnson(vectors, content):
     write(weights, "johnson.safetensors")
 
 
+def slim(weights, scope, out, ins, kernel=(3, 3), depthwise=False, scaled=False):
+    """A convolution of TensorFlow's Slim and its batch norm."""
+    sides = (*kernel, out, 1) if depthwise else (*kernel, ins, out)
+    seen = kernel[0] * kernel[1] * (1 if depthwise else ins)
+    weights[f"{scope}/{'depthwise_' if depthwise else ''}weights"] = normal(*sides) * (2 / seen) ** 0.5
+    weights[f"{scope}/BatchNorm/moving_mean"] = 0.1 * normal(out)
+    weights[f"{scope}/BatchNorm/moving_variance"] = 0.5 + normal(out) ** 2 / 2
+    weights[f"{scope}/BatchNorm/beta"] = 0.1 + 0.2 * normal(out)
+    if scaled:
+        weights[f"{scope}/BatchNorm/gamma"] = 1 + 0.2 * normal(out)
+
+
+def inception_weights():
+    """Of two or three channels a layer."""
+    weights, ins = {}, 3
+    for name, kernel in (("1a_3x3", 3), ("2a_3x3", 3), ("2b_3x3", 3), ("3b_1x1", 1), ("4a_3x3", 3)):
+        slim(weights, f"InceptionV3/Conv2d_{name}", 3, ins, (kernel, kernel))
+        ins = 3
+    for block, branches in nets.INCEPTION:
+        made = 0
+        for number, names in enumerate(branches):
+            width = ins
+            for name in names:
+                if name in ("mean", "max"):
+                    continue
+                scope = name if name.startswith("Conv") else f"Conv2d_{name}"
+                # Two scopes say 1x1 and are 3x3.
+                kernel = (3, 3) if name == "1a_1x1" else tuple(map(int, name.rsplit("_", 1)[1].split("x")))
+                out = 2 + (number == 1)
+                slim(weights, f"InceptionV3/Mixed_{block}/Branch_{number}/{scope}", out, width, kernel)
+                width = out
+            made += width
+        ins = made
+    weights["Conv/weights"], weights["Conv/biases"] = normal(1, 1, ins, CODE), normal(CODE)
+    return weights
+
+
+def mobile_weights():
+    weights, ins = {}, 3
+    slim(weights, "MobilenetV2/Conv", ins, 3, scaled=True)
+    for block in range(len(nets.MOBILE_STRIDES)):
+        scope = "MobilenetV2/expanded_conv" + (f"_{block}" if block else "")
+        wide = 2 * ins if block else ins
+        if block:
+            slim(weights, f"{scope}/expand", wide, ins, (1, 1), scaled=True)
+        slim(weights, f"{scope}/depthwise", wide, wide, depthwise=True, scaled=True)
+        # Every other block of a stride of 1 makes as many channels as it reads.
+        out = ins if block % 2 else 7 - ins
+        slim(weights, f"{scope}/project", out, wide, (1, 1), scaled=True)
+        ins = out
+    slim(weights, "MobilenetV2/Conv_1", 6, ins, (1, 1), scaled=True)
+    weights["mobilenet_conv/Conv/weights"], weights["mobilenet_conv/Conv/biases"] = normal(1, 1, 6, CODE), normal(CODE)
+    return weights
+
+
+def transfer_weights():
+    weights = {}
+    for number, (out, ins, side) in enumerate(((4, 3, 9), (5, 4, 3), (6, 5, 3)), 1):
+        slim(weights, f"transformer/contract/conv{number}", out, ins, (side, side))
+    styled = [(f"transformer/residual/residual{block}/conv{number}", 6, 6, 3) for block in (1, 2) for number in (1, 2)]
+    styled += [(f"transformer/expand/conv{n}/conv", *rest) for n, *rest in ((1, 5, 6, 3), (2, 4, 5, 3), (3, 3, 4, 9))]
+    for scope, out, ins, side in styled:
+        weights[f"{scope}/weights"] = normal(side, side, ins, out) * (2 / (ins * side * side)) ** 0.5
+        for part in ("Conv", "Conv_1"):
+            base = f"style_params/{scope}/StyleNorm/{part}"
+            weights[f"{base}/weights"] = 0.1 * normal(1, 1, CODE, out)
+            weights[f"{base}/biases"] = (part == "Conv_1") + 0.1 * normal(out)
+    return weights
+
+
+def make_ghiasi(vectors, content):
+    """Returns the style, which is of a size at which Inception-v3 has a few places left at its end."""
+    style = picture(75, 92, 0.3)
+    seen = style.permute(2, 0, 1).double() / 255
+    transfer = transfer_weights()
+    for name, weights, predict in (
+        ("inception", inception_weights(), nets.inception),
+        ("mobile", mobile_weights(), nets.mobile),
+    ):
+        code = predict(double(weights), seen)
+        vectors[f"ghiasi.{name}.code"] = code
+        vectors[f"ghiasi.{name}"] = nets.coded(double(transfer), content, code, BLOCKS)
+        write(weights, f"ghiasi-{name}/predictor.safetensors")
+        write(transfer, f"ghiasi-{name}/transfer.safetensors")
+    return style
+
+
 def main():
     pictures = {"content": picture(16, 24, 0.4), "style": picture(24, 16, 1.7), "other": picture(16, 16, 2.9)}
     content, style, other = (p.permute(2, 0, 1).double() / 255 for p in pictures.values())
@@ -175,6 +264,7 @@ def main():
     make_wct(vectors, content, style)
     make_adain(vectors, content, style, other)
     make_johnson(vectors, content)
+    pictures["ghiasi.style"] = make_ghiasi(vectors, content)
     for name, vector in vectors.items():
         beyond = ((vector < 0) | (vector > 1)).double().mean()
         print(f"{name:16} {list(vector.shape)} {vector.min():8.3f} {vector.max():8.3f}  beyond 0..1 {beyond:.2f}")
