@@ -78,6 +78,7 @@ pub async fn start(State(shared): State<Shared>) -> Answer {
         "pictures": pictures,
         "recipes": recipes,
         "settings": settings,
+        "films": shared.paints_films,
         "invitation": shared.invitation.as_deref(),
     })))
 }
