@@ -121,7 +121,8 @@ function refresh() {
   by("star").setAttribute("aria-pressed", String(Boolean(result?.starred)));
   by("star").textContent = result?.starred ? "★ Starred" : "☆ Star";
   const badge = by("badge");
-  badge.hidden = !job && !result;
+  // Where a film has it, its player has its handles.
+  badge.hidden = (!job && !result) || !by("player").hidden;
   badge.textContent = result ? `${result.width} × ${result.height}` : job?.scale ? `${job.size[0]} × ${job.size[1]}` : "a first look";
   by("progress").value = job ? job.progress : result ? 1 : 0;
   by("phase").textContent = job

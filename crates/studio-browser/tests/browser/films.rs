@@ -5,18 +5,20 @@ use impasto_studio_browser::Browser;
 use impasto_testing::{Folder, skip};
 use impasto_video::{Frame, Info, Picture, Sink, Time, TimeBase, WriteOptions};
 
-/// A film of frames of a tenth of a second, in which a bar moves.
-fn write(path: &std::path::Path, width: usize, height: usize, frames: usize) {
+/// A film of so many frames of a tenth of a second.
+fn write(
+    path: &std::path::Path,
+    (width, height): (usize, usize),
+    frames: usize,
+    color: impl Fn(usize, usize, usize) -> [u8; 3],
+) {
     let info = Info {
         time_base: TimeBase::new(1, 10).unwrap(),
         ..Info::of_size(width, height, "test")
     };
     let mut sink = Sink::create(path, &info, &WriteOptions::default()).unwrap();
     for number in 0..frames {
-        let at = |place: usize| match place % width / 4 == number {
-            true => [240, 200, 40],
-            false => [40, 60, 120],
-        };
+        let at = |place: usize| color(number, place % width, place / width);
         let samples = (0..width * height).flat_map(at).collect();
         let picture = Picture::eight(width, height, impasto_video::Channels::Rgb, samples).unwrap();
         let time = Time {
@@ -33,6 +35,28 @@ fn write(path: &std::path::Path, width: usize, height: usize, frames: usize) {
     sink.finish().unwrap();
 }
 
+/// A bar that moves.
+fn bar(number: usize, x: usize, _: usize) -> [u8; 3] {
+    match x / 4 == number {
+        true => [240, 200, 40],
+        false => [40, 60, 120],
+    }
+}
+
+/// A camera that moves over a lake.
+fn walk(path: &std::path::Path, frames: usize) {
+    let lake = impasto::examples::open("@lake").unwrap();
+    let (columns, plane) = (lake.width(), lake.width() * lake.height());
+    let size = (columns - 2 * frames, lake.height());
+    let size = (size.0 - size.0 % 2, size.1 - size.1 % 2);
+    write(path, size, frames, |number, x, y| {
+        [0, 1, 2].map(|channel| {
+            let value = lake.rgb()[channel * plane + y * columns + x + 2 * number];
+            (255.0 * value) as u8
+        })
+    });
+}
+
 #[test]
 fn films_that_are_written_play() {
     let folder = Folder::new();
@@ -43,7 +67,7 @@ fn films_that_are_written_play() {
     // Of odd sizes H.264 has one more column and row.
     for (width, height) in [(64, 48), (35, 27)] {
         let path = folder.path().join(format!("{width}.mp4"));
-        write(&path, width, height, 8);
+        write(&path, (width, height), 8, bar);
         browser.open(&format!("file://{}", path.display()));
         browser.until(
             "the film is understood",
@@ -61,7 +85,7 @@ fn films_that_are_written_play() {
         browser.until("it ends", "document.querySelector('video').ended");
     }
     for name in ["film.gif", "film.png"] {
-        write(&folder.path().join(name), 35, 27, 8);
+        write(&folder.path().join(name), (35, 27), 8, bar);
         let page = folder.path().join(format!("{name}.html"));
         std::fs::write(&page, format!("<img src='{name}'>")).unwrap();
         browser.open(&format!("file://{}", page.display()));
@@ -87,14 +111,14 @@ fn a_clip_becomes_a_film() {
     };
     let browser = &page.browser;
     let path = page.profile.path().join("walk.mp4");
-    write(&path, 192, 144, 40);
+    walk(&path, 40);
     for (id, value) in [("quality", "instant"), ("size", "256")] {
         browser.run(&format!("const field = document.getElementById('{id}'); field.value = '{value}'; field.dispatchEvent(new Event('change'))"));
     }
     browser.keys("#file-content", &path.display().to_string());
     browser.until(
         "the clip is there",
-        "document.getElementById('film-told').textContent.startsWith('40 frames · 4 s · 192 × 144')",
+        "document.getElementById('film-told').textContent.startsWith('40 frames · 4 s · ')",
     );
     assert_eq!(
         browser.run("return document.getElementById('paint-film').disabled"),
@@ -119,7 +143,8 @@ fn a_clip_becomes_a_film() {
         "it is the photo",
         "document.querySelector('#content .name')?.textContent === 'walk 12.png'",
     );
-    browser.until("it is painted", done);
+    browser.until("it is painted", "document.getElementById('phase').textContent.includes('walk-12-swirls')");
+    browser.until("it is seen", "document.getElementById('picture').complete && document.getElementById('picture').src.endsWith('/picture')");
     shot(browser, "film");
     assert_accessible(browser, "film");
 
