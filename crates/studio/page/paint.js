@@ -141,7 +141,7 @@ function refresh() {
 
 /** Whether what was changed since it was painted last cannot go on from the present picture. */
 let fresh = false;
-const again = quiet(80, () => {
+const again = quiet(40, () => {
   if (!complete()) return;
   const from = fresh || !(live() || watched) ? "fresh" : "present";
   fresh = false;

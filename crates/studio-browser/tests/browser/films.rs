@@ -143,7 +143,10 @@ fn a_clip_becomes_a_film() {
         "it is the photo",
         "document.querySelector('#content .name')?.textContent === 'walk 12.png'",
     );
-    browser.until("it is painted", "document.getElementById('phase').textContent.includes('walk-12-swirls')");
+    browser.until(
+        "it is painted",
+        "document.getElementById('phase').textContent.includes('walk-12-swirls')",
+    );
     browser.until("it is seen", "document.getElementById('picture').complete && document.getElementById('picture').src.endsWith('/picture')");
     shot(browser, "film");
     assert_accessible(browser, "film");
@@ -164,6 +167,11 @@ fn a_clip_becomes_a_film() {
     );
     shot(browser, "film-queue");
     assert_accessible(browser, "film-queue");
+    browser.screen(390, 844, true);
+    let wide = browser.run("return document.documentElement.scrollWidth");
+    assert!(wide.as_i64().unwrap() <= 390, "the queue: {wide} px wide");
+    shot(browser, "film-queue-390-dark");
+    browser.screen(1440, 900, false);
     let press = |text: &str| {
         browser.until(text, &format!("(() => {{ const found = [...document.querySelectorAll('#queue li button')].find((one) => one.textContent === '{text}'); found?.click(); return Boolean(found); }})()"));
     };

@@ -70,6 +70,8 @@ struct Wishes {
     present: Option<Arc<Picture>>,
     /// Films whose beginnings are no longer wanted.
     forgotten: Vec<i64>,
+    /// Orders that are looked at just now, and will take the place of what is painted.
+    awaited: usize,
 }
 
 #[derive(Default)]
@@ -125,6 +127,12 @@ impl Painter {
         self.wish(|_| {});
     }
 
+    /// Leaves what it paints after its step for an order that is still looked at, as long as what this returns is there.
+    pub fn expect(&self) -> Expected {
+        self.wish(|wishes| wishes.awaited += 1);
+        Expected(self.clone())
+    }
+
     /// Leaves what it paints for a watched job; one that does not start from the present picture makes its own.
     pub fn watch(&self, fresh: bool) {
         self.wish(|wishes| {
@@ -171,6 +179,16 @@ impl Painter {
     }
 }
 
+/// An order that is looked at.
+pub struct Expected(Painter);
+
+impl Drop for Expected {
+    fn drop(&mut self) {
+        self.0
+            .wish(|wishes| wishes.awaited = wishes.awaited.saturating_sub(1));
+    }
+}
+
 /// The thread's own.
 struct Easel {
     world: World,
@@ -187,6 +205,10 @@ impl Easel {
             self.forget();
             let paused = {
                 let mut wishes = self.control.wishes();
+                // What is painted next may be told in a moment.
+                let expects = |wishes: &mut Wishes| wishes.awaited > 0 && !wishes.closing;
+                let waited = self.control.changed.wait_while(wishes, expects);
+                wishes = waited.unwrap_or_else(PoisonError::into_inner);
                 (wishes.live, wishes.woken, wishes.stop) = (false, false, None);
                 if wishes.closing {
                     // What it has painted is kept, and gone on with the next time.

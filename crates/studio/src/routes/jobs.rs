@@ -126,6 +126,9 @@ pub async fn paint(State(shared): State<Shared>, Read(told): Read<Told>) -> Answ
         return Err(Refused::new(422, "films are painted by the queue").into());
     }
     check_room(&shared, 1).await?;
+    // A knob was turned: what is painted is left while the rest of the order is looked at, unless that says nonsense.
+    let steers = told.start.as_deref() == Some("present") && told.recipe().is_ok();
+    let _expected = steers.then(|| shared.painter.expect());
     let told = looked(&shared, told).await?;
     let (title, text) = (told.title(), text(&told));
     live(&shared, &told, title, text, told.start.is_none()).await

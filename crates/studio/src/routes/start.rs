@@ -23,7 +23,7 @@ use tokio_stream::StreamExt;
 use tokio_stream::wrappers::WatchStream;
 
 /// The least time from one event to the next.
-const EVENTS: Duration = Duration::from_millis(60);
+const EVENTS: Duration = Duration::from_millis(30);
 
 /// `GET /`.
 pub async fn index(headers: HeaderMap) -> Answer {
