@@ -241,6 +241,9 @@ fn tools(browser: &Browser) {
 
 /// Jobs are put into another order, taken out and let go by the buttons of the queue.
 fn queue_by_hand(browser: &Browser) {
+    let empty =
+        "fetch('/api/queue').then((answer) => answer.json()).then(({jobs}) => jobs.length === 0)";
+    browser.until("what waited is painted", empty);
     browser.run("return fetch('/api/queue/pause', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: '{\"paused\": true}'}).then(() => 0)");
     for quality in ["draft", "instant"] {
         choose(browser, "quality", quality);
