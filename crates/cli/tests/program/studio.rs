@@ -231,8 +231,8 @@ fn frame(studio: &Studio) -> Option<u64> {
 /// A result, if it is there.
 fn result(studio: &Studio, id: i64) -> Option<Value> {
     let rows = studio.ask("GET", "/api/results", &Value::Null)["results"].clone();
-    let rows = rows.as_array().unwrap().iter();
-    rows.cloned().find(|row| row["id"] == id)
+    let mut rows = rows.as_array().unwrap().iter();
+    rows.find(|row| row["id"] == id).cloned()
 }
 
 /// What is left in the folder of checkpoints of films.
