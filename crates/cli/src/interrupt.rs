@@ -2,6 +2,7 @@
 //!
 //! A signal that whoever started the program lets it ignore, as `nohup` does with SIGHUP, stays ignored.
 
+use crate::leash;
 use anyhow::Context;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
@@ -81,8 +82,9 @@ pub fn listen() {
     LISTENING.store(true, Ordering::SeqCst);
 }
 
-/// Whether a signal was heard.
+/// Whether a signal was heard. A run that is held by the program that it is part of waits here.
 pub fn requested() -> bool {
+    leash::wait();
     REQUESTED.load(Ordering::SeqCst) != 0
 }
 

@@ -21,6 +21,7 @@ mod inspect;
 mod interrupt;
 mod job;
 mod learning;
+mod leash;
 mod logger;
 mod made;
 mod manual;
@@ -104,6 +105,22 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 
 /// What the program was called with.
 static CALL: OnceLock<Vec<OsString>> = OnceLock::new();
+
+/// How this program is started.
+static STARTED_BY: OnceLock<Vec<OsString>> = OnceLock::new();
+
+/// Says how this program is started where it is not a file of its own: `python -m impasto`, say. To be called before [`main`].
+pub fn start_by(words: Vec<OsString>) {
+    let _ = STARTED_BY.set(words);
+}
+
+/// The words that start this program once more; none if it does not know.
+#[cfg(feature = "studio")]
+fn started_by() -> Vec<OsString> {
+    let own = || std::env::current_exe().map(|path| vec![path.into()]);
+    let known = STARTED_BY.get().cloned();
+    known.unwrap_or_else(|| own().unwrap_or_default())
+}
 
 /// Is the program, once in a process: `call` is its name and arguments; the answer is its exit status. Signals are the
 /// program's from then on.

@@ -5,9 +5,13 @@ use crate::problems::Problems;
 use crate::value::{self, Given};
 use crate::{Exit, Failure, interrupt, note, print, say, settings};
 use clap::{Args, ValueHint};
-use impasto_studio::{Options, Started, Studio};
+use impasto::device::Kind;
+use impasto::encoder::Preprocessing;
+use impasto::named::Named;
+use impasto_studio::{Options, Program, Started, Studio};
+use std::ffi::OsString;
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -51,10 +55,14 @@ pub fn run(args: &Arguments) -> Result<Exit, Failure> {
         folder: args.dir.clone().unwrap_or_else(folder),
         encoder: settings::encoder(&args.encoder, &mut problems),
         device: settings::device(&args.device, &mut problems),
+        limits: settings::limits(&args.device, &mut problems),
+        program: None,
     };
     if !problems.is_empty() {
         return Err(problems.into());
     }
+    let program = program(&options);
+    let options = Options { program, ..options };
     interrupt::listen();
     match Studio::start(&options)? {
         Started::Elsewhere(address) => elsewhere(args, &options, address),
@@ -114,6 +122,59 @@ fn elsewhere(
         open(&address);
     }
     Ok(Exit::Done)
+}
+
+/// The program that paints films: this one, by the same networks and on the same device.
+fn program(options: &Options) -> Option<Program> {
+    let words = crate::started_by();
+    if words.is_empty() {
+        return None;
+    }
+    // It is started in another folder.
+    let whole = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.into());
+    let mut given = Vec::new();
+    let mut option = |name: &str, value: OsString| {
+        let mut word = OsString::from(format!("--{name}="));
+        word.push(value);
+        given.push(word);
+    };
+    let encoder = &options.encoder;
+    if let Some(name) = &encoder.name {
+        let file = name.exists().then(|| whole(name));
+        option("encoder", file.unwrap_or_else(|| name.clone()).into());
+    }
+    if let Some((name, _)) = encoder.preprocessing.and_then(|given| {
+        let mut all = Preprocessing::ALL.into_iter();
+        all.find(|(_, one)| *one == given)
+    }) {
+        option("preprocessing", name.into());
+    }
+    let models = encoder.models.clone();
+    if let Some(models) = models.or_else(|| std::env::var_os("IMPASTO_MODELS").map(PathBuf::from)) {
+        option("models-dir", whole(&models).into());
+    }
+    let device = &options.device;
+    let kind = match device.kind {
+        Kind::Gpu(Some(number)) => format!("gpu:{number}"),
+        kind => kind.name().into(),
+    };
+    option("device", kind.into());
+    if let Some(threads) = device.threads {
+        option("threads", threads.to_string().into());
+    }
+    if let Some(precision) = device.precision {
+        option("precision", precision.name().into());
+    }
+    if let Some(memory) = options.limits.memory {
+        option("memory", format!("{:.3}kB", memory as f64 / 1000.0).into());
+    }
+    if let Some(tile) = options.limits.tile {
+        option("tile", tile.to_string().into());
+    }
+    Some(Program {
+        words,
+        options: given,
+    })
 }
 
 /// The folder unless one is named.

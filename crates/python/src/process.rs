@@ -38,5 +38,11 @@ pub fn stop() -> bool {
 /// Is the program: `call` is its name and arguments, the answer its exit status. Once in a process, on its main thread.
 #[pyfunction]
 pub fn program(py: Python<'_>, call: Vec<OsString>) -> u8 {
+    // What starts itself for its films, as the studio does, is to start this again.
+    let python = py.import("sys").ok();
+    let python = python.and_then(|sys| sys.getattr("executable").ok());
+    if let Some(python) = python.and_then(|path| path.extract::<OsString>().ok()) {
+        impasto_cli::start_by(vec![python, "-m".into(), "impasto".into()]);
+    }
     py.detach(|| impasto_cli::main(call))
 }

@@ -18,7 +18,7 @@ export async function open(row) {
   const paintings = order.styles.map((style) => ({ name: `a painting: ${style.name}`, source: `/api/pictures/${encodeURIComponent(style.picture)}` }));
   try {
     const { results } = await get("/api/results");
-    choices = [...photo, ...results.map((/** @type {any} */ one) => ({ name: `${one.id}: ${one.title}${one.how ? `, ${one.how}` : ""}`, source: `/api/results/${one.id}/picture` })), ...paintings];
+    choices = [...photo, ...results.filter((/** @type {any} */ one) => !one.film).map((/** @type {any} */ one) => ({ name: `${one.id}: ${one.title}${one.how ? `, ${one.how}` : ""}`, source: `/api/results/${one.id}/picture` })), ...paintings];
   } catch (error) { complain(error); }
   const wanted = row ?? current();
   if (wanted) {

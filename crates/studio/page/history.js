@@ -72,12 +72,12 @@ function card(row) {
       h("div", { class: "row" }, h("button", { type: "button", class: "small-button", onclick: back }, "Bring it back")));
   }
   return h("article", { class: "card" },
-    h("button", { type: "button", class: "open", "aria-label": `Show: ${row.title}`, onclick: () => go.open(row.id) }, h("img", { src: `/api/results/${row.id}/small`, alt: "", loading: "lazy" })),
+    h("button", { type: "button", class: "open", "aria-label": `${row.film ? "▶ film" : "Show"}: ${row.title}`, onclick: () => go.open(row.id) }, h("img", { src: `/api/results/${row.id}/small`, alt: "", loading: "lazy" }), row.film ? h("span", { class: "badge" }, "▶ film") : null),
     h("div", { class: "text" }, h("div", {}, row.title), h("small", {}, [row.how, `${row.width} × ${row.height}`, day].filter(Boolean).join(" · "))),
     h("div", { class: "row" }, star,
       h("button", { type: "button", class: "small-button", onclick: () => settings(row) }, "Settings"),
-      h("button", { type: "button", class: "small-button", onclick: () => go.compare(row) }, "Compare"),
-      h("button", { type: "button", class: "small-button", onclick: () => exporting(row) }, "Export …"),
+      row.film ? null : h("button", { type: "button", class: "small-button", onclick: () => go.compare(row) }, "Compare"),
+      h("button", { type: "button", class: "small-button", onclick: () => exporting(row) }, row.film ? "Save" : "Export …"),
       h("button", { type: "button", class: "small-button", "aria-label": `Delete: ${row.title}`, onclick: () => erase(row) }, "✕")));
 }
 

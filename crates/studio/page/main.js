@@ -3,6 +3,7 @@
 
 import * as compare from "./compare.js";
 import { by, complain } from "./dom.js";
+import * as film from "./film.js";
 import * as history from "./history.js";
 import * as invite from "./invite.js";
 import * as many from "./many.js";
@@ -47,6 +48,7 @@ try {
   const start = await get("/api/start");
   pictures.start(start.pictures);
   settings.start(start);
+  film.start(start.films);
   paint.start();
   compare.start();
   invite.start(start.invitation);

@@ -13,6 +13,8 @@ const empty = () => ({
   settings: /** @type {Record<string, string>} */ ({}),
   mask: /** @type {string | null} */ (null),
   regions: /** @type {{mask: string, picture: string, weight: number}[]} */ ([]),
+  /** A clip, of which the content is a frame. */
+  film: /** @type {any} */ (null), consistency: 0.5,
 });
 
 /** The order on the page. */
@@ -30,8 +32,10 @@ export const onchange = (listener) => listeners.push(listener);
 
 /** Changes the order. @param {string} what @param {Record<string, any>} values */
 export function change(what, values) {
-  // Regions are places of a photo.
-  const another = what === "pictures" && values.content && order.content && values.content.picture !== order.content.picture && !("regions" in values);
+  if (what === "pictures" && "content" in values && !("film" in values)) values = { ...values, film: null };
+  // Regions are places of a photo, or of all frames of a film.
+  const same = values.film && values.film.clip === order.film?.clip;
+  const another = !same && what === "pictures" && values.content && order.content && values.content.picture !== order.content.picture && !("regions" in values);
   if (another && (order.regions.length || order.mask)) values = { ...values, regions: [], mask: null };
   Object.assign(order, values);
   localStorage.setItem(KEY, JSON.stringify(order));

@@ -3,6 +3,7 @@
 
 import { by, complain, dialog, duration, h, quiet, say, sentences } from "./dom.js";
 import { change, complete, onchange, order, take, told } from "./order.js";
+import { show as showFilm } from "./film.js";
 import { show as showPictures } from "./pictures.js";
 import { get, post, small } from "./server.js";
 
@@ -66,11 +67,23 @@ function showPreview(number) {
 }
 
 /** @param {string} source @param {boolean} [waiting] */
-function onEasel(source, waiting = false) {
+export function onEasel(source, waiting = false) {
+  play(null);
   const picture = by("picture");
   picture.src = source;
   picture.hidden = false;
   picture.classList.toggle("waiting", waiting);
+  by("welcome").hidden = true;
+}
+
+/** Shows a film, or none. @param {string | null} source */
+function play(source) {
+  const player = by("player");
+  player.hidden = !source;
+  if (!source && player.hasAttribute("src")) { player.removeAttribute("src"); player.load(); }
+  if (!source) return;
+  player.src = source;
+  by("picture").hidden = true;
   by("welcome").hidden = true;
 }
 
@@ -87,7 +100,8 @@ export async function openResult(id) {
   try {
     const { result: row } = await get(`/api/results/${id}/settings`);
     result = row;
-    onEasel(`/api/results/${id}/picture`);
+    if (row.film) play(`/api/results/${id}/film`);
+    else onEasel(`/api/results/${id}/picture`);
     refresh();
   } catch (error) {
     complain(error);
@@ -102,12 +116,13 @@ function refresh() {
   const waiting = watched && !job && !result;
   by("start").textContent = job ? "Begin anew" : "Paint";
   by("stop").disabled = !job;
-  by("on").disabled = !(result?.state === "stopped") || Boolean(job);
-  for (const id of ["more", "to-compare", "star", "export"]) by(id).disabled = !result;
+  by("on").disabled = !(result?.state === "stopped") || result.film || Boolean(job);
+  for (const id of ["more", "to-compare", "star", "export"]) by(id).disabled = !result || (result.film && (id === "more" || id === "to-compare"));
   by("star").setAttribute("aria-pressed", String(Boolean(result?.starred)));
   by("star").textContent = result?.starred ? "★ Starred" : "☆ Star";
   const badge = by("badge");
-  badge.hidden = !job && !result;
+  // Where a film has it, its player has its handles.
+  badge.hidden = (!job && !result) || !by("player").hidden;
   badge.textContent = result ? `${result.width} × ${result.height}` : job?.scale ? `${job.size[0]} × ${job.size[1]}` : "a first look";
   by("progress").value = job ? job.progress : result ? 1 : 0;
   by("phase").textContent = job
@@ -126,7 +141,7 @@ function refresh() {
 
 /** Whether what was changed since it was painted last cannot go on from the present picture. */
 let fresh = false;
-const again = quiet(80, () => {
+const again = quiet(40, () => {
   if (!complete()) return;
   const from = fresh || !(live() || watched) ? "fresh" : "present";
   fresh = false;
@@ -153,8 +168,9 @@ export function showOrder() {
   by("mask-told").hidden = parts === 0;
   const many = order.regions.length;
   by("mask-told").textContent = [many ? `${many} region${many === 1 ? "" : "s"} in paintings of their own` : "", order.mask ? "some of the photo is kept" : ""].filter(Boolean).join(", ");
-  if (order.content && by("picture").hidden) onEasel(small(order.content.picture), true);
-  if (!order.content && !result && !live()) { by("picture").hidden = true; by("welcome").hidden = false; }
+  showFilm();
+  if (order.content && by("picture").hidden && by("player").hidden) onEasel(small(order.content.picture), true);
+  if (!order.content && !result && !live() && by("player").hidden) { by("picture").hidden = true; by("welcome").hidden = false; }
 }
 
 /** Makes the easel work. */
@@ -225,6 +241,10 @@ async function enqueue() {
 
 /** Asks how a result is to be exported. @param {any} row */
 export function exporting(row) {
+  if (row.film) {
+    h("a", { href: `/api/results/${row.id}/film?save=1`, download: "" }).click();
+    return;
+  }
   const format = h("select", { id: "export-format" }, ...["png", "jpeg", "webp", "tiff"].map((name) => h("option", { value: name }, name.toUpperCase())));
   const settings = h("input", { type: "checkbox", checked: true, id: "export-settings" });
   const size = h("select", { id: "export-size" }, h("option", { value: "" }, `as it is: ${row.width} × ${row.height}`),

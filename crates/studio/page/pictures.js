@@ -2,6 +2,7 @@
 // Pictures come in by dropping, pasting and choosing, anywhere on the page.
 
 import { by, dialog, h, say, sentences } from "./dom.js";
+import { moves, restore, takeClip } from "./film.js";
 import { change, order, take } from "./order.js";
 import { send, small } from "./server.js";
 import { takeRecipe } from "./settings.js";
@@ -17,6 +18,7 @@ export async function takeIn(files, as) {
         await takeRecipe(await file.text(), file.name.slice(0, -5));
         continue;
       }
+      if (as !== "style" && await moves(file) && await takeClip(file)) continue;
       const { picture, made } = await send(file, file.name || "pasted.png");
       if (made && !as) offer(picture, made);
       else place({ picture: picture.id, name: picture.name }, as);
@@ -57,6 +59,7 @@ export function offer(picture, made) {
 export function use(made) {
   if (made.order?.content) {
     take(made.order);
+    if (made.order.film) restore(made.order.film);
   } else {
     change("knobs", { text: made.text, recipe: "", settings: {}, keep: 0, strokes: 0, size: Number(/long-side = (\d+)/.exec(made.text)?.[1] ?? 0) || order.size });
     say("The settings are there; its paintings are not in this studio: choose them");
@@ -106,10 +109,10 @@ function tryOut(content, style) {
 
 /** @param {"content" | "style"} as */
 function chooser(as) {
-  const input = h("input", { type: "file", accept: "image/*", multiple: as === "style", hidden: true, id: `file-${as}`,
-    "aria-label": as === "content" ? "Photo from a file" : "Paintings from files",
+  const input = h("input", { type: "file", accept: as === "content" ? "image/*,video/*,.mov,.m4v,.y4m" : "image/*", multiple: as === "style", hidden: true, id: `file-${as}`,
+    "aria-label": as === "content" ? "Photo or clip from a file" : "Paintings from files",
     onchange: () => { takeIn([...input.files], as); input.value = ""; } });
-  return [input, h("button", { type: "button", class: "small-button", onclick: () => input.click() }, as === "content" ? "Choose a photo …" : "Add a painting …")];
+  return [input, h("button", { type: "button", class: "small-button", onclick: () => input.click() }, as === "content" ? "Choose a photo or a clip …" : "Add a painting …")];
 }
 
 /** @param {"content" | "style"} as */

@@ -2,6 +2,7 @@
 // The queue: what waits, in which order.
 
 import { by, complain, h, say } from "./dom.js";
+import { far } from "./film.js";
 import { get, post, remove, small } from "./server.js";
 
 /** @type {any} */
@@ -22,6 +23,28 @@ function progress() {
   const { job } = state;
   const bar = document.querySelector("#queue progress");
   if (bar instanceof HTMLProgressElement && job) bar.value = job.progress;
+  if (!job?.film || by("queue").hidden || !by("film-far")) return;
+  by("film-far").textContent = far(job.film, job.left);
+  newest();
+}
+
+/** Which preview is shown of a film, and whether one is under way. */
+let shown = 0;
+let loading = false;
+
+/** Shows the newest frame of the film that is painted. */
+async function newest() {
+  if (loading || state.preview <= shown) return;
+  loading = true;
+  const image = new Image();
+  image.src = `/api/preview?n=${state.preview}`;
+  shown = state.preview;
+  try {
+    await image.decode();
+    const place = by("film-newest");
+    if (place) { place.src = image.src; place.hidden = false; }
+  } catch { /* The next one may be there. */ }
+  loading = false;
 }
 
 /** Shows it. */
@@ -42,6 +65,7 @@ export async function show() {
     order.splice(at + by, 0, id);
     return post("/api/queue/order", { ids: order });
   };
+  shown = 0;
   by("queue").replaceChildren(
     state.problem ? h("p", { class: "problems", role: "alert" }, state.problem) : "",
     h("div", { class: "bar" }, h("h2", {}, "Queue"), jobs.length ? h("button", { type: "button", "aria-pressed": String(paused), onclick: act(() => post("/api/queue/pause", { paused: !paused })) }, paused ? "Let it go on" : "Pause all") : null,
@@ -49,11 +73,14 @@ export async function show() {
     jobs.length ? h("ul", { class: "jobs" }, ...jobs.map((/** @type {any} */ job, /** @type {number} */ at) => h("li", {},
       h("img", { src: job.content ? small(job.content) : "", alt: "" }),
       h("div", {}, h("div", {}, job.title), h("small", { class: job.problem ? "wrong" : "" }, job.problem ?? [job.how, /** @type {any} */ (WORDS)[job.state] ?? job.state].filter(Boolean).join(" · ")),
-        job.state === "painting" ? h("progress", { max: 1, value: state.job?.id === job.id ? state.job.progress : 0, "aria-label": "How much is painted" }) : null),
+        job.state === "painting" ? h("progress", { max: 1, value: state.job?.id === job.id ? state.job.progress : 0, "aria-label": "How much is painted" }) : null,
+        job.state === "painting" && job.film ? h("div", { class: "newest" }, h("small", { id: "film-far" }, "Getting ready"), h("img", { id: "film-newest", alt: "The newest frame", hidden: true })) : null),
       h("div", { class: "row" },
         h("button", { type: "button", class: "small-button", "aria-label": `Earlier: ${job.title}`, disabled: at === 0, onclick: act(() => move(at, -1)) }, "↑"),
         h("button", { type: "button", class: "small-button", "aria-label": `Later: ${job.title}`, disabled: at === jobs.length - 1, onclick: act(() => move(at, 1)) }, "↓"),
         job.state === "failed" ? h("button", { type: "button", class: "small-button", onclick: act(() => post(`/api/jobs/${job.id}/again`, {})) }, "Try again") : null,
-        job.state === "queued" || job.state === "paused" ? h("button", { type: "button", class: "small-button", onclick: act(() => post(`/api/jobs/${job.id}/pause`, { paused: job.state === "queued" })) }, job.state === "queued" ? "Pause" : "Go on") : null,
+        job.state !== "failed" ? h("button", { type: "button", class: "small-button", onclick: act(() => post(`/api/jobs/${job.id}/pause`, { paused: job.state !== "paused" })) }, job.state === "paused" ? "Go on" : "Pause") : null,
+        job.state === "painting" ? h("button", { type: "button", class: "small-button", onclick: act(() => post(`/api/jobs/${job.id}/stop`, { keep: true })) }, "Stop and keep") : null,
         h("button", { type: "button", class: "small-button", "aria-label": `Remove: ${job.title}`, onclick: act(() => remove(`/api/jobs/${job.id}`).then(() => say("It is out of the queue"))) }, "✕"))))) : h("p", { class: "empty" }, "Nothing waits. “Add to the queue” puts what is on the easel here."));
+  progress();
 }

@@ -33,6 +33,19 @@ pub struct JobNow {
     pub left: Option<f64>,
     /// The total loss of each step of the scale.
     pub losses: Vec<f32>,
+    /// Of a film, how far it is.
+    pub film: Option<FilmNow>,
+}
+
+/// How far a film is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct FilmNow {
+    /// Frames that are painted.
+    pub frame: u64,
+    /// How many there are.
+    pub frames: u64,
+    /// Frames a second, since it was started or went on; 0 before that is known.
+    pub pace: f64,
 }
 
 /// What is done about a job.

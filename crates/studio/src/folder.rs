@@ -2,9 +2,11 @@
 //!
 //! ```text
 //! DIR/results/LAKE-SWIRLS-12.png    pictures that were painted, with their settings in them: what the studio is about
+//! DIR/results/CLIP-SWIRLS-13.mp4    films that were painted; their settings are in the .json beside them
 //! DIR/deleted/…                     those that were deleted, for a week
 //! DIR/pictures/ID.png               pictures to paint and to learn from, ID the beginning of the SHA-256 of what was sent
 //! DIR/pictures/ID.original          the very bytes, which are kept and never served
+//! DIR/clips/ID.mp4, ID.json         clips to paint, as they came, and what is known of them
 //! DIR/recipes/NAME.toml             recipes of one's own
 //! DIR/thumbs/…jpg                   small ones of all these; made again where they are missing
 //! DIR/checkpoints/                  jobs under way
@@ -50,6 +52,7 @@ impl Folder {
             "results",
             "deleted",
             "pictures",
+            "clips",
             "recipes",
             "thumbs",
             "checkpoints",

@@ -10,6 +10,7 @@
 //! program that was killed goes on where it was. Whoever asks is checked before any route is looked for (`access`).
 
 mod access;
+mod clips;
 mod database;
 mod events;
 mod folder;
@@ -25,13 +26,16 @@ mod server;
 mod told;
 
 use access::Access;
+use clips::Clips;
 use database::Database;
 use events::Events;
 use folder::{Folder, Opened};
+use impasto::RunLimits;
 use impasto::job::{DeviceChoice, EncoderChoice};
 pub use invitation::Invitation;
 use painter::Painter;
 use pictures::Pictures;
+use std::ffi::OsString;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::PathBuf;
@@ -51,6 +55,20 @@ pub struct Options {
     pub encoder: EncoderChoice,
     /// What does the work.
     pub device: DeviceChoice,
+    /// What a run may use.
+    pub limits: RunLimits,
+    /// The program that paints films; without it, none are painted.
+    pub program: Option<Program>,
+}
+
+/// A program that paints films, as `impasto video` does: started for each of them, in the studio's folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Program {
+    /// The program, and its arguments up to those that say what is to be done.
+    pub words: Vec<OsString>,
+    /// Options of `video` that are those of the studio: what looks at pictures, and what does the work. Files among them are
+    /// named from the root.
+    pub options: Vec<OsString>,
 }
 
 /// Why the studio cannot be started, or cannot do what was asked for.
@@ -130,6 +148,10 @@ struct Shared {
     invitation: Option<Arc<Invitation>>,
     /// What is the same for every job.
     run: Arc<impasto::job::Run>,
+    /// Clips to paint.
+    clips: Arc<Clips>,
+    /// Whether films can be painted.
+    paints_films: bool,
 }
 
 impl Studio {
@@ -156,12 +178,14 @@ impl Studio {
             source,
         })?;
         let pictures = Arc::new(Pictures::new(folder.clone()));
+        let clips = Arc::new(Clips::new(folder.clone()));
         let events = Events::default();
         let paused = folder.is_paused();
         events.tell(|state| state.paused = paused);
         let run = Arc::new(impasto::job::Run {
             encoder: options.encoder.clone(),
             device: options.device.clone(),
+            limits: options.limits,
             ..impasto::job::Run::default()
         });
         let painter = Painter::start(painter::World {
@@ -170,6 +194,8 @@ impl Studio {
             pictures: pictures.clone(),
             events: events.clone(),
             run: run.clone(),
+            clips: clips.clone(),
+            program: options.program.clone(),
         })?;
         let shared = Shared {
             access: Arc::new(access),
@@ -180,6 +206,8 @@ impl Studio {
             painter: painter.clone(),
             invitation: invitation.clone(),
             run,
+            clips,
+            paints_films: options.program.is_some(),
         };
         let server = server::start(listener, shared)?;
         Ok(Started::Open(Self {

@@ -54,9 +54,22 @@ pub struct Told {
     pub start: Option<String>,
     /// Steps from there; 0 for those of the recipe.
     pub steps: u32,
+    /// The film, of which the content is a frame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub film: Option<ToldFilm>,
     /// What the pictures are called; the server's own word.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub names: BTreeMap<String, String>,
+}
+
+/// A film, and what is said of it beside what is said of pictures.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ToldFilm {
+    /// The clip.
+    pub clip: String,
+    /// How much strokes stay what they were, from 0 to 1.
+    pub consistency: f32,
 }
 
 /// A style and its weight.
@@ -124,7 +137,8 @@ impl Told {
             (None, recipe, _) => recipe.into(),
         };
         let size = (self.size != 0).then(|| format!(", {} px", self.size));
-        recipe + &size.unwrap_or_default()
+        let film = self.film.as_ref().map_or("", |_| ", film");
+        recipe + &size.unwrap_or_default() + film
     }
 
     /// The recipe, with every knob and setting.
@@ -247,6 +261,13 @@ impl Told {
         if self.styles.len() > MOST || self.regions.len() > MOST {
             problems.push(format!(
                 "there may be {MOST} styles and {MOST} regions at most"
+            ));
+        }
+        if let Some(ToldFilm { consistency, .. }) = self.film
+            && !(0.0..=1.0).contains(&consistency)
+        {
+            problems.push(format!(
+                "consistency is {consistency}: must be between 0 and 1"
             ));
         }
         let (recipe, chosen) = self.recipe().unwrap_or_else(|more| {

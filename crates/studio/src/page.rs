@@ -25,7 +25,7 @@ macro_rules! asset {
     };
 }
 
-static ASSETS: [Asset; 17] = [
+static ASSETS: [Asset; 18] = [
     asset!("index.html", "text/html; charset=utf-8"),
     asset!("studio.css", "text/css; charset=utf-8"),
     asset!("icon.svg", "image/svg+xml"),
@@ -40,6 +40,7 @@ static ASSETS: [Asset; 17] = [
     asset!("view.js", "text/javascript; charset=utf-8"),
     asset!("compare.js", "text/javascript; charset=utf-8"),
     asset!("queue.js", "text/javascript; charset=utf-8"),
+    asset!("film.js", "text/javascript; charset=utf-8"),
     asset!("many.js", "text/javascript; charset=utf-8"),
     asset!("invite.js", "text/javascript; charset=utf-8"),
     asset!("history.js", "text/javascript; charset=utf-8"),

@@ -1,6 +1,7 @@
 //! Results: PNG files in a plain folder, with their settings in them, which the database is an index of.
 
 use crate::Error;
+use crate::clips::{self, first_frame};
 use crate::database::{Database, Finished, State};
 use crate::folder::Folder;
 use crate::order::Told;
@@ -12,7 +13,7 @@ use impasto::sheet::{ContactSheet, Tile};
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Seconds that what was deleted is kept.
 const WEEK: i64 = 7 * 24 * 3600;
@@ -21,8 +22,8 @@ const TILE: usize = 320;
 /// The most characters of a title in the name of a file.
 const STEM: usize = 50;
 
-/// The file of a job's result: letters and digits of its title, and its number.
-pub fn file_name(title: &str, id: i64) -> String {
+/// The file of a job's result: letters and digits of its title, its number, and how files of its kind end.
+pub fn file_name(title: &str, id: i64, end: &str) -> String {
     let mut stem = String::new();
     for letter in title.replace(" in ", " ").chars().take(STEM) {
         match letter.is_alphanumeric() {
@@ -32,21 +33,113 @@ pub fn file_name(title: &str, id: i64) -> String {
         }
     }
     match stem.trim_end_matches('-') {
-        "" => format!("picture-{id}.png"),
-        stem => format!("{stem}-{id}.png"),
+        "" => format!("picture-{id}{end}"),
+        stem => format!("{stem}-{id}{end}"),
     }
 }
 
 /// What a result says about itself: what any program of impasto's says, and what was ordered, without names.
 pub fn settings(described: &str, told: &Told, id: i64) -> String {
     let mut settings: Value = serde_json::from_str(described).unwrap_or_default();
-    let told = Told {
+    settings["studio"] = json!({"job": id, "order": nameless(told)});
+    settings.to_string()
+}
+
+/// An order as results tell it.
+fn nameless(told: &Told) -> Told {
+    Told {
         names: Default::default(),
         start: None,
         ..told.clone()
-    };
-    settings["studio"] = json!({"job": id, "order": told});
-    settings.to_string()
+    }
+}
+
+/// The end of the names of films.
+const FILM: &str = ".mp4";
+
+/// Whether a result is a film.
+pub fn is_film(file: &str) -> bool {
+    file.ends_with(FILM)
+}
+
+/// The file beside a film that has its settings.
+fn beside(file: &str) -> String {
+    format!("{}.json", file.trim_end_matches(FILM))
+}
+
+/// What a film says about itself, in the file beside it; nothing if that is gone.
+fn told_of_film(folder: &Folder, file: &str) -> Value {
+    let told = fs::read(folder.result(&beside(file), false)).ok();
+    let told = told.and_then(|told| serde_json::from_slice(&told).ok());
+    told.unwrap_or_default()
+}
+
+/// The same as the page has it of pictures.
+pub fn film_settings(folder: &Folder, file: &str) -> Value {
+    let told = told_of_film(folder, file);
+    match told["studio"].is_object() {
+        true => json!({
+            "version": told["version"],
+            "encoder": "",
+            "styles": told["styles"],
+            "order": told["studio"]["order"],
+            "text": told["recipe"],
+        }),
+        false => Value::Null,
+    }
+}
+
+/// Moves a film that is whole among the results, its settings first.
+///
+/// # Errors
+/// If it cannot be moved.
+pub fn take_film(
+    folder: &Folder,
+    from: &Path,
+    file: &str,
+    told: &Told,
+    id: i64,
+    recipe: &str,
+) -> Result<(), Error> {
+    let failed = |path: PathBuf| move |source| Error::File { path, source };
+    let named = |picture: &str| told.names.get(picture).cloned();
+    let named =
+        |picture: &str| named(picture).unwrap_or_else(|| picture.trim_start_matches('@').into());
+    let styles: Vec<_> = told
+        .styles
+        .iter()
+        .map(|style| (named(&style.picture), style.weight))
+        .collect();
+    let settings = json!({
+        "program": "impasto",
+        "version": env!("CARGO_PKG_VERSION"),
+        "styles": styles,
+        "recipe": recipe,
+        "studio": {"job": id, "order": nameless(told)},
+    });
+    let path = folder.result(&beside(file), false);
+    let written = write_whole(&path, settings.to_string().as_bytes());
+    written.map_err(failed(path))?;
+    let path = folder.result(file, false);
+    let moved = fs::rename(from, &path);
+    moved.map_err(failed(path))
+}
+
+/// Moves a result out of the folder of results, or back.
+pub fn move_result(folder: &Folder, file: &str, deleted: bool) {
+    for file in files_of(file) {
+        // One that is gone already stays so.
+        let _ = fs::rename(
+            folder.result(&file, !deleted),
+            folder.result(&file, deleted),
+        );
+    }
+}
+
+/// The files of a result.
+fn files_of(file: &str) -> impl Iterator<Item = String> {
+    let more = is_film(file).then(|| beside(file));
+    std::iter::once(file.to_string()).chain(more)
 }
 
 /// Writes a result.
@@ -77,7 +170,11 @@ pub fn thumbnail(folder: &Folder, file: &str) -> Option<Vec<u8>> {
     if let Ok(bytes) = fs::read(&thumb) {
         return Some(bytes);
     }
-    let picture = Picture::open(&folder.result(file, false)).ok()?;
+    let path = folder.result(file, false);
+    let picture = match is_film(file) {
+        true => first_frame(&path)?,
+        false => Picture::open(&path).ok()?,
+    };
     let bytes = jpeg(&reduced(&picture, SMALL)).ok()?;
     let _ = write_whole(&thumb, &bytes);
     Some(bytes)
@@ -156,30 +253,53 @@ pub fn export(
 /// The file of a job's result, and its size if it is written already. A file of its name that says nothing of this job is
 /// somebody else's: then it has another name.
 pub fn file_of(folder: &Folder, told: &Told, id: i64) -> (String, Option<(usize, usize)>) {
-    let name = file_name(&told.title(), id);
-    let stem = name.trim_end_matches(".png").to_string();
-    let names = std::iter::once(name).chain((2..).map(|number| format!("{stem}-{number}.png")));
+    let end = match told.film {
+        Some(_) => FILM,
+        None => ".png",
+    };
+    let name = file_name(&told.title(), id, end);
+    let stem = name.trim_end_matches(end).to_string();
+    let names = std::iter::once(name).chain((2..).map(|number| format!("{stem}-{number}{end}")));
     for name in names {
         let path = folder.result(&name, false);
-        let Ok(size) = size_of(&path) else {
+        if !path.exists() {
             return (name, None);
-        };
-        let settings = fs::read(&path).ok().and_then(|bytes| settings_of(&bytes));
-        let settings = settings.and_then(|text| serde_json::from_str::<Value>(&text).ok());
-        let studio = settings.unwrap_or_default()["studio"].take();
-        if studio["job"] == id && studio["order"] == json!(told) {
-            return (name, Some(size));
+        }
+        let studio = told_of(folder, &name)["studio"].take();
+        let size = size_of(&path).filter(|_| studio["job"] == id);
+        // An order is told without names and without what it started from.
+        if size.is_some() && studio["order"] == json!(nameless(told)) {
+            return (name, size);
         }
     }
     // There is always a further number.
-    (format!("{stem}-0.png"), None)
+    (format!("{stem}-0{end}"), None)
+}
+
+/// What a result says about itself.
+fn told_of(folder: &Folder, file: &str) -> Value {
+    if is_film(file) {
+        return told_of_film(folder, file);
+    }
+    let settings = fs::read(folder.result(file, false)).ok();
+    let settings = settings.and_then(|bytes| settings_of(&bytes));
+    let settings = settings.and_then(|text| serde_json::from_str(&text).ok());
+    settings.unwrap_or_default()
+}
+
+/// Width and height of a result.
+fn size_of(path: &Path) -> Option<(usize, usize)> {
+    match path.to_str().is_some_and(is_film) {
+        true => clips::size_of(path),
+        false => size_of_png(path).ok(),
+    }
 }
 
 /// Width and height of a PNG, by its first bytes.
 ///
 /// # Errors
 /// If there is none.
-pub fn size_of(path: &Path) -> std::io::Result<(usize, usize)> {
+fn size_of_png(path: &Path) -> std::io::Result<(usize, usize)> {
     let mut head = [0u8; 24];
     File::open(path)?.read_exact(&mut head)?;
     let [.., w0, w1, w2, w3, h0, h1, h2, h3] = head;
@@ -197,7 +317,9 @@ pub fn size_of(path: &Path) -> std::io::Result<(usize, usize)> {
 /// [`Error::Database`], [`Error::File`].
 pub fn tidy(folder: &Folder, database: &Database) -> Result<(), Error> {
     for file in database.ask_now(|tables| tables.purge(WEEK))? {
-        let _ = fs::remove_file(folder.result(&file, true));
+        for file in files_of(&file) {
+            let _ = fs::remove_file(folder.result(&file, true));
+        }
     }
     let known = database.ask_now(|tables| tables.files())?;
     for (id, file, deleted) in &known {
@@ -222,7 +344,8 @@ pub fn tidy(folder: &Folder, database: &Database) -> Result<(), Error> {
             .to_string_lossy()
             .into_owned();
         let is_known = known.iter().any(|(_, file, _)| *file == name);
-        if name.ends_with(".png") && !name.starts_with('.') && !is_known {
+        let is_result = name.ends_with(".png") || is_film(&name);
+        if is_result && !name.starts_with('.') && !is_known {
             found.push(name);
         }
     }
@@ -235,18 +358,16 @@ pub fn tidy(folder: &Folder, database: &Database) -> Result<(), Error> {
 
 fn take_in(folder: &Folder, database: &Database, file: String) -> Result<(), Error> {
     let path = folder.result(&file, false);
-    let (Ok(size), Ok(bytes)) = (size_of(&path), fs::read(&path)) else {
+    let Some(size) = size_of(&path) else {
         return Ok(());
     };
-    let settings: Value = settings_of(&bytes)
-        .and_then(|text| serde_json::from_str(&text).ok())
-        .unwrap_or_default();
+    let settings = told_of(folder, &file);
     // A number of another program's making must not use all numbers up.
     let id = settings["studio"]["job"].as_i64();
     let id = id.filter(|id| (1..1 << 31).contains(id));
     let told = serde_json::from_value::<Told>(settings["studio"]["order"].clone());
     let told = serde_json::to_string(&told.unwrap_or_default()).unwrap_or_default();
-    let stem = file.trim_end_matches(".png");
+    let stem = file.trim_end_matches(".png").trim_end_matches(FILM);
     let title = stem
         .rsplit_once('-')
         .map_or(stem, |(title, _)| title)
@@ -283,7 +404,7 @@ mod tests {
             ("", "picture-7.png"),
             ("Mülltonne\0\n in é", "Mülltonne-é-7.png"),
         ] {
-            assert_eq!(file_name(title, 7), name);
+            assert_eq!(file_name(title, 7, ".png"), name);
         }
     }
 }

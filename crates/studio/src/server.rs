@@ -31,7 +31,7 @@ const CLOSING: Duration = Duration::from_secs(2);
 const BLOCKING: usize = 4;
 
 /// What a page may do: load what is ours, and be framed by nobody.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; connect-src 'self'; \
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self'; connect-src 'self'; \
                       frame-ancestors 'none'; base-uri 'none'; form-action 'none'";
 
 /// What every answer has, errors too. What an answer says of its caching, it says itself.

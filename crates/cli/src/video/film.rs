@@ -11,7 +11,7 @@ use super::masks::Masks;
 use super::memories::Memories;
 use super::painter::Painter;
 use super::shots::{Shots, Thin};
-use super::stages::{self, Passed, Written};
+use super::stages::{self, Passed, Preview, Written};
 use super::steadied::{Calm, Steadied};
 use super::{Arguments, told};
 use crate::args::Progress;
@@ -19,7 +19,7 @@ use crate::problems::Problems;
 use crate::progress::duration;
 use crate::settings::{self, STANDARD};
 use crate::stylize::command_line;
-use crate::{Exit, Failure, flow, interrupt, note, print, say};
+use crate::{Exit, Failure, flow, interrupt, leash, note, print, say};
 use anyhow::{Context, anyhow};
 use impasto::device::Kind;
 use impasto::job::{self, Order, Outputs, sha256};
@@ -47,6 +47,9 @@ const WAITING_PIXEL: usize = 32;
 /// What keeps it from being painted.
 pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
     let mut problems = Problems::default();
+    if args.leash {
+        leash::follow()?;
+    }
     let asked = Asked::read(args, &mut problems);
     let mut run = settings::run(&args.run, args.run.recipe.as_deref(), &mut problems);
     let keyframes = keyframes::Asked::read(args, &mut problems);
@@ -67,6 +70,10 @@ pub fn run(args: &Arguments, quiet: bool) -> Result<Exit, Failure> {
     }
     let read = keyframes.iter().flat_map(keyframes::Asked::files);
     asked.check_output(args, &run, &styles, read, &mut problems);
+    if args.leash && args.film == STANDARD {
+        problems
+            .usage("--leash and a film from the standard input both read from there: choose one");
+    }
     if !problems.is_empty() {
         return Err(problems.into());
     }
@@ -342,6 +349,9 @@ impl Film<'_> {
             ahead: ahead.clone(),
             elsewhere: None,
         };
+        // With keyframes it has been shown while it learned.
+        let learns = !self.args.keyframes.is_empty();
+        let shown = self.args.preview.as_deref().filter(|_| !learns);
         let mut painter = Painter {
             animator,
             turn: self.turn,
@@ -362,6 +372,7 @@ impl Film<'_> {
             queue,
             zero,
             account: self.args.report.as_ref().map(|_| Account::new(size)),
+            preview: shown.map(Preview::new),
         };
         let passed = stages::run(looking, &mut painter, written);
         if let Some(ahead) = &ahead {
@@ -371,7 +382,8 @@ impl Film<'_> {
         let Passed { exit, frames, .. } = passed;
         let output = self.asked.output.display();
         let watched = self.args.watch && frames > 0;
-        let ends = watched || matches!(exit, Exit::Done | Exit::Failed);
+        let cut_short = leash::finishes() && frames > 0;
+        let ends = watched || cut_short || matches!(exit, Exit::Done | Exit::Failed);
         if !ends {
             note(&format!(
                 "stopped after {frames} frames; the same command with --resume goes on: {output} is not finished"

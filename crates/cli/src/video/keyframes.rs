@@ -156,7 +156,11 @@ impl Asked {
         let learns = [
             ("--learn-steps", args.learn_steps.is_some()),
             ("--network-size", args.network_size.is_some()),
-            ("--preview", args.preview.is_some()),
+            // A film that is painted as ever shows its newest frame.
+            (
+                "--preview",
+                args.preview.is_some() && args.network.is_some(),
+            ),
         ];
         for (name, _) in learns.iter().filter(|(_, given)| *given) {
             if args.keyframes.is_empty() {

@@ -115,9 +115,13 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = value::whole::<usize>(), help_heading = "Keyframes")]
     pub steady: Option<Given<usize>>,
 
-    /// While it learns, write now and then what becomes of the frame that is farthest from the keyframes
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Keyframes")]
+    /// Write the newest frame now and then; with keyframes, while it learns, what becomes of the frame that is farthest from them
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
     pub preview: Option<PathBuf>,
+
+    /// Be part of another program: end with the standard input, and do what its lines say: wait, go, finish
+    #[arg(long, hide = true)]
+    pub leash: bool,
 
     /// Paint what comes into a folder, and wait for more until Ctrl-C, which makes the output whole
     #[arg(long, help_heading = "Film")]

@@ -11,9 +11,11 @@ use crate::args::Progress;
 use crate::progress::duration;
 use crate::{Exit, interrupt, note, print, say};
 use anyhow::anyhow;
-use impasto::picture::Filter;
+use impasto::Picture;
+use impasto::picture::{Filter, SaveOptions, fit_long_side};
 use impasto_video::{Frame, Sink, Time};
 use serde_json::json;
+use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -21,6 +23,48 @@ use std::time::{Duration, Instant};
 const AHEAD: usize = 2;
 /// The least time from one line of progress to the next.
 const TOLD_EVERY: Duration = Duration::from_secs(5);
+
+/// The least time from one preview to the next.
+const SHOWN_EVERY: Duration = Duration::from_secs(1);
+/// The long side of a preview in pixels.
+const PREVIEW: usize = 960;
+
+/// Where the newest frame is shown.
+pub struct Preview<'a> {
+    path: &'a Path,
+    shown: Option<Instant>,
+    failed: bool,
+}
+
+impl<'a> Preview<'a> {
+    /// In a file.
+    pub fn new(path: &'a Path) -> Self {
+        Self {
+            path,
+            shown: None,
+            failed: false,
+        }
+    }
+
+    /// Shows a frame if none was shown just before. What cannot be written is no reason to end.
+    fn show(&mut self, frame: &Picture) {
+        let due = self
+            .shown
+            .is_none_or(|shown| shown.elapsed() >= SHOWN_EVERY);
+        if self.failed || !due {
+            return;
+        }
+        let (width, height) = (frame.width(), frame.height());
+        let side = PREVIEW.min(width.max(height));
+        let (width, height) = fit_long_side(width, height, side);
+        let small = frame.resized(width, height, Filter::Bicubic);
+        if let Err(error) = small.save(self.path, &SaveOptions::default()) {
+            self.failed = true;
+            note(&format!("no preview: {error}; it goes on"));
+        }
+        self.shown = Some(Instant::now());
+    }
+}
 
 /// What frames become.
 pub struct Written<'a> {
@@ -42,6 +86,8 @@ pub struct Written<'a> {
     pub zero: i64,
     /// What is told about the film in the end, if it is.
     pub account: Option<Account>,
+    /// Where the newest frame is shown, if it is.
+    pub preview: Option<Preview<'a>>,
 }
 
 /// How it went: what ended it, how many frames are written, what is to be told of them.
@@ -177,6 +223,9 @@ impl Written<'_> {
             false => view.resized(width, height, Filter::Bicubic),
         });
         let picture = self.eyes.join(views.collect())?;
+        if let Some(preview) = &mut self.preview {
+            preview.show(&picture);
+        }
         if let Some(account) = &mut self.account {
             account.take(looked, made.known, &picture);
         }

@@ -167,7 +167,7 @@ fn masks_and_exports(browser: &Browser) {
     browser.click("#use-settings");
     browser.until(
         "the names are there",
-        "document.querySelector('#content .name').textContent === 'photo.jpg'",
+        "document.querySelector('#content .name')?.textContent === 'photo.jpg'",
     );
     browser.until(
         "the settings are there",

@@ -3,6 +3,7 @@
 use crate::page::{Page, assert_accessible, assert_clean, shot};
 use impasto_studio_browser::Browser;
 use impasto_testing::skip;
+use serde_json::json;
 
 /// Chooses something in the form, as somebody does.
 fn choose(browser: &Browser, id: &str, value: &str) {
@@ -51,6 +52,9 @@ fn a_longer_visit() {
     many(browser);
     sheet_and_undo(browser);
     touch(browser);
+    tools(browser);
+    queue_by_hand(browser);
+    found_again(&page);
     assert_clean(browser, page.address());
 }
 
@@ -162,4 +166,134 @@ fn touch(browser: &Browser) {
     );
     assert_eq!(before, browser.run(&format!("return {sum}")));
     browser.click("#mask-cancel");
+}
+
+/// Fill, eraser, a larger brush by a key; two fingers zoom and paint nothing.
+fn tools(browser: &Browser) {
+    browser.click("#open-mask");
+    browser.until(
+        "the board",
+        "document.getElementById('board')?.getBoundingClientRect().width > 100",
+    );
+    let place = browser.run("const box = document.getElementById('board').getBoundingClientRect(); return [box.left, box.top, box.width, box.height]");
+    let side = |at: usize| place[at].as_f64().unwrap();
+    let at = |x: f64, y: f64| (side(0) + x * side(2), side(1) + y * side(3));
+    // How much of the region there is: what its colour changes about the photo, summed up.
+    browser.run("const board = document.getElementById('board'); window.bare = board.getContext('2d').getImageData(0, 0, board.width, board.height).data");
+    let painted = || {
+        let sum = browser.run("const board = document.getElementById('board'); const {data} = board.getContext('2d').getImageData(0, 0, board.width, board.height);\
+            let sum = 0; for (let at = 0; at < data.length; at++) sum += Math.abs(data[at] - window.bare[at]); return sum");
+        sum.as_f64().unwrap()
+    };
+    let key = |key: &str, control: bool| {
+        browser.run(&format!("document.getElementById('mask').dispatchEvent(new KeyboardEvent('keydown', {{key: '{key}', ctrlKey: {control}, bubbles: true}}))"));
+    };
+    assert_eq!(painted(), 0.0);
+    browser.pen(&[at(0.2, 0.5), at(0.8, 0.5)], 1.0);
+    let line = painted();
+    assert!(line > 0.0);
+    key("z", true);
+    assert_eq!(painted(), 0.0, "undone by keys");
+    browser.pen(&[at(0.2, 0.5), at(0.8, 0.5)], 0.1);
+    let light = painted();
+    assert!(
+        light < 0.7 * line,
+        "a pen that is pressed less paints less: {light} {line}"
+    );
+    key("z", true);
+    (0..4).for_each(|_| key("]", false));
+    browser.pen(&[at(0.2, 0.5), at(0.8, 0.5)], 1.0);
+    assert!(
+        painted() > 1.4 * line,
+        "a larger brush: {} {line}",
+        painted()
+    );
+    let broad = painted();
+    key("e", false);
+    browser.pen(&[at(0.2, 0.5), at(0.5, 0.5)], 1.0);
+    assert!(painted() < 0.8 * broad, "erased: {} {broad}", painted());
+    press(browser, "#mask", "Fill");
+    browser.pen(&[at(0.5, 0.9), at(0.5, 0.9)], 1.0);
+    assert!(painted() > 3.0 * broad, "filled: {} {broad}", painted());
+    let filled = painted();
+    let fingers = |kind: &str, gap: f64| {
+        let points = match kind {
+            "touchEnd" => json!([]),
+            _ => {
+                json!([{"x": at(0.5 - gap, 0.5).0, "y": at(0.5, 0.5).1, "id": 1}, {"x": at(0.5 + gap, 0.5).0, "y": at(0.5, 0.5).1, "id": 2}])
+            }
+        };
+        browser.chromium(
+            "Input.dispatchTouchEvent",
+            json!({"type": kind, "touchPoints": points}),
+        );
+    };
+    fingers("touchStart", 0.1);
+    fingers("touchMove", 0.2);
+    fingers("touchMove", 0.3);
+    fingers("touchEnd", 0.3);
+    let width = "document.getElementById('board').getBoundingClientRect().width";
+    let zoomed = browser.run(&format!("return {width}")).as_f64().unwrap();
+    assert!(zoomed > 1.8 * side(2), "{zoomed} {}", side(2));
+    assert_eq!(painted(), filled, "two fingers paint nothing");
+    press(browser, "#mask", "Cancel");
+}
+
+/// Jobs are put into another order, taken out and let go by the buttons of the queue.
+fn queue_by_hand(browser: &Browser) {
+    let empty =
+        "fetch('/api/queue').then((answer) => answer.json()).then(({jobs}) => jobs.length === 0)";
+    browser.until("what waited is painted", empty);
+    browser.run("return fetch('/api/queue/pause', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: '{\"paused\": true}'}).then(() => 0)");
+    for quality in ["draft", "instant"] {
+        choose(browser, "quality", quality);
+        browser.click("#enqueue");
+    }
+    browser.click("nav [data-view=queue]");
+    let first = |how: &str| {
+        format!("document.querySelector('#queue li small')?.textContent.startsWith('{how}')")
+    };
+    browser.until(
+        "two wait",
+        "document.querySelectorAll('#queue li').length === 2",
+    );
+    browser.until("the first", &first("draft"));
+    press(browser, "#queue", "Later:");
+    browser.until("they are exchanged", &first("instant"));
+    shot(browser, "queue");
+    assert_accessible(browser, "queue");
+    press(browser, "#queue", "Remove:");
+    browser.until(
+        "one waits",
+        "document.querySelectorAll('#queue li').length === 1",
+    );
+    press(browser, "#queue", "Let it go on");
+    browser.until(
+        "it is painted",
+        "document.querySelectorAll('#queue li').length === 0",
+    );
+    browser.click("nav [data-view=paint]");
+}
+
+/// A page that is loaded again finds what is painted; Esc stops it, and it goes on.
+fn found_again(page: &Page) {
+    let browser = &page.browser;
+    let key = |key: &str, control: bool| {
+        browser.run(&format!("document.dispatchEvent(new KeyboardEvent('keydown', {{key: '{key}', ctrlKey: {control}, bubbles: true}}))"));
+    };
+    choose(browser, "size", "384");
+    choose(browser, "quality", "fine");
+    key("Enter", true);
+    let steps = "document.getElementById('phase').textContent.includes('step') && document.getElementById('picture').src.includes('/api/preview')";
+    browser.until("steps", steps);
+    browser.open(page.home());
+    page.loaded();
+    browser.until("the running job", steps);
+    let stopped = "document.getElementById('phase').textContent.startsWith('Stopped and kept')";
+    key("Escape", false);
+    browser.until("it is kept", stopped);
+    browser.click("#on");
+    browser.until("it goes on", steps);
+    key("Escape", false);
+    browser.until("it is kept again", stopped);
 }

@@ -1,6 +1,6 @@
 //! The page in a browser, in a studio of its own.
 
-use impasto_studio::{Options, Started, Studio};
+use impasto_studio::{Options, Program, Started, Studio};
 use impasto_studio_browser::Browser;
 use impasto_testing::{Folder, skip};
 use serde_json::json;
@@ -28,6 +28,7 @@ impl Page {
         let browser = Browser::start(profile.path())?;
         let options = Options {
             folder: folder.path().into(),
+            program: program(),
             ..Options::default()
         };
         let Started::Open(studio) = Studio::start(&options).unwrap() else {
@@ -64,6 +65,16 @@ impl Page {
     pub fn home(&self) -> &str {
         self.address.split('?').next().unwrap_or_default()
     }
+}
+
+/// The program that paints films, if it was built beside these tests.
+pub fn program() -> Option<Program> {
+    let tests = std::env::current_exe().ok()?;
+    let path = tests.parent()?.parent()?.join("impasto");
+    path.exists().then(|| Program {
+        words: vec![path.into()],
+        options: Vec::new(),
+    })
 }
 
 impl Drop for Page {

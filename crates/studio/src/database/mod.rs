@@ -268,14 +268,15 @@ impl Tables {
         Ok(())
     }
 
-    /// Pauses a waiting job, or lets it go on; whether there is such a job.
+    /// Pauses a job that waits or is under way, or lets it go on; whether there is such a job.
     pub fn pause(&mut self, id: i64, pause: bool) -> rusqlite::Result<bool> {
-        let (from, to) = match pause {
-            true => ("queued", "paused"),
-            false => ("paused", "queued"),
+        let change = match pause {
+            true => {
+                "UPDATE jobs SET state = 'paused' WHERE id = ?1 AND state IN ('queued', 'painting') AND NOT live"
+            }
+            false => "UPDATE jobs SET state = 'queued' WHERE id = ?1 AND state = 'paused'",
         };
-        let change = "UPDATE jobs SET state = ?3 WHERE id = ?1 AND state = ?2";
-        Ok(self.connection.execute(change, params![id, from, to])? > 0)
+        Ok(self.connection.execute(change, [id])? > 0)
     }
 
     /// Removes a job that is not finished; whether there was one.

@@ -1,9 +1,10 @@
 //! The thread that paints: what is watched first, then the queue, one job at a time.
 
+mod film;
 mod quick;
 mod watch;
 
-use crate::Error;
+use crate::clips::Clips;
 use crate::database::{Database, Finished, JobRow, State};
 use crate::events::{Ended, Events, JobNow, Phase};
 use crate::folder::Folder;
@@ -11,6 +12,9 @@ use crate::order::{Told, looked_at};
 use crate::pictures::{Pictures, jpeg};
 use crate::results;
 use crate::told::of_error;
+use crate::{Error, Program};
+pub use film::BEGUN_OTHERWISE;
+use film::{Reel, Work};
 use impasto::checkpoint::{Checkpoints, Resume};
 use impasto::job::{Job, Run};
 use impasto::{Event, Outcome, Picture, Stylized};
@@ -35,6 +39,10 @@ pub struct World {
     pub events: Events,
     /// What is the same for every job.
     pub run: Arc<Run>,
+    /// Clips to paint.
+    pub clips: Arc<Clips>,
+    /// What paints films.
+    pub program: Option<Program>,
 }
 
 /// What becomes of a picture that is stopped.
@@ -44,6 +52,8 @@ pub enum Stop {
     Keep,
     /// It is forgotten.
     Drop,
+    /// It is no result yet: it goes on later.
+    Later,
 }
 
 #[derive(Default)]
@@ -58,6 +68,10 @@ struct Wishes {
     woken: bool,
     /// The picture of the watched job, to start from.
     present: Option<Arc<Picture>>,
+    /// Films whose beginnings are no longer wanted.
+    forgotten: Vec<i64>,
+    /// Orders that are looked at just now, and will take the place of what is painted.
+    awaited: usize,
 }
 
 #[derive(Default)]
@@ -89,7 +103,9 @@ impl Painter {
             world,
             control: control.clone(),
             quick: None,
+            reel: None,
         };
+        easel.tidy();
         let thread = std::thread::Builder::new().name("impasto-painter".into());
         let thread = thread.spawn(move || easel.run()).map_err(Error::Thread)?;
         *control
@@ -111,6 +127,12 @@ impl Painter {
         self.wish(|_| {});
     }
 
+    /// Leaves what it paints after its step for an order that is still looked at, as long as what this returns is there.
+    pub fn expect(&self) -> Expected {
+        self.wish(|wishes| wishes.awaited += 1);
+        Expected(self.clone())
+    }
+
     /// Leaves what it paints for a watched job; one that does not start from the present picture makes its own.
     pub fn watch(&self, fresh: bool) {
         self.wish(|wishes| {
@@ -124,6 +146,11 @@ impl Painter {
     /// Ends a job after its step.
     pub fn stop(&self, id: i64, stop: Stop) {
         self.wish(|wishes| wishes.stop = Some((id, stop)));
+    }
+
+    /// Removes what is painted of a film that will not be gone on with.
+    pub fn forget(&self, id: i64) {
+        self.wish(|wishes| wishes.forgotten.push(id));
     }
 
     /// Pauses the queue, or lets it go on.
@@ -152,21 +179,40 @@ impl Painter {
     }
 }
 
+/// An order that is looked at.
+pub struct Expected(Painter);
+
+impl Drop for Expected {
+    fn drop(&mut self) {
+        self.0
+            .wish(|wishes| wishes.awaited = wishes.awaited.saturating_sub(1));
+    }
+}
+
 /// The thread's own.
 struct Easel {
     world: World,
     control: Arc<Control>,
     quick: Option<Quick>,
+    /// A film under way, which may wait for something else.
+    reel: Option<Reel>,
 }
 
 impl Easel {
     fn run(&mut self) {
         let mut warm = false;
         loop {
+            self.forget();
             let paused = {
                 let mut wishes = self.control.wishes();
+                // What is painted next may be told in a moment.
+                let expects = |wishes: &mut Wishes| wishes.awaited > 0 && !wishes.closing;
+                let waited = self.control.changed.wait_while(wishes, expects);
+                wishes = waited.unwrap_or_else(PoisonError::into_inner);
                 (wishes.live, wishes.woken, wishes.stop) = (false, false, None);
                 if wishes.closing {
+                    // What it has painted is kept, and gone on with the next time.
+                    self.reel = None;
                     return;
                 }
                 wishes.paused
@@ -261,6 +307,15 @@ impl Easel {
         if let Some(size) = written {
             return self.finish(row, &told, State::Done, &file, size, 0.0);
         }
+        if let Some(film) = &told.film {
+            let (told, file) = (&told, &*file);
+            return self.film(Work {
+                row,
+                told,
+                film,
+                file,
+            });
+        }
         if row.live {
             self.paint_at_once(&told);
         }
@@ -301,7 +356,7 @@ impl Easel {
     fn left(&self, row: &JobRow) -> Option<Result<bool, Vec<String>>> {
         let id = row.id;
         match watch::wish(&self.control, row)? {
-            Leave::Later => Some(Ok(false)),
+            Leave::Later | Leave::Stopped(Stop::Later) => Some(Ok(false)),
             Leave::Stopped(Stop::Keep) => Some(Err(vec![
                 "it was stopped before anything was painted".into(),
             ])),
@@ -361,7 +416,9 @@ impl Easel {
             ]);
         }
         let state = match (outcome, leave) {
-            (Outcome::Stopped, Some(Leave::Later) | None) => return Ok(false),
+            (Outcome::Stopped, Some(Leave::Later | Leave::Stopped(Stop::Later)) | None) => {
+                return Ok(false);
+            }
             (Outcome::Stopped, Some(Leave::Stopped(Stop::Drop))) => {
                 let removed = self.world.database.ask_now(move |tables| tables.remove(id));
                 removed.map_err(|error| vec![error.to_string()])?;

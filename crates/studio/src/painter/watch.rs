@@ -48,8 +48,9 @@ pub(super) struct Watch<'a> {
 pub(super) fn wish(control: &Control, row: &JobRow) -> Option<Leave> {
     let wishes = control.wishes();
     match wishes.stop {
+        Some((id, Stop::Later)) if id == row.id => Some(Leave::Later),
         Some((id, stop)) if id == row.id => Some(Leave::Stopped(stop)),
-        _ if wishes.closing || wishes.live => Some(Leave::Later),
+        _ if wishes.closing || wishes.live || wishes.awaited > 0 => Some(Leave::Later),
         _ if wishes.paused && !row.live => Some(Leave::Later),
         _ => None,
     }

@@ -4,8 +4,8 @@ use super::answer::{Answer, Failed, Id, Read, done, found, json};
 use super::uploads::blocking;
 use crate::Shared;
 use crate::database::JobRow;
-use crate::order::{Told, looked_at};
-use crate::painter::Stop;
+use crate::order::{Told, ToldFilm, looked_at};
+use crate::painter::{BEGUN_OTHERWISE, Stop};
 use crate::pictures::Reference;
 use crate::told::Refused;
 use axum::extract::State;
@@ -39,6 +39,21 @@ async fn looked(shared: &Shared, mut told: Told) -> Result<Told, Failed> {
                 told.names.insert(id, row.name);
             }
         }
+    }
+    if let Some(ToldFilm { clip, .. }) = told.film.clone() {
+        if !shared.paints_films {
+            return Err(Refused::new(422, "this program paints no films").into());
+        }
+        let (clips, content) = (shared.clips.clone(), told.content.clone());
+        let found = blocking(move || Ok(clips.find(&clip))).await?;
+        let gone = || {
+            Refused::new(
+                422,
+                "the clip is not in the studio: drop it on the page again",
+            )
+        };
+        // A film is called by its clip, whatever the frame is called that stands for it.
+        told.names.insert(content, found.ok_or_else(gone)?.name);
     }
     if pixels > PIXELS {
         let problem = format!(
@@ -107,7 +122,13 @@ fn text(told: &Told) -> String {
 
 /// `POST /api/paint`: paints at once, in the place of what is watched.
 pub async fn paint(State(shared): State<Shared>, Read(told): Read<Told>) -> Answer {
+    if told.film.is_some() {
+        return Err(Refused::new(422, "films are painted by the queue").into());
+    }
     check_room(&shared, 1).await?;
+    // A knob was turned: what is painted is left while the rest of the order is looked at, unless that says nonsense.
+    let steers = told.start.as_deref() == Some("present") && told.recipe().is_ok();
+    let _expected = steers.then(|| shared.painter.expect());
     let told = looked(&shared, told).await?;
     let (title, text) = (told.title(), text(&told));
     live(&shared, &told, title, text, told.start.is_none()).await
@@ -172,6 +193,7 @@ fn waiting(row: &JobRow) -> serde_json::Value {
         "title": row.title,
         "how": order.as_ref().map(Told::how),
         "problem": row.problem,
+        "film": order.as_ref().is_some_and(|order| order.film.is_some()),
         "content": order.map(|order| order.content),
     })
 }
@@ -223,6 +245,9 @@ pub async fn pause(
         .database
         .ask(move |tables| tables.pause(id, paused))
         .await?;
+    if paused && changed {
+        shared.painter.stop(id, Stop::Later);
+    }
     shared.events.queue_changed();
     shared.painter.wake();
     found(changed)
@@ -232,6 +257,7 @@ pub async fn pause(
 pub async fn remove(State(shared): State<Shared>, Id(id): Id) -> Answer {
     let removed = shared.database.ask(move |tables| tables.remove(id)).await?;
     shared.painter.stop(id, Stop::Drop);
+    shared.painter.forget(id);
     shared.events.queue_changed();
     found(removed)
 }
@@ -259,6 +285,11 @@ pub async fn stop(
 
 /// `POST /api/jobs/ID/again`: one that failed waits again.
 pub async fn again(State(shared): State<Shared>, Id(id): Id) -> Answer {
+    let row = shared.database.ask(move |tables| tables.job(id)).await?;
+    let begins_anew = row.and_then(|row| row.problem);
+    if begins_anew.is_some_and(|problem| problem.contains(BEGUN_OTHERWISE)) {
+        shared.painter.forget(id);
+    }
     let changed = shared.database.ask(move |tables| tables.again(id)).await?;
     shared.events.queue_changed();
     shared.painter.wake();

@@ -5,11 +5,14 @@ use super::uploads::{blocking, made};
 use crate::Shared;
 use crate::database::JobRow;
 use crate::order::Told;
-use crate::results::{contact_sheet, export as exported, format, thumbnail};
+use crate::results::{
+    contact_sheet, export as exported, film_settings, format, is_film, move_result, thumbnail,
+};
 use crate::told::Refused;
+use axum::body::Body;
 use axum::extract::State;
-use axum::http::Uri;
 use axum::http::header::{CONTENT_DISPOSITION, HeaderValue};
+use axum::http::{Response, Uri};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -19,13 +22,22 @@ const PAGE: usize = 60;
 const SHEET: usize = 60;
 
 /// A result that is there.
-async fn row(shared: &Shared, id: i64) -> Result<(JobRow, String), Failed> {
+pub(super) async fn row(shared: &Shared, id: i64) -> Result<(JobRow, String), Failed> {
     let row = shared.database.ask(move |tables| tables.job(id)).await?;
     let row = row
         .filter(|row| !row.deleted)
         .ok_or_else(Refused::missing)?;
     let file = row.file.clone().ok_or_else(Refused::missing)?;
     Ok((row, file))
+}
+
+/// The file of a result that is a picture.
+async fn picture_of(shared: &Shared, id: i64) -> Result<String, Failed> {
+    let (_, file) = row(shared, id).await?;
+    match is_film(&file) {
+        true => Err(Refused::missing().into()),
+        false => Ok(file),
+    }
 }
 
 /// `GET /api/results?text=TEXT&starred=1&deleted=1&before=ID`.
@@ -57,6 +69,7 @@ fn told(row: &JobRow) -> serde_json::Value {
         "finished": row.finished,
         "seconds": row.seconds,
         "live": row.live,
+        "film": row.file.as_deref().is_some_and(is_film),
         "file": row.file,
     })
 }
@@ -81,7 +94,7 @@ pub async fn sheet(State(shared): State<Shared>, uri: Uri) -> Answer {
 
 /// `GET /api/results/ID/picture`.
 pub async fn picture(State(shared): State<Shared>, Id(id): Id) -> Answer {
-    let (_, file) = row(&shared, id).await?;
+    let file = picture_of(&shared, id).await?;
     let read = blocking(move || {
         std::fs::read(shared.folder.result(&file, false)).map_err(|_| Refused::missing())
     });
@@ -100,12 +113,15 @@ pub async fn small(State(shared): State<Shared>, Id(id): Id) -> Answer {
 pub async fn settings(State(shared): State<Shared>, Id(id): Id) -> Answer {
     let (row, file) = row(&shared, id).await?;
     let order: Option<Told> = serde_json::from_str(&row.told).ok();
-    let name = file.clone();
     let read = blocking(move || {
+        if is_film(&file) {
+            return Ok(film_settings(&shared.folder, &file));
+        }
         let path = shared.folder.result(&file, false);
-        std::fs::read(path).map_err(|_| Refused::missing())
+        let read = std::fs::read(path).map_err(|_| Refused::missing())?;
+        Ok(made(&read, &file))
     });
-    let made = made(&read.await?, &name);
+    let made = read.await?;
     Ok(json(
         &json!({"order": order, "made": made, "result": told(&row)}),
     ))
@@ -113,30 +129,32 @@ pub async fn settings(State(shared): State<Shared>, Id(id): Id) -> Answer {
 
 /// `GET /api/results/ID/export?format=png&settings=1`.
 pub async fn export(State(shared): State<Shared>, Id(id): Id, uri: Uri) -> Answer {
-    let (_, file) = row(&shared, id).await?;
+    let file = picture_of(&shared, id).await?;
     let asked = query(&uri, "format").unwrap_or_else(|| "png".into());
     let unknown = || Refused::new(422, "the format must be png, jpeg, webp or tiff");
     let (format, kind, end) = format(&asked).ok_or_else(unknown)?;
     let with_settings = query(&uri, "settings").as_deref() != Some("0");
-    let stem = file.trim_end_matches(".png").to_string();
+    let name = file.trim_end_matches("png").to_string() + end;
     let read = blocking(move || exported(&shared.folder, &file, format, with_settings));
     let mut answer = bytes(kind, read.await?);
-    // Names of results are letters, digits and dashes; what is not ASCII is told in its own way.
-    let plain: String = stem
-        .chars()
-        .map(|letter| if letter.is_ascii() { letter } else { '_' })
-        .collect();
-    let encoded: String = stem.bytes().map(encoded).collect();
-    let disposition =
-        format!("attachment; filename=\"{plain}.{end}\"; filename*=UTF-8''{encoded}.{end}");
-    if let Ok(value) = HeaderValue::from_str(&disposition) {
-        answer.headers_mut().insert(CONTENT_DISPOSITION, value);
-    }
+    attached(&mut answer, &name);
     Ok(answer)
 }
 
+/// Lets a browser save an answer as a file. Names of results are letters, digits and dashes; what is not ASCII is told in its
+/// own way.
+pub(super) fn attached(answer: &mut Response<Body>, name: &str) {
+    let plain = |letter: char| if letter.is_ascii() { letter } else { '_' };
+    let plain: String = name.chars().map(plain).collect();
+    let encoded: String = name.bytes().map(encoded).collect();
+    let disposition = format!("attachment; filename=\"{plain}\"; filename*=UTF-8''{encoded}");
+    if let Ok(value) = HeaderValue::from_str(&disposition) {
+        answer.headers_mut().insert(CONTENT_DISPOSITION, value);
+    }
+}
+
 fn encoded(byte: u8) -> String {
-    match byte.is_ascii_alphanumeric() || byte == b'-' {
+    match byte.is_ascii_alphanumeric() || b"-.".contains(&byte) {
         true => char::from(byte).into(),
         false => format!("%{byte:02X}"),
     }
@@ -176,11 +194,7 @@ pub async fn delete(
 ) -> Answer {
     let row = shared.database.ask(move |tables| tables.job(id)).await?;
     let file = row.and_then(|row| row.file).ok_or_else(Refused::missing)?;
-    let (from, to) = (
-        shared.folder.result(&file, !deleted),
-        shared.folder.result(&file, deleted),
-    );
-    let _ = std::fs::rename(from, to);
+    move_result(&shared.folder, &file, deleted);
     shared
         .database
         .ask(move |tables| tables.delete(id, deleted))

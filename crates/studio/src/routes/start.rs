@@ -23,7 +23,7 @@ use tokio_stream::StreamExt;
 use tokio_stream::wrappers::WatchStream;
 
 /// The least time from one event to the next.
-const EVENTS: Duration = Duration::from_millis(60);
+const EVENTS: Duration = Duration::from_millis(30);
 
 /// `GET /`.
 pub async fn index(headers: HeaderMap) -> Answer {
@@ -78,6 +78,7 @@ pub async fn start(State(shared): State<Shared>) -> Answer {
         "pictures": pictures,
         "recipes": recipes,
         "settings": settings,
+        "films": shared.paints_films,
         "invitation": shared.invitation.as_deref(),
     })))
 }
