@@ -206,8 +206,14 @@ pub fn fitted(painting: &Picture, photo: &Picture, (name, of): (&str, &str)) -> 
     if [right, down] == [0, 0] {
         return painting;
     }
+    let ways = [(right, "left", "right"), (down, "up", "down")].map(|(pixels, back, on)| {
+        let way = if pixels < 0 { back } else { on };
+        (pixels != 0).then(|| format!("{} px {way}", pixels.abs()))
+    });
+    let ways: Vec<String> = ways.into_iter().flatten().collect();
     note(&format!(
-        "{name} lies {right} px right of {of} and {down} px below: it is moved back"
+        "{name} is shifted against {of}, {}: it is moved back",
+        ways.join(" and ")
     ));
     let source = |at: isize, n: usize| at.clamp(0, n as isize - 1) as usize;
     let mut rgb = Vec::with_capacity(painting.rgb().len());

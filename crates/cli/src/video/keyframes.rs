@@ -279,19 +279,6 @@ fn at(seconds: f64, film: &Path, read: &ReadOptions) -> anyhow::Result<u64> {
     }
 }
 
-/// How many frames a film has.
-pub fn count(film: &Path, read: &ReadOptions) -> anyhow::Result<u64> {
-    let mut source = Source::open(film, read).map_err(told)?;
-    if let Some(frames) = source.info().frames {
-        return Ok(frames);
-    }
-    let mut frames = 0;
-    while source.next_frame().map_err(told)?.is_some() {
-        frames += 1;
-    }
-    Ok(frames)
-}
-
 /// Why keyframes do not go with something else that is asked for.
 pub fn conflict(args: &Arguments, eyes: Eyes, wrap: bool) -> Option<String> {
     let name = match args.keyframes.is_empty() {

@@ -1,7 +1,7 @@
 //! Films that are painted like some of their frames.
 
 use super::frames::Range;
-use super::keyframes::{self, Asked, Key};
+use super::keyframes::{Asked, Key};
 use super::shots::Shots;
 use super::steadied::{Calm, Steadied};
 use super::told;
@@ -95,6 +95,11 @@ impl Learning<'_> {
         painter: &mut Stylizer,
     ) -> anyhow::Result<(KeyframeNetwork, BTreeMap<u64, Spots>)> {
         let keys = self.asked.keys(self.film, self.read)?;
+        // Most files tell at once how many frames they have; of others it is known once they were looked through.
+        let film = Source::open(self.film, self.read).map_err(told)?;
+        if let Some(count) = film.info().frames {
+            self.are_there(&keys, count)?;
+        }
         let masks = keys.iter().map(|(number, key)| {
             let mask = key.mask.as_deref().map(mask).transpose()?;
             Ok((*number, mask))
@@ -158,6 +163,17 @@ impl Learning<'_> {
         Ok((learned, spots))
     }
 
+    /// Fails with the first keyframe that a film of so many frames does not have.
+    fn are_there(&self, keys: &BTreeMap<u64, &Key>, count: u64) -> anyhow::Result<()> {
+        match keys.keys().find(|&&number| number >= count) {
+            None => Ok(()),
+            Some(missing) => bail!(
+                "there is no frame {missing} in {}, which has {count}, counted from 0",
+                self.film.display()
+            ),
+        }
+    }
+
     /// The painting of a keyframe, which is painted now if there is none.
     fn painting(
         &self,
@@ -206,8 +222,10 @@ impl Learning<'_> {
         let mut following = Following::new(self.asked.lesson.seed, masks);
         let (mut frames, mut far) = (BTreeMap::new(), None);
         let (mut farthest, mut told) = (0, Instant::now());
+        let mut seen = 0;
         while let Some(frame) = shots.next()? {
             let number = frame.number;
+            seen = number + 1;
             following.look(number, &frame.content, frame.begins)?;
             let (width, height) = self.calm.size;
             let outline = Outline::of(&frame.content, width as f32 / height as f32);
@@ -228,13 +246,8 @@ impl Learning<'_> {
                 (farthest, far) = (near, Some((number, frame.content)));
             }
         }
-        if let Some(missing) = keys.keys().find(|number| !frames.contains_key(number)) {
-            let count = keyframes::count(self.film, self.read)?;
-            bail!(
-                "there is no frame {missing} in {}, which has {count}, counted from 0",
-                self.film.display()
-            );
-        }
+        // Up to the last keyframe all was looked at, or else all that there is.
+        self.are_there(keys, seen)?;
         likenesses.iter().for_each(Likeness::tell);
         // A film of keyframes alone has none that is far.
         let key = || {

@@ -191,3 +191,19 @@ fn other_frames_and_cuts() {
         "{said:?}"
     );
 }
+
+/// A keyframe that the film does not have is told before the film is looked through: its third frame cannot even be read.
+#[test]
+fn a_keyframe_that_is_not_there_is_told_at_once() {
+    let shop = Workshop::new();
+    film(&shop, "in", "lake", 0..4, 1);
+    keyframe(&shop, "in/001.png", "key.png");
+    std::fs::write(shop.path("in/002.png"), "no picture").unwrap();
+    let call = "video in --size 48 --learn-steps 1 -o a.gif";
+    shop.run(&format!("{call} --keyframe 4=key.png")).refused(
+        1,
+        &["there is no frame 4 in in, which has 4, counted from 0"],
+    );
+    let said = shop.run(&format!("{call} --keyframe 3=key.png"));
+    said.refused(1, &["002.png"]);
+}

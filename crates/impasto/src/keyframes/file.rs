@@ -70,6 +70,10 @@ impl Numbers for Known<'_> {
     fn scale(&mut self, count: usize) -> Arc<[f32]> {
         self.next(count)
     }
+
+    fn ramps(&mut self, count: usize) -> [Arc<[f32]>; 2] {
+        [self.next(3 * count), self.next(count)]
+    }
 }
 
 impl KeyframeNetwork {

@@ -187,7 +187,7 @@ impl KeyframeLearner {
                 None => problems.push(Problem::new(
                     "keyframe-mask",
                     format!("of keyframe {}", place + 1),
-                    "must be white somewhere",
+                    "must be white somewhere, in the size that is painted, too",
                 )),
             }
         }
@@ -265,7 +265,7 @@ impl KeyframeLearner {
             let guide = device.upload(&patch.guide, &shape)?;
             let tape = self.learner.forward(&[&frame, &guide])?;
             let made = device.download(&tape.outputs()[0])?;
-            let (pixels, mut gradient) = patch.difference(&made);
+            let (pixels, mut gradient) = patch.difference(&made, side);
             told.pixels += pixels / batch as f64;
             if self.lesson.features > 0.0 && patch.is_known() {
                 let wanted = Picture::new(side, side, patch.painting)?;

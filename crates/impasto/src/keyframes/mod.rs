@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! frame ─────┐
-//!            ├─▶ network ─▶ painted        L = mean m·|painted − keyframe| + λ · L_features
+//!            ├─▶ network ─▶ painted        L = L_pixels + L_edges + λ · L_features
 //! guide ─────┘
 //! ```
 //!

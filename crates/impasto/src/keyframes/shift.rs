@@ -1,12 +1,26 @@
 //! Whether a painting lies where its photo does, and which frame of a film it is of.
+//!
+//! A shift is found by what the lightness of the one says of that of the other, their mutual information
+//!
+//! ```text
+//! I = Σ p(a, b)·ln(p(a, b) / p(a)·p(b)) − (L − 1)²/2N        a, b one of L levels of equal shares, N places that both have
+//! ```
+//!
+//! which asks for no likeness: a negative, other colours or few flat ones will do, and outlines that are drawn, whose own two edges lie
+//! beside that of the photo. What is subtracted is what N places say of nothing (Miller 1955). Source: Viola and Wells 1997.
 
 use crate::picture::{Filter, Picture, fit_long_side};
 
-/// Shifts that are looked for, in pixels of the photo at this long side.
-const SIDE: usize = 384;
+/// Shifts of so many pixels and less are looked for at the first long side, and what was found there once more at the other.
+const COARSE: usize = 384;
 const MOST: isize = 6;
-/// A shift is believed if edges agree by so much more than without.
-const BETTER: f64 = 1.04;
+const FINE: usize = 1024;
+/// Levels of lightness.
+const LEVELS: usize = 16;
+/// A shift is believed if the one says so much more of the other than as they lie.
+const BETTER: f64 = 1.02;
+/// Pictures that say less of each other have nothing to do with each other.
+const SAYS: f64 = 0.1;
 
 /// Width of what is compared of whole frames: a few pixels more or less do not matter.
 const OUTLINE: usize = 96;
@@ -39,7 +53,7 @@ impl Outline {
     /// How far two agree: 1 are the same, 0 have nothing in common.
     pub fn agreement(&self, other: &Self) -> f64 {
         match self.size == other.size {
-            true => agreement(&self.edges, &other.edges, self.size, [0, 0]),
+            true => agreement(&self.edges, &other.edges),
             false => 0.0,
         }
     }
@@ -55,58 +69,55 @@ impl Outline {
     }
 }
 
-/// By how many pixels a painting is shifted against its photo, right and down, in pixels of the photo; `[0, 0]` if edges agree best as
-/// they lie, or if they hardly agree at all. The painting may have another size.
+/// By how many pixels a painting is shifted against its photo, right and down, in pixels of the photo; `[0, 0]` if they say most of each
+/// other as they lie, or hardly anything at all. The painting may have another size.
 pub fn shift(photo: &Picture, painting: &Picture) -> [isize; 2] {
     let (width, height) = (photo.width(), photo.height());
-    let (w, h) = fit_long_side(width, height, SIDE.min(width.max(height)));
-    let [one, other] = [photo, painting].map(|picture| edges(picture, (w, h)));
-    let mut best = (0.0, [0, 0]);
-    let mut here = 0.0;
-    for down in -MOST..=MOST {
-        for right in -MOST..=MOST {
-            let agreement = agreement(&one, &other, (w, h), [right, down]);
-            if [right, down] == [0, 0] {
-                here = agreement;
-            }
-            if agreement > best.0 {
-                best = (agreement, [right, down]);
-            }
-        }
-    }
-    let believed = best.0 > FOREIGN && best.0 > BETTER * here;
-    let scale = width as f64 / w as f64;
-    match believed {
-        true => best
-            .1
-            .map(|pixels| (pixels as f64 * scale).round() as isize),
-        false => [0, 0],
-    }
-}
-
-/// How steep the lightness is, less its mean.
-fn edges(picture: &Picture, (width, height): (usize, usize)) -> Vec<f32> {
-    let picture = picture.resized(width, height, Filter::Bicubic);
-    let places = width * height;
-    let rgb = picture.rgb();
-    let luma =
-        |at: usize| 0.299 * rgb[at] + 0.587 * rgb[places + at] + 0.114 * rgb[2 * places + at];
-    let steep = |at: usize| {
-        let (x, y) = (at % width, at / width);
-        let right = luma(y * width + (x + 1).min(width - 1));
-        let below = luma((y + 1).min(height - 1) * width + x);
-        (right - luma(at)).hypot(below - luma(at))
+    let long = width.max(height);
+    let said_at = |side: usize| {
+        let size = fit_long_side(width, height, side);
+        let [one, other] = [photo, painting].map(|picture| levels(picture, size));
+        move |shift: [isize; 2]| information(&one, &other, size, shift)
     };
-    let mut edges: Vec<f32> = (0..places).map(steep).collect();
-    let mean = edges.iter().sum::<f32>() / places.max(1) as f32;
-    edges.iter_mut().for_each(|edge| *edge -= mean);
-    edges
+    let most = |said: &dyn Fn([isize; 2]) -> f64, center: [isize; 2], reach: isize| {
+        let around = |middle: isize| middle - reach..=middle + reach;
+        let shifts = around(center[1]).flat_map(|y| around(center[0]).map(move |x| [x, y]));
+        let shifts = shifts.map(|shift| (said(shift), shift));
+        let most = shifts.max_by(|one, other| one.0.total_cmp(&other.0));
+        most.unwrap_or((0.0, [0, 0]))
+    };
+    let (coarse, fine) = (COARSE.min(long), FINE.min(long));
+    let (_, found) = most(&said_at(coarse), [0, 0], MOST);
+    // What rises up to the end of what is looked for has no peak there.
+    if found.iter().any(|pixels| pixels.abs() == MOST) {
+        return [0, 0];
+    }
+    let scale = fine as f64 / coarse as f64;
+    let center = found.map(|pixels| (pixels as f64 * scale).round() as isize);
+    let said = said_at(fine);
+    let (best, found) = most(&said, center, scale.ceil() as isize);
+    if best <= SAYS || best <= BETTER * said([0, 0]) {
+        return [0, 0];
+    }
+    let scale = long as f64 / fine as f64;
+    found.map(|pixels| (pixels as f64 * scale).round() as isize)
 }
 
-/// The correlation of two maps, of which the second is taken from somewhere beside.
-fn agreement(
-    one: &[f32],
-    other: &[f32],
+/// Which of [`LEVELS`], of as many places each, the lightness is at each place.
+fn levels(picture: &Picture, size: (usize, usize)) -> Vec<u8> {
+    let lightness = lightness(picture, size);
+    let mut sorted = lightness.clone();
+    sorted.sort_unstable_by(f32::total_cmp);
+    let begins = (1..LEVELS).filter_map(|level| sorted.get(level * sorted.len() / LEVELS));
+    let begins: Vec<f32> = begins.copied().collect();
+    let level = |value: &f32| begins.partition_point(|begin| begin <= value) as u8;
+    lightness.iter().map(level).collect()
+}
+
+/// What the levels of one say of those of the other, which are taken from somewhere beside; in nats.
+fn information(
+    one: &[u8],
+    other: &[u8],
     (width, height): (usize, usize),
     [right, down]: [isize; 2],
 ) -> f64 {
@@ -114,16 +125,65 @@ fn agreement(
         let from = (-shift).max(0) as usize;
         from.min(n)..(n as isize - shift.max(0)).max(0) as usize
     };
-    let (mut product, mut first, mut second) = (0.0f64, 0.0f64, 0.0f64);
-    for y in span(down, height) {
-        for x in span(right, width) {
-            let a = f64::from(one[y * width + x]);
-            let row = (y as isize + down) as usize;
-            let b = f64::from(other[row * width + (x as isize + right) as usize]);
-            product += a * b;
-            first += a * a;
-            second += b * b;
+    let mut both = [0u32; LEVELS * LEVELS];
+    let (columns, rows) = (span(right, width), span(down, height));
+    for y in rows {
+        let row = (y as isize + down) as usize;
+        for x in columns.clone() {
+            let (a, b) = (
+                one[y * width + x],
+                other[row * width + (x as isize + right) as usize],
+            );
+            both[usize::from(a) * LEVELS + usize::from(b)] += 1;
         }
+    }
+    let (mut first, mut second) = ([0.0f64; LEVELS], [0.0f64; LEVELS]);
+    for (at, &count) in both.iter().enumerate() {
+        first[at / LEVELS] += f64::from(count);
+        second[at % LEVELS] += f64::from(count);
+    }
+    let all = first.iter().sum::<f64>().max(1.0);
+    let said = both.iter().enumerate().filter(|(_, count)| **count > 0);
+    let said = said.map(|(at, &count)| {
+        let count = f64::from(count);
+        count / all * (count * all / (first[at / LEVELS] * second[at % LEVELS])).ln()
+    });
+    said.sum::<f64>() - ((LEVELS - 1) * (LEVELS - 1)) as f64 / (2.0 * all)
+}
+
+/// How light a picture is in some size.
+fn lightness(picture: &Picture, (width, height): (usize, usize)) -> Vec<f32> {
+    let picture = picture.resized(width, height, Filter::Bicubic);
+    let places = width * height;
+    let rgb = picture.rgb();
+    let lightness =
+        |at: usize| 0.299 * rgb[at] + 0.587 * rgb[places + at] + 0.114 * rgb[2 * places + at];
+    (0..places).map(lightness).collect()
+}
+
+/// How steep the lightness is, less its mean.
+fn edges(picture: &Picture, (width, height): (usize, usize)) -> Vec<f32> {
+    let lightness = lightness(picture, (width, height));
+    let steep = |at: usize| {
+        let (x, y) = (at % width, at / width);
+        let right = lightness[y * width + (x + 1).min(width - 1)];
+        let below = lightness[(y + 1).min(height - 1) * width + x];
+        (right - lightness[at]).hypot(below - lightness[at])
+    };
+    let mut edges: Vec<f32> = (0..width * height).map(steep).collect();
+    let mean = edges.iter().sum::<f32>() / edges.len().max(1) as f32;
+    edges.iter_mut().for_each(|edge| *edge -= mean);
+    edges
+}
+
+/// The correlation of two maps of a size.
+fn agreement(one: &[f32], other: &[f32]) -> f64 {
+    let (mut product, mut first, mut second) = (0.0f64, 0.0f64, 0.0f64);
+    for (&a, &b) in one.iter().zip(other) {
+        let (a, b) = (f64::from(a), f64::from(b));
+        product += a * b;
+        first += a * a;
+        second += b * b;
     }
     product / (first * second).sqrt().max(f64::MIN_POSITIVE)
 }

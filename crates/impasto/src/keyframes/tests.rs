@@ -333,12 +333,35 @@ fn the_published_network_is_that_of_the_paper() {
     assert!(products(NetworkSize::Lean) < products(NetworkSize::Quality));
 }
 
+/// Few flat colours with black outlines, whose two edges lie beside that of the photo.
+fn cel_shaded(picture: &Picture) -> Picture {
+    let (width, height) = (picture.width(), picture.height());
+    let places = width * height;
+    let rgb = picture.rgb();
+    let light = |x: usize, y: usize| {
+        let at = y.min(height - 1) * width + x.min(width - 1);
+        (rgb[at] + rgb[places + at] + rgb[2 * places + at]) / 3.0
+    };
+    let value = |at: usize| {
+        let (x, y) = (at % places % width, at % places / width);
+        let right = light(x + 1, y) - light(x.saturating_sub(1), y);
+        let down = light(x, y + 1) - light(x, y.saturating_sub(1));
+        match right.hypot(down) > 0.15 {
+            true => 0.0,
+            false => (4.0 * light(x, y)).floor() / 4.0 + 0.125,
+        }
+    };
+    Picture::new(width, height, (0..3 * places).map(value).collect()).unwrap()
+}
+
 #[test]
 fn a_painting_that_is_shifted_is_found() {
     let photo = part("city", 20, (160, 120));
-    for by in [0isize, 2, -3] {
-        let painting = recolored(&part("city", (20 - by) as usize, (160, 120)));
-        assert_eq!(shift(&photo, &painting), [by, 0], "{by}");
+    for filter in [recolored, cel_shaded] {
+        for by in [0isize, 2, -3] {
+            let painting = filter(&part("city", (20 - by) as usize, (160, 120)));
+            assert_eq!(shift(&photo, &painting), [by, 0], "{by}");
+        }
     }
     let flat = Picture::new(160, 120, vec![0.5; 3 * 160 * 120]).unwrap();
     assert_eq!(shift(&photo, &flat), [0, 0]);
