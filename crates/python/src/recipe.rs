@@ -19,7 +19,7 @@ use pyo3::types::{PyDict, PyList};
 pub struct Recipe {
     /// What it is, in a sentence; may be empty.
     #[pyo3(get)]
-    about: String,
+    pub about: String,
     pub recipe: impasto::Recipe,
 }
 
@@ -48,7 +48,10 @@ impl Recipe {
     #[staticmethod]
     fn of_picture(py: Python<'_>, source: Picked) -> PyResult<Self> {
         let made = Made::of(&source.0).map_err(|error| of_error(py, error))?;
-        Ok(Self::of(made.recipe))
+        Ok(Self {
+            about: String::new(),
+            recipe: made.recipe,
+        })
     }
 
     /// Names of what a run may start from.
@@ -64,10 +67,11 @@ impl Recipe {
     #[staticmethod]
     fn of_run(py: Python<'_>, run: RunArgs) -> PyResult<Self> {
         let mut problems = run.problems();
+        let about = run.about();
         let (recipe, ..) = run.recipe(&mut problems);
         problems.extend(recipe.problems().iter().map(words::of_setting));
         match problems.is_empty() {
-            true => Ok(Self::of(recipe)),
+            true => Ok(Self { about, recipe }),
             false => Err(settings::refused(py, problems)),
         }
     }
@@ -120,9 +124,8 @@ impl Recipe {
         }
     }
 
-    /// A recipe of a run.
-    pub fn of(recipe: impasto::Recipe) -> Self {
-        let about = String::new();
+    /// A recipe of a run, and what is said of it.
+    pub fn of(about: String, recipe: impasto::Recipe) -> Self {
         Self { about, recipe }
     }
 }
