@@ -15,12 +15,18 @@ use pyo3::types::{PyDict, PyList};
 
 /// Every setting of a method.
 #[pyclass(frozen, eq, module = "impasto._impasto")]
-#[derive(PartialEq)]
 pub struct Recipe {
     /// What it is, in a sentence; may be empty.
     #[pyo3(get)]
     pub about: String,
     pub recipe: impasto::Recipe,
+}
+
+/// Recipes are equal by what is done, whatever is said of it.
+impl PartialEq for Recipe {
+    fn eq(&self, other: &Self) -> bool {
+        self.recipe == other.recipe
+    }
 }
 
 #[pymethods]

@@ -93,9 +93,9 @@ def absent(module: str, instead: Mapping[str, str]) -> Callable[[str], Any]:
 
 
 def need(call: str, *given: Any) -> None:
-    """Refuses a call that leaves out what the course takes from its globals."""
+    """Refuses a call that leaves out what the course takes from its globals, where there is nothing of that."""
     if any(one is None for one in given):
-        raise InvalidError(f"here it takes what the course has in globals: {call}")
+        raise InvalidError(f"it takes what the course has in globals, and there is none of that here: {call}")
 
 
 class Outputs(dict[str, Any]):

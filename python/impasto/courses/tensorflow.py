@@ -189,8 +189,8 @@ def train_step(
         if extractor is None and style_image is not None and content_image is not None:
             model = StyleContentModel(list(style_targets), list(content_targets))
     _common.need("train_step(image, content_image, style_image), with image = Variable(content_image)", content_image, style_image)
-    weights = {name: _WEIGHTS[name] if value is None else _checks.number(name, value) for name, value in weights.items()}
-    options = _options(weights, model.style_layers, model.content_layers)
+    chosen = {name: _WEIGHTS[name] if value is None else _checks.number(name, value) for name, value in weights.items()}
+    options = _options(chosen, model.style_layers, model.content_layers)
     losses = image.take(RECIPE, content_image, _common.picture_of(style_image), "hwc", **options)
     return sum(losses.values())
 

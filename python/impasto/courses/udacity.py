@@ -83,7 +83,7 @@ def im_convert(tensor: Any) -> Array:
     return np.clip(array.transpose(1, 2, 0) * _DEVIATION + _MEAN, 0, 1)
 
 
-def get_features(image: Any, model: Any = None, layers: Mapping[str, str] | None = None) -> dict[str, Array]:
+def get_features(image: Any, model: Any = None, layers: Mapping[str, str] | None = None) -> dict[str, _common.Tensor]:
     """What layers see of a normalised image: `[1, c, h, w]` by name. `model` is the network, which impasto chooses; `layers` are
     names by torchvision's numbers."""
     del model
