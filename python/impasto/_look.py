@@ -133,6 +133,8 @@ def gram_matrix(
         array = array[0]
     if array.ndim != 3 or array.size == 0:
         raise InvalidError(f"features have the shape {np.shape(features)}: must be [c, h, w]")
+    if layout not in ("chw", "hwc"):
+        raise InvalidError(f"layout is {layout!r}: must be chw or hwc")
     if layout == "hwc":
         array = np.moveaxis(array, -1, 0)
     channels, height, width = array.shape

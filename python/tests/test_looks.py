@@ -38,6 +38,8 @@ def test_gram_matrix():
             impasto.gram_matrix(wrong)
     with pytest.raises(InvalidError):
         impasto.gram_matrix(features, "wh")  # type: ignore[arg-type]
+    with pytest.raises(InvalidError, match="layout"):
+        impasto.gram_matrix(features, layout="wh")  # type: ignore[arg-type]
 
 
 def test_loss_and_its_gradient(photo):

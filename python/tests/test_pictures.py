@@ -53,6 +53,18 @@ def test_every_value_comes_back(dtype):
     assert np.array_equal(Picture(planar).numpy(dtype, "chw"), planar)
 
 
+def test_floats_are_rounded_as_in_files(tmp_path):
+    halves = ((np.arange(255) + 0.5) / 255).astype(np.float32)
+    around = [halves, np.nextafter(halves, np.float32(0)), np.nextafter(halves, np.float32(1)), [-0.25, -1e-9, 0.0, 1.0, 1.25]]
+    values = np.concatenate(around).astype(np.float32)
+    picture = Picture.from_array(np.repeat(values.reshape(1, -1, 1), 3, axis=2), layout="hwc")
+    assert np.array_equal(picture.numpy(), Picture(picture.save(tmp_path / "a.png")).numpy())
+    for dtype, most in (("uint8", 255), ("uint16", 65535)):
+        # Halves go upwards; the product is rounded to 24 bits first, as any of f32 is.
+        expected = np.floor((np.clip(values, 0, 1) * np.float32(most)).astype(np.float64) + 0.5)
+        assert np.array_equal(picture.numpy(dtype)[0, :, 0], expected)
+
+
 def test_floats_of_all_widths_and_whole_numbers():
     exact = RGB.astype(np.float32) / 255
     for dtype in (np.float64, np.float32, np.float16):

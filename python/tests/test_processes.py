@@ -225,17 +225,19 @@ def test_calls_leave_nothing_behind():
 
 def test_a_call_costs_little(photo):
     painter = impasto.Stylizer("@swirls", quality="instant", size=16)
-    large = np.zeros((512, 512, 3), np.uint8)
+    array = np.random.default_rng(0).integers(0, 256, (512, 512, 3), np.uint8)
 
-    def beside(picture):
-        began = time.perf_counter()
-        result = painter(picture)
-        result.picture.numpy()
-        return time.perf_counter() - began - result.seconds
+    def least(call):
+        # Of this thread: the work is done by others, and a busy machine is not this one's matter.
+        seconds = []
+        for _ in range(20):
+            began = time.thread_time()
+            call()
+            seconds.append(time.thread_time() - began)
+        return min(seconds)
 
-    # The least of some: the machine may be busy.
-    assert min(beside(photo) for _ in range(20)) < 0.005
-    assert min(beside(large) for _ in range(20)) < 0.030, "resizing is its own, and no more"
+    call, in_and_out = least(lambda: painter(photo).numpy()), least(lambda: impasto.Picture(array).numpy())
+    assert call + in_and_out < 0.005, (call, in_and_out)
 
 
 def test_import_is_quick_and_brings_nothing_along():

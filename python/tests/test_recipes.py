@@ -56,6 +56,18 @@ def test_a_recipe_is_a_mapping():
     assert recipe.get("nothing") is None
 
 
+def test_results_say_what_their_recipe_is(photo):
+    options = {"size": 32, "steps": 3}
+    assert impasto.stylize(photo, "@swirls", recipe="gatys2016", **options).recipe.about == Recipe("gatys2016").about
+    own = Recipe.parse('version = 2\nabout = "my own"\n')
+    assert impasto.stylize(photo, "@swirls", recipe=own, **options).recipe.about == "my own"
+    for quality, name in ((None, "impasto"), ("draft", "impasto-draft"), ("instant", "paint")):
+        assert impasto.Stylizer("@swirls", quality=quality).recipe.about == Recipe(name).about
+    result = impasto.stylize(photo, "@swirls", **options)
+    assert result.recipe.about and pickle.loads(pickle.dumps(result)).recipe.about == result.recipe.about
+    assert impasto.Stylizer("@swirls", init="noise").recipe.about == "", "that is none of the built-in ones"
+
+
 def test_settings_change():
     recipe = Recipe("gatys2016", content_weight=5, style_layers=["relu1_1", "relu2_1"], optimizer="adam", learning_rate=0.02)
     assert recipe["content_weight"] == 5 and recipe["style_layers"] == {"relu1_1": 1, "relu2_1": 1}

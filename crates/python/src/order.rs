@@ -13,7 +13,7 @@ use impasto::job::{
 use impasto::named::Named;
 use impasto::picture::PictureError;
 use impasto::picture::colors::ColorMode;
-use impasto::recipe::{Init, Quality, Value, field};
+use impasto::recipe::{Init, Quality, Value, book, field};
 use pyo3::prelude::*;
 use std::path::PathBuf;
 
@@ -172,11 +172,6 @@ impl RunArgs {
             ));
         }
         let quality = named::<Quality>("quality", self.quality.as_deref(), problems);
-        let init = self
-            .init
-            .as_deref()
-            .and_then(|name| Init::from_name(name).ok());
-        let painted = self.start.is_none() && init.is_none_or(|init| init.method().is_some());
         let mut recipe = impasto::Recipe::default();
         match (&self.recipe, &self.settings_from) {
             (Some(Base::Recipe(own)), _) => recipe = own.get().recipe.clone(),
@@ -191,10 +186,33 @@ impl RunArgs {
                 }
                 Err(error) => problems.extend(words::of_error(&error)),
             },
-            (None, None) if painted => quality.unwrap_or_default().apply(&mut recipe),
+            (None, None) if self.is_painted() => quality.unwrap_or_default().apply(&mut recipe),
             (None, None) => quality.unwrap_or_default().apply_unpainted(&mut recipe),
         }
         (recipe, None)
+    }
+
+    /// What the recipe that is begun with says of itself; nothing if that is a picture's, or no built-in one.
+    pub fn about(&self) -> String {
+        let named = |name: &str| book::find(name).map(|file| file.about).unwrap_or_default();
+        match &self.recipe {
+            Some(Base::Recipe(own)) => own.get().about.clone(),
+            Some(Base::Name(name)) => named(name),
+            None if self.settings_from.is_some() || !self.is_painted() => String::new(),
+            None => match self.quality.as_deref().map(Quality::from_name) {
+                None | Some(Ok(Quality::Normal)) => named("impasto"),
+                Some(Ok(Quality::Instant)) => named("paint"),
+                Some(Ok(quality)) => named(&format!("impasto-{}", quality.name())),
+                Some(Err(_)) => String::new(),
+            },
+        }
+    }
+
+    /// Whether it starts from what a network paints.
+    fn is_painted(&self) -> bool {
+        let init = self.init.as_deref();
+        let init = init.and_then(|name| Init::from_name(name).ok());
+        self.start.is_none() && init.is_none_or(|init| init.method().is_some())
     }
 
     /// The recipe with everything that was chosen, the paths of that, and the network of the picture that it is from.

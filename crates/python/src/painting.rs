@@ -36,7 +36,8 @@ impl Painting {
     /// The recipe of the run.
     #[getter]
     fn recipe(&self) -> Recipe {
-        Recipe::of(self.report.recipe.clone())
+        let about = self.stylizer.get().about.clone();
+        Recipe::of(about, self.report.recipe.clone())
     }
 
     /// How it ended: `finished`, `stopped` or `diverged`.

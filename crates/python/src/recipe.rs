@@ -15,12 +15,18 @@ use pyo3::types::{PyDict, PyList};
 
 /// Every setting of a method.
 #[pyclass(frozen, eq, module = "impasto._impasto")]
-#[derive(PartialEq)]
 pub struct Recipe {
     /// What it is, in a sentence; may be empty.
     #[pyo3(get)]
-    about: String,
+    pub about: String,
     pub recipe: impasto::Recipe,
+}
+
+/// Recipes are equal by what is done, whatever is said of it.
+impl PartialEq for Recipe {
+    fn eq(&self, other: &Self) -> bool {
+        self.recipe == other.recipe
+    }
 }
 
 #[pymethods]
@@ -48,7 +54,10 @@ impl Recipe {
     #[staticmethod]
     fn of_picture(py: Python<'_>, source: Picked) -> PyResult<Self> {
         let made = Made::of(&source.0).map_err(|error| of_error(py, error))?;
-        Ok(Self::of(made.recipe))
+        Ok(Self {
+            about: String::new(),
+            recipe: made.recipe,
+        })
     }
 
     /// Names of what a run may start from.
@@ -64,10 +73,11 @@ impl Recipe {
     #[staticmethod]
     fn of_run(py: Python<'_>, run: RunArgs) -> PyResult<Self> {
         let mut problems = run.problems();
+        let about = run.about();
         let (recipe, ..) = run.recipe(&mut problems);
         problems.extend(recipe.problems().iter().map(words::of_setting));
         match problems.is_empty() {
-            true => Ok(Self::of(recipe)),
+            true => Ok(Self { about, recipe }),
             false => Err(settings::refused(py, problems)),
         }
     }
@@ -120,9 +130,8 @@ impl Recipe {
         }
     }
 
-    /// A recipe of a run.
-    pub fn of(recipe: impasto::Recipe) -> Self {
-        let about = String::new();
+    /// A recipe of a run, and what is said of it.
+    pub fn of(about: String, recipe: impasto::Recipe) -> Self {
         Self { about, recipe }
     }
 }

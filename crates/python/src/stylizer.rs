@@ -29,6 +29,8 @@ const STACK: usize = 8 << 20;
 pub struct Stylizer {
     inner: Mutex<impasto::Stylizer>,
     run: Run,
+    /// What its recipe says of itself.
+    pub about: String,
     /// JSON for the metadata of results.
     settings: String,
     /// What results are made with, if that was asked for.
@@ -58,6 +60,7 @@ impl Stylizer {
     ) -> PyResult<Self> {
         process::enter(py)?;
         let mut lines = Vec::new();
+        let about = run.about();
         let run = run.read(&mut lines);
         let are_read = styles.is_some();
         let styles: Vec<(Source, f32)> = styles
@@ -82,7 +85,8 @@ impl Stylizer {
             Some(content) => Self::of_order(styles, run, content, lines.is_empty()),
             None => Self::of_run(styles, run, lines.is_empty(), identified),
         });
-        made.map_err(|problems| of_everything(py, lines, &problems))
+        made.map(|made| Self { about, ..made })
+            .map_err(|problems| of_everything(py, lines, &problems))
     }
 
     /// Paints a content; without one, that which it was made with. Returns the painting, and what ended the run early: an
@@ -200,7 +204,7 @@ impl Stylizer {
     /// The recipe by which it paints.
     #[getter]
     fn recipe(&self) -> Recipe {
-        Recipe::of(self.run.recipe.clone())
+        Recipe::of(self.about.clone(), self.run.recipe.clone())
     }
 
     /// The network that looks at pictures, or that paints.
@@ -279,6 +283,7 @@ impl Stylizer {
             settings: describe(&inner),
             inner: Mutex::new(inner),
             run,
+            about: String::new(),
             made_with,
             first: Mutex::new(first.map(Arc::new)),
             waiting: Mutex::new(None),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping
@@ -33,8 +34,24 @@ def encoder() -> Encoder:
     return Encoder()
 
 
+class _Size(int):
+    """How many values an array has, as NumPy means `size`; called, its sides, as torch does."""
+
+    shape: tuple[int, ...]
+
+    def __call__(self, side: int | None = None) -> tuple[int, ...] | int:
+        return self.shape if side is None else self.shape[side]
+
+
 class Tensor(np.ndarray):
-    """An array with those methods of torch's tensors that the courses call on pictures; devices are impasto's matter."""
+    """An array with those methods of torch's and TensorFlow's tensors that the courses call; devices are impasto's matter."""
+
+    @property
+    def size(self) -> _Size:  # type: ignore[override]
+        """How many values it has; `size()` is its sides."""
+        size = _Size(super().size)
+        size.shape = self.shape
+        return size
 
     def clone(self) -> Tensor:
         """Another one of the same values."""
@@ -76,14 +93,38 @@ def absent(module: str, instead: Mapping[str, str]) -> Callable[[str], Any]:
 
 
 def need(call: str, *given: Any) -> None:
-    """Refuses a call that leaves out what the course takes from its globals."""
+    """Refuses a call that leaves out what the course takes from its globals, where there is nothing of that."""
     if any(one is None for one in given):
-        raise InvalidError(f"here it takes what the course has in globals: {call}")
+        raise InvalidError(f"it takes what the course has in globals, and there is none of that here: {call}")
 
 
-def batch(picture: PictureLike, layout: str = "hwc") -> Array:
+class Outputs(dict[str, Any]):
+    """What layers see of an image, by their names, and the image: whoever has the one can be asked for the other."""
+
+    def __init__(self, image: Any, seen: Mapping[str, Any]) -> None:
+        super().__init__(seen)
+        self.image = image
+
+
+class OutputList(list[Any]):
+    """The same as a list."""
+
+    def __init__(self, image: Any, seen: Iterable[Any]) -> None:
+        super().__init__(seen)
+        self.image = image
+
+
+def of_caller(*names: str) -> list[Any]:
+    """What a course's function takes from its globals: the values of these names where that function was called, `None` for one
+    that is not there."""
+    frame = sys._getframe(2)
+    return [frame.f_locals.get(name, frame.f_globals.get(name)) for name in names]
+
+
+def batch(picture: PictureLike, layout: str = "hwc") -> Tensor:
     """A picture as a batch of one, float32 in 0..1."""
-    return Picture(picture).numpy("float32", layout, alpha=False)[None]  # type: ignore[arg-type]
+    array = Picture(picture).numpy("float32", layout, alpha=False)  # type: ignore[arg-type]
+    return array[None].view(Tensor)
 
 
 def picture_of(image: Any) -> Picture:
@@ -119,13 +160,13 @@ def _plain(name: str) -> str:
     return "_".join(digits)
 
 
-def features(image: Any, layers: Iterable[str], layout: str = "hwc") -> dict[str, Array]:
+def features(image: Any, layers: Iterable[str], layout: str = "hwc") -> dict[str, Tensor]:
     """What layers see of a picture, batches of one. Of a layer that the network lacks, what the nearest one before it sees."""
     names = list(layers)
     found = {name: _nearest(name) for name in names}
     seen = encoder().features(picture_of(image), list(dict.fromkeys(found.values())))
     order = (1, 2, 0) if layout == "hwc" else (0, 1, 2)
-    return {name: seen[found[name]].transpose(order)[None] for name in names}
+    return {name: seen[found[name]].transpose(order)[None].view(Tensor) for name in names}
 
 
 @functools.cache
@@ -143,10 +184,10 @@ def _place(name: str) -> tuple[int, ...]:
     return tuple(int(part) for part in _plain(name).split("_") if part)
 
 
-def gram(features: Any) -> Array:
+def gram(features: Any) -> Tensor:
     """F·Fᵀ of a batch `[1, h, w, c]` over h·w: `[1, c, c]`."""
     array = np.asarray(features)
-    return np.einsum("bijc,bijd->bcd", array, array) / (array.shape[1] * array.shape[2])
+    return (np.einsum("bijc,bijd->bcd", array, array) / (array.shape[1] * array.shape[2])).view(Tensor)
 
 
 class _Turns:
@@ -213,6 +254,7 @@ class Variable:
     def __init__(self, value: Any) -> None:
         self.value: Array = np.array(getattr(value, "value", value), np.float32)
         self._run: Run | None = None
+        self._options: dict[str, Any] = {}
 
     def assign(self, value: Any) -> Variable:
         """Becomes another picture; what was run on it begins anew."""
@@ -237,9 +279,11 @@ class Variable:
         return np.array(self.value, dtype=dtype)
 
     def take(self, recipe: str, content: Any, style: Any, layout: str, **options: Any) -> dict[str, float]:
-        """Takes a step of a recipe; the terms of the loss before it."""
-        if self._run is None:
+        """Takes a step of a recipe; the terms of the loss before it. With other options than before, the run begins anew from
+        the picture as it is."""
+        if self._run is None or self._options != options:
             self._run = Run(recipe, picture_of(content), style, picture_of(self), **options)
+            self._options = options
         picture, losses = self._run.advance()
         self.value = batch(picture, layout)
         return losses

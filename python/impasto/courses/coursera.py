@@ -31,6 +31,7 @@ __all__ = [
     "compute_content_cost",
     "compute_layer_style_cost",
     "compute_style_cost",
+    "content_layer",
     "generate_noise_image",
     "get_layer_outputs",
     "gram_matrix",
@@ -38,6 +39,7 @@ __all__ = [
     "tensor_to_image",
     "total_cost",
     "train_step",
+    "vgg",
 ]
 
 RECIPE = "coursera"
@@ -49,6 +51,22 @@ STYLE_LAYERS = [
     ("block4_conv1", 0.2),
     ("block5_conv1", 0.2),
 ]
+content_layer = [("block5_conv4", 1)]
+"""The content's layer of the later editions, for `get_layer_outputs`; the recipe has that of the first, conv4_2."""
+vgg = None
+"""Stands for the network, which impasto chooses."""
+
+
+__getattr__ = _common.absent(
+    __name__,
+    {
+        "reshape_and_normalize_image": "pictures are taken as they are, in 0..1 as arrays",
+        "load_vgg_model": "impasto.Encoder() is the network",
+        "save_image": "tensor_to_image(image).save(path) writes a picture",
+        "CONFIG": "the recipe has its numbers: impasto.Recipe(\"coursera\")",
+        "optimizer": "train_step has the assignment's Adam in it",
+    },
+)
 
 
 def get_layer_outputs(vgg: Any, layer_names: Sequence[tuple[str, float]]) -> Callable[[Any], list[Array]]:
@@ -58,8 +76,9 @@ def get_layer_outputs(vgg: Any, layer_names: Sequence[tuple[str, float]]) -> Cal
     names = [name for name, _ in layer_names]
 
     def look(image: Any) -> list[Array]:
+        image = _common.picture_of(image)
         seen = _common.features(image, names)
-        return [seen[name] for name in names]
+        return _common.OutputList(image, (seen[name] for name in names))
 
     return look
 
@@ -131,8 +150,10 @@ def generate_noise_image(content_image: Any, noise_ratio: float = 0.6, seed: int
 def train_step(
     generated_image: Variable, content_image: Any = None, style_image: Any = None, alpha: float = 10, beta: float = 40
 ) -> float:
-    """Takes a step of Adam on a `Variable`, and returns the cost before it. The assignment takes the pictures from its globals,
-    and here they are needed."""
+    """Takes a step of Adam on a `Variable`, and returns the cost before it. Pictures that are not given are those that the
+    variables `a_C` and `a_S` are of where it is called, as in the assignment."""
+    if content_image is None and style_image is None:
+        content_image, style_image = (getattr(outputs, "image", None) for outputs in _common.of_caller("a_C", "a_S"))
     _common.need("train_step(generated_image, content_image, style_image)", content_image, style_image)
     style = _common.picture_of(style_image)
     losses = generated_image.take(RECIPE, content_image, style, "hwc", content_weight=alpha, style_weight=beta)

@@ -53,6 +53,7 @@ class NST:
         self.style_image = self.scale_image(style_image)
         self.content_image = self.scale_image(content_image)
         self.alpha, self.beta, self.var = alpha, beta, var
+        self.model = self.load_model()
         self.generate_features()
 
     @staticmethod
@@ -97,6 +98,14 @@ class NST:
         if np.shape(content_output) != shape:
             raise TypeError(f"content_output must be a tensor of shape {shape}")
         return float(np.mean((np.asarray(content_output) - self.content_feature) ** 2))
+
+    @staticmethod
+    def variational_cost(generated_image: Any) -> float:
+        """The sum of absolute differences of neighbours of an image `[1, h, w, 3]`."""
+        array = np.asarray(generated_image)
+        if array.ndim not in (3, 4):
+            raise TypeError("image must be a tensor of rank 3 or 4")
+        return float(sum(np.abs(np.diff(array, axis=axis)).sum() for axis in (-2, -3)))
 
     def _look(self, generated_image: Any, grad: bool) -> Any:
         shape = self.content_image.shape

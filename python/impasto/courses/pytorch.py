@@ -57,6 +57,9 @@ __getattr__ = _common.absent(
         "get_style_model_and_losses": "impasto.loss(image, content, style, recipe=\"pytorch\") is the loss and its terms",
         "get_input_optimizer": "run_style_transfer has the tutorial's L-BFGS in it",
         "Normalization": "the network does that itself",
+        "loader": "image_loader reads a picture and makes it smaller",
+        "unloader": "impasto.Picture(tensor) is the picture of a tensor, and its .pil() one of PIL",
+        "device": "impasto chooses what does the work",
     },
 )
 

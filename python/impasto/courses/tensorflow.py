@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import _checks
 from .._picture import Picture
 from .._picture import load_img as _load_img
 from . import _common
@@ -109,12 +110,13 @@ class StyleContentModel:
         self.content_layers = list(content_layers)
         self.num_style_layers = len(self.style_layers)
 
-    def __call__(self, inputs: Any) -> dict[str, dict[str, Array]]:
+    def __call__(self, inputs: Any) -> dict[str, _common.Outputs]:
         """`{"content": {layer: features}, "style": {layer: Gram matrix}}` of an image in 0..1."""
-        seen = _common.features(inputs, [*self.style_layers, *self.content_layers])
+        image = _common.picture_of(inputs)
+        seen = _common.features(image, [*self.style_layers, *self.content_layers])
         return {
-            "content": {name: seen[name] for name in self.content_layers},
-            "style": {name: gram_matrix(seen[name]) for name in self.style_layers},
+            "content": _common.Outputs(image, {name: seen[name] for name in self.content_layers}),
+            "style": _common.Outputs(image, {name: gram_matrix(seen[name]) for name in self.style_layers}),
         }
 
     call = __call__
@@ -125,8 +127,10 @@ def style_content_loss(
     style_targets: Mapping[str, Array] | None = None,
     content_targets: Mapping[str, Array] | None = None,
 ) -> float:
-    """The weighted means of squared differences, over the number of layers. The tutorial takes the targets from its globals, and
-    here they are needed."""
+    """The weighted means of squared differences, over the number of layers. Targets that are not given are the variables
+    `style_targets` and `content_targets` where it is called, as in the tutorial."""
+    if style_targets is None and content_targets is None:
+        style_targets, content_targets = _common.of_caller("style_targets", "content_targets")
     _common.need("style_content_loss(outputs, style_targets, content_targets)", style_targets, content_targets)
     assert style_targets is not None and content_targets is not None
     style = sum(float(np.mean((output - style_targets[name]) ** 2)) for name, output in outputs["style"].items())
@@ -146,6 +150,14 @@ def total_variation_loss(image: Any) -> float:
     return float(np.abs(x_deltas).sum() + np.abs(y_deltas).sum())
 
 
+# What the tutorial's cells call the weights, with its defaults.
+_WEIGHTS = {
+    "style_weight": style_weight,
+    "content_weight": content_weight,
+    "total_variation_weight": total_variation_weight,
+}
+
+
 def _options(weights: Mapping[str, float], style: Sequence[str], content: Sequence[str]) -> dict[str, Any]:
     return {
         **weights,
@@ -159,21 +171,26 @@ def train_step(
     content_image: Any = None,
     style_image: Any = None,
     *,
-    style_weight: float = style_weight,
-    content_weight: float = content_weight,
-    total_variation_weight: float = total_variation_weight,
+    style_weight: float | None = None,
+    content_weight: float | None = None,
+    total_variation_weight: float | None = None,
     extractor: StyleContentModel | None = None,
 ) -> float:
-    """Takes a step of Adam on a `Variable`, and returns the loss before it. The tutorial takes the pictures from its globals, and
-    here they are needed."""
-    _common.need("train_step(image, content_image, style_image), with image = Variable(content_image)", content_image, style_image)
+    """Takes a step of Adam on a `Variable`, and returns the loss before it. Without pictures these are, as in the tutorial, those
+    that the variables `style_targets` and `content_targets` are of where it is called, as `extractor(style_image)["style"]`; their
+    layers are looked at, and weights are the variables of these names. Where other weights are met than before, the run begins
+    anew from the picture as it is."""
+    weights = {"style_weight": style_weight, "content_weight": content_weight, "total_variation_weight": total_variation_weight}
     model = extractor or StyleContentModel(style_layers, content_layers)
-    weights = {
-        "style_weight": style_weight,
-        "content_weight": content_weight,
-        "total_variation_weight": total_variation_weight,
-    }
-    options = _options(weights, model.style_layers, model.content_layers)
+    if content_image is None and style_image is None:
+        *here, style_targets, content_targets = _common.of_caller(*_WEIGHTS, "style_targets", "content_targets")
+        style_image, content_image = (getattr(targets, "image", None) for targets in (style_targets, content_targets))
+        weights = {name: value if weights[name] is None else weights[name] for name, value in zip(_WEIGHTS, here, strict=True)}
+        if extractor is None and style_image is not None and content_image is not None:
+            model = StyleContentModel(list(style_targets), list(content_targets))
+    _common.need("train_step(image, content_image, style_image), with image = Variable(content_image)", content_image, style_image)
+    chosen = {name: _WEIGHTS[name] if value is None else _checks.number(name, value) for name, value in weights.items()}
+    options = _options(chosen, model.style_layers, model.content_layers)
     losses = image.take(RECIPE, content_image, _common.picture_of(style_image), "hwc", **options)
     return sum(losses.values())
 

@@ -36,6 +36,7 @@ __all__ = [
     "style_transfer",
     "style_weight",
     "style_weights",
+    "vgg",
 ]
 
 RECIPE = "udacity"
@@ -45,6 +46,17 @@ content_weight = 1
 style_weight = 1e6
 show_every = 400
 steps = 2000
+vgg = None
+"""Stands for the network, which impasto chooses."""
+
+
+__getattr__ = _common.absent(
+    __name__,
+    {
+        "optimizer": "style_transfer(content, style, target) has the notebook's loop and its Adam in it",
+        "device": "impasto chooses what does the work; .to(anything) is the tensor itself",
+    },
+)
 
 # The notebook's layers, by torchvision's numbers.
 _LAYERS = {"0": "conv1_1", "5": "conv2_1", "10": "conv3_1", "19": "conv4_1", "21": "conv4_2", "28": "conv5_1"}
@@ -71,7 +83,7 @@ def im_convert(tensor: Any) -> Array:
     return np.clip(array.transpose(1, 2, 0) * _DEVIATION + _MEAN, 0, 1)
 
 
-def get_features(image: Any, model: Any = None, layers: Mapping[str, str] | None = None) -> dict[str, Array]:
+def get_features(image: Any, model: Any = None, layers: Mapping[str, str] | None = None) -> dict[str, _common.Tensor]:
     """What layers see of a normalised image: `[1, c, h, w]` by name. `model` is the network, which impasto chooses; `layers` are
     names by torchvision's numbers."""
     del model
