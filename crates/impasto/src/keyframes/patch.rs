@@ -57,7 +57,7 @@ impl Patch {
             let weight = self.weights[place];
             sum += f64::from(weight * here.abs());
             gradient[at] += share * weight * slope(here);
-            let right = ((place + 1) % side != 0).then_some(1);
+            let right = (!(place + 1).is_multiple_of(side)).then_some(1);
             let below = (place + side < places).then_some(side);
             for step in right.into_iter().chain(below) {
                 let weight = weight.min(self.weights[place + step]);

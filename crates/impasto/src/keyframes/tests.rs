@@ -356,15 +356,24 @@ fn cel_shaded(picture: &Picture) -> Picture {
 
 #[test]
 fn a_painting_that_is_shifted_is_found() {
-    let photo = part("city", 20, (160, 120));
-    for filter in [recolored, cel_shaded] {
+    type Filter = fn(&Picture) -> Picture;
+    let pictures: [(&str, Filter); 3] = [
+        ("city", recolored),
+        ("lake", recolored),
+        ("lake", cel_shaded),
+    ];
+    for (name, filter) in pictures {
+        let photo = part(name, 20, (160, 120));
         for by in [0isize, 2, -3] {
-            let painting = filter(&part("city", (20 - by) as usize, (160, 120)));
-            assert_eq!(shift(&photo, &painting), [by, 0], "{by}");
+            let painting = filter(&part(name, (20 - by) as usize, (160, 120)));
+            assert_eq!(shift(&photo, &painting), [by, 0], "{name} {by}");
         }
     }
+    let photo = part("city", 20, (160, 120));
     let flat = Picture::new(160, 120, vec![0.5; 3 * 160 * 120]).unwrap();
     assert_eq!(shift(&photo, &flat), [0, 0]);
+    let tiny = part("lake", 20, (5, 3));
+    assert_eq!(shift(&tiny, &recolored(&tiny)), [0, 0]);
 }
 
 /// Noise goes, edges stay where they are although the film moves, and nothing comes over a cut.
