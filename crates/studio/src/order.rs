@@ -106,7 +106,7 @@ impl Told {
     }
 
     /// What a picture is called.
-    fn name<'a>(&'a self, picture: &'a str) -> &'a str {
+    pub(crate) fn name<'a>(&'a self, picture: &'a str) -> &'a str {
         let built_in = picture.strip_prefix('@');
         built_in.unwrap_or_else(|| self.names.get(picture).map_or("picture", |name| name))
     }

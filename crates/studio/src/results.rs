@@ -102,13 +102,9 @@ pub fn take_film(
     recipe: &str,
 ) -> Result<(), Error> {
     let failed = |path: PathBuf| move |source| Error::File { path, source };
-    let named = |picture: &str| told.names.get(picture).cloned();
-    let named =
-        |picture: &str| named(picture).unwrap_or_else(|| picture.trim_start_matches('@').into());
-    let styles: Vec<_> = told
-        .styles
-        .iter()
-        .map(|style| (named(&style.picture), style.weight))
+    let styles = told.styles.iter();
+    let styles: Vec<_> = styles
+        .map(|style| (told.name(&style.picture), style.weight))
         .collect();
     let settings = json!({
         "program": "impasto",
